@@ -1,2 +1,221 @@
 #![no_std]
-//! x
+//! The records that cross from the kernel side of oomtrace to its user side.
+//!
+//! Every record is `repr(C)` and made of integers and byte arrays whose sizes leave no padding (asserted below), so
+//! that both sides read the same bytes, whatever compiler made them. Sizes are in pages, as the kernel counts them;
+//! times are nanoseconds of `CLOCK_BOOTTIME`. A code that one side does not know is kept as its number.
+#![warn(missing_docs)]
+
+use core::mem::size_of;
+
+use bytemuck::{Pod, Zeroable};
+
+/// The length of a task's name in the kernel, the closing zero included (`TASK_COMM_LEN`).
+pub const COMM_LEN: usize = 16;
+
+/// The longest cgroup path that the kernel's cgroup tracepoints write (`TRACE_CGROUP_PATH_LEN`, kernel/cgroup/cgroup.c).
+pub const CGROUP_PATH_LEN: usize = 1024;
+
+/// What no `order`, score or limit can be: "not read".
+pub const UNKNOWN_U64: u64 = u64::MAX;
+
+/// What a record tells, in its first field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    /// An [`OomRecord`].
+    Oom = 1,
+    /// A [`VictimRecord`].
+    Victim = 2,
+    /// A [`CgroupRecord`]: a cgroup was made.
+    CgroupMkdir = 3,
+    /// A [`CgroupRecord`]: a cgroup is gone.
+    CgroupRmdir = 4,
+    /// A [`CgroupRecord`]: a cgroup has another name.
+    CgroupRename = 5,
+    /// A [`GrowthRecord`].
+    Growth = 6,
+}
+
+/// Why a kernel OOM looks where it looks (`enum oom_constraint`, include/linux/oom.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Constraint {
+    /// The whole host.
+    None = 0,
+    /// The nodes of a cpuset.
+    Cpuset = 1,
+    /// The nodes of a memory policy.
+    MemoryPolicy = 2,
+    /// A memory cgroup's limit.
+    Memcg = 3,
+}
+
+/// A task as the kernel side can tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct TaskRecord {
+    /// Its memory cgroup's id; 0 = not read.
+    pub cgroup_id: u64,
+    /// When it started, nanoseconds of `CLOCK_BOOTTIME`; 0 = not read.
+    pub start_time: u64,
+    /// Its process.
+    pub tgid: u32,
+    /// Its thread.
+    pub tid: u32,
+    /// Its user, in the initial user namespace.
+    pub uid: u32,
+    /// Its `oom_score_adj`.
+    pub oom_score_adj: i32,
+    /// Its name.
+    pub comm: [u8; COMM_LEN],
+}
+
+/// One OOM: the kernel has chosen a victim. Made at `oom_kill_process`, where `current` is the trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct OomRecord {
+    /// [`Kind::Oom`].
+    pub kind: u32,
+    /// `oc->constraint`, a [`Constraint`].
+    pub constraint: i32,
+    /// When.
+    pub time: u64,
+    /// The task that asked for memory.
+    pub trigger: TaskRecord,
+    /// The chosen victim.
+    pub chosen: TaskRecord,
+    /// The limit owner's cgroup id; 0 = the host (`oc->memcg` is null).
+    pub owner_id: u64,
+    /// The limit owner's `memory.max` in pages; [`UNKNOWN_U64`] = not read.
+    pub limit: u64,
+    /// The limit owner's usage in pages; [`UNKNOWN_U64`] = not read.
+    pub usage: u64,
+    /// The limit owner's swap usage in pages; [`UNKNOWN_U64`] = not read.
+    pub swap_usage: u64,
+    /// The limit owner's `memory.swap.max` in pages; [`UNKNOWN_U64`] = not read.
+    pub swap_limit: u64,
+    /// `oc->totalpages`: what the scores were measured against, not a limit.
+    pub total_pages: u64,
+    /// `oc->gfp_mask`.
+    pub gfp: u32,
+    /// `oc->order`; -1 = the magic key.
+    pub order: i32,
+}
+
+/// One victim. Made at `mark_oom_victim` or its tracepoint, where `current` is the trigger too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct VictimRecord {
+    /// [`Kind::Victim`].
+    pub kind: u32,
+    /// The trigger's thread: joins a victim to its [`OomRecord`].
+    pub trigger_tid: u32,
+    /// The trigger's process.
+    pub trigger_tgid: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// When.
+    pub time: u64,
+    /// The time of the [`OomRecord`] that this victim belongs to; 0 = none was seen.
+    pub oom_time: u64,
+    /// The trigger's cgroup on the default hierarchy; 0 = not read.
+    pub trigger_cgroup_id: u64,
+    /// Who was marked.
+    pub task: TaskRecord,
+    /// The trigger's name.
+    pub trigger_comm: [u8; COMM_LEN],
+    /// Address space in pages; this and the following: [`UNKNOWN_U64`] = not read.
+    pub total_vm: u64,
+    /// Resident anonymous pages.
+    pub anon: u64,
+    /// Resident file pages.
+    pub file: u64,
+    /// Resident shared-memory pages.
+    pub shmem: u64,
+    /// Swapped-out pages.
+    pub swap: u64,
+    /// Page tables, in bytes.
+    pub pgtables_bytes: u64,
+}
+
+/// A cgroup came, went or was renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct CgroupRecord {
+    /// [`Kind::CgroupMkdir`], [`Kind::CgroupRmdir`] or [`Kind::CgroupRename`].
+    pub kind: u32,
+    /// The hierarchy's id as `/proc/cgroups` has it; 0 = the v2 hierarchy.
+    pub hierarchy: u32,
+    /// When.
+    pub time: u64,
+    /// The cgroup's id.
+    pub id: u64,
+    /// Its path, ended by a zero byte.
+    pub path: [u8; CGROUP_PATH_LEN],
+}
+
+/// "Look now": a cgroup moved by a step that matters, or met a limit. Never the value itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct GrowthRecord {
+    /// [`Kind::Growth`].
+    pub kind: u32,
+    /// 1 where a charge was refused since the last record, else 0.
+    pub limit_hit: u32,
+    /// When.
+    pub time: u64,
+    /// The cgroup.
+    pub cgroup_id: u64,
+    /// Its usage in pages, ahead of the true one by up to a batch a CPU.
+    pub usage: u64,
+    /// The highest usage seen here, in pages.
+    pub peak: u64,
+    /// Refused charges so far.
+    pub refused: u64,
+    /// The cgroup whose limit refused last; 0 = none.
+    pub refused_by: u64,
+}
+
+/// What the kernel side keeps of a memory cgroup between records: one map entry each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct GrowthState {
+    /// Usage in pages at the last charge.
+    pub usage: u64,
+    /// The highest of these.
+    pub peak: u64,
+    /// Usage in pages when last reported.
+    pub reported: u64,
+    /// When last reported.
+    pub reported_time: u64,
+    /// Refused charges so far.
+    pub refused: u64,
+    /// Refused charges when last reported.
+    pub reported_refused: u64,
+    /// The cgroup whose limit refused last; 0 = none.
+    pub refused_by: u64,
+}
+
+/// Indices of the per-CPU counters of records that found their ring full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum LostIndex {
+    /// The kill ring.
+    Kill = 0,
+    /// The cgroup ring.
+    Cgroup = 1,
+    /// The growth ring.
+    Growth = 2,
+}
+
+/// How many [`LostIndex`] there are.
+pub const LOST_COUNT: u32 = 3;
+
+// `Pod` already refuses padding; these pin the sizes, so that a change of layout is a decision.
+const _: () = assert!(size_of::<TaskRecord>() == 48);
+const _: () = assert!(size_of::<OomRecord>() == 168);
+const _: () = assert!(size_of::<VictimRecord>() == 152);
+const _: () = assert!(size_of::<CgroupRecord>() == 1048);
+const _: () = assert!(size_of::<GrowthRecord>() == 56);
+const _: () = assert!(size_of::<GrowthState>() == 56);

@@ -1,0 +1,28 @@
+//! The public events: what `-o json` writes, captures hold and replay reads.
+//!
+//! In: nothing; these are plain values with `serde`. Out: one JSON object a line.
+//! This module must never know where a value came from (kernel, files, a capture) or who shows it.
+//! Names and meanings are a contract: `oomtrace schema` prints it from these types.
+//! Unknown is `null`, never 0.
+
+mod kill;
+mod line;
+mod sample;
+mod subject;
+mod system;
+
+pub use kill::{
+    Before, BeforeSample, Confidence, Kill, KillLimit, Killer, OomWithoutKill, Origin, Request, Task, Trigger, Victim,
+};
+pub use line::{Event, Line};
+pub use sample::{
+    Class, Forecast, ForecastChange, ForecastState, Limit, LimitRef, Memory, MemoryEvents, Pressure, Relation, Sample,
+    Throttle, ThrottleState, Trend,
+};
+pub use subject::{CgroupRef, Container, Subject};
+pub use system::{
+    CgroupVersion, Lost, Probe, Start, Stop, StopReason, Stream, Unexplained, Unit, UnitLimit, UnitState, Via,
+};
+
+/// The name and version of the schema, as every `start` event carries it.
+pub const SCHEMA: &str = "oomtrace/1";

@@ -1,0 +1,228 @@
+//! A kill: who, by whom, at which limit, and how that is known.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Forecast, Memory, Relation, Subject, Trend};
+use crate::measure::{Bytes, Tgid, Tid, Timestamp};
+
+/// One victim. The line's subject is the victim's cgroup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Kill {
+    /// Where the victim lived.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// What made the kill.
+    pub origin: Origin,
+    /// Whether the origin was seen or concluded.
+    pub confidence: Confidence,
+    /// What the verdict rests on: probe names, file names, journal fields.
+    pub evidence: Vec<String>,
+    /// The limit that was reached.
+    pub limit: Option<KillLimit>,
+    /// Who asked for the memory.
+    pub trigger: Option<Trigger>,
+    /// Who was killed.
+    pub victim: Victim,
+    /// The chosen process, where this victim died with it.
+    pub leader_pid: Option<Tgid>,
+    /// The user-space program that killed.
+    pub killer: Option<Killer>,
+    /// The allocation that could not be met.
+    pub request: Option<Request>,
+    /// What was known before.
+    pub before: Option<Before>,
+    /// The processes of the victim's cgroup at the kill, largest first.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
+    /// What follows, each sentence with its number.
+    #[serde(default)]
+    pub advice: Vec<String>,
+}
+
+/// What made a kill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A memory cgroup's limit, the victim's own or an ancestor's.
+    MemcgLimit,
+    /// The machine's memory was used up.
+    Host,
+    /// The nodes of a cpuset were used up.
+    Cpuset,
+    /// The nodes of a memory policy were used up.
+    Mempolicy,
+    /// Someone pressed the magic key.
+    Sysrq,
+    /// A limit was set below what was used.
+    LimitLowered,
+    /// It died with the chosen process: `memory.oom.group`.
+    OomGroup,
+    /// It shared the memory of the chosen process.
+    SharedMm,
+    /// systemd-oomd.
+    SystemdOomd,
+    /// Someone wrote to `cgroup.kill`.
+    CgroupKill,
+    /// systemd's `OOMPolicy=`, after a kernel kill.
+    UnitOomPolicy,
+    /// Another program.
+    Userspace,
+    /// Not known.
+    Unknown,
+}
+
+/// How an origin is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// Seen where it happened.
+    Observed,
+    /// Concluded from what was seen elsewhere.
+    Inferred,
+}
+
+/// The limit that was reached at a kill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KillLimit {
+    /// The path of the cgroup that owns it; `/` for the host.
+    pub cgroup: Option<String>,
+    /// The unit that owns it.
+    pub unit: Option<String>,
+    /// Where the owner stands, seen from the victim; `null` where the two are not known to be related.
+    pub relation: Option<Relation>,
+    /// `memory.max`, or what stands for it.
+    pub file: String,
+    /// The limit.
+    pub bytes: Option<Bytes>,
+    /// What its owner used.
+    pub usage: Option<Bytes>,
+    /// What its owner had in swap.
+    pub swap_usage: Option<Bytes>,
+}
+
+/// Who asked for the memory that was not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Trigger {
+    /// Its process.
+    pub pid: Tgid,
+    /// Its thread.
+    pub tid: Tid,
+    /// Its name.
+    pub comm: String,
+    /// Its user.
+    pub uid: Option<u32>,
+    /// Its unit.
+    pub unit: Option<String>,
+    /// Its cgroup's path.
+    pub cgroup: Option<String>,
+}
+
+/// Who was killed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Victim {
+    /// Its process.
+    pub pid: Tgid,
+    /// The thread the kernel named.
+    pub tid: Option<Tid>,
+    /// Its name.
+    pub comm: String,
+    /// Its command line, words joined with spaces.
+    pub cmdline: Option<String>,
+    /// Its user.
+    pub uid: Option<u32>,
+    /// Its `oom_score_adj`.
+    pub oom_score_adj: Option<i16>,
+    /// Address space.
+    pub total_vm: Option<Bytes>,
+    /// Resident anonymous memory.
+    pub anon: Option<Bytes>,
+    /// Resident file pages.
+    pub file: Option<Bytes>,
+    /// Resident shared memory.
+    pub shmem: Option<Bytes>,
+    /// Swapped out.
+    pub swap: Option<Bytes>,
+    /// Page tables.
+    pub pgtables: Option<Bytes>,
+    /// When it was started.
+    pub started: Option<Timestamp>,
+}
+
+/// The user-space program that killed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Killer {
+    /// Its process.
+    pub pid: Option<Tgid>,
+    /// Its name.
+    pub comm: Option<String>,
+    /// Its unit.
+    pub unit: Option<String>,
+    /// Why, in its own words.
+    pub reason: Option<String>,
+}
+
+/// The allocation that could not be met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Request {
+    /// 2^order pages.
+    pub order: i32,
+    /// The allocation's flags by name.
+    pub gfp: String,
+}
+
+/// What was known before the kill.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Before {
+    /// The last samples, oldest first: the unit's, and every ancestor's with a limit.
+    pub samples: Vec<BeforeSample>,
+    /// The trend as it stood.
+    pub trend: Option<Trend>,
+    /// The forecast as it stood.
+    pub forecast: Option<Forecast>,
+    /// How long before the kill the forecast was made, in seconds.
+    #[serde(default)]
+    pub forecast_age_seconds: Option<f64>,
+}
+
+/// A sample from before a kill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BeforeSample {
+    /// When.
+    pub ts: Timestamp,
+    /// The cgroup's path.
+    pub cgroup: Option<String>,
+    /// The cgroup's unit.
+    pub unit: Option<String>,
+    /// What it held.
+    pub memory: Memory,
+}
+
+/// A process of the victim's cgroup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Task {
+    /// Its process.
+    pub pid: Tgid,
+    /// Its name.
+    pub comm: String,
+    /// Resident anonymous memory.
+    pub anon: Option<Bytes>,
+    /// Resident file pages.
+    pub file: Option<Bytes>,
+    /// Resident shared memory.
+    pub shmem: Option<Bytes>,
+    /// Swapped out.
+    pub swap: Option<Bytes>,
+    /// Its `oom_score_adj`.
+    pub oom_score_adj: Option<i16>,
+}
+
+/// The kernel was out of memory and killed nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OomWithoutKill {
+    /// The limit's owner.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// `no_killable_task` or what else stopped it.
+    pub reason: String,
+}

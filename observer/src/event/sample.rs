@@ -1,0 +1,253 @@
+//! A cgroup as it stands, its trend, and the time left.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Subject;
+use crate::measure::{Bytes, Timestamp};
+
+/// A cgroup as it stands. Only `memory.current` is needed for a forecast; what else is missing is done without.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sample {
+    /// Whose sample.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// The memory files.
+    pub memory: Memory,
+    /// `memory.events`.
+    #[serde(default)]
+    pub events: Option<MemoryEvents>,
+    /// `memory.pressure`.
+    #[serde(default)]
+    pub pressure: Option<Pressure>,
+    /// Every limit that can stop this cgroup's growth: its own, its ancestors', the host's memory.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
+    /// How it grows; `null` while too little is known.
+    #[serde(default)]
+    pub trend: Option<Trend>,
+    /// When it reaches the limit that binds first; `null` = no statement.
+    #[serde(default)]
+    pub forecast: Option<Forecast>,
+}
+
+/// The memory files of a cgroup, by the names of cgroup v2; on v1 the files that mean the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Memory {
+    /// `memory.current`.
+    pub current: Option<Bytes>,
+    /// `memory.peak`.
+    pub peak: Option<Bytes>,
+    /// `memory.low`.
+    pub low: Option<Bytes>,
+    /// `memory.high`; `null` = no limit.
+    pub high: Option<Bytes>,
+    /// `memory.max`; `null` = no limit.
+    pub max: Option<Bytes>,
+    /// `memory.swap.current`.
+    pub swap_current: Option<Bytes>,
+    /// `memory.swap.max`; `null` = no limit.
+    pub swap_max: Option<Bytes>,
+    /// `anon` of `memory.stat`.
+    pub anon: Option<Bytes>,
+    /// `file` of `memory.stat`, shmem included.
+    pub file: Option<Bytes>,
+    /// `shmem` of `memory.stat`.
+    pub shmem: Option<Bytes>,
+    /// `kernel` of `memory.stat`, or the sum of its parts before 5.18.
+    pub kernel: Option<Bytes>,
+    /// `slab_reclaimable` of `memory.stat`.
+    pub slab_reclaimable: Option<Bytes>,
+    /// `slab_unreclaimable` of `memory.stat`.
+    pub slab_unreclaimable: Option<Bytes>,
+    /// `sock` of `memory.stat`.
+    pub sock: Option<Bytes>,
+}
+
+/// The counters of `memory.events`, the whole subtree's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct MemoryEvents {
+    /// Reclaimed although below `memory.low`.
+    pub low: u64,
+    /// Throttled at `memory.high`.
+    pub high: u64,
+    /// Usage was about to go over `memory.max`.
+    pub max: u64,
+    /// Out of memory at its limit.
+    pub oom: u64,
+    /// Processes killed.
+    pub oom_kill: u64,
+    /// Whole groups killed; 0 before 5.17, which does not count them.
+    pub oom_group_kill: u64,
+}
+
+/// `memory.pressure`, shares of the last 10 s in per cent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pressure {
+    /// Some task waited for memory.
+    pub some_avg10: f64,
+    /// Every task waited for memory.
+    pub full_avg10: f64,
+}
+
+/// Where a limit stands, seen from the cgroup that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// The cgroup's own limit.
+    Own,
+    /// The limit of a cgroup above it.
+    Ancestor,
+    /// The machine's memory.
+    Host,
+}
+
+/// A limit, its owner, and how full it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Limit {
+    /// The path of the cgroup that owns the limit; `/` for the host.
+    pub cgroup: String,
+    /// The unit that owns the limit; `null` for the host.
+    pub unit: Option<String>,
+    /// Where the owner stands.
+    pub relation: Relation,
+    /// `memory.max`, `memory.high`, `memory.swap.max` or, for the host, `MemTotal`.
+    pub file: String,
+    /// The limit.
+    pub bytes: Bytes,
+    /// What its owner uses of it now; for the host `MemTotal` less `MemAvailable`.
+    pub usage: Option<Bytes>,
+    /// What of the usage reclaim could give back before a kill: clean page cache and reclaimable slab.
+    pub reclaimable: Option<Bytes>,
+}
+
+/// The limit a forecast speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LimitRef {
+    /// The path of the cgroup that owns the limit; `/` for the host.
+    pub cgroup: String,
+    /// The unit that owns the limit; `null` for the host.
+    pub unit: Option<String>,
+    /// The file that holds the limit.
+    pub file: String,
+    /// The limit.
+    pub bytes: Bytes,
+}
+
+/// What kind of growth it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// No growth that matters.
+    Steady,
+    /// Memory that cannot be reclaimed grows and does not come back.
+    Leak,
+    /// The page cache fills.
+    Cache,
+    /// Shared memory or tmpfs grows.
+    Shmem,
+    /// Kernel memory grows: slab, page tables, sockets.
+    Kernel,
+    /// A jump, too short to be a trend.
+    Burst,
+    /// Up and down, as a garbage collector does.
+    Sawtooth,
+    /// Growth since the start that flattens.
+    Warmup,
+    /// It becomes smaller.
+    Shrinking,
+    /// Not known.
+    Unknown,
+}
+
+/// How a cgroup grows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Trend {
+    /// The slope, in bytes a second.
+    pub bytes_per_second: f64,
+    /// The lower end of the slope's interval.
+    pub low: f64,
+    /// The upper end of the slope's interval.
+    pub high: f64,
+    /// How far back the slope looks, in seconds.
+    pub window_seconds: f64,
+    /// What kind of growth it is.
+    pub class: Class,
+    /// Since when it grows like this.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+}
+
+/// The time left until the binding limit is reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Forecast {
+    /// The most likely time left, in seconds.
+    pub seconds: f64,
+    /// The early end of the interval.
+    pub low_seconds: f64,
+    /// The late end of the interval; `null` = open.
+    pub high_seconds: Option<f64>,
+    /// The share of such intervals that hold the true time, 0 to 1.
+    pub confidence: f64,
+    /// The limit that is reached.
+    pub limit: LimitRef,
+}
+
+/// A forecast that began, changed or ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ForecastChange {
+    /// Whose forecast.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// What became of it.
+    pub state: ForecastState,
+    /// What kind of growth it is.
+    pub class: Class,
+    /// The trend it rests on.
+    pub trend: Option<Trend>,
+    /// The forecast; `null` when cleared.
+    pub forecast: Option<Forecast>,
+    /// The cgroup as it stood.
+    #[serde(default)]
+    pub memory: Option<Memory>,
+}
+
+/// What became of a forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ForecastState {
+    /// A limit is now in sight.
+    Raised,
+    /// It is still in sight, and the time left changed.
+    Updated,
+    /// It is no longer in sight.
+    Cleared,
+}
+
+/// `memory.high` slows a unit down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Throttle {
+    /// Who is slowed down.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// Began or ended.
+    pub state: ThrottleState,
+    /// `memory.high`.
+    pub high: Option<Bytes>,
+    /// How often it was throttled since the state changed.
+    pub high_events: Option<u64>,
+    /// The share of time in which every task stood still, 0 to 1.
+    pub stalled_share: Option<f64>,
+}
+
+/// Whether a unit is slowed down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ThrottleState {
+    /// It began.
+    Raised,
+    /// It ended.
+    Cleared,
+}

@@ -1,0 +1,48 @@
+//! Whom a line is about.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::measure::CgroupId;
+
+/// The cgroup a line is about, and the unit it belongs to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Subject {
+    /// The system unit: `myapp.service`. For a user's unit the manager's: `user@1000.service`.
+    pub unit: Option<String>,
+    /// The unit of a user's own manager.
+    pub user_unit: Option<String>,
+    /// The innermost slice, or the unit itself where it is one.
+    pub slice: Option<String>,
+    /// systemd's invocation id, 32 hexadecimal digits.
+    pub invocation_id: Option<String>,
+    /// The cgroup itself.
+    pub cgroup: CgroupRef,
+    /// The container, where the cgroup is a container runtime's.
+    pub container: Option<Container>,
+}
+
+/// A cgroup by its id and path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CgroupRef {
+    /// The kernel's id of the cgroup.
+    pub id: Option<CgroupId>,
+    /// The path below the root of the hierarchy, beginning with `/`.
+    pub path: Option<String>,
+}
+
+/// A container as its runtime's cgroup path names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Container {
+    /// `docker`, `podman`, `containerd`, `cri-o`, …
+    pub runtime: String,
+    /// The runtime's id of the container.
+    pub id: String,
+    /// The container's name, where the runtime's files tell it.
+    pub name: Option<String>,
+    /// The pod's name or uid.
+    pub pod: Option<String>,
+    /// The pod's namespace.
+    pub namespace: Option<String>,
+}

@@ -1,0 +1,187 @@
+//! The stream about itself, and about units.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Memory, Relation, Subject};
+use crate::measure::{Bytes, Timestamp};
+
+/// The stream begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Start {
+    /// [`super::SCHEMA`].
+    pub schema: String,
+    /// oomtrace's version.
+    pub version: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// The boot's id, 32 hexadecimal digits with dashes.
+    pub boot_id: String,
+    /// How memory cgroups are mounted.
+    pub cgroup_version: Option<CgroupVersion>,
+    /// Every probe, and the way it was attached.
+    pub probes: Vec<Probe>,
+}
+
+/// How memory cgroups are mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CgroupVersion {
+    /// One hierarchy.
+    V2,
+    /// One hierarchy a controller.
+    V1,
+    /// Memory on v1, and a v2 hierarchy beside it.
+    Hybrid,
+}
+
+/// A probe and the way it was attached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Probe {
+    /// The kernel function or tracepoint.
+    pub name: String,
+    /// The way.
+    pub via: Via,
+    /// Why no better way was taken.
+    pub reason: Option<String>,
+}
+
+/// A way to learn what a probe tells, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// A BPF trampoline at a function's entry or exit.
+    Fentry,
+    /// A kprobe or kretprobe.
+    Kprobe,
+    /// A tracepoint.
+    Tracepoint,
+    /// Reading files again and again.
+    Poll,
+    /// Not at all.
+    None,
+}
+
+/// A unit came, ended, or is waited for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unit {
+    /// Which unit.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// What it is now.
+    pub state: UnitState,
+    /// systemd's `Result=`, where it ended: `success`, `oom-kill`, `signal`, …
+    pub result: Option<String>,
+    /// `NRestarts=`.
+    pub restarts: Option<u64>,
+    /// How the main process ended, in systemd's terms: `killed/KILL`, `exited/1`.
+    #[serde(default)]
+    pub exit: Option<String>,
+    /// `Description=`.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// How many processes its cgroup holds.
+    #[serde(default)]
+    pub tasks: Option<u64>,
+    /// When it came to this state, where that is known.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// What it uses now.
+    #[serde(default)]
+    pub memory: Option<Memory>,
+    /// Its limits, and those above it.
+    #[serde(default)]
+    pub limits: Vec<UnitLimit>,
+}
+
+/// A limit of a unit or above it, as it was set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnitLimit {
+    /// The path of the cgroup that owns it; `/` for the host.
+    pub cgroup: String,
+    /// The unit that owns it.
+    pub unit: Option<String>,
+    /// Where the owner stands.
+    pub relation: Relation,
+    /// `memory.max` and the like.
+    pub file: String,
+    /// The limit; `null` = none.
+    pub bytes: Option<Bytes>,
+    /// What its owner uses now.
+    pub usage: Option<Bytes>,
+}
+
+/// What a unit is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnitState {
+    /// It is not there yet, and is waited for.
+    #[default]
+    Waiting,
+    /// It was there already when the stream began.
+    Running,
+    /// It started.
+    Started,
+    /// It ended as it should.
+    Stopped,
+    /// It failed.
+    Failed,
+}
+
+/// Which records were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Kills.
+    Kill,
+    /// Growth: "look now" hints.
+    Growth,
+    /// Births and ends of cgroups.
+    Cgroup,
+    /// Lines that a reader was too slow for.
+    Output,
+}
+
+/// Records were lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lost {
+    /// Which.
+    pub stream: Stream,
+    /// How many since the last such line.
+    pub count: u64,
+}
+
+/// A counter moved without an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unexplained {
+    /// Whose counter.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// Its file and name.
+    pub counter: String,
+    /// How much it moved.
+    pub counted: u64,
+    /// How much was seen.
+    pub seen: u64,
+}
+
+/// The stream ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stop {
+    /// Why.
+    pub reason: StopReason,
+    /// How many lines were written before this one.
+    pub written: u64,
+}
+
+/// Why a stream ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// SIGINT or SIGTERM.
+    Signal,
+    /// `--duration` is over, or the input's end was reached.
+    Duration,
+    /// An error, told on stderr.
+    Error,
+}

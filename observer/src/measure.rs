@@ -1,0 +1,156 @@
+//! Units of measure and identities, one type each, so that pages never pass for bytes and a thread never for a process.
+//!
+//! Conversions are named and happen at the border, in `kernel` and `cgroup`; everything behind it speaks [`Bytes`].
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The page size of every architecture oomtrace is built for (x86-64 and arm64 with 4 KiB pages).
+///
+/// The kernel's page counters count in these.
+const PAGE_SIZE: u64 = 4096;
+
+/// `page_counter.max` when there is no limit is `LONG_MAX / PAGE_SIZE` (include/linux/page_counter.h).
+const PAGE_COUNTER_MAX: u64 = i64::MAX as u64 / PAGE_SIZE;
+
+/// A size in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Bytes(pub u64);
+
+impl Bytes {
+    /// From the kB of `/proc` files, which are KiB. Saturates.
+    #[must_use]
+    pub fn from_kib(kib: u64) -> Self {
+        Self(kib.saturating_mul(1024))
+    }
+
+    /// As a float, for the engine's arithmetic. Sizes above 2^53 lose their lowest bits.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "said in the documentation")]
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64
+    }
+
+    /// What is left of `self` after `other` is taken out; 0 where `other` is larger.
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+/// A count of pages, as the kernel's page counters keep it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pages(pub u64);
+
+impl Pages {
+    /// In bytes. Saturates.
+    #[must_use]
+    pub fn to_bytes(self) -> Bytes {
+        Bytes(self.0.saturating_mul(PAGE_SIZE))
+    }
+
+    /// A limit in bytes; `None` where the counter's value means "no limit".
+    #[must_use]
+    pub fn to_limit(self) -> Option<Bytes> {
+        (self.0 < PAGE_COUNTER_MAX).then(|| self.to_bytes())
+    }
+}
+
+/// The kernel's id of a cgroup: the inode number of its directory (kernfs id).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct CgroupId(pub u64);
+
+impl fmt::Display for CgroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A process: what user space calls a pid and the kernel a thread group id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Tgid(pub u32);
+
+impl fmt::Display for Tgid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A thread: what the kernel calls a pid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Tid(pub u32);
+
+/// Nanoseconds since boot, suspended time included (`CLOCK_BOOTTIME`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BootNanos(pub u64);
+
+/// A point in time as the stream writes it: RFC 3339, UTC, always nine digits of a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub jiff::Timestamp);
+
+impl Timestamp {
+    /// Seconds from `earlier` to `self`; negative where the clock went back.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "nanoseconds of a capture's length fit a float well enough"
+    )]
+    pub fn seconds_since(self, earlier: Self) -> f64 {
+        (self.0.as_nanosecond() - earlier.0.as_nanosecond()) as f64 / 1e9
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.9}", self.0)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        jiff::Timestamp::deserialize(deserializer).map(Self)
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "format": "date-time"})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unlimited_page_counter_is_no_limit() {
+        assert_eq!(Pages(PAGE_COUNTER_MAX).to_limit(), None);
+        assert_eq!(Pages(16384).to_limit(), Some(Bytes(64 << 20)));
+    }
+
+    #[test]
+    fn a_timestamp_always_has_nine_digits() {
+        let time = Timestamp("2026-11-21T03:12:44Z".parse().unwrap());
+        assert_eq!(time.to_string(), "2026-11-21T03:12:44.000000000Z");
+        assert_eq!(
+            serde_json::from_str::<Timestamp>(&serde_json::to_string(&time).unwrap()).unwrap(),
+            time
+        );
+    }
+}
