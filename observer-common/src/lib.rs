@@ -219,3 +219,72 @@ const _: () = assert!(size_of::<VictimRecord>() == 152);
 const _: () = assert!(size_of::<CgroupRecord>() == 1048);
 const _: () = assert!(size_of::<GrowthRecord>() == 56);
 const _: () = assert!(size_of::<GrowthState>() == 56);
+
+/// An offset that the running kernel does not have.
+pub const ABSENT: u32 = u32::MAX;
+
+/// Where the running kernel keeps what the programs read, in bytes: named as in C, `struct_field`.
+///
+/// Filled in from `/sys/kernel/btf/vmlinux` and from the tracepoints' `format` files before the programs are loaded;
+/// [`ABSENT`] where the field is not there. It is read-only for the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+#[allow(missing_docs)] // the names are the kernel's own
+pub struct Offsets {
+    pub oom_control_memcg: u32,
+    pub oom_control_gfp_mask: u32,
+    pub oom_control_order: u32,
+    pub oom_control_totalpages: u32,
+    pub oom_control_chosen: u32,
+    pub oom_control_constraint: u32,
+    pub mem_cgroup_css: u32,
+    pub mem_cgroup_memory: u32,
+    pub mem_cgroup_swap: u32,
+    pub cgroup_subsys_state_cgroup: u32,
+    pub cgroup_subsys_state_ss: u32,
+    pub cgroup_kn: u32,
+    pub kernfs_node_id: u32,
+    pub page_counter_usage: u32,
+    pub page_counter_max: u32,
+    pub task_struct_pid: u32,
+    pub task_struct_tgid: u32,
+    pub task_struct_comm: u32,
+    pub task_struct_start_boottime: u32,
+    pub task_struct_signal: u32,
+    pub task_struct_mm: u32,
+    pub task_struct_real_cred: u32,
+    pub task_struct_cgroups: u32,
+    pub css_set_subsys: u32,
+    pub signal_struct_oom_score_adj: u32,
+    pub cred_uid: u32,
+    pub mm_struct_total_vm: u32,
+    pub mm_struct_pgtables_bytes: u32,
+    /// Of the first counter of `mm_struct.rss_stat`.
+    pub mm_struct_rss_stat: u32,
+    /// From one counter of `rss_stat` to the next: 8 up to 6.1, the size of a `percpu_counter` since.
+    pub rss_stat_stride: u32,
+    /// `memory_cgrp_id`, the memory controller's place in `css_set.subsys`.
+    pub memory_cgrp_id: u32,
+    pub mark_victim_pid: u32,
+    pub mark_victim_uid: u32,
+    pub mark_victim_comm: u32,
+    pub mark_victim_total_vm: u32,
+    pub mark_victim_anon_rss: u32,
+    pub mark_victim_file_rss: u32,
+    pub mark_victim_shmem_rss: u32,
+    pub mark_victim_pgtables: u32,
+    pub mark_victim_oom_score_adj: u32,
+    pub cgroup_root: u32,
+    pub cgroup_id: u32,
+    pub cgroup_path: u32,
+    /// The hierarchy whose cgroups are told of.
+    pub hierarchy: u32,
+}
+
+impl Offsets {
+    /// Every offset absent.
+    pub const NONE: Self = {
+        // SAFETY: `Offsets` is made of u32 only (it is `Pod`), for which every pattern of bits is a value.
+        unsafe { core::mem::transmute([0xff_u8; size_of::<Self>()]) }
+    };
+}

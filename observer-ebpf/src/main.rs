@@ -1,7 +1,152 @@
+//! The kernel side of oomtrace: maps and entry points, a table of contents.
+//!
+//! An entry point reads its arguments, calls its subject's function and returns. Where a subject can be reached in
+//! several ways (fentry, kprobe, tracepoint) there is an entry point each; user space attaches the best that loads.
 #![no_std]
 #![no_main]
+
+mod cgroup;
+mod charge;
+mod kernel;
+mod kill;
+
+use aya_ebpf::{
+    macros::{fentry, fexit, kprobe, kretprobe, map, tracepoint},
+    maps::{Array, LruHashMap, PerCpuArray, RingBuf},
+    programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext, TracePointContext},
+};
+use observer_common::{GrowthState, Kind, LOST_COUNT, LostIndex, Offsets};
+
+/// Kills have a ring of their own: no growth can displace them. Room for a storm of 3,000 while the reader stands still.
+#[map]
+static KILLS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+
+/// Births and ends of cgroups: room for 480.
+#[map]
+static CGROUPS: RingBuf = RingBuf::with_byte_size(1 << 19, 0);
+
+/// "Look now" hints; when full the next charge tells it again.
+#[map]
+static GROWTH: RingBuf = RingBuf::with_byte_size(1 << 18, 0);
+
+/// One entry per memory cgroup that charges, by cgroup id. The least used goes first: all that is lost is when it was
+/// last reported.
+#[map]
+static CHARGED: LruHashMap<u64, GrowthState> = LruHashMap::with_max_entries(16_384, 0);
+
+/// The OOM that a task is in, by the task's tid: the time of its record. Entries live for one `oom_kill_process`.
+#[map]
+static OOMS: LruHashMap<u32, u64> = LruHashMap::with_max_entries(1_024, 0);
+
+/// The address of `memory_cgrp_subsys`, learnt at the first charge; 0 until then.
+#[map]
+static MEMORY_SUBSYS: Array<u64> = Array::with_max_entries(1, 0);
+
+/// Records that found their ring full, by [`LostIndex`].
+#[map]
+static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOST_COUNT, 0);
+
+/// Set by user space before the load.
+#[unsafe(no_mangle)]
+static OFFSETS: Offsets = Offsets::NONE;
+
+fn count_lost(index: LostIndex) {
+    if let Some(count) = LOST.get_ptr_mut(index as u32) {
+        // SAFETY: the pointer is to this CPU's own value, which nothing else writes while this program runs.
+        unsafe { *count = (*count).wrapping_add(1) };
+    }
+}
+
+#[fentry(function = "oom_kill_process")]
+fn oom_kill_process(ctx: FEntryContext) -> i32 {
+    kill::chosen(ctx.arg(0));
+    0
+}
+
+#[fexit(function = "oom_kill_process")]
+fn oom_kill_process_exit(_: FExitContext) -> i32 {
+    kill::done();
+    0
+}
+
+#[kprobe]
+fn oom_kill_process_kprobe(ctx: ProbeContext) -> u32 {
+    if let Some(oom_control) = ctx.arg(0) {
+        kill::chosen(oom_control);
+    }
+    0
+}
+
+#[kretprobe]
+fn oom_kill_process_kretprobe(_: RetProbeContext) -> u32 {
+    kill::done();
+    0
+}
+
+#[fentry(function = "mark_oom_victim")]
+fn mark_oom_victim(ctx: FEntryContext) -> i32 {
+    kill::marked(ctx.arg(0));
+    0
+}
+
+#[kprobe]
+fn mark_oom_victim_kprobe(ctx: ProbeContext) -> u32 {
+    if let Some(task) = ctx.arg(0) {
+        kill::marked(task);
+    }
+    0
+}
+
+#[tracepoint]
+fn mark_victim(ctx: TracePointContext) -> u32 {
+    kill::told(&ctx);
+    0
+}
+
+#[fexit(function = "page_counter_try_charge")]
+fn page_counter_try_charge(ctx: FExitContext) -> i32 {
+    // The function's value stands behind its three arguments; bpf_get_func_ret() is there only from 5.17 on.
+    // It is a C bool: only its lowest byte is defined.
+    let charged = ctx.arg::<u64>(3) & 0xff != 0;
+    charge::tried(ctx.arg(0), (!charged).then(|| ctx.arg(2)));
+    0
+}
+
+/// At the entry nothing is known of the outcome: growth is seen, refusals are not.
+#[kprobe]
+fn page_counter_try_charge_kprobe(ctx: ProbeContext) -> u32 {
+    if let Some(counter) = ctx.arg(0) {
+        charge::tried(counter, None);
+    }
+    0
+}
+
+#[tracepoint]
+fn cgroup_mkdir(ctx: TracePointContext) -> u32 {
+    cgroup::told(&ctx, Kind::CgroupMkdir);
+    0
+}
+
+#[tracepoint]
+fn cgroup_rmdir(ctx: TracePointContext) -> u32 {
+    cgroup::told(&ctx, Kind::CgroupRmdir);
+    0
+}
+
+#[tracepoint]
+fn cgroup_rename(ctx: TracePointContext) -> u32 {
+    cgroup::told(&ctx, Kind::CgroupRename);
+    0
+}
+
 #[cfg(target_arch = "bpf")]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     loop {}
 }
+
+/// `bpf_get_current_task`, `bpf_probe_read_kernel` and others are for GPL programs only; the rest of oomtrace is
+/// `MIT OR Apache-2.0`.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

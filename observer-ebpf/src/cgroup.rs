@@ -1,0 +1,44 @@
+//! Births, ends and renames of cgroups, from the `cgroup:` tracepoints: id → path is known before anything charges.
+//!
+//! The three have the same leading fields (include/trace/events/cgroup.h, class `cgroup`).
+
+use aya_ebpf::{EbpfContext as _, helpers::bpf_ktime_get_boot_ns, helpers::bpf_probe_read_kernel_str_bytes,
+    programs::TracePointContext};
+use observer_common::{CgroupRecord, Kind, LostIndex};
+
+use crate::{
+    CGROUPS, CHARGED, count_lost,
+    kernel::{Address, offset, read},
+};
+
+#[inline(always)]
+pub(crate) fn told(ctx: &TracePointContext, kind: Kind) {
+    let base = ctx.as_ptr() as Address;
+    let hierarchy: u32 = read(base, offset!(cgroup_root)).unwrap_or(0);
+    // On cgroup v1 every controller has a tree of its own: only the memory controller's is told.
+    if hierarchy != offset!(hierarchy) {
+        return;
+    }
+    let Some(id) = read::<u64>(base, offset!(cgroup_id)) else { return };
+    if matches!(kind, Kind::CgroupRmdir) {
+        let _ = CHARGED.remove(id);
+    }
+    let Some(mut entry) = CGROUPS.reserve::<CgroupRecord>(0) else {
+        return count_lost(LostIndex::Cgroup);
+    };
+    // SAFETY: the slot is ours until it is submitted; every field is written, the path up to its closing zero.
+    let record = unsafe { &mut *entry.as_mut_ptr() };
+    record.kind = kind as u32;
+    record.hierarchy = hierarchy;
+    // SAFETY: no arguments, no conditions.
+    record.time = unsafe { bpf_ktime_get_boot_ns() };
+    record.id = id;
+    record.path[0] = 0;
+    // A `__data_loc`: the lower half says where the string begins, counted from the record's start.
+    if let Some(location) = read::<u32>(base, offset!(cgroup_path)) {
+        let from = (base + u64::from(location & 0xffff)) as *const u8;
+        // SAFETY: the helper checks the address and ends the string; on a fault the path stays empty.
+        let _ = unsafe { bpf_probe_read_kernel_str_bytes(from, &mut record.path) };
+    }
+    entry.submit(0);
+}

@@ -1,0 +1,163 @@
+//! Kernel structs, read through the offsets that user space resolved.
+//!
+//! In: addresses the kernel handed to a probe. Out: plain values, `None` where a field is absent or a read faults.
+//! Every read is `bpf_probe_read_kernel`, which checks the address: a wrong one gives `None`, never a fault.
+
+use aya_ebpf::helpers::{bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_buf};
+use observer_common::{ABSENT, COMM_LEN, TaskRecord, UNKNOWN_U64};
+
+use crate::MEMORY_SUBSYS;
+
+/// The value of one field of [`crate::OFFSETS`].
+macro_rules! offset {
+    ($field:ident) => {
+        // SAFETY: a plain static of this program. Volatile, because user space writes it before the load, which the
+        // compiler cannot know.
+        unsafe { core::ptr::read_volatile(&raw const $crate::OFFSETS.$field) }
+    };
+}
+pub(crate) use offset;
+
+/// An address in the kernel.
+pub(crate) type Address = u64;
+
+/// Reads a `T` at `base + offset`.
+#[inline(always)]
+pub(crate) fn read<T>(base: Address, offset: u32) -> Option<T> {
+    if base == 0 || offset == ABSENT {
+        return None;
+    }
+    // SAFETY: the helper checks the address and only copies.
+    unsafe { bpf_probe_read_kernel((base + u64::from(offset)) as *const T) }.ok()
+}
+
+/// Reads a pointer; `None` for null.
+#[inline(always)]
+fn pointer(base: Address, offset: u32) -> Option<Address> {
+    read::<Address>(base, offset).filter(|address| *address != 0)
+}
+
+/// The cgroup id behind a `cgroup_subsys_state`: `css->cgroup->kn->id`.
+#[inline(always)]
+fn css_cgroup_id(css: Address) -> Option<u64> {
+    let cgroup = pointer(css, offset!(cgroup_subsys_state_cgroup))?;
+    let kn = pointer(cgroup, offset!(cgroup_kn))?;
+    read(kn, offset!(kernfs_node_id))
+}
+
+/// The cgroup id of a `mem_cgroup`.
+#[inline(always)]
+pub(crate) fn memcg_id(memcg: Address) -> Option<u64> {
+    css_cgroup_id(memcg + u64::from(offset!(mem_cgroup_css)))
+}
+
+/// The state of the memory controller that a task is in: `task->cgroups->subsys[memory_cgrp_id]`.
+#[inline(always)]
+fn task_memory_css(task: Address) -> Option<Address> {
+    let css_set = pointer(task, offset!(task_struct_cgroups))?;
+    let subsys = offset!(css_set_subsys);
+    if subsys == ABSENT {
+        return None;
+    }
+    pointer(css_set, subsys + 8 * offset!(memory_cgrp_id))
+}
+
+/// Whether a `cgroup_subsys_state` is the memory controller's.
+///
+/// Its `ss` must be `&memory_cgrp_subsys`. That address is learnt from the current task, whose css at the memory
+/// controller's place has it by construction: kallsyms may be closed (`kptr_restrict=2`).
+#[inline(always)]
+fn is_memory_css(css: Address) -> bool {
+    let Some(slot) = MEMORY_SUBSYS.get_ptr_mut(0) else { return false };
+    // SAFETY: a pointer into the array map's only value; two CPUs can only write the same address.
+    let mut known = unsafe { core::ptr::read_volatile(slot) };
+    if known == 0 {
+        let ss = task_memory_css(current()).and_then(|css| pointer(css, offset!(cgroup_subsys_state_ss)));
+        let Some(ss) = ss else { return false };
+        known = ss;
+        // SAFETY: as above.
+        unsafe { core::ptr::write_volatile(slot, known) };
+    }
+    pointer(css, offset!(cgroup_subsys_state_ss)) == Some(known)
+}
+
+/// The memory cgroup whose `memory` counter this is; `None` for the counters of swap, kmem, hugetlb and others.
+#[inline(always)]
+pub(crate) fn memcg_of_counter(counter: Address) -> Option<Address> {
+    let memcg = counter.checked_sub(u64::from(offset!(mem_cgroup_memory)))?;
+    is_memory_css(memcg + u64::from(offset!(mem_cgroup_css))).then_some(memcg)
+}
+
+/// `struct page_counter`: usage and limit in pages.
+#[inline(always)]
+pub(crate) fn counter(counter: Address) -> (u64, u64) {
+    (
+        read(counter, offset!(page_counter_usage)).unwrap_or(UNKNOWN_U64),
+        read(counter, offset!(page_counter_max)).unwrap_or(UNKNOWN_U64),
+    )
+}
+
+/// The current task.
+#[inline(always)]
+pub(crate) fn current() -> Address {
+    // SAFETY: no arguments, no conditions.
+    unsafe { bpf_get_current_task() }
+}
+
+/// Writes what can be told of a task into a record.
+#[inline(always)]
+pub(crate) fn write_task(task: Address, record: &mut TaskRecord) {
+    record.cgroup_id = task_memory_css(task).and_then(css_cgroup_id).unwrap_or(0);
+    record.start_time = read(task, offset!(task_struct_start_boottime)).unwrap_or(0);
+    record.tgid = read(task, offset!(task_struct_tgid)).unwrap_or(0);
+    record.tid = read(task, offset!(task_struct_pid)).unwrap_or(0);
+    record.uid = pointer(task, offset!(task_struct_real_cred))
+        .and_then(|cred| read(cred, offset!(cred_uid)))
+        .unwrap_or(u32::MAX);
+    record.oom_score_adj = pointer(task, offset!(task_struct_signal))
+        .and_then(|signal| read::<i16>(signal, offset!(signal_struct_oom_score_adj)))
+        .map_or(i32::MAX, i32::from);
+    record.comm = [0; COMM_LEN];
+    let comm = offset!(task_struct_comm);
+    if comm != ABSENT {
+        // SAFETY: as in `read`; on a fault the name stays empty.
+        let _ = unsafe { bpf_probe_read_kernel_buf((task + u64::from(comm)) as *const u8, &mut record.comm) };
+    }
+}
+
+/// The sizes of a task's memory: `mm_struct.total_vm`, `rss_stat` by kind, `pgtables_bytes`.
+pub(crate) struct Mm {
+    address: Address,
+}
+
+impl Mm {
+    /// The task's memory; `None` where it has let go of it.
+    #[inline(always)]
+    pub(crate) fn of(task: Address) -> Option<Self> {
+        pointer(task, offset!(task_struct_mm)).map(|address| Self { address })
+    }
+
+    /// Address space in pages.
+    #[inline(always)]
+    pub(crate) fn total_vm(&self) -> u64 {
+        read(self.address, offset!(mm_struct_total_vm)).unwrap_or(UNKNOWN_U64)
+    }
+
+    /// Page tables in bytes.
+    #[inline(always)]
+    pub(crate) fn pgtables_bytes(&self) -> u64 {
+        read(self.address, offset!(mm_struct_pgtables_bytes)).unwrap_or(UNKNOWN_U64)
+    }
+
+    /// Resident pages of a kind, by its place in `rss_stat` (include/linux/mm_types_task.h: file 0, anon 1, swap 2,
+    /// shmem 3). Approximate by some pages a CPU, as the kernel's own log is; below zero is told as 0, as there.
+    #[inline(always)]
+    pub(crate) fn rss(&self, kind: u32) -> u64 {
+        let first = offset!(mm_struct_rss_stat);
+        if first == ABSENT {
+            return UNKNOWN_U64;
+        }
+        let count: Option<i64> = read(self.address, first + kind * offset!(rss_stat_stride));
+        count.map_or(UNKNOWN_U64, |count| if count < 0 { 0 } else { count as u64 })
+    }
+}

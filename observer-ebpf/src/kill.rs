@@ -1,0 +1,150 @@
+//! Kills: the choice made at `oom_kill_process`, and every task that is marked as a victim.
+//!
+//! In both places `current` is the trigger, the task that asked for memory, and never stands for the victim.
+//! The choice and its victims are made by one task under `oom_lock`: the task's tid joins them.
+
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::{
+        bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns,
+        bpf_probe_read_kernel_str_bytes,
+    },
+    programs::TracePointContext,
+};
+use observer_common::{ABSENT, COMM_LEN, Kind, LostIndex, OomRecord, UNKNOWN_U64, VictimRecord};
+
+use crate::{
+    KILLS, OOMS, count_lost,
+    kernel::{self, Address, Mm, counter, memcg_id, offset, read, write_task},
+};
+
+fn now() -> u64 {
+    // SAFETY: no arguments, no conditions.
+    unsafe { bpf_ktime_get_boot_ns() }
+}
+
+fn current_tid() -> u32 {
+    bpf_get_current_pid_tgid() as u32
+}
+
+/// The kernel has chosen: `oom_kill_process(struct oom_control *oc, const char *message)` is entered.
+#[inline(always)]
+pub(crate) fn chosen(oom_control: Address) {
+    let time = now();
+    // Without the entry the victims are told all the same, unjoined.
+    let _ = OOMS.insert(current_tid(), time, 0);
+    let Some(mut entry) = KILLS.reserve::<OomRecord>(0) else {
+        return count_lost(LostIndex::Kill);
+    };
+    // SAFETY: the slot is ours until it is submitted; every field is written below.
+    let record = unsafe { &mut *entry.as_mut_ptr() };
+    record.kind = Kind::Oom as u32;
+    record.constraint = read(oom_control, offset!(oom_control_constraint)).unwrap_or(-1);
+    record.time = time;
+    write_task(kernel::current(), &mut record.trigger);
+    write_task(read(oom_control, offset!(oom_control_chosen)).unwrap_or(0), &mut record.chosen);
+    record.total_pages = read(oom_control, offset!(oom_control_totalpages)).unwrap_or(UNKNOWN_U64);
+    record.gfp = read(oom_control, offset!(oom_control_gfp_mask)).unwrap_or(0);
+    record.order = read(oom_control, offset!(oom_control_order)).unwrap_or(0);
+    record.owner_id = 0;
+    record.limit = UNKNOWN_U64;
+    record.usage = UNKNOWN_U64;
+    record.swap_usage = UNKNOWN_U64;
+    record.swap_limit = UNKNOWN_U64;
+    let memcg: Address = read(oom_control, offset!(oom_control_memcg)).unwrap_or(0);
+    if memcg != 0 {
+        record.owner_id = memcg_id(memcg).unwrap_or(0);
+        (record.usage, record.limit) = counter(memcg + u64::from(offset!(mem_cgroup_memory)));
+        let swap = offset!(mem_cgroup_swap);
+        if swap != ABSENT {
+            (record.swap_usage, record.swap_limit) = counter(memcg + u64::from(swap));
+        }
+    }
+    entry.submit(0);
+}
+
+/// `oom_kill_process` returns: what this task marks from now on belongs to no choice.
+#[inline(always)]
+pub(crate) fn done() {
+    let _ = OOMS.remove(current_tid());
+}
+
+/// The fields that are the trigger's, the same in every way.
+#[inline(always)]
+fn write_trigger(record: &mut VictimRecord) {
+    let pid_tgid = bpf_get_current_pid_tgid();
+    record.kind = Kind::Victim as u32;
+    record.trigger_tid = pid_tgid as u32;
+    record.trigger_tgid = (pid_tgid >> 32) as u32;
+    record.reserved = 0;
+    record.time = now();
+    record.oom_time = OOMS.get_ptr(record.trigger_tid).map_or(0, |time| {
+        // SAFETY: the map's value; the task that wrote it is the one that runs here.
+        unsafe { *time }
+    });
+    // SAFETY: no arguments, no conditions.
+    record.trigger_cgroup_id = unsafe { bpf_get_current_cgroup_id() };
+    record.trigger_comm = bpf_get_current_comm().unwrap_or([0; COMM_LEN]);
+}
+
+/// A task is marked: `mark_oom_victim(struct task_struct *tsk)` is entered.
+#[inline(always)]
+pub(crate) fn marked(task: Address) {
+    let Some(mut entry) = KILLS.reserve::<VictimRecord>(0) else {
+        return count_lost(LostIndex::Kill);
+    };
+    // SAFETY: the slot is ours until it is submitted; every field is written below.
+    let record = unsafe { &mut *entry.as_mut_ptr() };
+    write_trigger(record);
+    write_task(task, &mut record.task);
+    record.total_vm = UNKNOWN_U64;
+    record.anon = UNKNOWN_U64;
+    record.file = UNKNOWN_U64;
+    record.shmem = UNKNOWN_U64;
+    record.swap = UNKNOWN_U64;
+    record.pgtables_bytes = UNKNOWN_U64;
+    if let Some(mm) = Mm::of(task) {
+        record.total_vm = mm.total_vm();
+        record.file = mm.rss(0);
+        record.anon = mm.rss(1);
+        record.swap = mm.rss(2);
+        record.shmem = mm.rss(3);
+        record.pgtables_bytes = mm.pgtables_bytes();
+    }
+    entry.submit(0);
+}
+
+/// The tracepoint `oom:mark_victim`: on kernels that let us have nothing better. Its sizes are in KiB.
+#[inline(always)]
+pub(crate) fn told(ctx: &TracePointContext) {
+    let Some(mut entry) = KILLS.reserve::<VictimRecord>(0) else {
+        return count_lost(LostIndex::Kill);
+    };
+    // SAFETY: the slot is ours until it is submitted; every field is written below.
+    let record = unsafe { &mut *entry.as_mut_ptr() };
+    write_trigger(record);
+    let base = ctx.as_ptr() as Address;
+    let pages = |offset: u32| read::<u64>(base, offset).map_or(UNKNOWN_U64, |kib| kib / 4);
+    // The task that holds the memory: possibly a thread that is not the leader. User space finds the process.
+    record.task.tid = read(base, offset!(mark_victim_pid)).unwrap_or(0);
+    record.task.tgid = 0;
+    record.task.cgroup_id = 0;
+    record.task.start_time = 0;
+    record.task.uid = read(base, offset!(mark_victim_uid)).unwrap_or(u32::MAX);
+    record.task.oom_score_adj =
+        read::<i16>(base, offset!(mark_victim_oom_score_adj)).map_or(i32::MAX, i32::from);
+    record.task.comm = [0; COMM_LEN];
+    // A `__data_loc`: the lower half says where the string begins, counted from the record's start.
+    if let Some(location) = read::<u32>(base, offset!(mark_victim_comm)) {
+        let from = (base + u64::from(location & 0xffff)) as *const u8;
+        // SAFETY: the helper checks the address; on a fault the name stays empty.
+        let _ = unsafe { bpf_probe_read_kernel_str_bytes(from, &mut record.task.comm) };
+    }
+    record.total_vm = pages(offset!(mark_victim_total_vm));
+    record.anon = pages(offset!(mark_victim_anon_rss));
+    record.file = pages(offset!(mark_victim_file_rss));
+    record.shmem = pages(offset!(mark_victim_shmem_rss));
+    record.swap = UNKNOWN_U64;
+    record.pgtables_bytes = read(base, offset!(mark_victim_pgtables)).unwrap_or(UNKNOWN_U64);
+    entry.submit(0);
+}
