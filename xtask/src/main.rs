@@ -1,22 +1,71 @@
-//! Every step a person or CI takes, as code.
+//! Every step a person or CI takes, as code: `cargo xtask --help`.
+//!
+//! Tools, kernels and the root image are found or made on demand and kept in the user's cache folder (`cache`);
+//! whatever comes from the distribution comes through the machine's own apt sources (`apt`). On that stand the eBPF
+//! object (`toolchain`, `ebpf`), the binary with the object inside (`binary`), and guests that boot real kernels
+//! (`kernel`, `image`, `vm`).
 
-use std::process::{Command, ExitCode};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod apt;
+mod binary;
+mod cache;
+mod ebpf;
+mod packages;
+mod toolchain;
+
+/// Build, run and test oomtrace.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    step: Step,
+}
+
+#[derive(Debug, Subcommand)]
+enum Step {
+    /// Build the eBPF object: target/ebpf/observer-ebpf.o
+    Ebpf,
+    Build(binary::Build),
+    Run(binary::Run),
+}
 
 fn main() -> ExitCode {
-    let task = std::env::args().nth(1);
-    if task.as_deref() != Some("test") {
-        eprintln!("usage: cargo xtask test");
-        return ExitCode::from(2);
-    }
-    match Command::new("cargo")
-        .args(["test", "--workspace", "--exclude", "observer-ebpf"])
-        .status()
-    {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("xtask: cannot run cargo: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let outcome = match Cli::parse().step {
+        Step::Ebpf => ebpf::build().map(|object| {
+            println!("{}", object.display());
+            ExitCode::SUCCESS
+        }),
+        Step::Build(build) => build.run(),
+        Step::Run(run) => run.run(),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Tells on stderr, in one line, what is being done and why: stdout belongs to what the step was asked for.
+fn step(line: impl std::fmt::Display) {
+    eprintln!("xtask: {line}");
+}
+
+/// The top of the repository this xtask was built from.
+fn workspace() -> &'static Path {
+    // xtask is only ever run by cargo from its own checkout, so the place it was compiled in is the place to work in.
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}
+
+/// Where cargo puts what it builds for the host.
+fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
 }

@@ -1,0 +1,77 @@
+//! Programs of the distribution that a step needs: as root they are installed, otherwise the one command is printed.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use xshell::{Shell, cmd};
+
+use crate::step;
+
+/// A program, the Debian package it comes in, and what it is needed for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tool {
+    pub(crate) program: &'static str,
+    pub(crate) package: &'static str,
+    pub(crate) purpose: &'static str,
+}
+
+/// Makes sure that every one of `tools` can be run.
+pub(crate) fn require(tools: &[Tool]) -> Result<()> {
+    let missing: Vec<_> = tools
+        .iter()
+        .filter(|tool| find(tool.program).is_none())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut packages: Vec<_> = missing.iter().map(|tool| tool.package).collect();
+    packages.dedup();
+    let names = packages.join(" ");
+    let wanted: Vec<_> = missing
+        .iter()
+        .map(|tool| format!("{} ({})", tool.program, tool.purpose))
+        .collect();
+    if !is_root()? {
+        bail!(
+            "missing: {}; install with: sudo apt-get install --no-install-recommends {}",
+            wanted.join(", "),
+            names
+        );
+    }
+    step(format!(
+        "installing {names} from the distribution: {}",
+        wanted.join(", ")
+    ));
+    let sh = Shell::new()?;
+    sh.set_var("DEBIAN_FRONTEND", "noninteractive");
+    // stdout belongs to the step's own result.
+    let update = cmd!(sh, "apt-get update --quiet")
+        .quiet()
+        .ignore_stdout()
+        .run();
+    cmd!(
+        sh,
+        "apt-get install --yes --quiet --no-install-recommends {packages...}"
+    )
+    .quiet()
+    .ignore_stdout()
+    .run()
+    .with_context(|| match update {
+        Ok(()) => format!("cannot install {names}"),
+        Err(error) => format!("cannot install {names} ({error})"),
+    })
+}
+
+/// The path of `program`, also where only root's PATH has it (`mke2fs`, `depmod`).
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+pub(crate) fn is_root() -> Result<bool> {
+    let sh = Shell::new()?;
+    Ok(cmd!(sh, "id --user").quiet().read()? == "0")
+}
