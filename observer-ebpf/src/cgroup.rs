@@ -2,8 +2,10 @@
 //!
 //! The three have the same leading fields (include/trace/events/cgroup.h, class `cgroup`).
 
-use aya_ebpf::{EbpfContext as _, helpers::bpf_ktime_get_boot_ns, helpers::bpf_probe_read_kernel_str_bytes,
-    programs::TracePointContext};
+use aya_ebpf::{
+    EbpfContext as _, helpers::bpf_ktime_get_boot_ns, helpers::bpf_probe_read_kernel_str_bytes,
+    programs::TracePointContext,
+};
 use observer_common::{CgroupRecord, Kind, LostIndex};
 
 use crate::{
@@ -19,7 +21,9 @@ pub(crate) fn told(ctx: &TracePointContext, kind: Kind) {
     if hierarchy != offset!(hierarchy) {
         return;
     }
-    let Some(id) = read::<u64>(base, offset!(cgroup_id)) else { return };
+    let Some(id) = read::<u64>(base, offset!(cgroup_id)) else {
+        return;
+    };
     if matches!(kind, Kind::CgroupRmdir) {
         let _ = CHARGED.remove(id);
     }

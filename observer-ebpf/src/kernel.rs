@@ -68,7 +68,9 @@ fn task_memory_css(task: Address) -> Option<Address> {
 /// controller's place has it by construction: kallsyms may be closed (`kptr_restrict=2`).
 #[inline(always)]
 fn is_memory_css(css: Address) -> bool {
-    let Some(slot) = MEMORY_SUBSYS.get_ptr_mut(0) else { return false };
+    let Some(slot) = MEMORY_SUBSYS.get_ptr_mut(0) else {
+        return false;
+    };
     // SAFETY: a pointer into the array map's only value; two CPUs can only write the same address.
     let mut known = unsafe { core::ptr::read_volatile(slot) };
     if known == 0 {

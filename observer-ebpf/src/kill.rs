@@ -42,7 +42,10 @@ pub(crate) fn chosen(oom_control: Address) {
     record.constraint = read(oom_control, offset!(oom_control_constraint)).unwrap_or(-1);
     record.time = time;
     write_task(kernel::current(), &mut record.trigger);
-    write_task(read(oom_control, offset!(oom_control_chosen)).unwrap_or(0), &mut record.chosen);
+    write_task(
+        read(oom_control, offset!(oom_control_chosen)).unwrap_or(0),
+        &mut record.chosen,
+    );
     record.total_pages = read(oom_control, offset!(oom_control_totalpages)).unwrap_or(UNKNOWN_U64);
     record.gfp = read(oom_control, offset!(oom_control_gfp_mask)).unwrap_or(0);
     record.order = read(oom_control, offset!(oom_control_order)).unwrap_or(0);
@@ -131,8 +134,7 @@ pub(crate) fn told(ctx: &TracePointContext) {
     record.task.cgroup_id = 0;
     record.task.start_time = 0;
     record.task.uid = read(base, offset!(mark_victim_uid)).unwrap_or(u32::MAX);
-    record.task.oom_score_adj =
-        read::<i16>(base, offset!(mark_victim_oom_score_adj)).map_or(i32::MAX, i32::from);
+    record.task.oom_score_adj = read::<i16>(base, offset!(mark_victim_oom_score_adj)).map_or(i32::MAX, i32::from);
     record.task.comm = [0; COMM_LEN];
     // A `__data_loc`: the lower half says where the string begins, counted from the record's start.
     if let Some(location) = read::<u32>(base, offset!(mark_victim_comm)) {
@@ -145,6 +147,7 @@ pub(crate) fn told(ctx: &TracePointContext) {
     record.file = pages(offset!(mark_victim_file_rss));
     record.shmem = pages(offset!(mark_victim_shmem_rss));
     record.swap = UNKNOWN_U64;
-    record.pgtables_bytes = read(base, offset!(mark_victim_pgtables)).unwrap_or(UNKNOWN_U64);
+    record.pgtables_bytes =
+        read::<u64>(base, offset!(mark_victim_pgtables)).map_or(UNKNOWN_U64, |kib| kib.wrapping_mul(1024));
     entry.submit(0);
 }

@@ -5,4 +5,5 @@
 #![warn(missing_docs)]
 
 pub mod event;
+pub mod kernel;
 pub mod measure;

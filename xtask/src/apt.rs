@@ -63,9 +63,7 @@ impl Apt {
     pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>> {
         let sh = Shell::new()?;
         let options = &self.options;
-        let names = cmd!(sh, "apt-cache {options...} pkgnames {prefix}")
-            .quiet()
-            .read()?;
+        let names = cmd!(sh, "apt-cache {options...} pkgnames {prefix}").quiet().read()?;
         Ok(names.lines().map(str::to_owned).collect())
     }
 
@@ -73,9 +71,7 @@ impl Apt {
     pub(crate) fn versions(&self, package: &str) -> Result<Vec<String>> {
         let sh = Shell::new()?;
         let options = &self.options;
-        let table = cmd!(sh, "apt-cache {options...} madison {package}")
-            .quiet()
-            .read()?;
+        let table = cmd!(sh, "apt-cache {options...} madison {package}").quiet().read()?;
         // `rust-src | 1.95.0+dfsg1-2 | http://… trixie-backports/main amd64 Packages`
         Ok(table
             .lines()
@@ -95,9 +91,7 @@ impl Apt {
             .ignore_stdout()
             .run()?;
         for package in sh.read_dir(".")? {
-            cmd!(sh, "dpkg-deb --extract {package} {folder}")
-                .quiet()
-                .run()?;
+            cmd!(sh, "dpkg-deb --extract {package} {folder}").quiet().run()?;
         }
         Ok(())
     }
@@ -133,18 +127,13 @@ pub(crate) fn own_suite() -> Result<String> {
     text.lines()
         .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
         .map(|name| name.trim_matches('"').to_owned())
-        .context(
-            "/etc/os-release has no VERSION_CODENAME: Debian is needed for kernels and packages",
-        )
+        .context("/etc/os-release has no VERSION_CODENAME: Debian is needed for kernels and packages")
 }
 
 /// A deb822 sources file for `suites`, made from the machine's own sources.
 pub(crate) fn sources_of(suites: &[&str]) -> Result<String> {
     let own = own_suite()?;
-    let machine: Vec<_> = machine_sources()?
-        .iter()
-        .flat_map(|text| parse(text))
-        .collect();
+    let machine: Vec<_> = machine_sources()?.iter().flat_map(|text| parse(text)).collect();
     let mut text = String::new();
     for source in &machine {
         for suite in suites {
@@ -193,8 +182,7 @@ fn machine_sources() -> Result<Vec<(String, bool)>> {
             Some("list") => false,
             _ => continue, // apt ignores it as well
         };
-        let text =
-            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         texts.push((text, deb822));
     }
     Ok(texts)
@@ -214,10 +202,7 @@ fn parse_line(line: &str) -> Option<Source> {
     let mut rest = line.strip_prefix("deb ")?.trim_start();
     let mut fields = BTreeMap::new();
     if let Some((options, after)) = rest.strip_prefix('[').and_then(|text| text.split_once(']')) {
-        for (key, value) in options
-            .split_whitespace()
-            .filter_map(|option| option.split_once('='))
-        {
+        for (key, value) in options.split_whitespace().filter_map(|option| option.split_once('=')) {
             let field = match key {
                 "signed-by" => "Signed-By",
                 "trusted" => "Trusted",
@@ -251,8 +236,7 @@ fn parse_stanza(stanza: &str) -> Vec<Source> {
         }
     }
     let mut take = |key| fields.remove(key).unwrap_or_default();
-    let (types, uris, suites, enabled) =
-        (take("Types"), take("URIs"), take("Suites"), take("Enabled"));
+    let (types, uris, suites, enabled) = (take("Types"), take("URIs"), take("Suites"), take("Enabled"));
     if !types.split_whitespace().any(|kind| kind == "deb") || enabled == "no" {
         return Vec::new();
     }
@@ -291,9 +275,6 @@ mod tests {
         let stanza = "Types: deb\nURIs: http://mirror.example\nSuites: a b\nSigned-By:\n -----BEGIN-----\n .\n abc\n";
         let sources = parse(&(stanza.to_owned(), true));
         assert_eq!(sources.len(), 2);
-        assert_eq!(
-            sources[0].fields["Signed-By"],
-            "\n -----BEGIN-----\n .\n abc"
-        );
+        assert_eq!(sources[0].fields["Signed-By"], "\n -----BEGIN-----\n .\n abc");
     }
 }

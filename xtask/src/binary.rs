@@ -20,11 +20,7 @@ pub(crate) struct Build {
 
 impl Build {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let profile = if self.release {
-            Profile::Release
-        } else {
-            Profile::Debug
-        };
+        let profile = if self.release { Profile::Release } else { Profile::Debug };
         println!("{}", oomtrace(profile)?.display());
         Ok(ExitCode::SUCCESS)
     }

@@ -27,11 +27,7 @@ pub(crate) fn root() -> Result<PathBuf> {
 /// The folder of the entry `name`, made by `make` if it isn't there yet; `why` is told to the user before.
 ///
 /// `make` is given an empty folder. What it leaves there must not contain the folder's own path: it is renamed.
-pub(crate) fn entry(
-    name: &str,
-    why: &str,
-    make: impl FnOnce(&Path) -> Result<()>,
-) -> Result<PathBuf> {
+pub(crate) fn entry(name: &str, why: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let root = root()?;
     let place = root.join(name);
     if place.exists() {
@@ -47,8 +43,7 @@ pub(crate) fn entry(
         .tempdir_in(&root)
         .with_context(|| format!("cannot create a folder in {}", root.display()))?;
     make(draft.path()).with_context(|| format!("cannot make {name}"))?;
-    fs::rename(draft.path(), &place)
-        .with_context(|| format!("cannot rename {name} into {}", root.display()))?;
+    fs::rename(draft.path(), &place).with_context(|| format!("cannot rename {name} into {}", root.display()))?;
     let _renamed = draft.keep(); // nothing left to delete under the old name
     Ok(place)
 }
@@ -58,12 +53,8 @@ pub(crate) fn lock(folder: &Path, name: &str) -> Result<File> {
     let path = folder.join(format!(".{name}.lock"));
     let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
     if file.try_lock().is_err() {
-        step(format!(
-            "waiting for another xtask that holds {}",
-            path.display()
-        ));
-        file.lock()
-            .with_context(|| format!("cannot lock {}", path.display()))?;
+        step(format!("waiting for another xtask that holds {}", path.display()));
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
     }
     Ok(file)
 }

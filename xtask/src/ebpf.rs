@@ -23,16 +23,10 @@ pub(crate) fn build() -> Result<PathBuf> {
     // `-Z build-std` is the one unstable thing needed: `core` for a target that comes without it.
     sh.set_var("RUSTC_BOOTSTRAP", "1");
     sh.set_var("RUSTC", &toolchain.rustc);
-    sh.set_var(
-        "CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER",
-        &toolchain.bpf_linker,
-    );
+    sh.set_var("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", &toolchain.bpf_linker);
     // bpf-linker emits BTF from debug info, and aya reads maps and kernel types from BTF. This variable outranks every
     // other place for flags, so that a user's RUSTFLAGS for the host stay out. Its separator is 0x1f.
-    sh.set_var(
-        "CARGO_ENCODED_RUSTFLAGS",
-        "-Cdebuginfo=2\u{1f}-Clink-arg=--btf",
-    );
+    sh.set_var("CARGO_ENCODED_RUSTFLAGS", "-Cdebuginfo=2\u{1f}-Clink-arg=--btf");
     sh.set_var("LD_LIBRARY_PATH", library_path(&toolchain)?);
     cmd!(
         sh,

@@ -17,10 +17,7 @@ pub(crate) struct Tool {
 
 /// Makes sure that every one of `tools` can be run.
 pub(crate) fn require(tools: &[Tool]) -> Result<()> {
-    let missing: Vec<_> = tools
-        .iter()
-        .filter(|tool| find(tool.program).is_none())
-        .collect();
+    let missing: Vec<_> = tools.iter().filter(|tool| find(tool.program).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -45,10 +42,7 @@ pub(crate) fn require(tools: &[Tool]) -> Result<()> {
     let sh = Shell::new()?;
     sh.set_var("DEBIAN_FRONTEND", "noninteractive");
     // stdout belongs to the step's own result.
-    let update = cmd!(sh, "apt-get update --quiet")
-        .quiet()
-        .ignore_stdout()
-        .run();
+    let update = cmd!(sh, "apt-get update --quiet").quiet().ignore_stdout().run();
     cmd!(
         sh,
         "apt-get install --yes --quiet --no-install-recommends {packages...}"

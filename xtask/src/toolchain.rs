@@ -59,19 +59,21 @@ fn field<'a>(verbose: &'a str, key: &str) -> Result<&'a str> {
 
 fn bpf_linker() -> Result<PathBuf> {
     let name = format!("bpf-linker-{BPF_LINKER}");
-    let why =
-        format!("building bpf-linker {BPF_LINKER} (links the eBPF object; once, about 2 minutes)");
+    let why = format!("building bpf-linker {BPF_LINKER} (links the eBPF object; once, about 2 minutes)");
     let folder = cache::entry(&name, &why, |draft| {
         let sh = Shell::new()?;
         // Built inside the draft, so that an interrupted build leaves nothing behind.
         let target = draft.join("target");
-        cmd!(sh, "cargo install --quiet --locked --root {draft} --target-dir {target} bpf-linker@{BPF_LINKER}")
-            // What the user exports for their own builds is not meant for this one.
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env_remove("CARGO_BUILD_TARGET")
-            .quiet()
-            .run()?;
+        cmd!(
+            sh,
+            "cargo install --quiet --locked --root {draft} --target-dir {target} bpf-linker@{BPF_LINKER}"
+        )
+        // What the user exports for their own builds is not meant for this one.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("CARGO_BUILD_TARGET")
+        .quiet()
+        .run()?;
         fs::remove_dir_all(&target)?;
         Ok(())
     })?;
@@ -82,9 +84,7 @@ fn bpf_linker() -> Result<PathBuf> {
 fn rustc_with_source(sysroot: &Path, release: &str) -> Result<PathBuf> {
     let rustc = sysroot.join("bin/rustc");
     let source = sysroot.join("lib/rustlib/src/rust/library/core");
-    if source.exists()
-        || (packages::find("rustup").is_some() && rustup_adds_source(sysroot)? && source.exists())
-    {
+    if source.exists() || (packages::find("rustup").is_some() && rustup_adds_source(sysroot)? && source.exists()) {
         return Ok(rustc);
     }
     let packaged = packaged_source(release)?;
@@ -124,9 +124,7 @@ fn rustup_adds_source(sysroot: &Path) -> Result<bool> {
 /// The standard library's source of exactly this rustc, from the Debian package `rust-src`.
 fn packaged_source(release: &str) -> Result<PathBuf> {
     let name = format!("rust-src-{release}");
-    let why = format!(
-        "fetching rust-src {release} (`core` is built from it for the BPF target; once, 45 MB)"
-    );
+    let why = format!("fetching rust-src {release} (`core` is built from it for the BPF target; once, 45 MB)");
     let folder = cache::entry(&name, &why, |draft| {
         let apt = Apt::open()?;
         let version = apt
@@ -160,11 +158,7 @@ fn shadow_sysroot(sysroot: &Path, release: &str, source: &Path) -> Result<PathBu
         "linking a sysroot that has the standard library's source",
         |draft| {
             link_all(sysroot, &draft.join("sysroot"), Path::new("lib"))?;
-            link_all(
-                &sysroot.join("lib"),
-                &draft.join("sysroot/lib"),
-                Path::new("rustlib"),
-            )?;
+            link_all(&sysroot.join("lib"), &draft.join("sysroot/lib"), Path::new("rustlib"))?;
             link_all(
                 &sysroot.join("lib/rustlib"),
                 &draft.join("sysroot/lib/rustlib"),

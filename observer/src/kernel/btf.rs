@@ -1,0 +1,192 @@
+//! Struct offsets from the running kernel's BTF.
+//!
+//! rustc emits no CO-RE relocations, so what C programs get from them is looked up here, at load, by name. A field that
+//! this kernel does not have stays [`ABSENT`], and whoever needs it is refused by the [`super::plan`].
+
+use std::path::Path;
+
+use btf_rs::{Btf, Struct, Type};
+use observer_common::{ABSENT, Offsets};
+
+/// How deep anonymous structs and unions are searched: `struct page` and `mem_cgroup` nest two.
+const MAX_ANONYMOUS_DEPTH: u32 = 4;
+
+/// Why the kernel's types could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BtfError {
+    /// The file is missing, closed or damaged.
+    #[error("cannot read the kernel's types from {path}: {source}; a kernel with CONFIG_DEBUG_INFO_BTF has them")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: btf_rs::Error,
+    },
+}
+
+/// The kernel's own types.
+pub struct KernelTypes {
+    btf: Btf,
+}
+
+impl KernelTypes {
+    /// Reads a BTF file, the running kernel's being `/sys/kernel/btf/vmlinux`.
+    ///
+    /// # Errors
+    /// [`BtfError::Unreadable`].
+    pub fn read(path: &Path) -> Result<Self, BtfError> {
+        match Btf::from_file(path) {
+            Ok(btf) => Ok(Self { btf }),
+            Err(source) => Err(BtfError::Unreadable {
+                path: path.display().to_string(),
+                source,
+            }),
+        }
+    }
+
+    /// The offset in bytes of a field, members of anonymous structs and unions included.
+    fn field(&self, name: &str, field: &str) -> Option<(u32, Type)> {
+        self.btf
+            .resolve_types_by_name(name)
+            .ok()?
+            .into_iter()
+            .find_map(|candidate| match candidate {
+                Type::Struct(found) => self.member(&found, field, MAX_ANONYMOUS_DEPTH),
+                _ => None,
+            })
+    }
+
+    fn member(&self, container: &Struct, field: &str, depth: u32) -> Option<(u32, Type)> {
+        container.members.iter().find_map(|member| {
+            let offset = member.bit_offset() / 8;
+            let name = self.btf.resolve_name(member).unwrap_or_default();
+            let kind = || self.btf.resolve_chained_type(member).ok();
+            if name == field {
+                return Some((offset, kind()?));
+            }
+            if !name.is_empty() || depth == 0 {
+                return None;
+            }
+            match kind()? {
+                Type::Struct(inner) | Type::Union(inner) => {
+                    let (within, found) = self.member(&inner, field, depth - 1)?;
+                    Some((offset + within, found))
+                }
+                _ => None,
+            }
+        })
+    }
+
+    fn offset(&self, name: &str, field: &str) -> u32 {
+        self.field(name, field).map_or(ABSENT, |(offset, _)| offset)
+    }
+
+    fn enumerator(&self, name: &str, enumerator: &str) -> u32 {
+        let types = self.btf.resolve_types_by_name(name).unwrap_or_default();
+        types
+            .into_iter()
+            .find_map(|candidate| match candidate {
+                Type::Enum(found) => found
+                    .members
+                    .iter()
+                    .find(|member| self.btf.resolve_name(*member).is_ok_and(|name| name == enumerator))
+                    .map(btf_rs::EnumMember::val),
+                _ => None,
+            })
+            .unwrap_or(ABSENT)
+    }
+
+    /// Where the counters of `mm_struct.rss_stat` begin, and how far apart they are.
+    ///
+    /// Up to 6.1 `rss_stat` is a struct around `atomic_long_t count[]`; since 6.2 an array of `percpu_counter`
+    /// (f1a7941243c1, "mm: convert mm's rss stats into percpu_counter").
+    fn rss_stat(&self) -> (u32, u32) {
+        match self.field("mm_struct", "rss_stat") {
+            Some((start, Type::Struct(_))) => match self.offset("mm_rss_stat", "count") {
+                ABSENT => (ABSENT, 0),
+                count => (start + count, 8),
+            },
+            Some((start, Type::Array(_))) => {
+                let counter = self.btf.resolve_types_by_name("percpu_counter").ok().and_then(|types| {
+                    types.into_iter().find_map(|candidate| match candidate {
+                        Type::Struct(found) => u32::try_from(found.size()).ok(),
+                        _ => None,
+                    })
+                });
+                match (self.offset("percpu_counter", "count"), counter) {
+                    (ABSENT, _) | (_, None) => (ABSENT, 0),
+                    (count, Some(stride)) => (start + count, stride),
+                }
+            }
+            _ => (ABSENT, 0),
+        }
+    }
+
+    /// Fills in every offset that comes from the kernel's structs.
+    pub fn fill(&self, offsets: &mut Offsets) {
+        let at = |name, field| self.offset(name, field);
+        offsets.oom_control_memcg = at("oom_control", "memcg");
+        offsets.oom_control_gfp_mask = at("oom_control", "gfp_mask");
+        offsets.oom_control_order = at("oom_control", "order");
+        offsets.oom_control_totalpages = at("oom_control", "totalpages");
+        offsets.oom_control_chosen = at("oom_control", "chosen");
+        offsets.oom_control_constraint = at("oom_control", "constraint");
+        offsets.mem_cgroup_css = at("mem_cgroup", "css");
+        offsets.mem_cgroup_memory = at("mem_cgroup", "memory");
+        offsets.mem_cgroup_swap = at("mem_cgroup", "swap");
+        offsets.cgroup_subsys_state_cgroup = at("cgroup_subsys_state", "cgroup");
+        offsets.cgroup_subsys_state_ss = at("cgroup_subsys_state", "ss");
+        offsets.cgroup_kn = at("cgroup", "kn");
+        offsets.kernfs_node_id = at("kernfs_node", "id");
+        offsets.page_counter_usage = at("page_counter", "usage");
+        offsets.page_counter_max = at("page_counter", "max");
+        offsets.task_struct_pid = at("task_struct", "pid");
+        offsets.task_struct_tgid = at("task_struct", "tgid");
+        offsets.task_struct_comm = at("task_struct", "comm");
+        offsets.task_struct_start_boottime = at("task_struct", "start_boottime");
+        offsets.task_struct_signal = at("task_struct", "signal");
+        offsets.task_struct_mm = at("task_struct", "mm");
+        offsets.task_struct_real_cred = at("task_struct", "real_cred");
+        offsets.task_struct_cgroups = at("task_struct", "cgroups");
+        offsets.css_set_subsys = at("css_set", "subsys");
+        offsets.signal_struct_oom_score_adj = at("signal_struct", "oom_score_adj");
+        offsets.cred_uid = at("cred", "uid");
+        offsets.mm_struct_total_vm = at("mm_struct", "total_vm");
+        offsets.mm_struct_pgtables_bytes = at("mm_struct", "pgtables_bytes");
+        (offsets.mm_struct_rss_stat, offsets.rss_stat_stride) = self.rss_stat();
+        offsets.memory_cgrp_id = self.enumerator("cgroup_subsys_id", "memory_cgrp_id");
+    }
+
+    /// Whether the per-CPU stock is part of the page counter, so that the charge path would be met once a charge
+    /// instead of once a batch.
+    #[must_use]
+    pub fn stock_in_page_counter(&self) -> bool {
+        self.offset("page_counter", "stock") != ABSENT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_kernels_types_give_offsets_or_a_reason() {
+        match KernelTypes::read(Path::new("/sys/kernel/btf/vmlinux")) {
+            Ok(types) => {
+                let mut offsets = Offsets::NONE;
+                types.fill(&mut offsets);
+                assert_ne!(offsets.task_struct_pid, ABSENT);
+                assert_eq!(offsets.task_struct_tgid, offsets.task_struct_pid + 4);
+            }
+            Err(error) => assert!(error.to_string().contains("CONFIG_DEBUG_INFO_BTF")),
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_btf_is_named() {
+        let Err(error) = KernelTypes::read(Path::new("/nonexistent/btf")) else {
+            panic!("it was read")
+        };
+        assert!(error.to_string().contains("/nonexistent/btf"), "{error}");
+    }
+}

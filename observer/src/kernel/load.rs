@@ -1,0 +1,280 @@
+//! Loads the eBPF object and attaches every probe of the [`plan`](super::plan) in the best way that works.
+//!
+//! A way that fails is no error: its reason is kept for the `start` event and the next way is tried. Only where nothing
+//! can be loaded at all is there a [`KernelError`], and the caller falls back to reading files.
+
+use std::path::Path;
+
+use aya::{
+    Btf, Ebpf, EbpfLoader,
+    maps::{MapData, PerCpuArray, RingBuf},
+    programs::{FEntry, FExit, KProbe, Program as AyaProgram, ProgramError, TracePoint},
+};
+use observer_common::{LostIndex, Offsets};
+
+use super::{
+    btf::KernelTypes,
+    format::Tracefs,
+    plan::{Attach, PLANS, Plan, Program, Way},
+};
+use crate::event::{Probe, Via};
+
+/// The kernel side, built into this binary by the build script; empty in a build without it.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/observer-ebpf.o"));
+
+/// Why no probe could be attached at all.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// `cargo build` alone does not make the object.
+    #[error("this build has no eBPF object; build with 'cargo xtask build'")]
+    NoObject,
+    /// Not allowed.
+    #[error("eBPF programs may not be loaded: needs {missing} (missing); run as root")]
+    NotPermitted {
+        /// The capabilities that are missing.
+        missing: String,
+    },
+    /// The kernel refused the maps or the object.
+    #[error("cannot load the eBPF object: {0}")]
+    Load(Box<aya::EbpfError>),
+    /// The object does not have what this version needs.
+    #[error("the eBPF object has no map {0}; the object and oomtrace do not match, build with 'cargo xtask build'")]
+    NoMap(&'static str),
+    /// A map could not be used.
+    #[error("cannot use an eBPF map: {0}")]
+    Map(#[from] aya::maps::MapError),
+}
+
+/// The attached probes and their rings. Dropping it detaches them.
+pub struct Probes {
+    /// Kills. To be read first.
+    pub kills: RingBuf<MapData>,
+    /// Births and ends of cgroups.
+    pub cgroups: RingBuf<MapData>,
+    /// Growth.
+    pub growth: RingBuf<MapData>,
+    /// What is attached, and how.
+    pub list: Vec<Probe>,
+    lost: PerCpuArray<MapData, u64>,
+    /// The verifier's words on programs it refused, for `--verbose`.
+    pub refusals: Vec<String>,
+    // Holds the links.
+    _ebpf: Ebpf,
+}
+
+impl Probes {
+    /// Loads and attaches. `hierarchy` is the id of the hierarchy whose cgroups are wanted; 0 = v2.
+    ///
+    /// # Errors
+    /// Where nothing can be loaded. A probe that cannot be attached is no error: see [`Probes::list`].
+    pub fn load(hierarchy: u32) -> Result<Self, KernelError> {
+        if OBJECT.is_empty() {
+            return Err(KernelError::NoObject);
+        }
+        let missing = missing_capabilities();
+        if !missing.is_empty() {
+            return Err(KernelError::NotPermitted {
+                missing: missing.join(" and "),
+            });
+        }
+        let mut offsets = Offsets {
+            hierarchy,
+            ..Offsets::NONE
+        };
+        let types = KernelTypes::read(Path::new("/sys/kernel/btf/vmlinux"));
+        if let Ok(types) = &types {
+            types.fill(&mut offsets);
+        }
+        let tracefs = Tracefs::find();
+        if let Ok(tracefs) = &tracefs {
+            tracefs.fill(&mut offsets);
+        }
+        let btf = Btf::from_sys_fs().ok();
+        let mut ebpf = EbpfLoader::new()
+            .btf(btf.as_ref())
+            .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
+            .load(OBJECT)
+            .map_err(|error| KernelError::Load(Box::new(error)))?;
+        let context = Context {
+            offsets,
+            btf,
+            no_types: types.err().map(|error| error.to_string()),
+            no_tracefs: tracefs.err().map(|error| format!("tracefs cannot be mounted: {error}")),
+        };
+        let mut refusals = Vec::new();
+        let list = PLANS
+            .iter()
+            .map(|plan| context.attach(&mut ebpf, plan, &mut refusals))
+            .collect();
+        let mut ring = |name| ebpf.take_map(name).ok_or(KernelError::NoMap(name));
+        Ok(Self {
+            kills: RingBuf::try_from(ring("KILLS")?)?,
+            cgroups: RingBuf::try_from(ring("CGROUPS")?)?,
+            growth: RingBuf::try_from(ring("GROWTH")?)?,
+            lost: PerCpuArray::try_from(ring("LOST")?)?,
+            list,
+            refusals,
+            _ebpf: ebpf,
+        })
+    }
+
+    /// How many records found their ring full since the load; 0 where the counter cannot be read.
+    #[must_use]
+    pub fn lost(&self, index: LostIndex) -> u64 {
+        self.lost
+            .get(&(index as u32), 0)
+            .map_or(0, |counts| counts.iter().sum())
+    }
+}
+
+struct Context {
+    offsets: Offsets,
+    btf: Option<Btf>,
+    no_types: Option<String>,
+    no_tracefs: Option<String>,
+}
+
+impl Context {
+    fn attach(&self, ebpf: &mut Ebpf, plan: &Plan, refusals: &mut Vec<String>) -> Probe {
+        let mut reasons: Vec<String> = Vec::new();
+        for way in plan.ways {
+            match self.attach_way(ebpf, way, refusals) {
+                Ok(()) => {
+                    let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+                    return Probe {
+                        name: plan.name.to_owned(),
+                        via: way.via,
+                        reason,
+                    };
+                }
+                Err(reason) => {
+                    if !reasons.contains(&reason) {
+                        reasons.push(reason);
+                    }
+                }
+            }
+        }
+        let (loss, via) = plan.without;
+        reasons.push(loss.to_owned());
+        Probe {
+            name: plan.name.to_owned(),
+            via,
+            reason: Some(reasons.join("; ")),
+        }
+    }
+
+    fn attach_way(&self, ebpf: &mut Ebpf, way: &Way, refusals: &mut Vec<String>) -> Result<(), String> {
+        let cannot = match way.via {
+            Via::Fentry | Via::Kprobe => self.no_types.as_ref(),
+            Via::Tracepoint => self.no_tracefs.as_ref(),
+            Via::Poll | Via::None => None,
+        };
+        if let Some(reason) = cannot {
+            return Err(reason.clone());
+        }
+        if let Some(field) = (way.missing)(&self.offsets) {
+            return Err(format!("this kernel has no {field}"));
+        }
+        for (place, program) in way.programs.iter().enumerate() {
+            if let Err(error) = self.attach_program(ebpf, program) {
+                // All of a way or nothing: half of it would tell half-truths.
+                for attached in way.programs.iter().take(place) {
+                    detach(ebpf, attached.name);
+                }
+                if let ProgramError::LoadError { verifier_log, .. } = &error {
+                    let log = verifier_log.to_string();
+                    if !log.trim().is_empty() {
+                        refusals.push(format!("{}:\n{log}", program.name));
+                    }
+                }
+                return Err(format!("{}: {}", way_name(way.via), reason(&error)));
+            }
+        }
+        Ok(())
+    }
+
+    fn attach_program(&self, ebpf: &mut Ebpf, program: &Program) -> Result<(), ProgramError> {
+        let missing = || ProgramError::InvalidName {
+            name: program.name.to_owned(),
+        };
+        let loaded = ebpf.program_mut(program.name).ok_or_else(missing)?;
+        let btf = || self.btf.as_ref().ok_or_else(missing);
+        match program.attach {
+            Attach::Entry(function) => {
+                let loaded: &mut FEntry = loaded.try_into()?;
+                loaded.load(function, btf()?)?;
+                loaded.attach()?;
+            }
+            Attach::Exit(function) => {
+                let loaded: &mut FExit = loaded.try_into()?;
+                loaded.load(function, btf()?)?;
+                loaded.attach()?;
+            }
+            Attach::Kprobe(function) | Attach::Kretprobe(function) => {
+                let loaded: &mut KProbe = loaded.try_into()?;
+                loaded.load()?;
+                loaded.attach(function, 0)?;
+            }
+            Attach::Tracepoint(category, name) => {
+                let loaded: &mut TracePoint = loaded.try_into()?;
+                loaded.load()?;
+                loaded.attach(category, name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Unloading a program drops its links. What fails here is already gone.
+fn detach(ebpf: &mut Ebpf, name: &str) {
+    if let Some(program) = ebpf.program_mut(name) {
+        let _ = match program {
+            AyaProgram::FEntry(program) => program.unload(),
+            AyaProgram::FExit(program) => program.unload(),
+            AyaProgram::KProbe(program) => program.unload(),
+            AyaProgram::TracePoint(program) => program.unload(),
+            _ => Ok(()),
+        };
+    }
+}
+
+fn way_name(via: Via) -> &'static str {
+    match via {
+        Via::Fentry => "fentry",
+        Via::Kprobe => "kprobe",
+        Via::Tracepoint => "tracepoint",
+        Via::Poll => "poll",
+        Via::None => "none",
+    }
+}
+
+/// The cause at the end of an error's chain, on one line: what the kernel said, not what the library wrapped it in.
+fn reason(error: &ProgramError) -> String {
+    if let ProgramError::LoadError { io_error, .. } = error {
+        return format!("the kernel refuses the program: {io_error}");
+    }
+    let mut last: &dyn std::error::Error = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// The capabilities that loading and attaching need and this process does not have.
+///
+/// `CAP_SYS_ADMIN` includes both others (capabilities(7)).
+fn missing_capabilities() -> Vec<&'static str> {
+    use caps::{CapSet, Capability, has_cap};
+    let has = |capability| has_cap(None, CapSet::Effective, capability).unwrap_or(false);
+    if has(Capability::CAP_SYS_ADMIN) {
+        return Vec::new();
+    }
+    [
+        (Capability::CAP_BPF, "CAP_BPF"),
+        (Capability::CAP_PERFMON, "CAP_PERFMON"),
+    ]
+    .into_iter()
+    .filter(|(capability, _)| !has(*capability))
+    .map(|(_, name)| name)
+    .collect()
+}

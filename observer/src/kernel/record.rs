@@ -1,0 +1,313 @@
+//! Ring bytes, decoded to typed records. Here pages become bytes, codes become enums and "not read" becomes `None`.
+
+use bytemuck::AnyBitPattern;
+use observer_common::{CgroupRecord, GrowthRecord, Kind, OomRecord, TaskRecord, UNKNOWN_U64, VictimRecord};
+
+use crate::measure::{BootNanos, Bytes, CgroupId, Pages, Tgid, Tid};
+
+/// What a kernel record tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// The kernel has chosen.
+    Oom(Oom),
+    /// A task was marked as a victim.
+    Victim(Victim),
+    /// A cgroup came, went or was renamed.
+    Cgroup(CgroupChange),
+    /// Look at this cgroup now.
+    Growth(Growth),
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Its process; `None` where only the thread is known.
+    pub tgid: Option<Tgid>,
+    /// Its thread.
+    pub tid: Tid,
+    /// Its memory cgroup.
+    pub cgroup: Option<CgroupId>,
+    /// When it was started.
+    pub started: Option<BootNanos>,
+    /// Its user.
+    pub uid: Option<u32>,
+    /// Its `oom_score_adj`.
+    pub oom_score_adj: Option<i16>,
+    /// Its name.
+    pub comm: String,
+}
+
+/// One OOM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oom {
+    /// When.
+    pub time: BootNanos,
+    /// `oc->constraint` as the kernel's number.
+    pub constraint: i32,
+    /// The task that asked for memory.
+    pub trigger: Task,
+    /// The chosen victim.
+    pub chosen: Task,
+    /// The limit's owner; `None` = the host.
+    pub owner: Option<CgroupId>,
+    /// The owner's limit; `None` = none, or not read.
+    pub limit: Option<Bytes>,
+    /// The owner's usage.
+    pub usage: Option<Bytes>,
+    /// The owner's swap usage.
+    pub swap_usage: Option<Bytes>,
+    /// `oc->gfp_mask`.
+    pub gfp: u32,
+    /// `oc->order`; -1 = the magic key.
+    pub order: i32,
+}
+
+/// One victim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Victim {
+    /// When.
+    pub time: BootNanos,
+    /// The time of its [`Oom`].
+    pub oom_time: Option<BootNanos>,
+    /// The trigger's process.
+    pub trigger_tgid: Tgid,
+    /// The trigger's thread.
+    pub trigger_tid: Tid,
+    /// The trigger's name.
+    pub trigger_comm: String,
+    /// Who was marked.
+    pub task: Task,
+    /// Address space.
+    pub total_vm: Option<Bytes>,
+    /// Resident anonymous memory.
+    pub anon: Option<Bytes>,
+    /// Resident file pages.
+    pub file: Option<Bytes>,
+    /// Resident shared memory.
+    pub shmem: Option<Bytes>,
+    /// Swapped out.
+    pub swap: Option<Bytes>,
+    /// Page tables.
+    pub pgtables: Option<Bytes>,
+}
+
+/// A cgroup came, went or was renamed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CgroupChange {
+    /// Which of the three.
+    pub change: Change,
+    /// When.
+    pub time: BootNanos,
+    /// The cgroup.
+    pub id: CgroupId,
+    /// Its path.
+    pub path: String,
+}
+
+/// What happened to a cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was made.
+    Born,
+    /// It is gone.
+    Gone,
+    /// It has another name.
+    Renamed,
+}
+
+/// Look at this cgroup now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Growth {
+    /// Which.
+    pub cgroup: CgroupId,
+    /// Whether a charge was refused since the last record.
+    pub limit_hit: bool,
+}
+
+/// Bytes that are no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a record of {length} bytes and kind {kind} is none of this version's; the eBPF object and oomtrace do not match"
+)]
+pub struct DecodeError {
+    /// How many bytes.
+    pub length: usize,
+    /// What they say they are.
+    pub kind: u32,
+}
+
+/// Decodes one record.
+///
+/// # Errors
+/// [`DecodeError`] where the kind is unknown or the length is not that kind's.
+pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
+    let kind = bytes.first_chunk().map_or(0, |head| u32::from_ne_bytes(*head));
+    let error = DecodeError {
+        length: bytes.len(),
+        kind,
+    };
+    let change = |change| exact::<CgroupRecord>(bytes).map(|record| Record::Cgroup(cgroup(&record, change)));
+    let record = match kind {
+        k if k == Kind::Oom as u32 => exact(bytes).map(|record| Record::Oom(oom(&record))),
+        k if k == Kind::Victim as u32 => exact(bytes).map(|record| Record::Victim(victim(&record))),
+        k if k == Kind::CgroupMkdir as u32 => change(Change::Born),
+        k if k == Kind::CgroupRmdir as u32 => change(Change::Gone),
+        k if k == Kind::CgroupRename as u32 => change(Change::Renamed),
+        k if k == Kind::Growth as u32 => exact::<GrowthRecord>(bytes).map(|record| {
+            Record::Growth(Growth {
+                cgroup: CgroupId(record.cgroup_id),
+                limit_hit: record.limit_hit != 0,
+            })
+        }),
+        _ => None,
+    };
+    record.ok_or(error)
+}
+
+fn exact<T: AnyBitPattern>(bytes: &[u8]) -> Option<T> {
+    bytemuck::try_pod_read_unaligned(bytes).ok()
+}
+
+fn known(value: u64) -> Option<u64> {
+    (value != UNKNOWN_U64).then_some(value)
+}
+
+fn pages(value: u64) -> Option<Bytes> {
+    known(value).map(|pages| Pages(pages).to_bytes())
+}
+
+fn nanos(value: u64) -> Option<BootNanos> {
+    (value != 0).then_some(BootNanos(value))
+}
+
+/// The text up to the first zero byte; what is no UTF-8 is replaced.
+fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+fn task(record: &TaskRecord) -> Task {
+    Task {
+        tgid: (record.tgid != 0).then_some(Tgid(record.tgid)),
+        tid: Tid(record.tid),
+        cgroup: (record.cgroup_id != 0).then_some(CgroupId(record.cgroup_id)),
+        started: nanos(record.start_time),
+        uid: (record.uid != u32::MAX).then_some(record.uid),
+        oom_score_adj: i16::try_from(record.oom_score_adj).ok(),
+        comm: text(&record.comm),
+    }
+}
+
+fn oom(record: &OomRecord) -> Oom {
+    Oom {
+        time: BootNanos(record.time),
+        constraint: record.constraint,
+        trigger: task(&record.trigger),
+        chosen: task(&record.chosen),
+        owner: (record.owner_id != 0).then_some(CgroupId(record.owner_id)),
+        limit: known(record.limit).and_then(|limit| Pages(limit).to_limit()),
+        usage: pages(record.usage),
+        swap_usage: pages(record.swap_usage),
+        gfp: record.gfp,
+        order: record.order,
+    }
+}
+
+fn victim(record: &VictimRecord) -> Victim {
+    Victim {
+        time: BootNanos(record.time),
+        oom_time: nanos(record.oom_time),
+        trigger_tgid: Tgid(record.trigger_tgid),
+        trigger_tid: Tid(record.trigger_tid),
+        trigger_comm: text(&record.trigger_comm),
+        task: task(&record.task),
+        total_vm: pages(record.total_vm),
+        anon: pages(record.anon),
+        file: pages(record.file),
+        shmem: pages(record.shmem),
+        swap: pages(record.swap),
+        pgtables: known(record.pgtables_bytes).map(Bytes),
+    }
+}
+
+fn cgroup(record: &CgroupRecord, change: Change) -> CgroupChange {
+    CgroupChange {
+        change,
+        time: BootNanos(record.time),
+        id: CgroupId(record.id),
+        path: text(&record.path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable as _;
+
+    use super::*;
+
+    fn a_victim() -> VictimRecord {
+        VictimRecord {
+            kind: Kind::Victim as u32,
+            trigger_tid: 7,
+            anon: 16,
+            swap: UNKNOWN_U64,
+            task: TaskRecord {
+                tgid: 41,
+                tid: 42,
+                uid: u32::MAX,
+                comm: *b"python3\0leftover",
+                ..TaskRecord::zeroed()
+            },
+            ..VictimRecord::zeroed()
+        }
+    }
+
+    #[test]
+    fn a_victims_pages_become_bytes_and_what_was_not_read_none() {
+        let record = a_victim();
+        let Ok(Record::Victim(victim)) = decode(bytemuck::bytes_of(&record)) else {
+            panic!("no victim")
+        };
+        assert_eq!(victim.anon, Some(Bytes(65_536)));
+        assert_eq!(victim.swap, None);
+        assert_eq!(victim.task.uid, None);
+        assert_eq!(victim.task.tgid, Some(Tgid(41)));
+        assert_eq!(victim.task.comm, "python3");
+        assert_eq!(victim.task.started, None);
+    }
+
+    #[test]
+    fn an_unlimited_owner_has_no_limit() {
+        let record = OomRecord {
+            kind: Kind::Oom as u32,
+            limit: i64::MAX as u64 / 4096,
+            ..OomRecord::zeroed()
+        };
+        let Ok(Record::Oom(oom)) = decode(bytemuck::bytes_of(&record)) else {
+            panic!("no oom")
+        };
+        assert_eq!(oom.limit, None);
+    }
+
+    #[test]
+    fn every_other_length_is_refused() {
+        let record = a_victim();
+        let bytes = bytemuck::bytes_of(&record);
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end]).is_err(), "{end}");
+        }
+        let longer = [bytes, &[0]].concat();
+        assert_eq!(decode(&longer), Err(DecodeError { length: 153, kind: 2 }));
+    }
+
+    #[test]
+    fn a_path_without_an_end_is_taken_whole() {
+        let mut record = CgroupRecord::zeroed();
+        record.kind = Kind::CgroupMkdir as u32;
+        record.path = [b'a'; observer_common::CGROUP_PATH_LEN];
+        let Ok(Record::Cgroup(change)) = decode(bytemuck::bytes_of(&record)) else {
+            panic!("no cgroup")
+        };
+        assert_eq!(change.path.len(), observer_common::CGROUP_PATH_LEN);
+    }
+}
