@@ -5,6 +5,7 @@
 //! that: another version is another entry. Deleting the folder is always safe.
 
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,6 +47,13 @@ pub(crate) fn entry(name: &str, why: &str, make: impl FnOnce(&Path) -> Result<()
     fs::rename(draft.path(), &place).with_context(|| format!("cannot rename {name} into {}", root.display()))?;
     let _renamed = draft.keep(); // nothing left to delete under the old name
     Ok(place)
+}
+
+/// A short name for a recipe: another recipe, another name, another entry.
+pub(crate) fn key(recipe: &impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    recipe.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// Holds the lock `name` in `folder` until the returned file is dropped, waiting for whoever has it.

@@ -3,7 +3,7 @@
 //! Tools, kernels and the root image are found or made on demand and kept in the user's cache folder (`cache`);
 //! whatever comes from the distribution comes through the machine's own apt sources (`apt`). On that stand the eBPF
 //! object (`toolchain`, `ebpf`), the binary with the object inside (`binary`), and guests that boot real kernels
-//! (`kernel`, `image`, `vm`).
+//! (`kernel`, `image`, `guest`, `vm`).
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,8 +14,12 @@ mod apt;
 mod binary;
 mod cache;
 mod ebpf;
+mod guest;
+mod image;
+mod kernel;
 mod packages;
 mod toolchain;
+mod vm;
 
 /// Build, run and test oomtrace.
 #[derive(Debug, Parser)]
@@ -31,6 +35,7 @@ enum Step {
     Ebpf,
     Build(binary::Build),
     Run(binary::Run),
+    Vm(vm::Vm),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +46,7 @@ fn main() -> ExitCode {
         }),
         Step::Build(build) => build.run(),
         Step::Run(run) => run.run(),
+        Step::Vm(vm) => vm.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

@@ -1,0 +1,356 @@
+//! One guest: boots a kernel on the root image in QEMU, runs one command in it, and brings back what came of it.
+//!
+//! What goes in is a tar on a second disk, what comes back a tar on a third; the command's output comes live through
+//! two virtio ports, which, unlike serial lines, hold the writer when the reader is slow. The other end of all this is
+//! `guest/agent` on the root image. QEMU emulates the CPU (TCG): that works on any machine, CI's included.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::image;
+use crate::kernel::Kernel;
+use crate::packages::{self, Tool};
+
+const TOOLS: [Tool; 2] = [
+    Tool {
+        program: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+        purpose: "boots guests",
+    },
+    Tool {
+        program: "setpriv",
+        package: "util-linux",
+        purpose: "ends QEMU with xtask",
+    },
+];
+
+/// The room for /out, as a sparse file: what a guest brings back is limited by this only.
+const OUT_SIZE: u64 = 4 << 30;
+
+/// What to boot and what to run there.
+#[derive(Debug)]
+pub(crate) struct Guest<'a> {
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) image: &'a Path,
+    /// On the guest's PATH as `oomtrace`.
+    pub(crate) oomtrace: &'a Path,
+    /// Its content is copied to /share.
+    pub(crate) share: Option<&'a Path>,
+    /// A shell script; `None` is a shell on this terminal.
+    pub(crate) command: Option<String>,
+    pub(crate) machine: &'a Machine,
+    /// Where the logs and `out` go; emptied before.
+    pub(crate) results: &'a Path,
+}
+
+/// The machine to emulate, and for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    pub(crate) cpus: u32,
+    pub(crate) memory_mb: u32,
+    /// The guest's clock counts instructions.
+    pub(crate) icount: bool,
+    /// More of the kernel's command line.
+    pub(crate) append: String,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            cpus: 2,
+            memory_mb: 1024,
+            icount: false,
+            append: String::new(),
+            timeout: None,
+        }
+    }
+}
+
+/// How a guest ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The command's exit status.
+    Done(u8),
+    TimedOut,
+}
+
+impl Guest<'_> {
+    /// Boots, runs the command, and waits for the end. Its output goes to `stdout` and `stderr` as it comes.
+    pub(crate) fn run<O, E>(&self, stdout: O, stderr: E) -> Result<Outcome>
+    where
+        O: Write + Send,
+        E: Write + Send,
+    {
+        packages::require(&TOOLS)?;
+        let out = self.results.join("out");
+        if self.results.exists() {
+            fs::remove_dir_all(self.results)
+                .with_context(|| format!("cannot empty {}", self.results.display()))?;
+        }
+        fs::create_dir_all(&out)?;
+
+        // Sockets have short names only, so they can't lie below an arbitrary target folder; nor need the disks.
+        let work = tempfile::Builder::new().prefix("oomtrace-vm.").tempdir()?;
+        let disks = Disks { work: work.path() };
+        self.pack(&disks.inward())?;
+        File::create(disks.outward())?.set_len(OUT_SIZE)?;
+        let ports = [
+            Port::listen(work.path(), "stdout")?,
+            Port::listen(work.path(), "stderr")?,
+        ];
+
+        let mut qemu = self.start(&disks, &ports)?;
+        let ended = thread::scope(|scope| {
+            let [out_port, err_port] = &ports;
+            scope.spawn(|| out_port.copy_to(stdout));
+            scope.spawn(|| err_port.copy_to(stderr));
+            let ended = wait(&mut qemu, self.machine.timeout);
+            // A QEMU that died at its start never connected: this ends the waiting for it.
+            for port in &ports {
+                drop(UnixStream::connect(&port.path));
+            }
+            ended
+        })?;
+        if ended == Ended::TimedOut {
+            return Ok(Outcome::TimedOut);
+        }
+        match self.unpack(&disks.outward(), &out)? {
+            Some(status) => Ok(Outcome::Done(status)),
+            None => bail!(
+                "the guest ended before its command did ({ended:?})\n{}",
+                self.last_words().unwrap_or_default()
+            ),
+        }
+    }
+
+    /// The end of the console and of what QEMU had to say.
+    pub(crate) fn last_words(&self) -> Result<String> {
+        let mut words = String::new();
+        for name in ["qemu.log", "console.log"] {
+            let path = self.results.join(name);
+            let text = String::from_utf8_lossy(&fs::read(&path)?).replace('\r', "");
+            let lines: Vec<_> = text.lines().collect();
+            let tail = lines
+                .get(lines.len().saturating_sub(30)..)
+                .unwrap_or_default();
+            if !tail.is_empty() {
+                words += &format!("the end of {}:\n  {}\n", path.display(), tail.join("\n  "));
+            }
+        }
+        Ok(words)
+    }
+
+    /// The tar that the agent unpacks at /.
+    fn pack(&self, disk: &Path) -> Result<()> {
+        let mut tar = tar::Builder::new(File::create(disk)?);
+        tar.follow_symlinks(false);
+        let oomtrace = fs::read(self.oomtrace)
+            .with_context(|| format!("cannot read {}", self.oomtrace.display()))?;
+        image::append(&mut tar, "usr/local/bin/oomtrace", 0o755, &oomtrace)?;
+        if let Some(command) = &self.command {
+            image::append(&mut tar, "run/xtask/command", 0o644, command.as_bytes())?;
+        } else if let Some(size) = terminal_size() {
+            image::append(&mut tar, "run/xtask/terminal", 0o644, size.as_bytes())?;
+        }
+        if let Some(share) = self.share {
+            tar.append_dir_all("share", share)
+                .with_context(|| format!("cannot pack {}", share.display()))?;
+        }
+        tar.finish()?;
+        Ok(())
+    }
+
+    /// Unpacks /out, and returns the exit status, or `None` if the guest didn't get as far as writing it.
+    fn unpack(&self, disk: &Path, out: &Path) -> Result<Option<u8>> {
+        let mut status = None;
+        for entry in tar::Archive::new(File::open(disk)?).entries()? {
+            let mut entry = entry.context("cannot read what the guest left in /out")?;
+            let name = entry.path()?.into_owned();
+            if name == Path::new("status") {
+                let mut text = String::new();
+                entry.read_to_string(&mut text)?;
+                status = text.trim().parse().ok();
+            } else if name == Path::new("out-is-lost") {
+                let mut text = String::new();
+                entry.read_to_string(&mut text)?;
+                bail!("cannot bring back the guest's /out: {}", text.trim());
+            } else if name.starts_with("out") && !entry.header().entry_type().is_fifo() {
+                entry.unpack_in(self.results)?;
+            }
+        }
+        debug_assert!(out.exists());
+        Ok(status)
+    }
+
+    fn start(&self, disks: &Disks, ports: &[Port]) -> Result<Child> {
+        let machine = self.machine;
+        let console = self.results.join("console.log");
+        let mut qemu = Command::new("setpriv");
+        // Whatever ends xtask, a signal included, ends QEMU.
+        qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+        qemu.args([
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-M",
+            "q35",
+        ]);
+        if machine.icount {
+            qemu.args([
+                "-accel",
+                "tcg,thread=single",
+                "-icount",
+                "shift=0,sleep=off",
+            ]);
+        } else {
+            qemu.args(["-accel", "tcg,thread=multi"]);
+        }
+        // QEMU 7.2 spoils the flags in cmpxchg16b: without cx16=off a guest dies of a double fault now and then.
+        qemu.args(["-cpu", "max,la57=off,cx16=off"]);
+        qemu.args([
+            "-smp",
+            &machine.cpus.to_string(),
+            "-m",
+            &machine.memory_mb.to_string(),
+        ]);
+        qemu.arg("-kernel")
+            .arg(&self.kernel.image)
+            .arg("-initrd")
+            .arg(&self.kernel.initramfs);
+        qemu.arg("-append").arg(format!(
+            "console=ttyS0 rw quiet systemd.show_status=0 panic=-1 psi=1 mitigations=off nokaslr {}",
+            machine.append
+        ));
+        let (backend, stdin) = if self.command.is_some() {
+            ("file,path=", Stdio::null())
+        } else {
+            // QEMU sets the terminal to raw and back, and Ctrl-C goes to the guest.
+            ("stdio,signal=off,logfile=", Stdio::inherit())
+        };
+        qemu.arg("-chardev")
+            .arg(format!("{backend}{},id=console", escaped(&console)));
+        qemu.args(["-serial", "chardev:console"]);
+        // In this order: vda, vdb, vdc.
+        let drive = |path: &Path, options: &str| {
+            format!("if=virtio,format=raw,{options},file={}", escaped(path))
+        };
+        qemu.arg("-drive").arg(drive(self.image, "snapshot=on"));
+        qemu.arg("-drive")
+            .arg(drive(&disks.inward(), "readonly=on"));
+        qemu.arg("-drive")
+            .arg(drive(&disks.outward(), "cache=unsafe"));
+        qemu.args(["-device", "virtio-serial"]);
+        for port in ports {
+            let name = port.name;
+            qemu.arg("-chardev")
+                .arg(format!("socket,id={name},path={}", escaped(&port.path)));
+            qemu.args([
+                "-device",
+                &format!("virtserialport,chardev={name},name={name}"),
+            ]);
+        }
+        let log = File::create(self.results.join("qemu.log"))?;
+        qemu.stdin(stdin).stderr(log);
+        if self.command.is_some() {
+            qemu.stdout(Stdio::null());
+        }
+        qemu.spawn().context("cannot run qemu-system-x86_64")
+    }
+}
+
+/// QEMU's option values end at a comma; a comma of the value is doubled.
+fn escaped(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+/// `rows 24 cols 80`, as stty wants it in the guest.
+fn terminal_size() -> Option<String> {
+    let output = Command::new("stty")
+        .arg("size")
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (rows, columns) = text.trim().split_once(' ')?;
+    Some(format!("rows {rows} cols {columns}"))
+}
+
+struct Disks<'a> {
+    work: &'a Path,
+}
+
+impl Disks<'_> {
+    fn inward(&self) -> PathBuf {
+        self.work.join("in.tar")
+    }
+
+    fn outward(&self) -> PathBuf {
+        self.work.join("out.tar")
+    }
+}
+
+/// The host's end of a virtio port.
+struct Port {
+    name: &'static str,
+    path: PathBuf,
+    listener: UnixListener,
+}
+
+impl Port {
+    fn listen(folder: &Path, name: &'static str) -> Result<Self> {
+        let path = folder.join(name);
+        let listener = UnixListener::bind(&path)
+            .with_context(|| format!("cannot listen on {}", path.display()))?;
+        Ok(Self {
+            name,
+            path,
+            listener,
+        })
+    }
+
+    /// Copies until QEMU closes it. A reader that went away (`| head -1`) doesn't stop the guest: the rest is dropped.
+    fn copy_to(&self, mut sink: impl Write) {
+        let Ok((mut stream, _)) = self.listener.accept() else {
+            return;
+        };
+        let mut buffer = [0; 1 << 16];
+        let mut open = true;
+        while let Ok(length @ 1..) = stream.read(&mut buffer) {
+            let bytes = buffer.get(..length).unwrap_or_default();
+            open = open && sink.write_all(bytes).and_then(|()| sink.flush()).is_ok();
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    Exited(ExitStatus),
+    TimedOut,
+}
+
+/// Waits for QEMU, and ends it at the deadline.
+fn wait(qemu: &mut Child, timeout: Option<Duration>) -> Result<Ended> {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = qemu.try_wait()? {
+            return Ok(Ended::Exited(status));
+        }
+        if timeout.is_some_and(|timeout| started.elapsed() > timeout) {
+            qemu.kill()?;
+            qemu.wait()?;
+            return Ok(Ended::TimedOut);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,222 @@
+//! The root image of the guests: a small Debian of this machine's own release, so that what is built here runs there.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use crate::packages::{self, Tool};
+use crate::{apt, cache};
+
+const TOOLS: [Tool; 3] = [
+    Tool {
+        program: "mmdebstrap",
+        package: "mmdebstrap",
+        purpose: "makes the guests' root image",
+    },
+    Tool {
+        program: "mke2fs",
+        package: "e2fsprogs",
+        purpose: "makes the guests' root image",
+    },
+    Tool {
+        program: "fakeroot",
+        package: "fakeroot",
+        purpose: "makes the guests' root image without root",
+    },
+];
+
+/// Beyond dpkg's essential packages: systemd with its buses, what scenarios run, what a person debugs with.
+const PACKAGES: [&str; 13] = [
+    "systemd",
+    "systemd-sysv",
+    "systemd-oomd",
+    "udev",
+    "kmod",
+    "dbus",
+    "dbus-user-session",
+    "python3-minimal",
+    "libpython3-stdlib",
+    "procps",
+    "stress-ng",
+    "jq",
+    "less",
+];
+
+/// Not needed here, and each takes a part of a second of an emulated boot.
+const MASKED: [&str; 26] = [
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty.target",
+    "kmod-static-nodes.service",
+    "modprobe@.service",
+    "systemd-ask-password-wall.path",
+    "systemd-binfmt.service",
+    "systemd-hwdb-update.service",
+    "systemd-logind.service",
+    "systemd-modules-load.service",
+    "systemd-oomd.socket", // a scenario that wants it says so: systemctl unmask --runtime
+    "systemd-oomd.service",
+    "systemd-pstore.service",
+    "systemd-random-seed.service",
+    "systemd-remount-fs.service",
+    "systemd-timesyncd.service",
+    "systemd-udev-trigger.service",
+    "systemd-udevd-control.socket",
+    "systemd-udevd-kernel.socket",
+    "systemd-udevd.service",
+    "systemd-update-utmp-runlevel.service",
+    "systemd-update-utmp.service",
+];
+
+/// Files laid over the packages: path, mode, text.
+const FILES: [(&str, u32, &str); 8] = [
+    (
+        "usr/local/lib/xtask/agent",
+        0o755,
+        include_str!("../guest/agent"),
+    ),
+    (
+        "etc/systemd/system/xtask-run.service",
+        0o644,
+        include_str!("../guest/xtask-run.service"),
+    ),
+    // User managers without logind: `systemctl start user@1000.service`.
+    (
+        "etc/systemd/system/user-runtime-dir@.service",
+        0o644,
+        include_str!("../guest/user-runtime-dir@.service"),
+    ),
+    (
+        "etc/systemd/system/user@.service.d/environment.conf",
+        0o644,
+        include_str!("../guest/user-environment.conf"),
+    ),
+    ("etc/hostname", 0o644, "guest\n"),
+    ("etc/hosts", 0o644, "127.0.0.1 localhost guest\n"),
+    // A known one: with none, systemd takes every boot for the first.
+    (
+        "etc/machine-id",
+        0o444,
+        "6f6f6d74726163650000000000000001\n",
+    ),
+    ("etc/fstab", 0o644, ""),
+];
+
+/// Run in the new root once the packages are in.
+const SETUP: &str = "useradd --create-home --uid 1000 --shell /bin/bash tester && \
+    systemctl --quiet set-default multi-user.target && systemctl --quiet enable xtask-run.service";
+
+/// Room for what runs in a guest; the file is sparse.
+const SIZE: &str = "2G";
+
+/// The path of the image, made if it isn't there or its recipe changed.
+pub(crate) fn root() -> Result<PathBuf> {
+    let suite = apt::own_suite()?;
+    let key = cache::key(&(PACKAGES, MASKED, FILES, SETUP, SIZE));
+    let why =
+        format!("making the guests' root image ({suite}, systemd as PID 1; once, about a minute)");
+    let folder = cache::entry(&format!("root-{suite}-{key}"), &why, |draft| {
+        make(&suite, draft)
+    })?;
+    Ok(folder.join("root.ext4"))
+}
+
+fn make(suite: &str, draft: &Path) -> Result<()> {
+    let is_root = packages::is_root()?;
+    packages::require(if is_root { &TOOLS[..2] } else { &TOOLS })?;
+    let sources = draft.join("root.sources");
+    fs::write(&sources, apt::sources_of(&[suite])?)?;
+    let overlay = draft.join("overlay.tar");
+    write_overlay(&overlay)?;
+
+    // A tar first and the file system from that: neither needs a mount, and without root both have the right owners.
+    let sh = Shell::new()?;
+    let tarball = draft.join("root.tar");
+    let include = PACKAGES.join(",");
+    let lay_over = format!("tar-in {} /", overlay.display());
+    let set_up = format!("chroot \"$1\" sh -c '{SETUP}'");
+    let masked = MASKED.join(" ");
+    let mask = format!("chroot \"$1\" systemctl --quiet mask {masked}");
+    cmd!(
+        sh,
+        "mmdebstrap --quiet --variant=minbase --include={include}"
+    )
+    // apt of the guest stays unused; documentation and languages are most of the files.
+    .args([
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+    ])
+    .args([
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+        "--aptopt=Acquire::Languages none",
+    ])
+    .arg(format!("--customize-hook={lay_over}"))
+    .arg(format!("--customize-hook={set_up}"))
+    .arg(format!("--customize-hook={mask}"))
+    .args([suite.as_ref(), tarball.as_os_str(), sources.as_os_str()])
+    .quiet()
+    .ignore_stdout()
+    .run()
+    .context("mmdebstrap failed")?;
+    let tree = draft.join("tree");
+    fs::create_dir(&tree)?;
+    let image = draft.join("root.ext4");
+    let mke2fs = packages::find("mke2fs").context("mke2fs is gone")?;
+    // No journal, nothing to initialise later: less to do for an emulated disk.
+    let script = r#"tar -x -p --numeric-owner -f "$1" -C "$2" && "$3" -q -t ext4 -O ^has_journal -E lazy_itable_init=0,root_owner=0:0 -d "$2" "$4" "$5""#;
+    let fakeroot = if is_root { None } else { Some("fakeroot") };
+    let words = fakeroot.into_iter().chain(["sh", "-c", script, "mke2fs"]);
+    let mut words = words.map(std::ffi::OsString::from).collect::<Vec<_>>();
+    words.extend([
+        tarball.clone().into(),
+        tree.clone().into(),
+        mke2fs.into(),
+        image.into(),
+        SIZE.into(),
+    ]);
+    let program = words.remove(0);
+    cmd!(sh, "{program} {words...}")
+        .quiet()
+        .ignore_stdout()
+        .run()?;
+
+    fs::remove_dir_all(&tree)?;
+    for file in [tarball, overlay, sources] {
+        fs::remove_file(file)?;
+    }
+    Ok(())
+}
+
+/// `FILES` as a tar, owned by root.
+fn write_overlay(path: &Path) -> Result<()> {
+    let mut tar = tar::Builder::new(fs::File::create(path)?);
+    for (name, mode, text) in FILES {
+        append(&mut tar, name, mode, text.as_bytes())?;
+    }
+    tar.finish()?;
+    Ok(())
+}
+
+/// Adds a file of root's to `tar`.
+pub(crate) fn append<W: Write>(
+    tar: &mut tar::Builder<W>,
+    name: &str,
+    mode: u32,
+    bytes: &[u8],
+) -> Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    tar.append_data(&mut header, name, bytes)
+        .with_context(|| format!("cannot pack {name}"))
+}

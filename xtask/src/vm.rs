@@ -1,0 +1,165 @@
+//! `cargo xtask vm`: any command on real kernels, with the freshly built oomtrace beside it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::binary::{self, Profile};
+use crate::guest::{Guest, Machine, Outcome};
+use crate::kernel::{Kernel, Series};
+use crate::{cache, image, step, workspace};
+
+/// Run a command as root in a guest: a real kernel, systemd as PID 1, the freshly built oomtrace on the PATH
+///
+/// The command's stdout, stderr and exit status are those of this step. What it leaves in /out comes back to
+/// target/vm/KERNEL/out (emptied before), beside console.log. Without a command: a shell on the serial line.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cargo xtask vm -- uname -r
+  cargo xtask vm --kernel 6.1 --kernel 7.2 -- 'systemd-run -q --wait -p MemoryMax=64M stress-ng --vm 1; dmesg > /out/log'
+  cargo xtask vm --share tests/traces -- ls -l /share")]
+pub(crate) struct Vm {
+    /// Series of the kernel, the newest of which is booted; several are run one after the other
+    #[arg(long = "kernel", value_name = "SERIES", default_value = "6.12")]
+    kernels: Vec<Series>,
+
+    /// Copy the content of this folder to /share in the guest
+    #[arg(long, value_name = "DIR")]
+    share: Option<PathBuf>,
+
+    /// End the guest after this many seconds, boot included, with exit status 124
+    ///
+    /// A shell has no limit unless one is given.
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_if("command", clap::builder::ArgPredicate::IsPresent, "300")
+    )]
+    timeout: Option<u64>,
+
+    /// Let the guest's clock count instructions: timings are then repeatable costs (one CPU, 20 times slower)
+    #[arg(long)]
+    icount: bool,
+
+    /// CPUs of the guest
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    smp: u32,
+
+    /// Memory of the guest
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    memory: u32,
+
+    /// More of the kernel's command line
+    #[arg(
+        long,
+        value_name = "ARGS",
+        default_value = "",
+        allow_hyphen_values = true
+    )]
+    append: String,
+
+    /// The command: several words are run as they are, one word alone is a line for bash
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+impl Vm {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        if let Some(share) = self.share.as_ref().filter(|share| !share.is_dir()) {
+            bail!("--share {}: not a folder", share.display());
+        }
+        let command = script(&self.command);
+        if command.is_none() && self.kernels.len() > 1 {
+            bail!("a shell runs on one kernel at a time: give --kernel once, or a command");
+        }
+        let machine = Machine {
+            cpus: if self.icount { 1 } else { self.smp },
+            memory_mb: self.memory,
+            icount: self.icount,
+            append: self.append,
+            timeout: self.timeout.map(Duration::from_secs),
+        };
+        let oomtrace = binary::oomtrace(Profile::Release)?;
+        let image = image::root()?;
+
+        let mut exit = 0;
+        for &series in &self.kernels {
+            let kernel = Kernel::newest(series)?;
+            let results = workspace().join(format!("target/vm/{series}"));
+            fs::create_dir_all(workspace().join("target/vm"))?;
+            // Two guests of one series would write to the same folder.
+            let _lock = cache::lock(&workspace().join("target/vm"), &series.to_string())?;
+            let guest = Guest {
+                kernel: &kernel,
+                image: &image,
+                oomtrace: &oomtrace,
+                share: self.share.as_deref(),
+                command: command.clone(),
+                machine: &machine,
+                results: &results,
+            };
+            step(format!(
+                "booting Linux {} (emulated; systemd is up in about 15 s)",
+                kernel.release
+            ));
+            let started = Instant::now();
+            let status = match guest.run(std::io::stdout(), std::io::stderr())? {
+                Outcome::Done(status) => status,
+                Outcome::TimedOut => {
+                    step(format!(
+                        "Linux {} did not end within {} s (--timeout) and was switched off\n{}",
+                        kernel.release,
+                        started.elapsed().as_secs(),
+                        guest.last_words()?
+                    ));
+                    124 // as timeout(1)
+                }
+            };
+            if self.kernels.len() > 1 {
+                step(format!("Linux {}: exit status {status}", kernel.release));
+            }
+            if exit == 0 {
+                exit = status;
+            }
+        }
+        Ok(ExitCode::from(exit))
+    }
+}
+
+/// The command as a shell script: quoted word by word, or, if it is one word, as it is.
+fn script(words: &[String]) -> Option<String> {
+    match words {
+        [] => None,
+        [line] => Some(line.clone()),
+        words => {
+            let quoted: Vec<_> = words
+                .iter()
+                .map(|word| format!("'{}'", word.replace('\'', r"'\''")))
+                .collect();
+            Some(format!("exec {}", quoted.join(" ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_reach_the_guest_unsplit() {
+        let words = ["echo", "a b", "it's", "$HOME", ""].map(str::to_owned);
+        assert_eq!(
+            script(&words).unwrap(),
+            r"exec 'echo' 'a b' 'it'\''s' '$HOME' ''"
+        );
+        assert_eq!(
+            script(&["echo a; echo b".to_owned()]).unwrap(),
+            "echo a; echo b"
+        );
+        assert_eq!(script(&[]), None);
+    }
+}
