@@ -11,6 +11,7 @@ mod kernel;
 mod kill;
 
 use aya_ebpf::{
+    EbpfContext as _,
     macros::{fentry, fexit, kprobe, kretprobe, map, tracepoint},
     maps::{Array, LruHashMap, PerCpuArray, RingBuf},
     programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext, TracePointContext},
@@ -108,7 +109,10 @@ fn page_counter_try_charge(ctx: FExitContext) -> i32 {
     // The function's value stands behind its three arguments; bpf_get_func_ret() is there only from 5.17 on.
     // It is a C bool: only its lowest byte is defined.
     let charged = ctx.arg::<u64>(3) & 0xff != 0;
-    charge::tried(ctx.arg(0), (!charged).then(|| ctx.arg(2)));
+    // The third argument is a pointer to a pointer, which the verifier lets nobody load from the context (6.12: "type PTR
+    // is not a struct"); the checked read may.
+    let refused_by = || kernel::read(ctx.as_ptr() as kernel::Address, 2 * 8).unwrap_or(0);
+    charge::tried(ctx.arg(0), (!charged).then(refused_by));
     0
 }
 

@@ -92,8 +92,7 @@ impl Guest<'_> {
         packages::require(&TOOLS)?;
         let out = self.results.join("out");
         if self.results.exists() {
-            fs::remove_dir_all(self.results)
-                .with_context(|| format!("cannot empty {}", self.results.display()))?;
+            fs::remove_dir_all(self.results).with_context(|| format!("cannot empty {}", self.results.display()))?;
         }
         fs::create_dir_all(&out)?;
 
@@ -138,9 +137,7 @@ impl Guest<'_> {
             let path = self.results.join(name);
             let text = String::from_utf8_lossy(&fs::read(&path)?).replace('\r', "");
             let lines: Vec<_> = text.lines().collect();
-            let tail = lines
-                .get(lines.len().saturating_sub(30)..)
-                .unwrap_or_default();
+            let tail = lines.get(lines.len().saturating_sub(30)..).unwrap_or_default();
             if !tail.is_empty() {
                 words += &format!("the end of {}:\n  {}\n", path.display(), tail.join("\n  "));
             }
@@ -152,8 +149,7 @@ impl Guest<'_> {
     fn pack(&self, disk: &Path) -> Result<()> {
         let mut tar = tar::Builder::new(File::create(disk)?);
         tar.follow_symlinks(false);
-        let oomtrace = fs::read(self.oomtrace)
-            .with_context(|| format!("cannot read {}", self.oomtrace.display()))?;
+        let oomtrace = fs::read(self.oomtrace).with_context(|| format!("cannot read {}", self.oomtrace.display()))?;
         image::append(&mut tar, "usr/local/bin/oomtrace", 0o755, &oomtrace)?;
         if let Some(command) = &self.command {
             image::append(&mut tar, "run/xtask/command", 0o644, command.as_bytes())?;
@@ -206,23 +202,13 @@ impl Guest<'_> {
             "q35",
         ]);
         if machine.icount {
-            qemu.args([
-                "-accel",
-                "tcg,thread=single",
-                "-icount",
-                "shift=0,sleep=off",
-            ]);
+            qemu.args(["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]);
         } else {
             qemu.args(["-accel", "tcg,thread=multi"]);
         }
         // QEMU 7.2 spoils the flags in cmpxchg16b: without cx16=off a guest dies of a double fault now and then.
         qemu.args(["-cpu", "max,la57=off,cx16=off"]);
-        qemu.args([
-            "-smp",
-            &machine.cpus.to_string(),
-            "-m",
-            &machine.memory_mb.to_string(),
-        ]);
+        qemu.args(["-smp", &machine.cpus.to_string(), "-m", &machine.memory_mb.to_string()]);
         qemu.arg("-kernel")
             .arg(&self.kernel.image)
             .arg("-initrd")
@@ -241,23 +227,16 @@ impl Guest<'_> {
             .arg(format!("{backend}{},id=console", escaped(&console)));
         qemu.args(["-serial", "chardev:console"]);
         // In this order: vda, vdb, vdc.
-        let drive = |path: &Path, options: &str| {
-            format!("if=virtio,format=raw,{options},file={}", escaped(path))
-        };
+        let drive = |path: &Path, options: &str| format!("if=virtio,format=raw,{options},file={}", escaped(path));
         qemu.arg("-drive").arg(drive(self.image, "snapshot=on"));
-        qemu.arg("-drive")
-            .arg(drive(&disks.inward(), "readonly=on"));
-        qemu.arg("-drive")
-            .arg(drive(&disks.outward(), "cache=unsafe"));
+        qemu.arg("-drive").arg(drive(&disks.inward(), "readonly=on"));
+        qemu.arg("-drive").arg(drive(&disks.outward(), "cache=unsafe"));
         qemu.args(["-device", "virtio-serial"]);
         for port in ports {
             let name = port.name;
             qemu.arg("-chardev")
                 .arg(format!("socket,id={name},path={}", escaped(&port.path)));
-            qemu.args([
-                "-device",
-                &format!("virtserialport,chardev={name},name={name}"),
-            ]);
+            qemu.args(["-device", &format!("virtserialport,chardev={name},name={name}")]);
         }
         let log = File::create(self.results.join("qemu.log"))?;
         qemu.stdin(stdin).stderr(log);
@@ -310,13 +289,8 @@ struct Port {
 impl Port {
     fn listen(folder: &Path, name: &'static str) -> Result<Self> {
         let path = folder.join(name);
-        let listener = UnixListener::bind(&path)
-            .with_context(|| format!("cannot listen on {}", path.display()))?;
-        Ok(Self {
-            name,
-            path,
-            listener,
-        })
+        let listener = UnixListener::bind(&path).with_context(|| format!("cannot listen on {}", path.display()))?;
+        Ok(Self { name, path, listener })
     }
 
     /// Copies until QEMU closes it. A reader that went away (`| head -1`) doesn't stop the guest: the rest is dropped.

@@ -77,11 +77,7 @@ const MASKED: [&str; 26] = [
 
 /// Files laid over the packages: path, mode, text.
 const FILES: [(&str, u32, &str); 8] = [
-    (
-        "usr/local/lib/xtask/agent",
-        0o755,
-        include_str!("../guest/agent"),
-    ),
+    ("usr/local/lib/xtask/agent", 0o755, include_str!("../guest/agent")),
     (
         "etc/systemd/system/xtask-run.service",
         0o644,
@@ -101,11 +97,7 @@ const FILES: [(&str, u32, &str); 8] = [
     ("etc/hostname", 0o644, "guest\n"),
     ("etc/hosts", 0o644, "127.0.0.1 localhost guest\n"),
     // A known one: with none, systemd takes every boot for the first.
-    (
-        "etc/machine-id",
-        0o444,
-        "6f6f6d74726163650000000000000001\n",
-    ),
+    ("etc/machine-id", 0o444, "6f6f6d74726163650000000000000001\n"),
     ("etc/fstab", 0o644, ""),
 ];
 
@@ -120,11 +112,8 @@ const SIZE: &str = "2G";
 pub(crate) fn root() -> Result<PathBuf> {
     let suite = apt::own_suite()?;
     let key = cache::key(&(PACKAGES, MASKED, FILES, SETUP, SIZE));
-    let why =
-        format!("making the guests' root image ({suite}, systemd as PID 1; once, about a minute)");
-    let folder = cache::entry(&format!("root-{suite}-{key}"), &why, |draft| {
-        make(&suite, draft)
-    })?;
+    let why = format!("making the guests' root image ({suite}, systemd as PID 1; once, about a minute)");
+    let folder = cache::entry(&format!("root-{suite}-{key}"), &why, |draft| make(&suite, draft))?;
     Ok(folder.join("root.ext4"))
 }
 
@@ -144,27 +133,24 @@ fn make(suite: &str, draft: &Path) -> Result<()> {
     let set_up = format!("chroot \"$1\" sh -c '{SETUP}'");
     let masked = MASKED.join(" ");
     let mask = format!("chroot \"$1\" systemctl --quiet mask {masked}");
-    cmd!(
-        sh,
-        "mmdebstrap --quiet --variant=minbase --include={include}"
-    )
-    // apt of the guest stays unused; documentation and languages are most of the files.
-    .args([
-        "--dpkgopt=path-exclude=/usr/share/doc/*",
-        "--dpkgopt=path-exclude=/usr/share/man/*",
-    ])
-    .args([
-        "--dpkgopt=path-exclude=/usr/share/locale/*",
-        "--aptopt=Acquire::Languages none",
-    ])
-    .arg(format!("--customize-hook={lay_over}"))
-    .arg(format!("--customize-hook={set_up}"))
-    .arg(format!("--customize-hook={mask}"))
-    .args([suite.as_ref(), tarball.as_os_str(), sources.as_os_str()])
-    .quiet()
-    .ignore_stdout()
-    .run()
-    .context("mmdebstrap failed")?;
+    cmd!(sh, "mmdebstrap --quiet --variant=minbase --include={include}")
+        // apt of the guest stays unused; documentation and languages are most of the files.
+        .args([
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+        ])
+        .args([
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+            "--aptopt=Acquire::Languages none",
+        ])
+        .arg(format!("--customize-hook={lay_over}"))
+        .arg(format!("--customize-hook={set_up}"))
+        .arg(format!("--customize-hook={mask}"))
+        .args([suite.as_ref(), tarball.as_os_str(), sources.as_os_str()])
+        .quiet()
+        .ignore_stdout()
+        .run()
+        .context("mmdebstrap failed")?;
     let tree = draft.join("tree");
     fs::create_dir(&tree)?;
     let image = draft.join("root.ext4");
@@ -182,10 +168,7 @@ fn make(suite: &str, draft: &Path) -> Result<()> {
         SIZE.into(),
     ]);
     let program = words.remove(0);
-    cmd!(sh, "{program} {words...}")
-        .quiet()
-        .ignore_stdout()
-        .run()?;
+    cmd!(sh, "{program} {words...}").quiet().ignore_stdout().run()?;
 
     fs::remove_dir_all(&tree)?;
     for file in [tarball, overlay, sources] {
@@ -205,12 +188,7 @@ fn write_overlay(path: &Path) -> Result<()> {
 }
 
 /// Adds a file of root's to `tar`.
-pub(crate) fn append<W: Write>(
-    tar: &mut tar::Builder<W>,
-    name: &str,
-    mode: u32,
-    bytes: &[u8],
-) -> Result<()> {
+pub(crate) fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, mode: u32, bytes: &[u8]) -> Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_size(bytes.len() as u64);
     header.set_mode(mode);

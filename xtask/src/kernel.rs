@@ -94,9 +94,7 @@ impl Kernel {
     pub(crate) fn newest(series: Series) -> Result<Self> {
         let release = newest_release(series)?;
         let name = format!("kernel-{release}-{}", cache::key(&(MODULES, INIT)));
-        let why = format!(
-            "fetching Linux {release} (the newest {series} that apt knows; once, about 40 MB)"
-        );
+        let why = format!("fetching Linux {release} (the newest {series} that apt knows; once, about 40 MB)");
         let folder = cache::entry(&name, &why, |draft| make(&release, draft))?;
         Ok(Self {
             release,
@@ -122,9 +120,7 @@ fn newest_release(series: Series) -> Result<String> {
         }
         Err(error) => {
             let release = known.ok_or(error)?;
-            step(format!(
-                "cannot ask for a newer {series}, taking Linux {release}"
-            ));
+            step(format!("cannot ask for a newer {series}, taking Linux {release}"));
             Ok(release)
         }
     }
@@ -189,9 +185,7 @@ fn make_initramfs(release: &str, tree: &Path, draft: &Path) -> Result<()> {
     let sh = Shell::new()?;
     let depmod = packages::find("depmod").context("depmod is gone")?;
     let modprobe = packages::find("modprobe").context("no modprobe beside depmod")?;
-    cmd!(sh, "{depmod} --basedir {tree} {release}")
-        .quiet()
-        .run()?;
+    cmd!(sh, "{depmod} --basedir {tree} {release}").quiet().run()?;
 
     let root = draft.join("initramfs-root");
     for folder in ["bin", "dev", "modules", "root"] {
@@ -246,18 +240,13 @@ fn make_initramfs(release: &str, tree: &Path, draft: &Path) -> Result<()> {
 fn write_executable(path: &Path, text: &str) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, text)?;
-    Ok(fs::set_permissions(
-        path,
-        fs::Permissions::from_mode(0o755),
-    )?)
+    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
 }
 
 /// An uncompressed cpio archive of `root`: an emulated CPU reads faster than it unpacks.
 fn pack(root: &Path, archive: &Path) -> Result<()> {
     let sh = Shell::new()?;
-    let names = cmd!(sh, "find {root} -mindepth 1 -printf %P\\n")
-        .quiet()
-        .read()?;
+    let names = cmd!(sh, "find {root} -mindepth 1 -printf %P\\n").quiet().read()?;
     let mut cpio = Command::new("cpio")
         .args(["--create", "--format=newc", "--owner=0:0", "--quiet"])
         .current_dir(root)

@@ -54,12 +54,7 @@ pub(crate) struct Vm {
     memory: u32,
 
     /// More of the kernel's command line
-    #[arg(
-        long,
-        value_name = "ARGS",
-        default_value = "",
-        allow_hyphen_values = true
-    )]
+    #[arg(long, value_name = "ARGS", default_value = "", allow_hyphen_values = true)]
     append: String,
 
     /// The command: several words are run as they are, one word alone is a line for bash
@@ -152,14 +147,8 @@ mod tests {
     #[test]
     fn words_reach_the_guest_unsplit() {
         let words = ["echo", "a b", "it's", "$HOME", ""].map(str::to_owned);
-        assert_eq!(
-            script(&words).unwrap(),
-            r"exec 'echo' 'a b' 'it'\''s' '$HOME' ''"
-        );
-        assert_eq!(
-            script(&["echo a; echo b".to_owned()]).unwrap(),
-            "echo a; echo b"
-        );
+        assert_eq!(script(&words).unwrap(), r"exec 'echo' 'a b' 'it'\''s' '$HOME' ''");
+        assert_eq!(script(&["echo a; echo b".to_owned()]).unwrap(), "echo a; echo b");
         assert_eq!(script(&[]), None);
     }
 }
