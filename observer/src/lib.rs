@@ -4,6 +4,13 @@
 //! them. See `ARCHITECTURE.md`.
 #![warn(missing_docs)]
 
+pub mod cgroup;
+pub mod cli;
+pub mod cmd;
+pub mod engine;
 pub mod event;
 pub mod kernel;
 pub mod measure;
+pub mod sink;
+pub mod unit;
+pub mod watch;

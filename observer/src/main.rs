@@ -1,24 +1,36 @@
-fn main() {
-    let mut probes = match observer::kernel::Probes::load(0) {
-        Ok(p) => p,
-        Err(e) => {
-            eprintln!("oomtrace: {e}");
-            std::process::exit(69)
+//! The `oomtrace` command.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use observer::cli::{Cli, Command, Exit};
+use observer::{cmd, event};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => return ExitCode::from(cmd::watch::run(cli.watch) as u8),
+        Some(Command::Resolve { what }) => cmd::resolve::run(&what).and_then(|subject| json(&subject)),
+        Some(Command::Schema) => json(&schemars::schema_for!(event::Line)),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "oomtrace", &mut io::stdout());
+            Ok(())
         }
     };
-    for p in &probes.list {
-        println!("{p:?}");
-    }
-    for r in &probes.refusals {
-        println!("{r}");
-    }
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while std::time::Instant::now() < end {
-        for ring in [&mut probes.kills, &mut probes.cgroups, &mut probes.growth] {
-            while let Some(item) = ring.next() {
-                println!("{:?}", observer::kernel::record::decode(&item));
-            }
+    match done {
+        Ok(()) => ExitCode::from(Exit::Done as u8),
+        Err(error) => {
+            eprintln!("oomtrace: {error:#}");
+            ExitCode::from(Exit::Failed as u8)
         }
-        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }

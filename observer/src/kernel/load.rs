@@ -45,7 +45,7 @@ pub enum KernelError {
     Map(#[from] aya::maps::MapError),
 }
 
-/// The attached probes and their rings. Dropping it detaches them.
+/// The attached probes and their rings.
 pub struct Probes {
     /// Kills. To be read first.
     pub kills: RingBuf<MapData>,
@@ -53,11 +53,17 @@ pub struct Probes {
     pub cgroups: RingBuf<MapData>,
     /// Growth.
     pub growth: RingBuf<MapData>,
-    /// What is attached, and how.
+    /// What stays attached.
+    pub attached: Attached,
+}
+
+/// The attached programs. Dropping it detaches them.
+pub struct Attached {
+    /// Every probe and its way.
     pub list: Vec<Probe>,
-    lost: PerCpuArray<MapData, u64>,
     /// The verifier's words on programs it refused, for `--verbose`.
     pub refusals: Vec<String>,
+    lost: PerCpuArray<MapData, u64>,
     // Holds the links.
     _ebpf: Ebpf,
 }
@@ -66,7 +72,7 @@ impl Probes {
     /// Loads and attaches. `hierarchy` is the id of the hierarchy whose cgroups are wanted; 0 = v2.
     ///
     /// # Errors
-    /// Where nothing can be loaded. A probe that cannot be attached is no error: see [`Probes::list`].
+    /// Where nothing can be loaded. A probe that cannot be attached is no error: see [`Attached::list`].
     pub fn load(hierarchy: u32) -> Result<Self, KernelError> {
         if OBJECT.is_empty() {
             return Err(KernelError::NoObject);
@@ -111,13 +117,17 @@ impl Probes {
             kills: RingBuf::try_from(ring("KILLS")?)?,
             cgroups: RingBuf::try_from(ring("CGROUPS")?)?,
             growth: RingBuf::try_from(ring("GROWTH")?)?,
-            lost: PerCpuArray::try_from(ring("LOST")?)?,
-            list,
-            refusals,
-            _ebpf: ebpf,
+            attached: Attached {
+                list,
+                refusals,
+                lost: PerCpuArray::try_from(ring("LOST")?)?,
+                _ebpf: ebpf,
+            },
         })
     }
+}
 
+impl Attached {
     /// How many records found their ring full since the load; 0 where the counter cannot be read.
     #[must_use]
     pub fn lost(&self, index: LostIndex) -> u64 {

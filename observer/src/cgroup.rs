@@ -1,0 +1,165 @@
+//! Memory cgroups: which there are, by id and path, and what their files say.
+//!
+//! In: the mounted hierarchy and the kernel's births and ends. Out: plain values. It must never know units or records.
+
+mod files;
+pub mod host;
+mod tasks;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::event::CgroupVersion;
+use crate::measure::CgroupId;
+
+pub use files::{MemoryFiles, Reading};
+pub use tasks::{TaskInfo, cgroup_of, process, tasks, tgid_of};
+pub use tree::Tree;
+
+/// Why cgroups cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CgroupError {
+    /// No memory controller is mounted.
+    #[error("no memory cgroups are mounted; boot with the memory controller on (cgroup_enable=memory)")]
+    NoMemoryController,
+    /// The cgroup is gone.
+    #[error("cgroup {0} is gone")]
+    Gone(String),
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The mounted hierarchy that the memory controller is on.
+#[derive(Debug, Clone)]
+pub struct Hierarchy {
+    root: PathBuf,
+    version: CgroupVersion,
+    id: u32,
+}
+
+impl Hierarchy {
+    /// Finds the hierarchy that the memory controller is on.
+    ///
+    /// # Errors
+    /// Where none is mounted, or `/proc` cannot be read.
+    pub fn detect() -> Result<Self, CgroupError> {
+        let path = "/proc/self/mountinfo";
+        let text = fs::read_to_string(path).map_err(|source| CgroupError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let controllers = fs::read_to_string("/proc/cgroups").unwrap_or_default();
+        Self::from_mounts(&text, &controllers).ok_or(CgroupError::NoMemoryController)
+    }
+
+    /// A hierarchy at a known place.
+    #[must_use]
+    pub fn at(root: PathBuf, version: CgroupVersion, id: u32) -> Self {
+        Self { root, version, id }
+    }
+
+    fn from_mounts(mountinfo: &str, controllers: &str) -> Option<Self> {
+        let mut unified = None;
+        let mut legacy = None;
+        for line in mountinfo.lines() {
+            // proc_pid_mountinfo(5): `… mount-point options - type source super-options`
+            let Some((left, right)) = line.split_once(" - ") else {
+                continue;
+            };
+            let Some(point) = left.split(' ').nth(4) else { continue };
+            let mut right = right.split(' ');
+            match right.next() {
+                Some("cgroup2") => unified = unified.or(Some(point)),
+                Some("cgroup")
+                    if right
+                        .nth(1)
+                        .is_some_and(|options| options.split(',').any(|o| o == "memory")) =>
+                {
+                    legacy = Some(point);
+                }
+                _ => {}
+            }
+        }
+        if let Some(point) = legacy {
+            // proc(5), /proc/cgroups: `subsys_name hierarchy num_cgroups enabled`
+            let id = controllers.lines().find_map(|line| {
+                let mut fields = line.split_whitespace();
+                (fields.next()? == "memory")
+                    .then(|| fields.next()?.parse().ok())
+                    .flatten()
+            })?;
+            let version = if unified.is_some() {
+                CgroupVersion::Hybrid
+            } else {
+                CgroupVersion::V1
+            };
+            return Some(Self::at(point.into(), version, id));
+        }
+        unified.map(|point| Self::at(point.into(), CgroupVersion::V2, 0))
+    }
+
+    /// Where it is mounted.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// How memory cgroups are mounted.
+    #[must_use]
+    pub fn version(&self) -> CgroupVersion {
+        self.version
+    }
+
+    /// The hierarchy's id, as the kernel's tracepoints and `/proc/PID/cgroup` have it; 0 = v2.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The directory of a cgroup.
+    #[must_use]
+    pub fn dir(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// The id of the cgroup that is at this path now: the inode number of its directory (kernfs, 64-bit kernels).
+    ///
+    /// # Errors
+    /// Where it is gone or hidden.
+    pub fn id_of(&self, path: &str) -> io::Result<CgroupId> {
+        use std::os::unix::fs::MetadataExt as _;
+        fs::metadata(self.dir(path)).map(|meta| CgroupId(meta.ino()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNIFIED: &str = "35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate";
+    const LEGACY: &str = "40 32 0:35 / /sys/fs/cgroup/memory rw,relatime shared:14 - cgroup cgroup rw,memory\n\
+                          41 32 0:36 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct";
+    const CONTROLLERS: &str = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t3\t9\t1\nmemory\t6\t12\t1\n";
+
+    #[test]
+    fn the_memory_controllers_hierarchy_is_found_in_each_layout() {
+        let unified = Hierarchy::from_mounts(UNIFIED, "").unwrap();
+        assert_eq!((unified.version(), unified.id()), (CgroupVersion::V2, 0));
+        let legacy = Hierarchy::from_mounts(LEGACY, CONTROLLERS).unwrap();
+        assert_eq!((legacy.version(), legacy.id()), (CgroupVersion::V1, 6));
+        assert_eq!(
+            legacy.dir("/system.slice/a.service"),
+            Path::new("/sys/fs/cgroup/memory/system.slice/a.service")
+        );
+        let hybrid = Hierarchy::from_mounts(&format!("{UNIFIED}\n{LEGACY}"), CONTROLLERS).unwrap();
+        assert_eq!(hybrid.version(), CgroupVersion::Hybrid);
+        assert!(Hierarchy::from_mounts("garbage - x", CONTROLLERS).is_none());
+    }
+}

@@ -1,0 +1,343 @@
+//! The memory files of one cgroup, held open and read without allocation.
+//!
+//! In: the files of cgroup v2, or those of v1 that mean the same. Out: a [`Reading`] in bytes. A file that is missing or
+//! says something unheard-of gives `None` for what it would have told, never 0.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+use super::{CgroupError, Hierarchy};
+use crate::event::{CgroupVersion, Memory, MemoryEvents, Pressure};
+use crate::measure::Bytes;
+
+/// Larger than any of these files: `memory.stat` is below 2 KiB on 7.2.
+const BUFFER: usize = 8192;
+
+/// v1 has no word for "no limit": `PAGE_COUNTER_MAX` pages in bytes, rounded down to pages (mm/page_counter.c).
+const V1_UNLIMITED: u64 = 0x7fff_ffff_ffff_f000;
+
+/// What the files of a cgroup say.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Reading {
+    /// Sizes and limits.
+    pub memory: Memory,
+    /// `memory.events`.
+    pub events: Option<MemoryEvents>,
+    /// `memory.events.local`: the cgroup's own, without those below it.
+    pub events_local: Option<MemoryEvents>,
+    /// `memory.pressure`.
+    pub pressure: Option<Pressure>,
+    /// What reclaim could give back before a kill: clean page cache and reclaimable slab.
+    pub reclaimable: Option<Bytes>,
+}
+
+/// The open files of one cgroup.
+#[derive(Debug)]
+pub struct MemoryFiles {
+    path: String,
+    v1: bool,
+    current: File,
+    peak: Option<File>,
+    low: Option<File>,
+    high: Option<File>,
+    max: Option<File>,
+    swap_current: Option<File>,
+    swap_max: Option<File>,
+    kernel: Option<File>,
+    stat: Option<File>,
+    events: Option<File>,
+    events_local: Option<File>,
+    pressure: Option<File>,
+    failures: Option<File>,
+}
+
+impl MemoryFiles {
+    /// Opens what is there; only the usage file must be.
+    ///
+    /// # Errors
+    /// [`CgroupError::Gone`] where there is no such cgroup, else [`CgroupError::Unreadable`].
+    pub fn open(hierarchy: &Hierarchy, path: &str) -> Result<Self, CgroupError> {
+        let dir = hierarchy.dir(path);
+        let v1 = hierarchy.version() != CgroupVersion::V2;
+        let open = |name: &str| File::open(dir.join(name));
+        let pick = |two: &str, one: &str| {
+            let name = if v1 { one } else { two };
+            if name.is_empty() { None } else { open(name).ok() }
+        };
+        let name = if v1 { "memory.usage_in_bytes" } else { "memory.current" };
+        let current = open(name).map_err(|source| {
+            if source.kind() == io::ErrorKind::NotFound {
+                CgroupError::Gone(path.to_owned())
+            } else {
+                CgroupError::Unreadable {
+                    path: dir.join(name).display().to_string(),
+                    source,
+                }
+            }
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            v1,
+            current,
+            peak: pick("memory.peak", "memory.max_usage_in_bytes"),
+            low: pick("memory.low", ""),
+            high: pick("memory.high", ""),
+            max: pick("memory.max", "memory.limit_in_bytes"),
+            swap_current: pick("memory.swap.current", "memory.memsw.usage_in_bytes"),
+            swap_max: pick("memory.swap.max", ""),
+            kernel: pick("", "memory.kmem.usage_in_bytes"),
+            stat: pick("memory.stat", "memory.stat"),
+            events: pick("memory.events", "memory.oom_control"),
+            events_local: pick("memory.events.local", ""),
+            pressure: pick("memory.pressure", ""),
+            failures: pick("", "memory.failcnt"),
+        })
+    }
+
+    /// The cgroup's path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Reads all files.
+    ///
+    /// # Errors
+    /// [`CgroupError::Gone`] where the cgroup went since it was opened.
+    pub fn read(&self) -> Result<Reading, CgroupError> {
+        let mut buffer = [0; BUFFER];
+        let current = read(Some(&self.current), &mut buffer).and_then(number);
+        let Some(current) = current else {
+            return Err(CgroupError::Gone(self.path.clone()));
+        };
+        let mut value = |file: &Option<File>| read(file.as_ref(), &mut buffer).and_then(number);
+        let mut memory = Memory {
+            current: Some(Bytes(current)),
+            peak: value(&self.peak).map(Bytes),
+            low: value(&self.low).map(Bytes),
+            high: value(&self.high).map(Bytes),
+            max: value(&self.max)
+                .filter(|max| !self.v1 || *max < V1_UNLIMITED)
+                .map(Bytes),
+            swap_current: value(&self.swap_current).map(Bytes),
+            swap_max: value(&self.swap_max).map(Bytes),
+            kernel: value(&self.kernel).map(Bytes),
+            ..Memory::default()
+        };
+        let failures = value(&self.failures);
+        if self.v1 {
+            // memsw counts both.
+            memory.swap_current = memory.swap_current.map(|both| both.saturating_sub(Bytes(current)));
+        }
+        let reclaimable = read(self.stat.as_ref(), &mut buffer).and_then(|text| stat(text, self.v1, &mut memory));
+        let mut events = read(self.events.as_ref(), &mut buffer).map(self::events);
+        if let (Some(events), Some(failures)) = (&mut events, failures) {
+            events.max = failures;
+        }
+        Ok(Reading {
+            memory,
+            events,
+            events_local: read(self.events_local.as_ref(), &mut buffer).map(self::events),
+            pressure: read(self.pressure.as_ref(), &mut buffer).and_then(pressure),
+            reclaimable,
+        })
+    }
+}
+
+fn read<'a>(file: Option<&File>, buffer: &'a mut [u8; BUFFER]) -> Option<&'a str> {
+    let length = file?.read_at(buffer, 0).ok()?;
+    std::str::from_utf8(buffer.get(..length)?).ok()
+}
+
+/// The number alone in a file; `max` and anything else is none.
+fn number(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+/// `name number` lines, as flat-keyed files have them (Documentation/admin-guide/cgroup-v2.rst).
+fn flat(text: &str) -> impl Iterator<Item = (&str, u64)> {
+    text.lines().filter_map(|line| {
+        let (name, value) = line.split_once(' ')?;
+        Some((name, number(value)?))
+    })
+}
+
+/// Fills in the composition and gives what is reclaimable.
+fn stat(text: &str, v1: bool, memory: &mut Memory) -> Option<Bytes> {
+    let (mut cache, mut unclean) = (None, 0_u64);
+    let mut kernel_parts = None;
+    for (name, value) in flat(text) {
+        let size = Some(Bytes(value));
+        // v1 has the same names twice: `total_` counts what is below too, as v2 always does.
+        let name = if v1 {
+            let Some(name) = name.strip_prefix("total_") else {
+                continue;
+            };
+            name
+        } else {
+            name
+        };
+        match name {
+            "anon" | "rss" => memory.anon = size,
+            "file" | "cache" => memory.file = size,
+            "shmem" => memory.shmem = size,
+            "kernel" => memory.kernel = size,
+            "slab_reclaimable" => memory.slab_reclaimable = size,
+            "slab_unreclaimable" => memory.slab_unreclaimable = size,
+            "sock" => memory.sock = size,
+            "active_file" | "inactive_file" => cache = Some(cache.unwrap_or(0_u64).saturating_add(value)),
+            "file_dirty" | "file_writeback" | "dirty" | "writeback" => unclean = unclean.saturating_add(value),
+            _ => {}
+        }
+        // Before 5.18 there is no `kernel`: its parts are told one by one (a8c49af3be5f added the sum).
+        if matches!(name, "kernel_stack" | "pagetables" | "percpu" | "slab") {
+            kernel_parts = Some(kernel_parts.unwrap_or(0_u64).saturating_add(value));
+        }
+    }
+    if memory.kernel.is_none() {
+        memory.kernel = kernel_parts.map(Bytes);
+    }
+    let slab = memory.slab_reclaimable.unwrap_or_default().0;
+    cache.map(|cache| Bytes(cache.saturating_sub(unclean).saturating_add(slab)))
+}
+
+fn events(text: &str) -> MemoryEvents {
+    let mut events = MemoryEvents::default();
+    for (name, value) in flat(text) {
+        match name {
+            "low" => events.low = value,
+            "high" => events.high = value,
+            "max" => events.max = value,
+            "oom" => events.oom = value,
+            "oom_kill" => events.oom_kill = value,
+            "oom_group_kill" => events.oom_group_kill = value,
+            _ => {}
+        }
+    }
+    events
+}
+
+/// `some avg10=0.00 avg60=… total=…` and `full …` (Documentation/accounting/psi.rst).
+fn pressure(text: &str) -> Option<Pressure> {
+    let avg10 = |kind: &str| {
+        let line = text.lines().find(|line| line.starts_with(kind))?;
+        let value = line.split(' ').find_map(|part| part.strip_prefix("avg10="))?;
+        value.parse::<f64>().ok().filter(|value| value.is_finite())
+    };
+    Some(Pressure {
+        some_avg10: avg10("some")?,
+        full_avg10: avg10("full")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn cgroup(version: CgroupVersion, files: &[(&str, &str)]) -> (tempfile::TempDir, Hierarchy) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("a.service")).unwrap();
+        for (name, text) in files {
+            fs::write(dir.path().join("a.service").join(name), text).unwrap();
+        }
+        let hierarchy = Hierarchy::at(dir.path().to_owned(), version, 0);
+        (dir, hierarchy)
+    }
+
+    const STAT: &str = "anon 100\nfile 50\nkernel 9\nshmem 5\ninactive_file 30\nactive_file 15\nfile_dirty 4\n\
+                        file_writeback 1\nslab_reclaimable 2\nslab_unreclaimable 3\nsock 1\n";
+
+    #[test]
+    fn v2_files_are_read_and_no_limit_is_none() {
+        let (_dir, hierarchy) = cgroup(
+            CgroupVersion::V2,
+            &[
+                ("memory.current", "160\n"),
+                ("memory.max", "67108864\n"),
+                ("memory.high", "max\n"),
+                ("memory.stat", STAT),
+                (
+                    "memory.events",
+                    "low 0\nhigh 1\nmax 46\noom 2\noom_kill 1\noom_group_kill 0\n",
+                ),
+                (
+                    "memory.pressure",
+                    "some avg10=1.50 avg60=0.00 avg300=0.00 total=9\nfull avg10=0.25 avg60=0 avg300=0 total=1\n",
+                ),
+            ],
+        );
+        let reading = MemoryFiles::open(&hierarchy, "/a.service").unwrap().read().unwrap();
+        assert_eq!(reading.memory.current, Some(Bytes(160)));
+        assert_eq!(reading.memory.max, Some(Bytes(64 << 20)));
+        assert_eq!(reading.memory.high, None);
+        assert_eq!(reading.memory.peak, None);
+        assert_eq!(reading.memory.kernel, Some(Bytes(9)));
+        assert_eq!(reading.reclaimable, Some(Bytes(30 + 15 - 5 + 2)));
+        assert_eq!(reading.events.unwrap().max, 46);
+        assert_eq!(
+            reading.pressure,
+            Some(Pressure {
+                some_avg10: 1.5,
+                full_avg10: 0.25
+            })
+        );
+    }
+
+    #[test]
+    fn v1_files_mean_the_same() {
+        let (_dir, hierarchy) = cgroup(
+            CgroupVersion::Hybrid,
+            &[
+                ("memory.usage_in_bytes", "160\n"),
+                ("memory.limit_in_bytes", "9223372036854771712\n"),
+                ("memory.memsw.usage_in_bytes", "200\n"),
+                (
+                    "memory.stat",
+                    "rss 1\ntotal_rss 100\ntotal_cache 50\ntotal_shmem 5\ntotal_inactive_file 30\n",
+                ),
+                ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"),
+                ("memory.failcnt", "7\n"),
+            ],
+        );
+        let reading = MemoryFiles::open(&hierarchy, "/a.service").unwrap().read().unwrap();
+        assert_eq!(reading.memory.max, None);
+        assert_eq!(reading.memory.anon, Some(Bytes(100)));
+        assert_eq!(reading.memory.swap_current, Some(Bytes(40)));
+        assert_eq!(reading.events.map(|events| (events.oom_kill, events.max)), Some((3, 7)));
+    }
+
+    #[test]
+    fn before_5_18_the_kernels_parts_are_added_up() {
+        let mut memory = Memory::default();
+        stat(
+            "anon 1\nkernel_stack 10\npagetables 20\npercpu 1\nslab 3\nslab_reclaimable 2\n",
+            false,
+            &mut memory,
+        );
+        assert_eq!(memory.kernel, Some(Bytes(34)));
+    }
+
+    #[test]
+    fn garbage_is_nothing_and_a_missing_cgroup_is_gone() {
+        let (_dir, hierarchy) = cgroup(
+            CgroupVersion::V2,
+            &[
+                ("memory.current", "1\n"),
+                ("memory.stat", "anon\nfile x\n\u{0}"),
+                ("memory.pressure", "some avg10="),
+            ],
+        );
+        let reading = MemoryFiles::open(&hierarchy, "/a.service").unwrap().read().unwrap();
+        assert_eq!(
+            (reading.memory.anon, reading.memory.file, reading.pressure),
+            (None, None, None)
+        );
+        assert!(matches!(
+            MemoryFiles::open(&hierarchy, "/b.service"),
+            Err(CgroupError::Gone(_))
+        ));
+    }
+}

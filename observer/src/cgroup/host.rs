@@ -1,0 +1,63 @@
+//! The machine's own memory: the limit above every cgroup's.
+
+use std::fs;
+
+use crate::measure::Bytes;
+
+/// The machine's memory, from `/proc/meminfo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostMemory {
+    /// `MemTotal`.
+    pub total: Bytes,
+    /// `MemAvailable`.
+    pub available: Bytes,
+    /// `SwapTotal`.
+    pub swap_total: Bytes,
+    /// `SwapFree`.
+    pub swap_free: Bytes,
+}
+
+impl HostMemory {
+    /// Reads it; `None` where `/proc` cannot be read.
+    #[must_use]
+    pub fn read() -> Option<Self> {
+        fs::read_to_string("/proc/meminfo")
+            .ok()
+            .and_then(|text| Self::parse(&text))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let value = |name: &str| {
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            line.split_whitespace().next()?.parse().ok().map(Bytes::from_kib)
+        };
+        Some(Self {
+            total: value("MemTotal")?,
+            available: value("MemAvailable")?,
+            swap_total: value("SwapTotal").unwrap_or_default(),
+            swap_free: value("SwapFree").unwrap_or_default(),
+        })
+    }
+
+    /// What is in use and cannot be had back: total less available.
+    #[must_use]
+    pub fn used(&self) -> Bytes {
+        self.total.saturating_sub(self.available)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meminfo_is_in_kib() {
+        let text =
+            "MemTotal:        1000 kB\nMemFree: 1 kB\nMemAvailable:     400 kB\nSwapTotal: 8 kB\nSwapFree: 8 kB\n";
+        let memory = HostMemory::parse(text).unwrap();
+        assert_eq!((memory.total, memory.used()), (Bytes(1_024_000), Bytes(614_400)));
+        assert_eq!(HostMemory::parse("MemTotal: x kB"), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! The processes of a cgroup, and what `/proc` says of each. One that ends while it is read is passed over.
+
+use std::fs;
+
+use procfs::process::Process;
+
+use super::Hierarchy;
+use crate::measure::{BootNanos, Bytes, Tgid, Tid};
+
+/// A command line is told up to here, in characters.
+const MAX_CMDLINE: usize = 4096;
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskInfo {
+    /// Its process.
+    pub pid: Tgid,
+    /// Its name.
+    pub comm: String,
+    /// Its command line, words joined with spaces; `None` for a kernel thread or one that is ending.
+    pub cmdline: Option<String>,
+    /// Its user.
+    pub uid: Option<u32>,
+    /// Resident anonymous memory.
+    pub anon: Option<Bytes>,
+    /// Resident file pages.
+    pub file: Option<Bytes>,
+    /// Resident shared memory.
+    pub shmem: Option<Bytes>,
+    /// Swapped out.
+    pub swap: Option<Bytes>,
+    /// Its `oom_score_adj`.
+    pub oom_score_adj: Option<i16>,
+    /// When it was started, to a hundredth of a second.
+    pub started: Option<BootNanos>,
+}
+
+/// The processes of a cgroup and of those below it, at most so many.
+#[must_use]
+pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize) -> Vec<TaskInfo> {
+    let mut found = Vec::new();
+    let mut waiting = vec![hierarchy.dir(path)];
+    while let Some(dir) = waiting.pop() {
+        let pids = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+        for pid in pids.lines().filter_map(|line| line.parse().ok()) {
+            if found.len() >= most {
+                return found;
+            }
+            found.extend(process(Tgid(pid)));
+        }
+        let below = fs::read_dir(&dir).into_iter().flatten().flatten();
+        waiting.extend(
+            below
+                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                .map(|entry| entry.path()),
+        );
+    }
+    found
+}
+
+/// What `/proc` says of a process.
+#[must_use]
+pub fn process(pid: Tgid) -> Option<TaskInfo> {
+    let process = Process::new(i32::try_from(pid.0).ok()?).ok()?;
+    let status = process.status().ok()?;
+    let cmdline = process
+        .cmdline()
+        .ok()
+        .map(|words| words.join(" "))
+        .filter(|line| !line.is_empty());
+    let ticks = process.stat().ok().map(|stat| stat.starttime);
+    Some(TaskInfo {
+        pid,
+        comm: status.name,
+        cmdline: cmdline.map(|line| line.chars().take(MAX_CMDLINE).collect()),
+        uid: Some(status.ruid),
+        anon: status.rssanon.map(Bytes::from_kib),
+        file: status.rssfile.map(Bytes::from_kib),
+        shmem: status.rssshmem.map(Bytes::from_kib),
+        swap: status.vmswap.map(Bytes::from_kib),
+        oom_score_adj: process.oom_score_adj().ok(),
+        started: ticks.map(|ticks| BootNanos(ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second()))),
+    })
+}
+
+/// The process that a thread belongs to.
+#[must_use]
+pub fn tgid_of(tid: Tid) -> Option<Tgid> {
+    let status = Process::new(i32::try_from(tid.0).ok()?).ok()?.status().ok()?;
+    u32::try_from(status.tgid).ok().map(Tgid)
+}
+
+/// The cgroup that a process is in, on the memory controller's hierarchy.
+#[must_use]
+pub fn cgroup_of(hierarchy: &Hierarchy, pid: Tgid) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let prefix = format!("{}:", hierarchy.id());
+    // cgroups(7): `hierarchy-ID:controller-list:cgroup-path`
+    let path = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&prefix)?.split_once(':'))?
+        .1;
+    Some(path.strip_suffix(" (deleted)").unwrap_or(path).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_told_and_one_that_is_not_there_is_none() {
+        let me = process(Tgid(std::process::id())).unwrap();
+        assert!(me.anon.is_some_and(|anon| anon > Bytes(0)) && me.cmdline.is_some() && me.started.is_some());
+        assert_eq!(tgid_of(Tid(std::process::id())), Some(me.pid));
+        assert_eq!(process(Tgid(0x3fff_ffff)), None);
+    }
+}

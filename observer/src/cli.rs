@@ -1,0 +1,190 @@
+//! The command line. In: words. Out: typed options; what they mean is the commands' matter.
+
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Exit statuses, as sysexits.h has them where it has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// No such unit or capture.
+    NotFound = 66,
+    /// This kernel can't.
+    Unsupported = 69,
+    /// Not permitted.
+    NotPermitted = 77,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  sudo oomtrace -u myapp                 watch myapp.service: use, limits, time left, kills
+  sudo oomtrace -u 'web@*' -o json       every instance of web@.service, as a JSON stream
+  sudo oomtrace --slice batch -q         only warnings and kills below batch.slice
+  oomtrace resolve 4711                  which unit a process belongs to
+
+Exit status:
+  0 done; 1 failed; 2 wrong usage; 66 no such unit; 69 this kernel can't; 77 not permitted
+
+Environment:
+  NO_COLOR, SYSTEMD_COLORS=0   no colour
+  LC_ALL, LC_CTYPE, LANG       plain ASCII where the locale is not UTF-8";
+
+/// Why memory killed a service, and seeing it come.
+///
+/// Watches the memory of systemd units: what they use, at whose limit they will be stopped and when, and at a kill one
+/// verdict with its evidence. It only observes: it kills nothing and changes no limit.
+#[derive(Debug, Parser)]
+#[command(name = "oomtrace", version, after_long_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; without a command: watch.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to watch.
+    #[command(flatten)]
+    pub watch: Watch,
+}
+
+/// A command other than watching.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Which unit, slice, user unit and container a cgroup or process belongs to
+    Resolve {
+        /// A cgroup's path or a process id
+        #[arg(value_name = "PATH|PID")]
+        what: String,
+    },
+    /// The JSON Schema of the events
+    Schema,
+    /// Completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For a person
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal
+    Auto,
+    /// Even into a pipe
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// Where to learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProbeChoice {
+    /// The best way that this kernel allows
+    Auto,
+    /// Files only, no eBPF
+    Poll,
+}
+
+/// How to watch.
+#[derive(Debug, clap::Args)]
+pub struct Watch {
+    /// A unit; '.service' is implied, globs work; may be repeated [default: every unit]
+    #[arg(short, long, value_name = "NAME")]
+    pub unit: Vec<String>,
+    /// A unit of a user's own manager
+    #[arg(long, value_name = "NAME")]
+    pub user_unit: Vec<String>,
+    /// Everything below a slice
+    #[arg(long, value_name = "NAME")]
+    pub slice: Vec<String>,
+    /// A cgroup and everything below it
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Vec<String>,
+    /// The form of the output
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    pub output: Output,
+    /// The same as --output json
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
+    /// How often selected units are sampled
+    #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span)]
+    pub interval: Duration,
+    /// Ends after this time
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub duration: Option<Duration>,
+    /// Warns when a limit is nearer than this
+    #[arg(long, value_name = "SPAN", default_value = "30min", value_parser = span)]
+    pub warn_within: Duration,
+    /// The machine's name in every line [default: its own]
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// Leaves command lines out
+    #[arg(long)]
+    pub no_cmdline: bool,
+    /// Where to learn from
+    #[arg(long, value_name = "WAY", default_value = "auto")]
+    pub probes: ProbeChoice,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: When,
+    /// Only warnings and kills
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Tells more, the verifier's words among it
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// A time span as systemd writes it: `90s`, `2h`, `1h 30min`; a number alone is seconds (systemd.time(7)).
+fn span(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds)
+            .map_err(|error| error.to_string())
+            .and_then(positive);
+    }
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it like 90s, 2h or '1h 30min'"))
+        .and_then(positive)
+}
+
+fn positive(span: Duration) -> Result<Duration, String> {
+    if span < Duration::from_millis(10) {
+        Err("10ms at least".to_owned())
+    } else {
+        Ok(span)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn spans_are_systemds() {
+        for (text, seconds) in [("90s", 90), ("2h", 7200), ("1h 30min", 5400), ("5", 5)] {
+            assert_eq!(span(text).unwrap(), Duration::from_secs(seconds), "{text}");
+        }
+        assert_eq!(span("250ms").unwrap(), Duration::from_millis(250));
+        for bad in ["", "x", "0", "-1", "5 parsecs", "NaN"] {
+            assert!(span(bad).is_err(), "{bad}");
+        }
+    }
+}

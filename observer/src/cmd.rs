@@ -1,0 +1,4 @@
+//! The commands, one file each: from typed options to an exit status.
+
+pub mod resolve;
+pub mod watch;

@@ -1,0 +1,31 @@
+//! `oomtrace resolve`: which unit a cgroup or process belongs to.
+
+use anyhow::{Context as _, anyhow};
+
+use crate::cgroup::{Hierarchy, cgroup_of};
+use crate::event::Subject;
+use crate::measure::Tgid;
+use crate::unit::{UnitPath, invocation_id};
+
+/// Resolves a path or process id.
+///
+/// # Errors
+/// Where there is no such process, or no memory cgroups.
+pub fn run(what: &str) -> anyhow::Result<Subject> {
+    let hierarchy = Hierarchy::detect()?;
+    let path = match what.parse() {
+        Ok(pid) => {
+            cgroup_of(&hierarchy, Tgid(pid)).ok_or_else(|| anyhow!("no process {pid}; it has ended or is hidden"))?
+        }
+        Err(_) => {
+            let root = hierarchy.root().to_str().context("the cgroup root is no text")?;
+            format!("/{}", what.strip_prefix(root).unwrap_or(what).trim_matches('/'))
+        }
+    };
+    let unit = UnitPath::parse(&path);
+    let invocation = unit
+        .unit
+        .as_deref()
+        .and_then(|name| invocation_id(&hierarchy, &path, name));
+    Ok(unit.into_subject(hierarchy.id_of(&path).ok(), &path, invocation))
+}

@@ -1,0 +1,237 @@
+//! The engine: samples become trends and forecasts, kills become verdicts.
+//!
+//! In: typed values that carry their own time. Out: the same values, filled in, and events. It knows no clock, no file
+//! and no kernel, so that a replayed stream gives what the live one gave.
+
+mod forecast;
+pub mod gfp;
+mod series;
+mod verdict;
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::event::{
+    Before, BeforeSample, Class, Event, Forecast, ForecastChange, ForecastState, Kill, Relation, Sample, Trend,
+};
+use crate::measure::Timestamp;
+
+pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts};
+
+use series::Series;
+
+/// How the engine is set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Warn when a limit is nearer than this, in seconds.
+    pub warn_within_seconds: f64,
+    /// How many samples of a cgroup go out with a kill.
+    pub keep_before: usize,
+    /// Cgroups remembered, at most; the one not seen for longest goes first.
+    pub max_cgroups: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            warn_within_seconds: 1800.0,
+            keep_before: 12,
+            max_cgroups: 16_384,
+        }
+    }
+}
+
+/// What is remembered of a cgroup, by its path: a unit that restarts comes back to the same.
+#[derive(Debug, Default)]
+struct History {
+    invocation: Option<String>,
+    growth: Series,
+    last: VecDeque<BeforeSample>,
+    trend: Option<Trend>,
+    forecast: Option<(Timestamp, Forecast)>,
+    told: Option<f64>,
+    seen: u64,
+}
+
+/// Trends, forecasts and verdicts of every cgroup.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    cgroups: HashMap<String, History>,
+    owners: HashMap<String, Series>,
+    turn: u64,
+}
+
+impl Engine {
+    /// With nothing known yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            cgroups: HashMap::new(),
+            owners: HashMap::new(),
+            turn: 0,
+        }
+    }
+
+    /// Takes a sample, fills in its trend and forecast, and tells where a forecast began, changed or ended.
+    pub fn sample(&mut self, ts: Timestamp, sample: &mut Sample, out: &mut Vec<Event>) {
+        let (Some(path), Some(current)) = (sample.subject.cgroup.path.clone(), sample.memory.current) else {
+            return;
+        };
+        self.make_room(&path);
+        self.turn += 1;
+        // The limits' owners first: their growth decides as much as the cgroup's own.
+        for limit in sample.limits.iter().filter(|limit| limit.relation != Relation::Own) {
+            if let Some(usage) = limit.usage {
+                let fixed = usage.saturating_sub(limit.reclaimable.unwrap_or_default());
+                self.owners
+                    .entry(limit.cgroup.clone())
+                    .or_default()
+                    .push(ts, fixed.as_f64());
+            }
+        }
+        let own = sample.limits.iter().find(|limit| limit.relation == Relation::Own);
+        let reclaimable = own.and_then(|limit| limit.reclaimable).unwrap_or_else(|| {
+            let memory = &sample.memory;
+            let cache = memory
+                .file
+                .unwrap_or_default()
+                .saturating_sub(memory.shmem.unwrap_or_default());
+            crate::measure::Bytes(cache.0.saturating_add(memory.slab_reclaimable.unwrap_or_default().0))
+        });
+        let history = self.cgroups.entry(path.clone()).or_default();
+        if sample.subject.invocation_id.is_some() && history.invocation != sample.subject.invocation_id {
+            // A new life: what the old one did is no trend of this one.
+            *history = History {
+                invocation: sample.subject.invocation_id.clone(),
+                ..History::default()
+            };
+        }
+        history.seen = self.turn;
+        history
+            .growth
+            .push_parts(ts, current.saturating_sub(reclaimable).as_f64(), &sample.memory);
+        history.trend = history.growth.trend();
+        sample.trend = history.trend;
+        let class = history.trend.map_or(Class::Unknown, |trend| trend.class);
+        sample.forecast = forecast::binding(class, &history.growth, &self.owners, sample, reclaimable);
+        history.forecast = sample
+            .forecast
+            .clone()
+            .map(|forecast| (ts, forecast))
+            .or(history.forecast.take().filter(
+                // An older forecast stays what was last said only while the series is silent for a moment.
+                |(said, _)| ts.seconds_since(*said) < 10.0,
+            ));
+        history.last.push_back(BeforeSample {
+            ts,
+            cgroup: Some(path),
+            unit: sample.subject.unit.clone(),
+            memory: sample.memory,
+        });
+        while history.last.len() > self.config.keep_before {
+            history.last.pop_front();
+        }
+        let change = warning(
+            history,
+            class,
+            sample.forecast.as_ref(),
+            self.config.warn_within_seconds,
+        );
+        out.extend(change.map(|state| {
+            Event::Forecast(ForecastChange {
+                subject: sample.subject.clone(),
+                state,
+                class,
+                trend: sample.trend,
+                forecast: sample.forecast.clone(),
+                memory: Some(sample.memory),
+            })
+        }));
+    }
+
+    /// A kill, from the facts: the verdict, what was known before, and what follows.
+    #[must_use]
+    pub fn kill(&self, ts: Timestamp, facts: KillFacts) -> Kill {
+        let path = facts.subject.cgroup.path.clone();
+        // A cgroup below the unit's own is not sampled: the unit's is.
+        let history = path.as_deref().and_then(|path| {
+            ancestry(path).find_map(|path| {
+                self.cgroups
+                    .get_key_value(path)
+                    .filter(|(_, history)| !history.last.is_empty())
+            })
+        });
+        let mut before = history.map(|(_, history)| Before {
+            samples: history.last.iter().cloned().collect(),
+            trend: history.trend,
+            forecast: history.forecast.as_ref().map(|(_, forecast)| forecast.clone()),
+            forecast_age_seconds: history
+                .forecast
+                .as_ref()
+                .map(|(said, _)| ts.seconds_since(*said).max(0.0)),
+        });
+        let owner = facts
+            .oom
+            .as_ref()
+            .and_then(|oom| oom.owner.as_ref())
+            .and_then(|owner| owner.path.clone());
+        if let (Some(before), Some(owner)) = (&mut before, owner)
+            && history.is_none_or(|(sampled, _)| *sampled != owner)
+            && let Some(above) = self.cgroups.get(&owner)
+        {
+            before.samples.extend(above.last.iter().cloned());
+        }
+        verdict::verdict(facts, before)
+    }
+
+    /// A new path must not grow the memory: the one not seen for longest makes room.
+    fn make_room(&mut self, path: &str) {
+        if self.cgroups.len() >= self.config.max_cgroups && !self.cgroups.contains_key(path) {
+            let oldest = self
+                .cgroups
+                .iter()
+                .min_by_key(|(_, history)| history.seen)
+                .map(|(path, _)| path.clone());
+            if let Some(oldest) = oldest {
+                self.cgroups.remove(&oldest);
+                self.owners.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// A path and those above it, nearest first.
+fn ancestry(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| {
+        path.rsplit_once('/')
+            .map(|(above, _)| above)
+            .filter(|above| !above.is_empty())
+    })
+}
+
+/// Whether the state of a warning changes. Raised once, updated when the time left has halved, cleared when the limit is
+/// twice as far as would raise it or out of sight.
+fn warning(history: &mut History, class: Class, forecast: Option<&Forecast>, within: f64) -> Option<ForecastState> {
+    let grows = matches!(class, Class::Leak | Class::Shmem | Class::Kernel);
+    let seconds = forecast.filter(|_| grows).map(|forecast| forecast.seconds);
+    match (history.told, seconds) {
+        (None, Some(left)) if left <= within => {
+            history.told = Some(left);
+            Some(ForecastState::Raised)
+        }
+        (Some(told), Some(left)) if left <= told / 2.0 => {
+            history.told = Some(left);
+            Some(ForecastState::Updated)
+        }
+        (Some(_), Some(left)) if left <= within * 2.0 => None,
+        (Some(_), _) => {
+            history.told = None;
+            Some(ForecastState::Cleared)
+        }
+        (None, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

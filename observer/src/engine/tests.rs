@@ -1,0 +1,258 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::{CgroupRef, Limit, Memory, Origin, Subject, Victim};
+use crate::measure::{Bytes, Tgid};
+
+const MIB: u64 = 1 << 20;
+
+fn at(seconds: f64) -> Timestamp {
+    let start: jiff::Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
+    Timestamp(start + jiff::SignedDuration::from_secs_f64(seconds))
+}
+
+fn subject(path: &str) -> Subject {
+    Subject {
+        unit: Some("leak.service".to_owned()),
+        cgroup: CgroupRef {
+            id: None,
+            path: Some(path.to_owned()),
+        },
+        ..Subject::default()
+    }
+}
+
+fn limit(relation: Relation, cgroup: &str, bytes: u64, usage: u64) -> Limit {
+    Limit {
+        cgroup: cgroup.to_owned(),
+        unit: None,
+        relation,
+        file: "memory.max".to_owned(),
+        bytes: Bytes(bytes),
+        usage: Some(Bytes(usage)),
+        reclaimable: None,
+    }
+}
+
+fn sample(anon: u64, file: u64, limits: Vec<Limit>) -> Sample {
+    Sample {
+        subject: subject("/system.slice/leak.service"),
+        memory: Memory {
+            current: Some(Bytes(anon + file)),
+            anon: Some(Bytes(anon)),
+            file: Some(Bytes(file)),
+            ..Memory::default()
+        },
+        limits,
+        ..Sample::default()
+    }
+}
+
+/// Feeds a second apart, gives the last sample and all changes.
+fn feed(engine: &mut Engine, seconds: u64, make: impl Fn(u64) -> Sample) -> (Sample, Vec<Event>) {
+    let mut out = Vec::new();
+    let mut last = Sample::default();
+    for second in 0..seconds {
+        last = make(second);
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        engine.sample(at(second as f64), &mut last, &mut out);
+    }
+    (last, out)
+}
+
+#[test]
+fn a_linear_leak_has_its_slope_and_its_time_left() {
+    let mut engine = Engine::new(Config::default());
+    let own = |used| vec![limit(Relation::Own, "/system.slice/leak.service", 512 * MIB, used)];
+    let (last, out) = feed(&mut engine, 120, |second| sample(second * MIB, 0, own(second * MIB)));
+    let trend = last.trend.unwrap();
+    assert_eq!(trend.class, Class::Leak);
+    assert!((trend.bytes_per_second / Bytes(MIB).as_f64() - 1.0).abs() < 0.02);
+    let forecast = last.forecast.unwrap();
+    assert!((forecast.seconds / (512.0 - 119.0) - 1.0).abs() < 0.1, "{forecast:?}");
+    assert!(
+        matches!(&out[..], [Event::Forecast(change), ..] if change.state == ForecastState::Raised),
+        "{out:?}"
+    );
+}
+
+#[test]
+fn a_page_cache_that_fills_is_no_leak_and_has_no_forecast() {
+    let mut engine = Engine::new(Config::default());
+    let own = |used| vec![limit(Relation::Own, "/system.slice/leak.service", 512 * MIB, used)];
+    let (last, out) = feed(&mut engine, 120, |second| {
+        sample(20 * MIB, second * MIB, own(second * MIB))
+    });
+    assert_eq!(last.trend.unwrap().class, Class::Cache);
+    assert_eq!((last.forecast, out), (None, Vec::new()));
+}
+
+#[test]
+fn noise_is_steady() {
+    let mut engine = Engine::new(Config::default());
+    let noise = |second: u64| 100 * MIB + second.wrapping_mul(2_654_435_761) % 997 * 1000;
+    let (last, out) = feed(&mut engine, 200, |second| sample(noise(second), 0, Vec::new()));
+    assert_eq!(last.trend.unwrap().class, Class::Steady);
+    assert!(out.is_empty());
+}
+
+#[test]
+fn the_ancestor_that_is_full_first_binds() {
+    let mut engine = Engine::new(Config::default());
+    let (last, _) = feed(&mut engine, 60, |second| {
+        let limits = vec![
+            limit(Relation::Own, "/system.slice/leak.service", 1024 * MIB, second * MIB),
+            limit(Relation::Ancestor, "/system.slice", 200 * MIB, (100 + second) * MIB),
+        ];
+        sample(second * MIB, 0, limits)
+    });
+    let forecast = last.forecast.unwrap();
+    assert_eq!(forecast.limit.cgroup, "/system.slice");
+    assert!((forecast.seconds - 41.0).abs() < 5.0, "{forecast:?}");
+}
+
+#[test]
+fn a_restart_begins_a_new_life() {
+    let mut engine = Engine::new(Config::default());
+    let _ = feed(&mut engine, 60, |second| sample(second * MIB, 0, Vec::new()));
+    let mut reborn = sample(MIB, 0, Vec::new());
+    reborn.subject.invocation_id = Some("0".repeat(32));
+    engine.sample(at(61.0), &mut reborn, &mut Vec::new());
+    assert_eq!(reborn.trend, None);
+}
+
+fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
+    KillFacts {
+        subject: subject("/system.slice/leak.service"),
+        oom: Some(OomFacts {
+            constraint: if owner.is_some() {
+                Constraint::Memcg
+            } else {
+                Constraint::Host
+            },
+            order: 0,
+            gfp: "GFP_KERNEL".to_owned(),
+            owner: owner.map(|path| OwnerFacts {
+                path: Some(path.to_owned()),
+                unit: None,
+                limit: Some(Bytes(64 * MIB)),
+                usage: Some(Bytes(64 * MIB)),
+                swap_usage: None,
+            }),
+            chosen: Some(Tgid(chosen)),
+        }),
+        victim: Victim {
+            pid: Tgid(7),
+            tid: None,
+            comm: "leak".to_owned(),
+            cmdline: None,
+            uid: None,
+            oom_score_adj: None,
+            total_vm: None,
+            anon: None,
+            file: None,
+            shmem: None,
+            swap: None,
+            pgtables: None,
+            started: None,
+        },
+        tasks: Vec::new(),
+        trigger: None,
+        evidence: Vec::new(),
+        concluded_limit: None,
+        host: None,
+    }
+}
+
+#[test]
+fn verdicts_name_the_owner_and_how_it_stands_to_the_victim() {
+    let engine = Engine::new(Config::default());
+    let kill = |facts| engine.kill(at(0.0), facts);
+    let relation = |kill: &Kill| kill.limit.as_ref().and_then(|limit| limit.relation);
+    let own = kill(facts(Some("/system.slice/leak.service"), 7));
+    assert_eq!((own.origin, relation(&own)), (Origin::MemcgLimit, Some(Relation::Own)));
+    let above = kill(facts(Some("/system.slice"), 7));
+    assert_eq!(
+        (above.origin, relation(&above)),
+        (Origin::MemcgLimit, Some(Relation::Ancestor))
+    );
+    // A name that only begins alike is no ancestor.
+    assert_eq!(relation(&kill(facts(Some("/system.slice/leak"), 7))), None);
+    assert_eq!(kill(facts(None, 7)).origin, Origin::Host);
+    let group = kill(facts(Some("/system.slice/leak.service"), 6));
+    assert_eq!((group.origin, group.leader_pid), (Origin::OomGroup, Some(Tgid(6))));
+    let unseen = kill(KillFacts {
+        oom: None,
+        ..facts(None, 7)
+    });
+    assert_eq!(
+        (unseen.origin, unseen.confidence),
+        (Origin::Unknown, crate::event::Confidence::Inferred)
+    );
+}
+
+#[test]
+fn the_samples_before_go_out_with_the_kill() {
+    let mut engine = Engine::new(Config::default());
+    let _ = feed(&mut engine, 30, |second| sample(second * MIB, 0, Vec::new()));
+    let mut below = facts(Some("/system.slice/leak.service"), 7);
+    below.subject.cgroup.path = Some("/system.slice/leak.service/worker".to_owned());
+    let before = engine.kill(at(30.0), below).before.unwrap();
+    assert_eq!(before.samples.len(), 12);
+    assert_eq!(before.samples.last().unwrap().memory.current, Some(Bytes(29 * MIB)));
+}
+
+#[test]
+fn the_engine_knows_no_clock_no_file_and_no_kernel() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/src/engine");
+    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    for path in files
+        .filter(|path| !path.ends_with("tests.rs"))
+        .chain([format!("{dir}.rs").into()])
+    {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for word in [
+            "std::fs",
+            "SystemTime",
+            "Instant",
+            "tokio",
+            "aya",
+            "procfs",
+            "crate::kernel",
+            "crate::cgroup",
+        ] {
+            assert!(!text.contains(word), "{} mentions {word}", path.display());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_sequence_gives_finite_numbers_in_order(
+        steps in prop::collection::vec((-100.0..10_000.0_f64, any::<u64>(), any::<u64>(), any::<u64>(), any::<bool>()), 1..200)
+    ) {
+        let mut engine = Engine::new(Config { max_cgroups: 4, ..Config::default() });
+        let mut out = Vec::new();
+        let mut now = 0.0;
+        for (step, anon, file, bytes, limited) in steps {
+            now += step;
+            let limits = if limited { vec![limit(Relation::Own, "/a", bytes, anon)] } else { Vec::new() };
+            let mut told = sample(0, 0, limits);
+            told.memory.current = Some(Bytes(anon));
+            told.memory.anon = Some(Bytes(anon));
+            told.memory.file = Some(Bytes(file));
+            told.subject.cgroup.path = Some(format!("/{}", anon % 6));
+            engine.sample(at(now), &mut told, &mut out);
+            if let Some(trend) = told.trend {
+                prop_assert!(trend.bytes_per_second.is_finite() && trend.window_seconds.is_finite());
+                prop_assert!(trend.low <= trend.bytes_per_second && trend.bytes_per_second <= trend.high);
+            }
+            if let Some(forecast) = told.forecast {
+                prop_assert!(forecast.seconds.is_finite() && forecast.seconds >= 0.0);
+                prop_assert!(forecast.low_seconds <= forecast.seconds);
+                prop_assert!(forecast.high_seconds.is_none_or(|high| high >= forecast.seconds));
+            }
+        }
+        prop_assert!(engine.cgroups.len() <= 4);
+    }
+}

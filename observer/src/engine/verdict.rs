@@ -1,0 +1,209 @@
+//! The verdict: what made a kill, at whose limit, and what follows from it.
+//!
+//! Only what the facts say: where the kernel was seen choosing, the origin is observed; where it is concluded, that is
+//! said; where nothing is known, it is `unknown`.
+
+use crate::event::{
+    Before, Class, Confidence, Kill, KillLimit, Origin, Relation, Request, Subject, Task, Trigger, Victim,
+};
+use crate::measure::{Bytes, Tgid};
+
+/// Where the kernel looked for a victim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Constraint {
+    /// In the whole host.
+    Host,
+    /// On the nodes of a cpuset.
+    Cpuset,
+    /// On the nodes of a memory policy.
+    Mempolicy,
+    /// In the cgroup whose limit was reached.
+    Memcg,
+    /// A number that this version does not know.
+    Unknown(i32),
+}
+
+/// The owner of the limit that was reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnerFacts {
+    /// Its cgroup's path.
+    pub path: Option<String>,
+    /// Its unit.
+    pub unit: Option<String>,
+    /// The limit.
+    pub limit: Option<Bytes>,
+    /// What it used.
+    pub usage: Option<Bytes>,
+    /// What it had in swap.
+    pub swap_usage: Option<Bytes>,
+}
+
+/// The kernel's choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OomFacts {
+    /// Where it looked.
+    pub constraint: Constraint,
+    /// `oc->order`; -1 = the magic key.
+    pub order: i32,
+    /// The allocation's flags, by name.
+    pub gfp: String,
+    /// Whose limit; `None` = the host.
+    pub owner: Option<OwnerFacts>,
+    /// Who was chosen.
+    pub chosen: Option<Tgid>,
+}
+
+/// Everything that is known of a kill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KillFacts {
+    /// Where the victim lived.
+    pub subject: Subject,
+    /// The kernel's choice, where it was seen.
+    pub oom: Option<OomFacts>,
+    /// Who was killed.
+    pub victim: Victim,
+    /// The processes of its cgroup.
+    pub tasks: Vec<Task>,
+    /// Who asked for memory.
+    pub trigger: Option<Trigger>,
+    /// What it is known from.
+    pub evidence: Vec<String>,
+    /// Where the choice was not seen: the limit that the counters point at.
+    pub concluded_limit: Option<KillLimit>,
+    /// The machine's memory, for kills of the whole host.
+    pub host: Option<KillLimit>,
+}
+
+/// Whether `above` is `path` or a cgroup above it.
+fn holds(above: &str, path: &str) -> bool {
+    above == "/"
+        || path
+            .strip_prefix(above)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Where the owner of a limit stands, seen from the victim. A cgroup below the unit's own is the unit's.
+fn relation(owner: &OwnerFacts, victim: &Subject) -> Option<Relation> {
+    let (owner_path, victim_path) = (owner.path.as_deref()?, victim.cgroup.path.as_deref()?);
+    if !holds(owner_path, victim_path) {
+        return None;
+    }
+    let unit = victim.user_unit.as_ref().or(victim.unit.as_ref());
+    let same_unit = unit.is_some() && owner.unit.as_ref() == unit;
+    Some(if owner_path == victim_path || same_unit {
+        Relation::Own
+    } else {
+        Relation::Ancestor
+    })
+}
+
+pub(super) fn verdict(facts: KillFacts, before: Option<Before>) -> Kill {
+    let (origin, confidence, limit) = match &facts.oom {
+        None => match facts.concluded_limit.clone() {
+            Some(limit) => (Origin::MemcgLimit, Confidence::Inferred, Some(limit)),
+            None => (Origin::Unknown, Confidence::Inferred, None),
+        },
+        Some(oom) => {
+            let limit = match (&oom.owner, oom.constraint) {
+                (Some(owner), _) => Some(KillLimit {
+                    cgroup: owner.path.clone(),
+                    unit: owner.unit.clone(),
+                    relation: relation(owner, &facts.subject),
+                    file: "memory.max".to_owned(),
+                    bytes: owner.limit,
+                    usage: owner.usage,
+                    swap_usage: owner.swap_usage,
+                }),
+                (None, Constraint::Host) => facts.host.clone(),
+                (None, _) => None,
+            };
+            let origin = if oom.order == -1 {
+                Origin::Sysrq
+            } else if oom.chosen.is_some_and(|chosen| chosen != facts.victim.pid) {
+                Origin::OomGroup
+            } else {
+                match oom.constraint {
+                    Constraint::Memcg => Origin::MemcgLimit,
+                    Constraint::Host => Origin::Host,
+                    Constraint::Cpuset => Origin::Cpuset,
+                    Constraint::Mempolicy => Origin::Mempolicy,
+                    Constraint::Unknown(_) => Origin::Unknown,
+                }
+            };
+            (origin, Confidence::Observed, limit)
+        }
+    };
+    let leader_pid = match origin {
+        Origin::OomGroup => facts.oom.as_ref().and_then(|oom| oom.chosen),
+        _ => None,
+    };
+    let advice = advice(&facts.subject, limit.as_ref(), before.as_ref());
+    Kill {
+        request: facts.oom.as_ref().filter(|oom| oom.order >= 0).map(|oom| Request {
+            order: oom.order,
+            gfp: oom.gfp.clone(),
+        }),
+        subject: facts.subject,
+        origin,
+        confidence,
+        evidence: facts.evidence,
+        limit,
+        trigger: facts.trigger,
+        victim: facts.victim,
+        leader_pid,
+        killer: None,
+        before,
+        tasks: facts.tasks,
+        advice,
+    }
+}
+
+/// What follows from the evidence, each sentence with the number it rests on.
+fn advice(subject: &Subject, limit: Option<&KillLimit>, before: Option<&Before>) -> Vec<String> {
+    let mut advice = Vec::new();
+    let Some(limit) = limit else { return advice };
+    let Some(before) = before else { return advice };
+    let Some(last) = before
+        .samples
+        .iter()
+        .rev()
+        .find(|sample| sample.cgroup == subject.cgroup.path)
+    else {
+        return advice;
+    };
+    let (Some(bytes), Some(current)) = (limit.bytes.filter(|bytes| bytes.0 > 0), last.memory.current) else {
+        return advice;
+    };
+    let per_cent = |part: Bytes, whole: Bytes| part.as_f64() / whole.as_f64().max(1.0) * 100.0;
+    if limit.relation == Some(Relation::Ancestor) {
+        let owner = limit
+            .unit
+            .as_deref()
+            .or(limit.cgroup.as_deref())
+            .unwrap_or("the limit's owner");
+        let name = subject.unit.as_deref().unwrap_or("the victim's cgroup");
+        advice.push(format!(
+            "{name} held {:.0}% of {owner}'s limit: look at what else runs in {owner}.",
+            per_cent(current, bytes)
+        ));
+    }
+    if limit.relation == Some(Relation::Own)
+        && let Some(trend) = before
+            .trend
+            .filter(|trend| trend.class == Class::Leak && trend.bytes_per_second > 0.0)
+    {
+        let hours = bytes.as_f64() / trend.bytes_per_second / 3600.0;
+        advice.push(format!(
+            "Doubling MemoryMax= buys about {hours:.1}h at this growth: it is a leak."
+        ));
+    }
+    if let (Some(file), shmem) = (last.memory.file, last.memory.shmem.unwrap_or_default()) {
+        let cache = file.saturating_sub(shmem);
+        advice.push(format!(
+            "{:.0}% of what was used was page cache, which reclaim gives back.",
+            per_cent(cache, current)
+        ));
+    }
+    advice.truncate(3);
+    advice
+}

@@ -1,0 +1,29 @@
+//! Sinks: what becomes of the events. In: [`Line`]s and nothing else, live or replayed. Out: bytes.
+
+mod format;
+mod json;
+mod text;
+mod verdict;
+
+use std::io;
+
+use crate::event::Line;
+
+pub use format::{bytes, duration};
+pub use json::Json;
+pub use text::{Text, TextOptions};
+
+/// Where lines go.
+pub trait Sink {
+    /// Takes a line.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn line(&mut self, line: &Line) -> io::Result<()>;
+
+    /// Writes what is buffered.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn flush(&mut self) -> io::Result<()>;
+}

@@ -1,0 +1,425 @@
+//! Text for a person at a terminal: what a unit is, a line when it changes in a way that matters, the verdict at a kill.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+
+use super::Sink;
+use super::format::{bytes, duration, fold, middle, rate};
+use super::verdict::paragraph;
+use crate::event::{
+    Class, Event, Forecast, ForecastChange, ForecastState, Limit, Line, Probe, Relation, Sample, Subject, Throttle,
+    ThrottleState, Unit, UnitState, Via,
+};
+use crate::measure::{Bytes, Timestamp};
+
+/// At least this often something is told of a unit that moves, in seconds.
+const TELL_EVERY: f64 = 60.0;
+
+/// How text is written.
+#[derive(Debug, Clone)]
+pub struct TextOptions {
+    /// Red, yellow and grey.
+    pub color: bool,
+    /// Symbols beyond ASCII.
+    pub unicode: bool,
+    /// Columns; `None` = as long as it is.
+    pub width: Option<usize>,
+    /// For the clock.
+    pub time_zone: TimeZone,
+    /// Only warnings and kills.
+    pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Colour {
+    Red,
+    Yellow,
+    Grey,
+}
+
+/// What was last told of a cgroup.
+#[derive(Debug)]
+struct Told {
+    ts: Timestamp,
+    current: f64,
+    class: Option<Class>,
+    forecast: bool,
+}
+
+/// Writes text.
+#[derive(Debug)]
+pub struct Text<W> {
+    out: W,
+    options: TextOptions,
+    probes: Vec<Probe>,
+    told: HashMap<String, Told>,
+}
+
+pub(super) fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Steady => "steady",
+        Class::Leak => "a leak",
+        Class::Cache => "page cache",
+        Class::Shmem => "shared memory",
+        Class::Kernel => "kernel memory",
+        Class::Burst => "a burst",
+        Class::Sawtooth => "a sawtooth",
+        Class::Warmup => "a warm-up",
+        Class::Shrinking => "shrinking",
+        Class::Unknown => "not clear yet",
+    }
+}
+
+fn name(subject: &Subject) -> &str {
+    let name = subject
+        .user_unit
+        .as_deref()
+        .or(subject.unit.as_deref())
+        .or(subject.cgroup.path.as_deref());
+    name.unwrap_or("an unknown cgroup")
+}
+
+fn interval(forecast: &Forecast) -> String {
+    let high = forecast.high_seconds.map_or_else(|| "open".to_owned(), duration);
+    format!(
+        "{} ({} … {high})",
+        duration(forecast.seconds),
+        duration(forecast.low_seconds)
+    )
+}
+
+fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
+    match relation {
+        Relation::Own => "own".to_owned(),
+        Relation::Ancestor => unit.unwrap_or(cgroup).to_owned(),
+        Relation::Host => "host".to_owned(),
+    }
+}
+
+impl<W: Write> Text<W> {
+    /// To this writer.
+    pub fn new(out: W, options: TextOptions) -> Self {
+        Self {
+            out,
+            options,
+            probes: Vec::new(),
+            told: HashMap::new(),
+        }
+    }
+
+    fn paint(&self, text: &str, colour: Colour) -> String {
+        let code = match colour {
+            Colour::Red => "1;31",
+            Colour::Yellow => "33",
+            Colour::Grey => "90",
+        };
+        if self.options.color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Symbols as the locale can show them.
+    fn plain(&self, text: &str) -> String {
+        if self.options.unicode {
+            return text.to_owned();
+        }
+        text.replace('●', "*")
+            .replace('✖', "x")
+            .replace('▲', "!")
+            .replace('≋', "~")
+            .replace('·', "-")
+            .replace('…', "...")
+            .replace('→', "->")
+    }
+
+    fn clock(&self, ts: Timestamp) -> String {
+        let zoned = ts.0.to_zoned_datetime(self.options.time_zone.clone());
+        zoned.strftime("%H:%M:%S").to_string()
+    }
+
+    /// A paragraph line, folded to the width.
+    fn put(&mut self, text: &str, indent: usize) -> io::Result<()> {
+        let text = self.plain(text);
+        let text = self
+            .options
+            .width
+            .map_or_else(|| text.clone(), |width| fold(&text, width, indent));
+        writeln!(self.out, "{text}")
+    }
+
+    /// A line that begins with the clock and a coloured mark.
+    fn mark(&mut self, ts: Timestamp, mark: &str, colour: Colour, text: &str) -> io::Result<()> {
+        let clock = self.clock(ts);
+        let text = self.plain(&format!("{clock}  {mark} {text}"));
+        let text = self
+            .options
+            .width
+            .map_or_else(|| text.clone(), |width| fold(&text, width, 10));
+        // Coloured after folding: escapes have no width.
+        let mark = self.plain(mark);
+        let text = text.replacen(&mark, &self.paint(&mark, colour), 1);
+        writeln!(self.out, "{text}")
+    }
+
+    fn unit(&mut self, ts: Timestamp, unit: &Unit) -> io::Result<()> {
+        let name = name(&unit.subject).to_owned();
+        match unit.state {
+            UnitState::Waiting => self.put(&format!("{name} is not running yet; waiting for it."), 0),
+            UnitState::Running | UnitState::Started => {
+                if unit.state == UnitState::Started {
+                    let clock = self.clock(ts);
+                    self.put(&format!("{clock}  {name}: started"), 10)?;
+                }
+                self.header(&name, unit)
+            }
+            UnitState::Stopped | UnitState::Failed => {
+                let clock = self.clock(ts);
+                let state = if unit.state == UnitState::Failed {
+                    "failed"
+                } else {
+                    "stopped"
+                };
+                let mut text = format!("{clock}  {name}: {state}");
+                if let Some(result) = &unit.result {
+                    text += &format!(" (Result={result}");
+                    if let Some(exit) = &unit.exit {
+                        text += &format!(", {exit}");
+                    }
+                    text += ")";
+                }
+                if let Some(restarts) = unit.restarts.filter(|restarts| *restarts > 0) {
+                    text += &format!(", restarted {restarts} times by systemd");
+                }
+                self.put(&text, 10)
+            }
+        }
+    }
+
+    fn header(&mut self, name: &str, unit: &Unit) -> io::Result<()> {
+        let mut facts = Vec::new();
+        facts.extend(unit.subject.cgroup.path.clone());
+        facts.extend(
+            unit.subject
+                .invocation_id
+                .as_ref()
+                .map(|id| format!("invocation {}…", id.get(..8).unwrap_or(id))),
+        );
+        facts.extend(unit.tasks.map(|tasks| {
+            if tasks == 1 {
+                "1 task".to_owned()
+            } else {
+                format!("{tasks} tasks")
+            }
+        }));
+        let description = unit
+            .description
+            .as_ref()
+            .filter(|text| *text != name)
+            .map(|text| format!(" - {text}"));
+        self.put(
+            &format!("● {name}{}   {}", description.unwrap_or_default(), facts.join(", ")),
+            2,
+        )?;
+        let limits: Vec<String> = unit
+            .limits
+            .iter()
+            .filter(|limit| limit.bytes.is_some() || limit.relation == Relation::Own)
+            .map(|limit| {
+                let key = match limit.file.as_str() {
+                    "memory.max" => "MemoryMax",
+                    "memory.high" => "MemoryHigh",
+                    "memory.swap.max" => "MemorySwapMax",
+                    other => other,
+                };
+                let size = limit.bytes.map_or_else(|| "infinity".to_owned(), bytes);
+                match limit.relation {
+                    Relation::Own => format!("{key}={size} (own)"),
+                    Relation::Ancestor | Relation::Host => {
+                        let used = limit
+                            .usage
+                            .map(|used| format!(" (used {})", bytes(used)))
+                            .unwrap_or_default();
+                        format!(
+                            "{} {key}={size}{used}",
+                            limit_owner(limit.relation, limit.unit.as_deref(), &limit.cgroup)
+                        )
+                    }
+                }
+            })
+            .collect();
+        self.put(&format!("  Limits: {}", limits.join(" · ")), 10)?;
+        let probes: Vec<String> = self
+            .probes
+            .iter()
+            .filter(|probe| !probe.name.starts_with("cgroup_"))
+            .map(|probe| match probe.via {
+                Via::Fentry | Via::Kprobe | Via::Tracepoint => probe.name.clone(),
+                Via::Poll => format!("{} (polled)", probe.name),
+                Via::None => format!("{} (missing)", probe.name),
+            })
+            .collect();
+        self.put(&format!("  Probes: {}", probes.join(", ")), 10)?;
+        writeln!(self.out)
+    }
+
+    fn matters(&self, ts: Timestamp, sample: &Sample, key: &str) -> bool {
+        let Some(current) = sample.memory.current.map(Bytes::as_f64) else {
+            return false;
+        };
+        let Some(told) = self.told.get(key) else { return true };
+        let moved = (current - told.current).abs();
+        let room = sample
+            .limits
+            .iter()
+            .map(|limit| limit.bytes.as_f64())
+            .fold(f64::INFINITY, f64::min);
+        let age = ts.seconds_since(told.ts);
+        moved > room * 0.05
+            || moved > told.current * 0.10 && moved > 1e6
+            || told.forecast != sample.forecast.is_some() && age > 1.0
+            || told.class != sample.trend.map(|trend| trend.class) && age > 5.0
+            || age > TELL_EVERY && moved > 0.0
+    }
+
+    fn sample(&mut self, ts: Timestamp, sample: &Sample) -> io::Result<()> {
+        let key = sample.subject.cgroup.path.clone().unwrap_or_default();
+        if !self.matters(ts, sample, &key) {
+            return Ok(());
+        }
+        let current = sample.memory.current.unwrap_or_default();
+        let told = Told {
+            ts,
+            current: current.as_f64(),
+            class: sample.trend.map(|trend| trend.class),
+            forecast: sample.forecast.is_some(),
+        };
+        self.told.insert(key, told);
+        // The limit that is nearest to being full, as a share.
+        let share = |limit: &&Limit| limit.usage.unwrap_or_default().as_f64() / limit.bytes.as_f64().max(1.0);
+        let nearest = sample
+            .limits
+            .iter()
+            .filter(|limit| limit.file != "memory.high")
+            .max_by(|a, b| share(a).total_cmp(&share(b)));
+        let mut columns = vec![self.clock(ts), format!("{:>7}", bytes(current))];
+        if let Some(limit) = nearest {
+            columns.push(format!("/ {} {:.0}%", bytes(limit.bytes), share(&limit) * 100.0));
+            columns.push(limit_owner(limit.relation, limit.unit.as_deref(), &limit.cgroup));
+        }
+        if let Some(trend) = sample.trend {
+            columns.push(rate(trend.bytes_per_second));
+            columns.push(class_name(trend.class).to_owned());
+        }
+        columns.extend(
+            sample
+                .forecast
+                .as_ref()
+                .map(|forecast| format!("limit in {}", interval(forecast))),
+        );
+        let width = self.options.width.unwrap_or(usize::MAX);
+        let mut line = format!(
+            "{}  {}",
+            columns.remove(0),
+            middle(name(&sample.subject), 24.min(width / 3), self.options.unicode)
+        );
+        for column in columns {
+            if line.chars().count() + 2 + column.chars().count() > width {
+                break;
+            }
+            line += "  ";
+            line += &column;
+        }
+        let line = self.plain(&line);
+        writeln!(self.out, "{line}")
+    }
+
+    fn forecast(&mut self, ts: Timestamp, change: &ForecastChange) -> io::Result<()> {
+        let unit = name(&change.subject);
+        let Some(forecast) = change
+            .forecast
+            .as_ref()
+            .filter(|_| change.state != ForecastState::Cleared)
+        else {
+            let clock = self.clock(ts);
+            return self.put(&format!("{clock}  {unit}: its limit is no longer in sight"), 10);
+        };
+        let own = change.subject.cgroup.path.as_deref() == Some(forecast.limit.cgroup.as_str());
+        let limit = match (own, &forecast.limit.unit) {
+            (true, _) => format!("its own MemoryMax={}", bytes(forecast.limit.bytes)),
+            (false, Some(owner)) => format!("{owner}'s MemoryMax={}", bytes(forecast.limit.bytes)),
+            (false, None) => format!("the host's memory, {},", bytes(forecast.limit.bytes)),
+        };
+        let growth = change
+            .trend
+            .map(|trend| format!("; {}, {}", rate(trend.bytes_per_second), class_name(change.class)));
+        let text = format!(
+            "WARNING  {unit} reaches {limit} in {}{}",
+            interval(forecast),
+            growth.unwrap_or_default()
+        );
+        self.mark(ts, "▲", Colour::Yellow, &text)
+    }
+
+    fn throttle(&mut self, ts: Timestamp, throttle: &Throttle) -> io::Result<()> {
+        let high = throttle.high.map_or_else(|| "?".to_owned(), bytes);
+        let text = match throttle.state {
+            ThrottleState::Raised => format!(
+                "{} is brought to a standstill by its MemoryHigh={high}",
+                name(&throttle.subject)
+            ),
+            ThrottleState::Cleared => format!("{} runs again", name(&throttle.subject)),
+        };
+        self.mark(ts, "≋", Colour::Yellow, &text)
+    }
+}
+
+impl<W: Write> Sink for Text<W> {
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        let ts = line.ts;
+        match &line.event {
+            Event::Start(start) => self.probes.clone_from(&start.probes),
+            Event::Unit(unit) if !self.options.quiet => self.unit(ts, unit)?,
+            Event::Sample(sample) if !self.options.quiet => self.sample(ts, sample)?,
+            Event::Unit(_) | Event::Sample(_) | Event::Stop(_) => {}
+            Event::Forecast(change) => self.forecast(ts, change)?,
+            Event::Throttle(throttle) => self.throttle(ts, throttle)?,
+            Event::Kill(kill) => {
+                let (head, lines) = paragraph(kill, ts);
+                self.mark(ts, "✖", Colour::Red, &format!("KILLED   {head}"))?;
+                for (label, text) in lines {
+                    self.put(&format!("          {label:<9} {text}"), 20)?;
+                }
+            }
+            Event::OomWithoutKill(oom) => {
+                let text = format!("OUT OF MEMORY, nothing killed: {} ({})", name(&oom.subject), oom.reason);
+                self.mark(ts, "✖", Colour::Red, &text)?;
+            }
+            Event::Lost(lost) => {
+                let text = self.paint(
+                    &format!("{} {:?} records were lost: the ring was full", lost.count, lost.stream),
+                    Colour::Grey,
+                );
+                writeln!(self.out, "{}  {text}", self.clock(ts))?;
+            }
+            Event::Unexplained(unexplained) => {
+                let text = format!(
+                    "UNEXPLAINED  {}: {} counted {}, seen {}",
+                    name(&unexplained.subject),
+                    unexplained.counter,
+                    unexplained.counted,
+                    unexplained.seen
+                );
+                self.mark(ts, "▲", Colour::Yellow, &text)?;
+            }
+        }
+        self.out.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,168 @@
+//! A kill, told to a person. The first words say what, who and which limit.
+
+use super::format::{bytes, duration, rate};
+use crate::event::{Confidence, Kill, KillLimit, Origin, Relation};
+use crate::measure::{Bytes, Timestamp};
+
+fn size(size: Option<Bytes>) -> String {
+    size.map_or_else(|| "?".to_owned(), bytes)
+}
+
+/// `MemoryMax=` is what people set; the kernel's file name is for the evidence.
+fn limit_name(limit: &KillLimit) -> String {
+    let owner = limit
+        .unit
+        .as_deref()
+        .or(limit.cgroup.as_deref())
+        .unwrap_or("an unknown cgroup");
+    match limit.relation {
+        Some(Relation::Own) => format!("its own MemoryMax={}", size(limit.bytes)),
+        Some(Relation::Host) => format!("the host's memory, {}", size(limit.bytes)),
+        Some(Relation::Ancestor) | None => format!("{owner}'s MemoryMax={}", size(limit.bytes)),
+    }
+}
+
+/// Why: `by the kernel: its own MemoryMax=64.0M was reached`.
+fn why(kill: &Kill) -> String {
+    let reached = kill
+        .limit
+        .as_ref()
+        .map(|limit| format!("{} was reached", limit_name(limit)));
+    let probably = if kill.confidence == Confidence::Inferred {
+        "probably "
+    } else {
+        ""
+    };
+    match kill.origin {
+        Origin::MemcgLimit => {
+            format!(
+                "{probably}by the kernel: {}",
+                reached.unwrap_or_else(|| "a memory cgroup's limit was reached".into())
+            )
+        }
+        Origin::Host => format!("{probably}by the kernel: the whole host was out of memory"),
+        Origin::Cpuset => format!("{probably}by the kernel: the memory nodes of its cpuset were used up"),
+        Origin::Mempolicy => format!("{probably}by the kernel: the memory nodes of a memory policy were used up"),
+        Origin::Sysrq => format!("{probably}by the kernel: someone pressed the magic SysRq key"),
+        Origin::LimitLowered => format!("{probably}by the kernel: a limit was set below what was used"),
+        Origin::OomGroup => format!(
+            "{probably}by the kernel, together with pid {}: memory.oom.group; {}",
+            kill.leader_pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string()),
+            reached.unwrap_or_else(|| "a limit was reached".into())
+        ),
+        Origin::SharedMm => format!("{probably}by the kernel: it shared the memory of the chosen process"),
+        Origin::SystemdOomd => format!("{probably}by systemd-oomd"),
+        Origin::CgroupKill => format!("{probably}through cgroup.kill"),
+        Origin::UnitOomPolicy => format!("{probably}by systemd: OOMPolicy="),
+        Origin::Userspace => format!("{probably}by another program"),
+        Origin::Unknown => "by the kernel's OOM killer; at whose limit is not known".to_owned(),
+    }
+}
+
+/// The paragraph: its first line without the clock, then the labelled ones.
+pub(super) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
+    let victim = &kill.victim;
+    let whose = kill
+        .subject
+        .user_unit
+        .as_deref()
+        .or(kill.subject.unit.as_deref())
+        .or(kill.subject.cgroup.path.as_deref());
+    let head = format!(
+        "{}[{}] of {}, {}",
+        victim.comm,
+        victim.pid,
+        whose.unwrap_or("an unknown cgroup"),
+        why(kill)
+    );
+    let mut lines = Vec::new();
+    let ran = victim
+        .started
+        .map(|started| format!(", ran {}", duration(at.seconds_since(started))))
+        .unwrap_or_default();
+    let adjust = victim
+        .oom_score_adj
+        .map(|adj| format!(", oom_score_adj {adj}"))
+        .unwrap_or_default();
+    lines.push((
+        "victim",
+        format!(
+            "{}[{}], anon {}, file {}, shmem {}{adjust}{ran}",
+            victim.comm,
+            victim.pid,
+            size(victim.anon),
+            size(victim.file),
+            size(victim.shmem)
+        ),
+    ));
+    if let Some(trigger) = &kill.trigger {
+        let asked = kill.request.as_ref().map(|request| match request.order {
+            0 => " asked for one page (order 0)".to_owned(),
+            order => format!(
+                " asked for {} pages (order {order})",
+                1_u64.checked_shl(order.unsigned_abs()).unwrap_or(0)
+            ),
+        });
+        let place = match &trigger.unit {
+            unit if *unit == kill.subject.unit && unit.is_some() => "in the same unit".to_owned(),
+            Some(unit) => format!("of {unit}"),
+            None => "of no unit".to_owned(),
+        };
+        let asked = asked.unwrap_or_else(|| " asked for memory".to_owned());
+        lines.push(("trigger", format!("{}[{}] {place}{asked}", trigger.comm, trigger.pid)));
+    }
+    if let Some(limit) = &kill.limit {
+        lines.push((
+            "limit",
+            format!(
+                "{} {} {}, used {}, swap {}",
+                limit.cgroup.as_deref().unwrap_or("?"),
+                limit.file,
+                size(limit.bytes),
+                size(limit.usage),
+                size(limit.swap_usage)
+            ),
+        ));
+    }
+    if let Some(before) = &kill.before
+        && let Some(last) = before
+            .samples
+            .iter()
+            .rev()
+            .find(|sample| sample.unit == kill.subject.unit)
+    {
+        let memory = &last.memory;
+        let mut parts = vec![
+            format!("anon {}", size(memory.anon)),
+            format!("file {}", size(memory.file)),
+            format!("kernel {}", size(memory.kernel)),
+        ];
+        if let Some(trend) = before.trend {
+            parts.push(format!(
+                "{}, {}",
+                rate(trend.bytes_per_second),
+                super::text::class_name(trend.class)
+            ));
+        }
+        if let (Some(forecast), Some(age)) = (&before.forecast, before.forecast_age_seconds) {
+            parts.push(format!(
+                "forecast {} before: {}",
+                duration(age),
+                duration(forecast.seconds)
+            ));
+        }
+        lines.push(("before", parts.join(" · ")));
+    }
+    let others: Vec<String> = kill
+        .tasks
+        .iter()
+        .filter(|task| task.pid != victim.pid)
+        .take(5)
+        .map(|task| format!("{}[{}] {}", task.comm, task.pid, size(task.anon)))
+        .collect();
+    if !others.is_empty() {
+        lines.push(("others", others.join(" · ")));
+    }
+    lines.extend(kill.advice.iter().map(|advice| ("→", advice.clone())));
+    (head, lines)
+}

@@ -1,0 +1,13 @@
+//! From a cgroup's path to the unit, slice, user unit and container it belongs to, and what systemd says of a unit.
+//!
+//! In: paths, and the system bus where there is one. Out: [`crate::event::Subject`]s. Paths alone give all that names
+//! can give; the bus adds descriptions, results and restarts.
+
+mod invocation;
+mod path;
+mod select;
+pub mod systemd;
+
+pub use invocation::invocation_id;
+pub use path::UnitPath;
+pub use select::Selection;

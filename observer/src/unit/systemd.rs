@@ -1,0 +1,266 @@
+//! What systemd says of units, over the system bus.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc;
+use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, message, proxy};
+
+/// How long systemd may take to answer. It is busy just when a unit dies.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many near misses are named.
+const MAX_NEAR: usize = 3;
+
+#[proxy(
+    interface = "org.freedesktop.systemd1.Manager",
+    default_service = "org.freedesktop.systemd1",
+    default_path = "/org/freedesktop/systemd1"
+)]
+trait Manager {
+    fn load_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
+    fn subscribe(&self) -> zbus::Result<()>;
+    fn list_unit_files(&self) -> zbus::Result<Vec<(String, String)>>;
+}
+
+#[proxy(
+    interface = "org.freedesktop.systemd1.Unit",
+    default_service = "org.freedesktop.systemd1"
+)]
+trait UnitProperties {
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn load_state(&self) -> zbus::Result<String>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn active_state(&self) -> zbus::Result<String>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn sub_state(&self) -> zbus::Result<String>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn description(&self) -> zbus::Result<String>;
+    #[zbus(property(emits_changed_signal = "false"), name = "InvocationID")]
+    fn invocation_id(&self) -> zbus::Result<Vec<u8>>;
+}
+
+#[proxy(
+    interface = "org.freedesktop.systemd1.Service",
+    default_service = "org.freedesktop.systemd1"
+)]
+trait ServiceProperties {
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn result(&self) -> zbus::Result<String>;
+    #[zbus(property(emits_changed_signal = "false"), name = "NRestarts")]
+    fn n_restarts(&self) -> zbus::Result<u32>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn exec_main_code(&self) -> zbus::Result<i32>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn exec_main_status(&self) -> zbus::Result<i32>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn control_group(&self) -> zbus::Result<String>;
+}
+
+/// What systemd says of a unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnitStatus {
+    /// `LoadState=`: `loaded`, `not-found`, …
+    pub load_state: String,
+    /// `ActiveState=`.
+    pub active_state: String,
+    /// `SubState=`.
+    pub sub_state: String,
+    /// `Description=`.
+    pub description: String,
+    /// `InvocationID=`, 32 hexadecimal digits; of the last run where it runs no longer.
+    pub invocation_id: Option<String>,
+    /// `Result=`, for services.
+    pub result: Option<String>,
+    /// `NRestarts=`, for services.
+    pub restarts: Option<u64>,
+    /// How the main process ended: `killed/KILL`.
+    pub exit: Option<String>,
+    /// `ControlGroup=`.
+    pub control_group: Option<String>,
+}
+
+/// A unit whose properties changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitChange {
+    /// Its name.
+    pub unit: String,
+}
+
+/// The connection to systemd.
+#[derive(Debug, Clone)]
+pub struct Systemd {
+    connection: Connection,
+}
+
+impl Systemd {
+    /// Connects to the system bus; `None` where there is none, or no systemd on it.
+    pub async fn connect() -> Option<Self> {
+        let connection = tokio::time::timeout(TIMEOUT, Connection::system()).await.ok()?.ok()?;
+        let systemd = Self { connection };
+        let manager = ManagerProxy::new(&systemd.connection).await.ok()?;
+        tokio::time::timeout(TIMEOUT, manager.subscribe()).await.ok()?.ok()?;
+        Some(systemd)
+    }
+
+    /// What systemd says of a unit now.
+    ///
+    /// # Errors
+    /// Where the bus fails or systemd does not answer in time.
+    pub async fn state(&self, unit: &str) -> zbus::Result<UnitStatus> {
+        let timeout = |_| zbus::Error::InputOutput(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into()));
+        tokio::time::timeout(TIMEOUT, self.ask(unit)).await.map_err(timeout)?
+    }
+
+    async fn ask(&self, unit: &str) -> zbus::Result<UnitStatus> {
+        let path = ManagerProxy::new(&self.connection).await?.load_unit(unit).await?;
+        let properties = UnitPropertiesProxy::builder(&self.connection)
+            .path(path.clone())
+            .cache_properties(zbus::proxy::CacheProperties::No)
+            .build()
+            .await?;
+        let id = properties.invocation_id().await.unwrap_or_default();
+        let mut status = UnitStatus {
+            load_state: properties.load_state().await?,
+            active_state: properties.active_state().await?,
+            sub_state: properties.sub_state().await?,
+            description: properties.description().await?,
+            invocation_id: (id.len() == 16).then(|| id.iter().map(|byte| format!("{byte:02x}")).collect()),
+            ..UnitStatus::default()
+        };
+        if unit.ends_with(".service") {
+            let service = ServicePropertiesProxy::builder(&self.connection)
+                .path(path)
+                .cache_properties(zbus::proxy::CacheProperties::No)
+                .build()
+                .await?;
+            status.result = service.result().await.ok();
+            status.restarts = service.n_restarts().await.ok().map(u64::from);
+            status.control_group = service.control_group().await.ok().filter(|path| !path.is_empty());
+            let code = service.exec_main_code().await.unwrap_or(0);
+            status.exit = exit_text(code, service.exec_main_status().await.unwrap_or(0));
+        }
+        Ok(status)
+    }
+
+    /// The unit files that systemd has.
+    ///
+    /// # Errors
+    /// Where the bus fails.
+    pub async fn known_units(&self) -> zbus::Result<Vec<String>> {
+        let files = ManagerProxy::new(&self.connection).await?.list_unit_files().await?;
+        Ok(files
+            .into_iter()
+            .filter_map(|(path, _)| Some(path.rsplit('/').next()?.to_owned()))
+            .collect())
+    }
+
+    /// Sends the name of every unit whose properties change. A full channel loses names: each is a hint to look.
+    ///
+    /// # Errors
+    /// Where the bus fails.
+    pub async fn subscribe(&self, changes: mpsc::Sender<UnitChange>) -> zbus::Result<()> {
+        let rule = MatchRule::builder()
+            .msg_type(message::Type::Signal)
+            .interface("org.freedesktop.DBus.Properties")
+            .member("PropertiesChanged")
+            .path_namespace("/org/freedesktop/systemd1/unit")
+            .build()?;
+        let mut signals = MessageStream::for_match_rule(rule, &self.connection, std::num::NonZero::new(256)).await?;
+        tokio::spawn(async move {
+            while let Some(signal) = signals.next().await {
+                let name = signal.ok().and_then(|signal| unit_of(signal.header().path()?.as_str()));
+                if let Some(unit) = name
+                    && changes
+                        .try_send(UnitChange { unit })
+                        .is_err_and(|error| matches!(error, mpsc::error::TrySendError::Closed(_)))
+                {
+                    return;
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The unit whose object this is: bytes that are no letter or digit are written `_xx` (`bus_label_unescape`).
+fn unit_of(path: &str) -> Option<String> {
+    let label = path.strip_prefix("/org/freedesktop/systemd1/unit/")?;
+    let mut name = Vec::new();
+    let mut rest = label.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let escaped = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if *first == b'_' => {
+                name.push(byte);
+                rest = tail.get(2..)?;
+            }
+            _ => {
+                name.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(name).ok()
+}
+
+/// How a process ended, in systemd's terms: the code is `si_code` of SIGCHLD (`CLD_EXITED` 1, `CLD_KILLED` 2, `CLD_DUMPED` 3).
+fn exit_text(code: i32, status: i32) -> Option<String> {
+    let signal = || rustix::process::Signal::from_named_raw(status).map_or_else(|| status.to_string(), signal_name);
+    match code {
+        1 => Some(format!("exited/{status}")),
+        2 => Some(format!("killed/{}", signal())),
+        3 => Some(format!("dumped/{}", signal())),
+        _ => None,
+    }
+}
+
+/// `Signal(SIGKILL)` → `KILL`.
+fn signal_name(signal: rustix::process::Signal) -> String {
+    let text = format!("{signal:?}");
+    let name = text.rsplit_once("SIG").map_or(text.as_str(), |(_, name)| name);
+    name.chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
+/// The names that are nearest to one that is not known.
+#[must_use]
+pub fn near_misses(unit: &str, known: &[String]) -> Vec<String> {
+    let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_lowercase();
+    let wanted = stem(unit);
+    let mut near: Vec<(f64, &String)> = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(&wanted, &stem(name)), name))
+        .filter(|(score, _)| *score >= 0.8)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    near.dedup_by(|a, b| a.1 == b.1);
+    near.into_iter().take(MAX_NEAR).map(|(_, name)| name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn object_paths_are_unit_names() {
+        let unit = unit_of("/org/freedesktop/systemd1/unit/leak_40a_5cx2db_2eservice");
+        assert_eq!(unit.as_deref(), Some("leak@a\\x2db.service"));
+        assert_eq!(unit_of("/org/freedesktop/systemd1/job/1"), None);
+        assert_eq!(unit_of("/org/freedesktop/systemd1/unit/a_").as_deref(), Some("a_"));
+    }
+
+    #[test]
+    fn ends_are_in_systemds_terms() {
+        assert_eq!(exit_text(2, 9).as_deref(), Some("killed/KILL"));
+        assert_eq!(exit_text(3, 6).as_deref(), Some("dumped/ABRT"));
+        assert_eq!(exit_text(1, 203).as_deref(), Some("exited/203"));
+        assert_eq!(exit_text(0, 0), None);
+    }
+
+    #[test]
+    fn near_misses_are_named_best_first() {
+        let known = ["ssh.service", "postgresql.service", "systemd-oomd.service"].map(str::to_owned);
+        assert_eq!(near_misses("postgres.service", &known), ["postgresql.service"]);
+        assert!(near_misses("zzz.service", &known).is_empty());
+    }
+}

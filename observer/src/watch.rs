@@ -1,0 +1,242 @@
+//! The live pipeline: rings, timers and signals at the edge, plain values behind it.
+//!
+//! In: what the kernel, the cgroup files and systemd tell. Out: lines to a sink. It is the only place that knows all the
+//! boxes, and it decides nothing: identity is `cgroup`'s and `unit`'s, verdicts and forecasts are `engine`'s.
+
+mod clock;
+mod collector;
+mod kills;
+mod rings;
+mod stream;
+mod units;
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::cgroup::Hierarchy;
+use crate::event::{CgroupVersion, Event, Probe, SCHEMA, Start, StopReason, Via};
+use crate::kernel::{KernelError, Probes, plan::PLANS};
+use crate::sink::Sink;
+use crate::unit::{Selection, systemd::Systemd};
+
+pub use stream::StreamError;
+
+use clock::Clock;
+use collector::Collector;
+use rings::Rings;
+use stream::Stream;
+
+/// How long a unit that systemd does not know may take to appear: someone may be starting it right now.
+const UNKNOWN_UNIT_GRACE: Duration = Duration::from_secs(3);
+
+/// How many unit changes may wait; more are learnt at the next look.
+const CHANGE_QUEUE: usize = 1024;
+
+/// What a watch is to do.
+#[derive(Debug)]
+pub struct Options {
+    /// Which units.
+    pub selection: Selection,
+    /// How often selected cgroups are sampled.
+    pub interval: Duration,
+    /// When to end by itself.
+    pub duration: Option<Duration>,
+    /// The machine's name in every line.
+    pub host: String,
+    /// Whether probes are attached; otherwise files are read only.
+    pub probes: bool,
+    /// Whether command lines are told.
+    pub cmdline: bool,
+    /// Warn when a limit is nearer than this.
+    pub warn_within: Duration,
+    /// Whether the verifier's words are shown.
+    pub verbose: bool,
+}
+
+/// Why a watch could not begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// A selected unit is none of systemd's.
+    #[error("unit {unit} is not known to systemd{near}; see 'systemctl list-units --all'")]
+    UnknownUnit {
+        /// As it was asked for.
+        unit: String,
+        /// The near misses, ready to be read.
+        near: String,
+    },
+    /// Neither probes nor files.
+    #[error("nothing can be watched: {0}")]
+    NotPermitted(String),
+    /// No memory cgroups.
+    #[error(transparent)]
+    Cgroup(#[from] crate::cgroup::CgroupError),
+    /// The output failed.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// The runtime failed.
+    #[error("cannot wait for events: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Watches until a signal, the duration's end, or the output's.
+///
+/// # Errors
+/// Where nothing can be watched, or the output fails for another reason than its reader having gone.
+pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError> {
+    let clock = Clock::new();
+    let hierarchy = Hierarchy::detect()?;
+    let mut stream = Stream::new(sink, options.host.clone());
+    let (probes, list) = attach(&options, &hierarchy)?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+
+    stream.write(clock.now(), Event::Start(start(&hierarchy, list)))?;
+
+    let (changes_in, mut changes) = mpsc::channel(CHANGE_QUEUE);
+    let systemd = Systemd::connect().await;
+    if let Some(systemd) = &systemd {
+        // Without its signals units are looked at as cgroups come and go.
+        let _ = systemd.subscribe(changes_in.clone()).await;
+        known(systemd, &options.selection).await?;
+    }
+    let mut rings = Rings::new(probes)?;
+    let deadline = options.duration.map(|duration| Instant::now() + duration);
+    let mut ticks = tokio::time::interval(options.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut collector = Collector::new(
+        options,
+        clock,
+        hierarchy,
+        systemd,
+        rings.sees_victims(),
+        rings.sees_births(),
+    );
+    collector.begin(&mut stream).await?;
+
+    let reason = loop {
+        tokio::select! {
+            biased;
+            _ = interrupt.recv() => break StopReason::Signal,
+            _ = terminate.recv() => break StopReason::Signal,
+            _ = hangup.recv() => stream.reopen()?,
+            () = rings.readable() => {
+                let records = rings.drain();
+                collector.records(records, &mut stream).await?;
+            }
+            Some(change) = changes.recv() => collector.unit_changed(&change.unit, &mut stream).await?,
+            _ = ticks.tick() => {
+                collector.tick(&mut stream).await?;
+                for (lost, count) in rings.newly_lost() {
+                    stream.write(collector.now(), Event::Lost(crate::event::Lost { stream: lost, count }))?;
+                }
+            }
+            () = until(deadline) => break StopReason::Duration,
+        }
+    };
+    // What the kernel told before the signal still counts.
+    let records = rings.drain();
+    collector.records(records, &mut stream).await?;
+    stream.stop(collector.now(), reason)?;
+    drop(changes_in);
+    Ok(())
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn start(hierarchy: &Hierarchy, probes: Vec<Probe>) -> Start {
+    let read = |path: &str| {
+        std::fs::read_to_string(path)
+            .map(|text| text.trim().to_owned())
+            .unwrap_or_default()
+    };
+    let version: CgroupVersion = hierarchy.version();
+    Start {
+        schema: SCHEMA.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        kernel: read("/proc/sys/kernel/osrelease"),
+        boot_id: read("/proc/sys/kernel/random/boot_id"),
+        cgroup_version: Some(version),
+        probes,
+    }
+}
+
+/// The probes, and the list for the `start` event. Without any, files are read, if they may be.
+fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, Vec<Probe>), WatchError> {
+    let loaded = if options.probes {
+        Probes::load(hierarchy.id())
+            .map_err(|error| (matches!(error, KernelError::NotPermitted { .. }), error.to_string()))
+    } else {
+        Err((false, "--probes=poll".to_owned()))
+    };
+    match loaded {
+        Ok(probes) => {
+            if options.verbose {
+                for refusal in &probes.attached.refusals {
+                    eprintln!("oomtrace: the verifier refused {refusal}");
+                }
+            }
+            let list = probes.attached.list.clone();
+            Ok((Some(probes), list))
+        }
+        Err((not_permitted, reason)) => {
+            // A selected cgroup that this user may read is watched by its files; the whole host is not.
+            if not_permitted && options.selection.is_empty() {
+                return Err(WatchError::NotPermitted(reason));
+            }
+            if options.probes {
+                eprintln!("oomtrace: {reason}; reading files instead: kills are told without their victims");
+            }
+            let list = PLANS
+                .iter()
+                .map(|plan| Probe {
+                    name: plan.name.to_owned(),
+                    via: if plan.without.1 == Via::None {
+                        Via::None
+                    } else {
+                        Via::Poll
+                    },
+                    reason: Some(reason.clone()),
+                })
+                .collect();
+            Ok((None, list))
+        }
+    }
+}
+
+/// Every selected unit that is named in full is one that systemd knows, or comes to know in a moment.
+async fn known(systemd: &Systemd, selection: &Selection) -> Result<(), WatchError> {
+    let deadline = Instant::now() + UNKNOWN_UNIT_GRACE;
+    for unit in selection.literal_units() {
+        loop {
+            // Where systemd cannot be asked, nobody is refused.
+            let not_found = systemd
+                .state(&unit)
+                .await
+                .is_ok_and(|status| status.load_state == "not-found");
+            if !not_found {
+                break;
+            }
+            if Instant::now() >= deadline {
+                let known = systemd.known_units().await.unwrap_or_default();
+                let near = crate::unit::systemd::near_misses(&unit, &known);
+                let near = if near.is_empty() {
+                    String::new()
+                } else {
+                    format!("; did you mean {}?", near.join(", "))
+                };
+                return Err(WatchError::UnknownUnit { unit, near });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    Ok(())
+}

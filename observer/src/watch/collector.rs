@@ -1,0 +1,358 @@
+//! What is known of every cgroup, kept up to date: samples at each tick, and at once where the kernel says "look now".
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::kills::Joiner;
+use super::stream::{Stream, StreamError};
+use super::{Options, units::UnitStates};
+use crate::cgroup::host::HostMemory;
+use crate::cgroup::{Hierarchy, MemoryFiles, Reading, Tree};
+use crate::engine::{Config, Engine};
+use crate::event::{Event, Limit, Relation, Sample, Subject, Unexplained};
+use crate::kernel::record::{CgroupChange, Change, Growth, Record};
+use crate::measure::{CgroupId, Timestamp};
+use crate::unit::{Selection, UnitPath, invocation_id, systemd::Systemd};
+
+/// Where no probe tells of births: the tree is read anew this often.
+const RESCAN: Duration = Duration::from_secs(5);
+
+/// A cgroup that is told to have moved is looked at again this much later at the earliest, as a share of the interval.
+const LOOK_AGAIN: u32 = 4;
+
+/// Files kept open, at most.
+const MAX_OPEN: usize = 1_024;
+
+pub(super) struct Collector {
+    pub(super) clock: Clock,
+    pub(super) hierarchy: Hierarchy,
+    pub(super) tree: Tree,
+    pub(super) engine: Engine,
+    pub(super) selection: Selection,
+    pub(super) systemd: Option<Systemd>,
+    pub(super) units: UnitStates,
+    pub(super) joiner: Joiner,
+    pub(super) cmdline: bool,
+    interval: Duration,
+    sees_victims: bool,
+    sees_births: bool,
+    files: HashMap<String, MemoryFiles>,
+    invocations: HashMap<CgroupId, String>,
+    /// Those that the kernel told to have moved since the last tick.
+    moved: HashSet<CgroupId>,
+    /// When each was sampled last, in time since boot.
+    sampled: HashMap<CgroupId, Duration>,
+    /// `memory.events oom_kill` as last read, by path: for hosts where no probe sees victims.
+    counted: HashMap<String, u64>,
+    scanned: Duration,
+    first: bool,
+}
+
+impl Collector {
+    pub(super) fn new(
+        options: Options,
+        clock: Clock,
+        hierarchy: Hierarchy,
+        systemd: Option<Systemd>,
+        sees_victims: bool,
+        sees_births: bool,
+    ) -> Self {
+        let config = Config {
+            warn_within_seconds: options.warn_within.as_secs_f64(),
+            ..Config::default()
+        };
+        Self {
+            clock,
+            tree: Tree::scan(&hierarchy),
+            hierarchy,
+            engine: Engine::new(config),
+            selection: options.selection,
+            systemd,
+            units: UnitStates::default(),
+            joiner: Joiner::default(),
+            cmdline: options.cmdline,
+            interval: options.interval,
+            sees_victims,
+            sees_births,
+            files: HashMap::new(),
+            invocations: HashMap::new(),
+            moved: HashSet::new(),
+            sampled: HashMap::new(),
+            counted: HashMap::new(),
+            scanned: Clock::boot(),
+            first: true,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Works on what the kernel told, in its order.
+    pub(super) async fn records(&mut self, records: Vec<Record>, stream: &mut Stream) -> Result<(), StreamError> {
+        // Ends are worked on last: what died in this batch is still to be named.
+        let mut ends = Vec::new();
+        for record in records {
+            match record {
+                Record::Cgroup(change) if change.change == Change::Gone => ends.push(change.id),
+                Record::Cgroup(change) => self.cgroup(&change, stream).await?,
+                Record::Oom(oom) => self.joiner.oom(oom),
+                Record::Victim(victim) => self.victim(&victim, stream).await?,
+                Record::Growth(growth) => self.growth(growth, stream)?,
+            }
+        }
+        for id in ends {
+            self.gone(id);
+        }
+        Ok(())
+    }
+
+    fn gone(&mut self, id: CgroupId) {
+        if let Some(path) = self.tree.path(id) {
+            self.files.remove(path);
+            self.counted.remove(path);
+        }
+        self.tree.gone(id);
+        self.moved.remove(&id);
+        self.sampled.remove(&id);
+    }
+
+    async fn cgroup(&mut self, change: &CgroupChange, stream: &mut Stream) -> Result<(), StreamError> {
+        self.files.remove(&change.path);
+        self.tree.born(change.id, &change.path);
+        let unit = UnitPath::parse(&change.path);
+        if unit.is_unit && self.selection.matches(&unit, &change.path) && !self.selection.is_empty() {
+            self.started(&change.path, stream).await?;
+        }
+        Ok(())
+    }
+
+    /// "Look now": a selected cgroup is sampled at once, within reason; the others at the next tick.
+    fn growth(&mut self, growth: Growth, stream: &mut Stream) -> Result<(), StreamError> {
+        let Some(path) = self.tree.path(growth.cgroup).map(str::to_owned) else {
+            return Ok(());
+        };
+        // Whoever charges runs already: systemd has written the invocation id by now.
+        self.invocation(growth.cgroup, &path);
+        let unit = UnitPath::parse(&path);
+        let due = self
+            .sampled
+            .get(&growth.cgroup)
+            .is_none_or(|last| Clock::boot().saturating_sub(*last) >= self.interval / LOOK_AGAIN);
+        if !self.selection.is_empty() && unit.is_unit && due && self.selection.matches(&unit, &path) {
+            self.sample(growth.cgroup, &path, &mut HashMap::new(), stream)
+        } else {
+            self.moved.insert(growth.cgroup);
+            Ok(())
+        }
+    }
+
+    /// The invocation id that belongs to a cgroup, from where systemd wrote it, remembered past the cgroup's end.
+    pub(super) fn invocation(&mut self, id: CgroupId, path: &str) -> Option<String> {
+        if let Some(known) = self.invocations.get(&id) {
+            return Some(known.clone());
+        }
+        // Only while the path is still this cgroup's, not its successor's.
+        if self.hierarchy.id_of(path).ok() != Some(id) {
+            return None;
+        }
+        let unit = UnitPath::parse(path);
+        // A cgroup below the unit's own has none of its own.
+        let own: String = match (&unit.unit, unit.is_unit) {
+            (Some(name), false) => {
+                let end = path.find(name.as_str()).map_or(path.len(), |start| start + name.len());
+                path.get(..end).unwrap_or(path).to_owned()
+            }
+            _ => path.to_owned(),
+        };
+        let found = invocation_id(&self.hierarchy, &own, unit.unit.as_deref()?)?;
+        if self.invocations.len() > 8_192 {
+            let tree = &self.tree;
+            self.invocations.retain(|id, _| tree.path(*id).is_some());
+        }
+        self.invocations.insert(id, found.clone());
+        Some(found)
+    }
+
+    pub(super) fn subject(&mut self, id: Option<CgroupId>, path: &str) -> Subject {
+        let invocation = id.and_then(|id| self.invocation(id, path));
+        UnitPath::parse(path).into_subject(id, path, invocation)
+    }
+
+    /// Samples what is selected, or what moved; in the first turn everything.
+    pub(super) async fn tick(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        if !self.sees_births && Clock::boot().saturating_sub(self.scanned) >= RESCAN.min(self.interval * 5) {
+            self.rescan(stream).await?;
+        }
+        let selected = !self.selection.is_empty();
+        let polled = !self.sees_births;
+        let due: Vec<(CgroupId, String)> = self
+            .tree
+            .live()
+            .filter(|(id, _)| selected || polled || self.first || self.moved.contains(id))
+            .filter(|(_, path)| {
+                let unit = UnitPath::parse(path);
+                (unit.is_unit || unit.unit.is_none() && *path != "/") && self.selection.matches(&unit, path)
+            })
+            .map(|(id, path)| (id, path.to_owned()))
+            .collect();
+        self.first = false;
+        self.moved.clear();
+        let mut read = HashMap::new();
+        for (id, path) in due {
+            self.sample(id, &path, &mut read, stream)?;
+        }
+        Ok(())
+    }
+
+    async fn rescan(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        self.scanned = Clock::boot();
+        let scanned = Tree::scan(&self.hierarchy);
+        let ends: Vec<CgroupId> = self
+            .tree
+            .live()
+            .map(|(id, _)| id)
+            .filter(|id| scanned.live().all(|(live, _)| live != *id))
+            .collect();
+        let births: Vec<(CgroupId, String)> = scanned
+            .live()
+            .filter(|(id, path)| self.tree.id(path) != Some(*id))
+            .map(|(id, path)| (id, path.to_owned()))
+            .collect();
+        for id in ends {
+            self.gone(id);
+        }
+        for (id, path) in births {
+            let change = CgroupChange {
+                change: Change::Born,
+                time: crate::measure::BootNanos(0),
+                id,
+                path,
+            };
+            self.cgroup(&change, stream).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads a cgroup's files; `None` where it is gone. What was read in this turn is not read again.
+    pub(super) fn read(&mut self, path: &str, read: &mut HashMap<String, Reading>) -> Option<Reading> {
+        if let Some(reading) = read.get(path) {
+            return Some(*reading);
+        }
+        if !self.files.contains_key(path) {
+            if self.files.len() >= MAX_OPEN {
+                self.files.clear();
+            }
+            let files = MemoryFiles::open(&self.hierarchy, path).ok()?;
+            self.files.insert(path.to_owned(), files);
+        }
+        let reading = self.files.get(path)?.read();
+        match reading {
+            Ok(reading) => {
+                read.insert(path.to_owned(), reading);
+                Some(reading)
+            }
+            Err(_) => {
+                self.files.remove(path);
+                None
+            }
+        }
+    }
+
+    /// Every limit that can stop this cgroup: its own, those above, the host.
+    pub(super) fn limits(&mut self, path: &str, read: &mut HashMap<String, Reading>) -> Vec<Limit> {
+        let mut limits = Vec::new();
+        let mut at = path;
+        while !at.is_empty() && at != "/" {
+            if let Some(reading) = self.read(at, read) {
+                let relation = if at == path { Relation::Own } else { Relation::Ancestor };
+                let unit = UnitPath::parse(at);
+                let unit = unit.user_unit.or(unit.unit);
+                let memory = reading.memory;
+                for (file, bytes) in [("memory.max", memory.max), ("memory.high", memory.high)] {
+                    limits.extend(bytes.map(|bytes| Limit {
+                        cgroup: at.to_owned(),
+                        unit: unit.clone(),
+                        relation,
+                        file: file.to_owned(),
+                        bytes,
+                        usage: memory.current,
+                        reclaimable: reading.reclaimable,
+                    }));
+                }
+            }
+            at = at.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+        limits.extend(HostMemory::read().map(|host| Limit {
+            cgroup: "/".to_owned(),
+            unit: None,
+            relation: Relation::Host,
+            file: "MemTotal".to_owned(),
+            bytes: host.total,
+            usage: Some(host.used()),
+            reclaimable: None,
+        }));
+        limits
+    }
+
+    fn sample(
+        &mut self,
+        id: CgroupId,
+        path: &str,
+        read: &mut HashMap<String, Reading>,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
+        let Some(reading) = self.read(path, read) else {
+            return Ok(());
+        };
+        let ts = self.now();
+        self.sampled.insert(id, Clock::boot());
+        let mut sample = Sample {
+            subject: self.subject(Some(id), path),
+            memory: reading.memory,
+            events: reading.events,
+            pressure: reading.pressure,
+            limits: self.limits(path, read),
+            trend: None,
+            forecast: None,
+        };
+        let mut changes = Vec::new();
+        self.engine.sample(ts, &mut sample, &mut changes);
+        let subject = sample.subject.clone();
+        stream.write(ts, Event::Sample(sample))?;
+        for change in changes {
+            stream.write(ts, change)?;
+        }
+        self.count(ts, subject, path, reading, stream)
+    }
+
+    /// Where no probe sees victims, a counter that moved is all there is: it is told.
+    fn count(
+        &mut self,
+        ts: Timestamp,
+        subject: Subject,
+        path: &str,
+        reading: Reading,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
+        let Some(events) = reading.events_local.or(reading.events) else {
+            return Ok(());
+        };
+        let before = self.counted.insert(path.to_owned(), events.oom_kill);
+        let counted = events.oom_kill.saturating_sub(before.unwrap_or(events.oom_kill));
+        if self.sees_victims || counted == 0 {
+            return Ok(());
+        }
+        let counter = "memory.events oom_kill".to_owned();
+        stream.write(
+            ts,
+            Event::Unexplained(Unexplained {
+                subject,
+                counter,
+                counted,
+                seen: 0,
+            }),
+        )
+    }
+}

@@ -1,0 +1,248 @@
+//! A kill, put together: the kernel's choice and its victims, the cgroups they name, the processes there were.
+
+use std::collections::VecDeque;
+
+use super::collector::Collector;
+use super::stream::{Stream, StreamError};
+use crate::cgroup::host::HostMemory;
+use crate::cgroup::{TaskInfo, cgroup_of, process, tasks, tgid_of};
+use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts, gfp::gfp_name};
+use crate::event::{self, Event, KillLimit, Relation, Trigger};
+use crate::kernel::record::{Oom, Victim};
+use crate::measure::{BootNanos, CgroupId, Tgid};
+use crate::unit::UnitPath;
+
+/// Choices whose victims may still come, and victims that may be told twice: a storm's worth.
+const REMEMBERED: usize = 4_096;
+
+/// Processes told with a kill.
+const MAX_TASKS: usize = 64;
+
+/// Joins choices and victims.
+#[derive(Debug, Default)]
+pub(super) struct Joiner {
+    ooms: VecDeque<Oom>,
+    /// A chosen leader of a group is marked twice: once alone, once as a member (mm/oom_kill.c).
+    victims: VecDeque<(Option<Tgid>, Option<BootNanos>)>,
+}
+
+impl Joiner {
+    pub(super) fn oom(&mut self, oom: Oom) {
+        self.ooms.push_back(oom);
+        if self.ooms.len() > REMEMBERED {
+            self.ooms.pop_front();
+        }
+    }
+
+    fn choice(&self, time: Option<BootNanos>) -> Option<Oom> {
+        let time = time?;
+        self.ooms.iter().rev().find(|oom| oom.time == time).cloned()
+    }
+
+    /// Whether this process was not told yet.
+    fn is_new(&mut self, tgid: Option<Tgid>, started: Option<BootNanos>) -> bool {
+        let key = (tgid, started);
+        if tgid.is_some() && started.is_some() && self.victims.contains(&key) {
+            return false;
+        }
+        self.victims.push_back(key);
+        if self.victims.len() > REMEMBERED {
+            self.victims.pop_front();
+        }
+        true
+    }
+}
+
+fn constraint(number: i32) -> Constraint {
+    use observer_common::Constraint as Code;
+    match number {
+        n if n == Code::None as i32 => Constraint::Host,
+        n if n == Code::Cpuset as i32 => Constraint::Cpuset,
+        n if n == Code::MemoryPolicy as i32 => Constraint::Mempolicy,
+        n if n == Code::Memcg as i32 => Constraint::Memcg,
+        other => Constraint::Unknown(other),
+    }
+}
+
+fn host_limit() -> Option<KillLimit> {
+    HostMemory::read().map(|host| KillLimit {
+        cgroup: Some("/".to_owned()),
+        unit: None,
+        relation: Some(Relation::Host),
+        file: "MemTotal".to_owned(),
+        bytes: Some(host.total),
+        usage: Some(host.used()),
+        swap_usage: Some(host.swap_total.saturating_sub(host.swap_free)),
+    })
+}
+
+fn task(info: TaskInfo) -> event::Task {
+    event::Task {
+        pid: info.pid,
+        comm: info.comm,
+        anon: info.anon,
+        file: info.file,
+        shmem: info.shmem,
+        swap: info.swap,
+        oom_score_adj: info.oom_score_adj,
+    }
+}
+
+impl Collector {
+    /// A task was marked: one `kill` line, if its unit is selected.
+    pub(super) async fn victim(&mut self, victim: &Victim, stream: &mut Stream) -> Result<(), StreamError> {
+        // A tracepoint names the thread that holds the memory: the process is its group's.
+        let tgid = victim
+            .task
+            .tgid
+            .or_else(|| tgid_of(victim.task.tid))
+            .unwrap_or(Tgid(victim.task.tid.0));
+        if !self.joiner.is_new(Some(tgid), victim.task.started) {
+            return Ok(());
+        }
+        let ts = self.clock.at(victim.time);
+        let info = process(tgid);
+        let path = self.victim_path(victim.task.cgroup, tgid);
+        let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
+        if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
+            return Ok(());
+        }
+        let id = victim.task.cgroup.or_else(|| self.tree.id(path.as_deref()?));
+        let mut subject = match &path {
+            Some(path) => self.subject(id, path),
+            None => event::Subject::default(),
+        };
+        subject.cgroup.id = id;
+        if subject.invocation_id.is_none() && subject.user_unit.is_none() {
+            subject.invocation_id = self.asked_invocation(subject.unit.as_deref()).await;
+        }
+        let oom = self.joiner.choice(victim.oom_time);
+        let mut tasks: Vec<event::Task> = path
+            .as_deref()
+            .map(|path| tasks(&self.hierarchy, path, MAX_TASKS))
+            .unwrap_or_default()
+            .into_iter()
+            .map(task)
+            .collect();
+        let victim_event = self.victim_event(victim, tgid, info);
+        // What the kernel told of the victim is from before it died; `/proc` may have nothing any more.
+        tasks.retain(|task| task.pid != tgid);
+        tasks.push(event::Task {
+            pid: tgid,
+            comm: victim_event.comm.clone(),
+            anon: victim_event.anon,
+            file: victim_event.file,
+            shmem: victim_event.shmem,
+            swap: victim_event.swap,
+            oom_score_adj: victim_event.oom_score_adj,
+        });
+        tasks.sort_by_key(|task| std::cmp::Reverse(task.anon));
+        let mut evidence = vec!["mark_victim".to_owned()];
+        if oom.is_some() {
+            evidence.insert(0, "oom_kill_process".to_owned());
+        }
+        let facts = KillFacts {
+            trigger: Some(self.trigger(victim, oom.as_ref())),
+            host: oom
+                .as_ref()
+                .filter(|oom| oom.owner.is_none())
+                .and_then(|_| host_limit()),
+            oom: oom.map(|oom| self.oom_facts(&oom)),
+            subject,
+            victim: victim_event,
+            tasks,
+            evidence,
+            concluded_limit: None,
+        };
+        let kill = self.engine.kill(ts, facts);
+        stream.write(ts, Event::Kill(Box::new(kill)))
+    }
+
+    fn victim_path(&self, id: Option<CgroupId>, tgid: Tgid) -> Option<String> {
+        let known = id.and_then(|id| self.tree.path(id)).map(str::to_owned);
+        known.or_else(|| cgroup_of(&self.hierarchy, tgid))
+    }
+
+    /// systemd keeps the id of a unit's last run; asked only where the cgroup went too fast.
+    async fn asked_invocation(&self, unit: Option<&str>) -> Option<String> {
+        self.systemd.as_ref()?.state(unit?).await.ok()?.invocation_id
+    }
+
+    fn victim_event(&self, victim: &Victim, tgid: Tgid, info: Option<TaskInfo>) -> event::Victim {
+        let cmdline = info
+            .as_ref()
+            .and_then(|info| info.cmdline.clone())
+            .filter(|_| self.cmdline);
+        let started = victim.task.started.or_else(|| info.as_ref()?.started);
+        let comm = info.map(|info| info.comm).filter(|_| victim.task.comm.is_empty());
+        event::Victim {
+            pid: tgid,
+            tid: Some(victim.task.tid),
+            comm: comm.unwrap_or_else(|| victim.task.comm.clone()),
+            cmdline,
+            uid: victim.task.uid,
+            oom_score_adj: victim.task.oom_score_adj,
+            total_vm: victim.total_vm,
+            anon: victim.anon,
+            file: victim.file,
+            shmem: victim.shmem,
+            swap: victim.swap,
+            pgtables: victim.pgtables,
+            started: started.map(|started| self.clock.at(started)),
+        }
+    }
+
+    fn trigger(&self, victim: &Victim, oom: Option<&Oom>) -> Trigger {
+        let task = oom.map(|oom| &oom.trigger);
+        let path = task
+            .and_then(|task| self.tree.path(task.cgroup?).map(str::to_owned))
+            .or_else(|| cgroup_of(&self.hierarchy, victim.trigger_tgid));
+        Trigger {
+            pid: victim.trigger_tgid,
+            tid: victim.trigger_tid,
+            comm: victim.trigger_comm.clone(),
+            uid: task.and_then(|task| task.uid),
+            unit: path.as_deref().and_then(|path| UnitPath::parse(path).unit),
+            cgroup: path,
+        }
+    }
+
+    fn oom_facts(&self, oom: &Oom) -> OomFacts {
+        let owner = oom.owner.map(|id| {
+            let path = self.tree.path(id).map(str::to_owned);
+            let unit = path
+                .as_deref()
+                .map(UnitPath::parse)
+                .and_then(|unit| unit.user_unit.or(unit.unit));
+            OwnerFacts {
+                path,
+                unit,
+                limit: oom.limit,
+                usage: oom.usage,
+                swap_usage: oom.swap_usage,
+            }
+        });
+        OomFacts {
+            constraint: constraint(oom.constraint),
+            order: oom.order,
+            gfp: gfp_name(oom.gfp),
+            owner,
+            chosen: oom.chosen.tgid,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_marked_twice_is_told_once_and_a_reused_pid_is_another() {
+        let mut joiner = Joiner::default();
+        assert!(joiner.is_new(Some(Tgid(7)), Some(BootNanos(1))));
+        assert!(!joiner.is_new(Some(Tgid(7)), Some(BootNanos(1))));
+        assert!(joiner.is_new(Some(Tgid(7)), Some(BootNanos(2))));
+        // Nothing to tell them apart by: rather twice than not at all.
+        assert!(joiner.is_new(Some(Tgid(8)), None) && joiner.is_new(Some(Tgid(8)), None));
+    }
+}

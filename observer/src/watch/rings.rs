@@ -1,0 +1,140 @@
+//! The rings, as one thing to wait for and to empty. Kills are taken first, births before what speaks of them.
+
+use std::io;
+
+use aya::maps::{MapData, RingBuf};
+use observer_common::LostIndex;
+use tokio::io::{
+    Interest,
+    unix::{AsyncFd, AsyncFdReadyGuard},
+};
+
+use crate::event::{Stream as LostStream, Via};
+use crate::kernel::{
+    Probes,
+    record::{Record, decode},
+};
+
+/// At most this many growth hints at a time: the next turn takes the rest, and a kill never waits behind them.
+const GROWTH_BATCH: usize = 256;
+
+type Ring = AsyncFd<RingBuf<MapData>>;
+
+struct Attached {
+    kills: Ring,
+    cgroups: Ring,
+    growth: Ring,
+    told: [u64; 3],
+    probes: crate::kernel::load::Attached,
+}
+
+/// The kernel's records, or none where no probe could be attached.
+pub(super) struct Rings(Option<Attached>);
+
+impl Rings {
+    pub(super) fn new(probes: Option<Probes>) -> io::Result<Self> {
+        let Some(Probes {
+            kills,
+            cgroups,
+            growth,
+            attached,
+        }) = probes
+        else {
+            return Ok(Self(None));
+        };
+        Ok(Self(Some(Attached {
+            kills: wait_for(kills)?,
+            cgroups: wait_for(cgroups)?,
+            growth: wait_for(growth)?,
+            told: [0; 3],
+            probes: attached,
+        })))
+    }
+
+    /// Whether victims are told by the kernel, or have to be concluded from counters.
+    pub(super) fn sees_victims(&self) -> bool {
+        self.attached("mark_victim")
+    }
+
+    /// Whether births of cgroups are told, or the tree has to be read again and again.
+    pub(super) fn sees_births(&self) -> bool {
+        self.attached("cgroup_mkdir")
+    }
+
+    fn attached(&self, name: &str) -> bool {
+        self.0.as_ref().is_some_and(|attached| {
+            attached
+                .probes
+                .list
+                .iter()
+                .any(|probe| probe.name == name && matches!(probe.via, Via::Fentry | Via::Kprobe | Via::Tracepoint))
+        })
+    }
+
+    /// Waits until a ring has something. Never, without rings.
+    pub(super) async fn readable(&mut self) {
+        let Some(attached) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        // Readiness is taken back before the rings are emptied: what arrives in between makes them ready again.
+        let clear = |guard: io::Result<AsyncFdReadyGuard<'_, RingBuf<MapData>>>| {
+            if let Ok(mut guard) = guard {
+                guard.clear_ready();
+            }
+        };
+        tokio::select! {
+            guard = attached.kills.readable() => clear(guard),
+            guard = attached.cgroups.readable() => clear(guard),
+            guard = attached.growth.readable() => clear(guard),
+        }
+    }
+
+    /// What the rings hold, in the order it is to be worked on: births, kills, growth, ends.
+    pub(super) fn drain(&mut self) -> Vec<Record> {
+        let Some(attached) = &mut self.0 else { return Vec::new() };
+        // Kills are copied out first and told after the births that they may speak of.
+        let kills = take(attached.kills.get_mut(), usize::MAX);
+        let mut records = take(attached.cgroups.get_mut(), usize::MAX);
+        records.extend(kills);
+        records.extend(take(attached.growth.get_mut(), GROWTH_BATCH));
+        records
+    }
+
+    /// What was lost since it was last asked.
+    pub(super) fn newly_lost(&mut self) -> Vec<(LostStream, u64)> {
+        let Some(attached) = &mut self.0 else { return Vec::new() };
+        let streams = [
+            (LostIndex::Kill, LostStream::Kill),
+            (LostIndex::Cgroup, LostStream::Cgroup),
+            (LostIndex::Growth, LostStream::Growth),
+        ];
+        let mut lost = Vec::new();
+        for ((index, stream), told) in streams.into_iter().zip(&mut attached.told) {
+            let total = attached.probes.lost(index);
+            let new = total.saturating_sub(*told);
+            if new > 0 {
+                *told = total;
+                lost.push((stream, new));
+            }
+        }
+        lost
+    }
+}
+
+fn wait_for(ring: RingBuf<MapData>) -> io::Result<Ring> {
+    // SAFETY: the ring owns its file descriptor from its making to its drop, and gives the same one whenever asked.
+    unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }.map_err(|error| error.into_parts().1)
+}
+
+fn take(ring: &mut RingBuf<MapData>, most: usize) -> Vec<Record> {
+    let mut records = Vec::new();
+    while records.len() < most
+        && let Some(item) = ring.next()
+    {
+        match decode(&item) {
+            Ok(record) => records.push(record),
+            Err(error) => eprintln!("oomtrace: {error}"),
+        }
+    }
+    records
+}

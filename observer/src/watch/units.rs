@@ -1,0 +1,182 @@
+//! Units as they come and go: what systemd says of the selected ones, told when it changes.
+
+use std::collections::HashMap;
+
+use super::collector::Collector;
+use super::stream::{Stream, StreamError};
+use crate::cgroup::tasks;
+use crate::event::{CgroupRef, Event, Relation, Subject, Unit, UnitLimit, UnitState};
+use crate::unit::{UnitPath, systemd::UnitStatus};
+
+/// Processes counted for a header.
+const MAX_TASKS: usize = 512;
+
+/// What was last told of each unit: its invocation and state.
+#[derive(Debug, Default)]
+pub(super) struct UnitStates {
+    told: HashMap<String, (Option<String>, UnitState)>,
+}
+
+impl UnitStates {
+    /// Remembers; whether it is new.
+    fn change(&mut self, unit: &str, invocation: Option<&String>, state: UnitState) -> bool {
+        let now = (invocation.cloned(), state);
+        self.told.insert(unit.to_owned(), now.clone()) != Some(now)
+    }
+}
+
+impl Collector {
+    /// At the start: what is selected is there, or is waited for.
+    pub(super) async fn begin(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        if self.selection.is_empty() {
+            return Ok(());
+        }
+        let running: Vec<String> = self
+            .tree
+            .live()
+            .filter(|(_, path)| {
+                let unit = UnitPath::parse(path);
+                (unit.is_unit || unit.unit.is_none()) && self.selection.matches(&unit, path)
+            })
+            .map(|(_, path)| path.to_owned())
+            .collect();
+        for path in &running {
+            self.there(path, UnitState::Running, stream).await?;
+        }
+        for unit in self.selection.literal_units() {
+            if !running
+                .iter()
+                .any(|path| UnitPath::parse(path).unit.as_deref() == Some(unit.as_str()))
+            {
+                let subject = Subject {
+                    unit: Some(unit),
+                    ..Subject::default()
+                };
+                stream.write(
+                    self.now(),
+                    Event::Unit(Unit {
+                        subject,
+                        state: UnitState::Waiting,
+                        ..Unit::default()
+                    }),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A selected unit's cgroup was made.
+    pub(super) async fn started(&mut self, path: &str, stream: &mut Stream) -> Result<(), StreamError> {
+        // Asked of systemd, which has the invocation id before it is written on the cgroup.
+        self.there(path, UnitState::Started, stream).await
+    }
+
+    async fn status(&self, unit: &UnitPath) -> Option<UnitStatus> {
+        // A user's units are the user's manager's: the system's knows nothing of them.
+        let name = unit.unit.as_deref().filter(|_| unit.user_unit.is_none())?;
+        self.systemd.as_ref()?.state(name).await.ok()
+    }
+
+    async fn there(&mut self, path: &str, state: UnitState, stream: &mut Stream) -> Result<(), StreamError> {
+        let unit = UnitPath::parse(path);
+        let status = self.status(&unit).await;
+        let id = self.tree.id(path);
+        let mut subject = self.subject(id, path);
+        if subject.invocation_id.is_none() {
+            subject.invocation_id = status.as_ref().and_then(|status| status.invocation_id.clone());
+        }
+        let name = unit.name().unwrap_or(path).to_owned();
+        if !self.units.change(&name, subject.invocation_id.as_ref(), state) {
+            return Ok(());
+        }
+        let mut read = HashMap::new();
+        let memory = self.read(path, &mut read).map(|reading| reading.memory);
+        let mut limits: Vec<UnitLimit> = self
+            .limits(path, &mut read)
+            .into_iter()
+            .map(|limit| UnitLimit {
+                cgroup: limit.cgroup,
+                unit: limit.unit,
+                relation: limit.relation,
+                file: limit.file,
+                bytes: Some(limit.bytes),
+                usage: limit.usage,
+            })
+            .collect();
+        let has_own = limits
+            .iter()
+            .any(|limit| limit.relation == Relation::Own && limit.file == "memory.max");
+        if !has_own {
+            let own = UnitLimit {
+                cgroup: path.to_owned(),
+                unit: unit.name().map(str::to_owned),
+                relation: Relation::Own,
+                file: "memory.max".to_owned(),
+                bytes: None,
+                usage: memory.and_then(|memory| memory.current),
+            };
+            limits.insert(0, own);
+        }
+        let event = Unit {
+            tasks: u64::try_from(tasks(&self.hierarchy, path, MAX_TASKS).len()).ok(),
+            subject,
+            state,
+            restarts: status.as_ref().and_then(|status| status.restarts),
+            description: status.map(|status| status.description),
+            memory,
+            limits,
+            ..Unit::default()
+        };
+        stream.write(self.now(), Event::Unit(event))
+    }
+
+    /// systemd told that something of a unit changed.
+    pub(super) async fn unit_changed(&mut self, name: &str, stream: &mut Stream) -> Result<(), StreamError> {
+        let unit = UnitPath {
+            unit: Some(name.to_owned()),
+            is_unit: true,
+            ..UnitPath::default()
+        };
+        if !self.selection.matches(&unit, "") {
+            return Ok(());
+        }
+        let Some(status) = self.status(&unit).await else {
+            return Ok(());
+        };
+        let state = match (status.active_state.as_str(), status.sub_state.as_str()) {
+            ("failed", _) => UnitState::Failed,
+            // Between two runs of Restart=: the result of the one before is still told.
+            ("activating", "auto-restart" | "auto-restart-queued") if status.result.as_deref() != Some("success") => {
+                UnitState::Failed
+            }
+            ("inactive", _) | ("activating", "auto-restart" | "auto-restart-queued") => UnitState::Stopped,
+            _ => return Ok(()),
+        };
+        // What never ran while we watched is no news.
+        if !self.units.told.contains_key(name) && !self.selection.is_empty() && state == UnitState::Stopped {
+            return Ok(());
+        }
+        if !self.units.change(name, status.invocation_id.as_ref(), state) {
+            return Ok(());
+        }
+        let subject = Subject {
+            unit: unit.unit,
+            invocation_id: status.invocation_id,
+            cgroup: CgroupRef {
+                id: None,
+                path: status.control_group,
+            },
+            ..Subject::default()
+        };
+        let event = Unit {
+            subject,
+            state,
+            result: status.result,
+            restarts: status.restarts,
+            exit: status.exit,
+            description: Some(status.description),
+            ..Unit::default()
+        };
+        stream.write(self.now(), Event::Unit(event))
+    }
+}
