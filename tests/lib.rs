@@ -1,1 +1,183 @@
-//! What runs against real kernels: scenarios, fixtures, traces.
+//! What runs against real kernels: scenarios, a folder each, and how their outcome is judged.
+//!
+//! `run.sh` runs in a guest and writes what is true as `KEY=value` lines to `$OUT/truth`; oomtrace's stream is beside it
+//! in `$OUT/events.jsonl`. `expect.json` says what the stream must hold; `${KEY}` in it stands for the truth.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What a scenario must give.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// One sentence why it exists.
+    pub why: String,
+    /// How many `kill` lines, of all units.
+    pub kills: usize,
+    /// Each must be met by a line of its own: every field named here has this value there.
+    pub lines: Vec<Value>,
+}
+
+/// A scenario.
+#[derive(Debug)]
+pub struct Scenario {
+    /// Its folder's name.
+    pub name: String,
+    /// What it must give.
+    pub expectation: Expectation,
+}
+
+impl Scenario {
+    /// Every scenario below a folder, by name.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn all(root: &Path) -> Result<Vec<Self>> {
+        let mut folders: Vec<PathBuf> = fs::read_dir(root)
+            .with_context(|| format!("cannot read {}", root.display()))?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?;
+        folders.retain(|folder| folder.is_dir());
+        folders.sort();
+        folders.iter().map(|folder| Self::read(folder)).collect()
+    }
+
+    fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("expect.json");
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let expectation = serde_json::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { name, expectation })
+    }
+
+    /// Judges what the scenario left in `out`.
+    ///
+    /// # Errors
+    /// What is missing or wrong, for a person.
+    pub fn judge(&self, out: &Path) -> Result<()> {
+        let read = |name: &str| {
+            let path = out.join(name);
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let truth: BTreeMap<String, String> = read("truth")?
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        let mut lines = Vec::new();
+        for (number, line) in read("events.jsonl")?.lines().enumerate() {
+            let value: Value = serde_json::from_str(line).with_context(|| format!("line {}", number + 1))?;
+            if value.get("seq").and_then(Value::as_u64) != u64::try_from(number).ok() {
+                bail!("line {}: seq is {}", number + 1, value["seq"]);
+            }
+            lines.push(value);
+        }
+        if lines.first().is_none_or(|line| line["event"] != "start")
+            || lines.last().is_none_or(|line| line["event"] != "stop")
+        {
+            bail!("the stream does not begin with start and end with stop");
+        }
+        let kills = lines.iter().filter(|line| line["event"] == "kill").count();
+        if kills != self.expectation.kills {
+            bail!("{kills} kill lines, {} expected", self.expectation.kills);
+        }
+        for expected in &self.expectation.lines {
+            let expected = with_truth(expected, &truth)?;
+            let Some(place) = lines.iter().position(|line| meets(line, &expected)) else {
+                let kind = &expected["event"];
+                let near: Vec<String> = lines
+                    .iter()
+                    .filter(|line| &line["event"] == kind)
+                    .take(6)
+                    .map(ToString::to_string)
+                    .collect();
+                bail!("no line meets {expected}; of its kind there are:\n{}", near.join("\n"));
+            };
+            lines.remove(place);
+        }
+        Ok(())
+    }
+}
+
+/// Puts the truth in. A text that is `${KEY}` alone and a number there becomes a number.
+fn with_truth(expected: &Value, truth: &BTreeMap<String, String>) -> Result<Value> {
+    Ok(match expected {
+        Value::String(text) => match text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+            Some(key) => {
+                let value = truth.get(key).with_context(|| format!("run.sh told no {key}"))?;
+                value
+                    .parse::<u64>()
+                    .map_or_else(|_| Value::from(value.as_str()), Value::from)
+            }
+            None => expected.clone(),
+        },
+        Value::Array(values) => values
+            .iter()
+            .map(|value| with_truth(value, truth))
+            .collect::<Result<_>>()?,
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(key, value)| Ok((key.clone(), with_truth(value, truth)?)))
+                .collect::<Result<_>>()?,
+        ),
+        other => other.clone(),
+    })
+}
+
+/// Whether everything that is expected is there; what is not named may be anything. `"*"` = anything but null.
+fn meets(line: &Value, expected: &Value) -> bool {
+    match expected {
+        Value::Object(fields) => fields
+            .iter()
+            .all(|(key, value)| meets(line.get(key).unwrap_or(&Value::Null), value)),
+        Value::String(text) if text == "*" => !line.is_null(),
+        other => line == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_meets_what_names_a_part_of_it_and_nothing_else() {
+        let line = json!({"event": "kill", "victim": {"pid": 7, "comm": "a"}, "limit": null});
+        assert!(meets(&line, &json!({"event": "kill", "victim": {"pid": 7}})));
+        assert!(meets(&line, &json!({"limit": null, "victim": {"comm": "*"}})));
+        assert!(!meets(&line, &json!({"victim": {"pid": 8}})));
+        assert!(!meets(&line, &json!({"limit": {"bytes": 1}})));
+        assert!(!meets(&line, &json!({"limit": "*"})));
+    }
+
+    #[test]
+    fn the_truth_is_put_in_and_a_missing_one_is_named() {
+        let truth = BTreeMap::from([("PID".to_owned(), "7".to_owned())]);
+        assert_eq!(
+            with_truth(&json!({"a": ["${PID}"]}), &truth).unwrap(),
+            json!({"a": [7]})
+        );
+        assert!(
+            with_truth(&json!("${ID}"), &truth)
+                .unwrap_err()
+                .to_string()
+                .contains("ID")
+        );
+    }
+
+    #[test]
+    fn every_scenario_says_what_it_expects_and_why() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        for scenario in Scenario::all(&root).unwrap() {
+            assert!(scenario.expectation.why.len() > 20, "{}", scenario.name);
+            assert!(root.join(&scenario.name).join("run.sh").is_file(), "{}", scenario.name);
+        }
+    }
+}

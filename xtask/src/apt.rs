@@ -133,7 +133,7 @@ pub(crate) fn own_suite() -> Result<String> {
 /// A deb822 sources file for `suites`, made from the machine's own sources.
 pub(crate) fn sources_of(suites: &[&str]) -> Result<String> {
     let own = own_suite()?;
-    let machine: Vec<_> = machine_sources()?.iter().flat_map(|text| parse(text)).collect();
+    let machine: Vec<_> = machine_sources()?.iter().flat_map(parse).collect();
     let mut text = String::new();
     for source in &machine {
         for suite in suites {

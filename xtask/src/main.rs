@@ -18,6 +18,7 @@ mod guest;
 mod image;
 mod kernel;
 mod packages;
+mod test;
 mod toolchain;
 mod vm;
 
@@ -35,6 +36,7 @@ enum Step {
     Ebpf,
     Build(binary::Build),
     Run(binary::Run),
+    Test(test::Test),
     Vm(vm::Vm),
 }
 
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         }),
         Step::Build(build) => build.run(),
         Step::Run(run) => run.run(),
+        Step::Test(test) => test.run(),
         Step::Vm(vm) => vm.run(),
     };
     outcome.unwrap_or_else(|error| {

@@ -8,7 +8,7 @@ pub fn bytes(size: Bytes) -> String {
     const UNITS: [(u32, char); 6] = [(60, 'E'), (50, 'P'), (40, 'T'), (30, 'G'), (20, 'M'), (10, 'K')];
     match UNITS.iter().find(|(shift, _)| size.0 >> shift > 0) {
         Some((shift, unit)) => {
-            let tenths = (size.0 >> (shift - 10)) * 10 / 1024;
+            let tenths = (u128::from(size.0) * 10) >> shift;
             format!("{}.{}{unit}", tenths / 10, tenths % 10)
         }
         None => format!("{}B", size.0),
@@ -78,16 +78,18 @@ pub(super) fn middle(text: &str, width: usize, unicode: bool) -> String {
 /// Text folded at words, every line after the first indented.
 #[must_use]
 pub(super) fn fold(text: &str, width: usize, indent: usize) -> String {
-    let mut out = String::new();
-    let mut column = 0;
-    for word in text.split(' ') {
+    let start = text.len() - text.trim_start_matches(' ').len();
+    let (lead, text) = text.split_at(start);
+    let mut out = lead.to_owned();
+    let mut column = start;
+    for (place, word) in text.split(' ').enumerate() {
         let length = word.chars().count();
-        if column > indent && column + 1 + length > width {
+        if place > 0 && column > indent && column + 1 + length > width {
             out.truncate(out.trim_end().len());
             out.push('\n');
             out.push_str(&" ".repeat(indent));
             column = indent;
-        } else if column > 0 {
+        } else if place > 0 {
             out.push(' ');
             column += 1;
         }

@@ -206,7 +206,7 @@ fn unit_of(path: &str) -> Option<String> {
 
 /// How a process ended, in systemd's terms: the code is `si_code` of SIGCHLD (`CLD_EXITED` 1, `CLD_KILLED` 2, `CLD_DUMPED` 3).
 fn exit_text(code: i32, status: i32) -> Option<String> {
-    let signal = || rustix::process::Signal::from_named_raw(status).map_or_else(|| status.to_string(), signal_name);
+    let signal = || signal_name(status).map_or_else(|| status.to_string(), str::to_owned);
     match code {
         1 => Some(format!("exited/{status}")),
         2 => Some(format!("killed/{}", signal())),
@@ -215,11 +215,14 @@ fn exit_text(code: i32, status: i32) -> Option<String> {
     }
 }
 
-/// `Signal(SIGKILL)` → `KILL`.
-fn signal_name(signal: rustix::process::Signal) -> String {
-    let text = format!("{signal:?}");
-    let name = text.rsplit_once("SIG").map_or(text.as_str(), |(_, name)| name);
-    name.chars().take_while(char::is_ascii_alphanumeric).collect()
+/// The name of a signal without its `SIG`, as systemd prints it (signal(7), the numbers of x86-64 and arm64).
+fn signal_name(number: i32) -> Option<&'static str> {
+    const NAMES: [&str; 31] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+        "WINCH", "IO", "PWR", "SYS",
+    ];
+    NAMES.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
 }
 
 /// The names that are nearest to one that is not known.

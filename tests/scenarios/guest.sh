@@ -1,0 +1,33 @@
+#!/bin/bash
+# Runs every scenario of this folder in a guest, one after the other, each under an oomtrace of its own.
+# $1: a scenario's name, or nothing for all.
+set -u
+# Waits until a command is true, half a minute at most.
+until_true() {
+    local i
+    for i in $(seq 300); do "$@" && return 0; sleep 0.1; done
+    echo "gave up waiting for: $*" >&2
+    return 1
+}
+export -f until_true
+has_kills() { [ "$(grep -c '"event":"kill"' "$OUT/events.jsonl")" -ge "$1" ]; }
+has_start() { grep -q '"event":"start"' "$OUT/events.jsonl"; }
+# The unit's last run has ended.
+ended() { case "$(systemctl show -P ActiveState "$1")" in failed|inactive) ;; *) false ;; esac }
+export -f ended
+for dir in /share/${1:-*}/; do
+    name=$(basename "$dir")
+    export OUT=/out/$name DIR=$dir
+    mkdir -p "$OUT"
+    : > "$OUT/truth"
+    oomtrace -o json > "$OUT/events.jsonl" 2> "$OUT/stderr" &
+    pid=$!
+    until_true has_start
+    bash "$dir/run.sh" > "$OUT/output" 2>&1
+    kills=$(sed -n 's/.*"kills": *\([0-9]*\).*/\1/p' "$dir/expect.json")
+    until_true has_kills "$kills"
+    kill -TERM "$pid"
+    wait "$pid"
+    echo "$?" > "$OUT/status"
+    journalctl -k -b > "$OUT/kernel.log"
+done

@@ -1,0 +1,14 @@
+systemctl set-property --runtime pair.slice MemoryMax=96M MemorySwapMax=0
+systemd-run --unit big --slice pair.slice -p OOMScoreAdjust=900 python3 -c '
+import os, sys, time
+open(sys.argv[1], "w").write(str(os.getpid()))
+kept = bytearray(60 << 20)
+open(sys.argv[1] + ".ready", "w").close()
+time.sleep(600)' "$OUT/big"
+until_true test -e "$OUT/big.ready"
+systemd-run --unit small --slice pair.slice -p OOMScoreAdjust=-900 python3 /share/leak.py "$OUT/small" 1 0.1
+until_true ended big.service
+{ echo "BIG=$(cat "$OUT/big")"; echo "SMALL=$(cat "$OUT/small")"; } >> "$OUT/truth"
+systemctl kill -s STOP small.service
+until_true grep -q '"event":"kill"' "$OUT/events.jsonl"
+systemctl stop small.service
