@@ -139,7 +139,11 @@ fn ask_apt(series: Series) -> Result<String> {
 
 /// `6.12.115+deb13.1-cloud-amd64` → 6, 12, 115, 13, 1, …: good enough an order within one series.
 fn numbers(release: &str) -> Vec<u32> {
+    // What comes after the version names the flavour: its numbers (amd64) count for nothing.
     release
+        .split('-')
+        .next()
+        .unwrap_or_default()
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|digits| digits.parse().ok())
         .collect()

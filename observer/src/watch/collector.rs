@@ -122,7 +122,9 @@ impl Collector {
         self.files.remove(&change.path);
         self.tree.born(change.id, &change.path);
         let unit = UnitPath::parse(&change.path);
-        if unit.is_unit && self.selection.matches(&unit, &change.path) && !self.selection.is_empty() {
+        if let Some(name) = unit.name().filter(|_| unit.is_unit && self.selection.is_empty()) {
+            self.units.seen(name);
+        } else if unit.is_unit && self.selection.matches(&unit, &change.path) {
             self.started(&change.path, stream).await?;
         }
         Ok(())

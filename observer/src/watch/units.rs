@@ -11,6 +11,9 @@ use crate::unit::{UnitPath, systemd::UnitStatus};
 /// Processes counted for a header.
 const MAX_TASKS: usize = 512;
 
+/// Units remembered, at most.
+const MAX_UNITS: usize = 16_384;
+
 /// What was last told of each unit: its invocation and state.
 #[derive(Debug, Default)]
 pub(super) struct UnitStates {
@@ -18,10 +21,23 @@ pub(super) struct UnitStates {
 }
 
 impl UnitStates {
-    /// Remembers; whether it is new.
+    /// Remembers; whether it is new. An invocation id that systemd has dropped since makes nothing new.
     fn change(&mut self, unit: &str, invocation: Option<&String>, state: UnitState) -> bool {
-        let now = (invocation.cloned(), state);
-        self.told.insert(unit.to_owned(), now.clone()) != Some(now)
+        let before = self.told.get(unit);
+        if before.is_some_and(|(known, told)| *told == state && (invocation.is_none() || known.as_ref() == invocation))
+        {
+            return false;
+        }
+        if self.told.len() >= MAX_UNITS {
+            self.told.clear();
+        }
+        self.told.insert(unit.to_owned(), (invocation.cloned(), state));
+        true
+    }
+
+    /// A unit that is there, of which nothing is told: its end will be news.
+    pub(super) fn seen(&mut self, unit: &str) {
+        self.change(unit, None, UnitState::Running);
     }
 }
 
@@ -29,6 +45,11 @@ impl Collector {
     /// At the start: what is selected is there, or is waited for.
     pub(super) async fn begin(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         if self.selection.is_empty() {
+            for (_, path) in self.tree.live() {
+                if let Some(name) = UnitPath::parse(path).name() {
+                    self.units.seen(name);
+                }
+            }
             return Ok(());
         }
         let running: Vec<String> = self
@@ -153,7 +174,7 @@ impl Collector {
             _ => return Ok(()),
         };
         // What never ran while we watched is no news.
-        if !self.units.told.contains_key(name) && !self.selection.is_empty() && state == UnitState::Stopped {
+        if !self.units.told.contains_key(name) && state == UnitState::Stopped {
             return Ok(());
         }
         if !self.units.change(name, status.invocation_id.as_ref(), state) {
