@@ -11,6 +11,7 @@ until_true() {
 }
 export -f until_true
 has_kills() { [ "$(grep -c '"event":"kill"' "$OUT/events.jsonl")" -ge "$1" ]; }
+export -f has_kills
 has_start() { grep -q '"event":"start"' "$OUT/events.jsonl"; }
 # The unit's last run has ended.
 ended() { case "$(systemctl show -P ActiveState "$1")" in failed|inactive) ;; *) false ;; esac }
@@ -21,13 +22,13 @@ for dir in /share/${1:-*}/; do
     mkdir -p "$OUT"
     : > "$OUT/truth"
     oomtrace -o json > "$OUT/events.jsonl" 2> "$OUT/stderr" &
-    pid=$!
+    export OOMTRACE=$!
     until_true has_start
     bash "$dir/run.sh" > "$OUT/output" 2>&1
     kills=$(sed -n 's/.*"kills": *\([0-9]*\).*/\1/p' "$dir/expect.json")
     until_true has_kills "$kills"
-    kill -TERM "$pid"
-    wait "$pid"
+    kill -TERM "$OOMTRACE"
+    wait "$OOMTRACE"
     echo "$?" > "$OUT/status"
     journalctl -k -b > "$OUT/kernel.log"
 done

@@ -23,9 +23,6 @@ pub fn run(what: &str) -> anyhow::Result<Subject> {
         }
     };
     let unit = UnitPath::parse(&path);
-    let invocation = unit
-        .unit
-        .as_deref()
-        .and_then(|name| invocation_id(&hierarchy, &path, name));
+    let invocation = invocation_id(&hierarchy, &path, &unit);
     Ok(unit.into_subject(hierarchy.id_of(&path).ok(), &path, invocation))
 }

@@ -161,14 +161,14 @@ impl Collector {
         }
         let unit = UnitPath::parse(path);
         // A cgroup below the unit's own has none of its own.
-        let own: String = match (&unit.unit, unit.is_unit) {
+        let own: String = match (unit.name(), unit.is_unit) {
             (Some(name), false) => {
-                let end = path.find(name.as_str()).map_or(path.len(), |start| start + name.len());
+                let end = path.find(name).map_or(path.len(), |start| start + name.len());
                 path.get(..end).unwrap_or(path).to_owned()
             }
             _ => path.to_owned(),
         };
-        let found = invocation_id(&self.hierarchy, &own, unit.unit.as_deref()?)?;
+        let found = invocation_id(&self.hierarchy, &own, &unit)?;
         if self.invocations.len() > 8_192 {
             let tree = &self.tree;
             self.invocations.retain(|id, _| tree.path(*id).is_some());
