@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod apt;
+mod bench;
 mod binary;
 mod cache;
 mod ebpf;
@@ -37,6 +38,7 @@ enum Step {
     Build(binary::Build),
     Run(binary::Run),
     Test(test::Test),
+    Bench(bench::Bench),
     Vm(vm::Vm),
 }
 
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Step::Build(build) => build.run(),
         Step::Run(run) => run.run(),
         Step::Test(test) => test.run(),
+        Step::Bench(bench) => bench.run(),
         Step::Vm(vm) => vm.run(),
     };
     outcome.unwrap_or_else(|error| {
