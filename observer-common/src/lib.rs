@@ -181,9 +181,11 @@ pub struct GrowthRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct GrowthState {
-    /// Usage in pages at the last charge.
-    pub usage: u64,
-    /// The highest of these.
+    /// Whose counter it is.
+    pub cgroup_id: u64,
+    /// Its limit in pages when last reported.
+    pub limit: u64,
+    /// The highest usage seen, in pages.
     pub peak: u64,
     /// Usage in pages when last reported.
     pub reported: u64,
@@ -218,7 +220,7 @@ const _: () = assert!(size_of::<OomRecord>() == 168);
 const _: () = assert!(size_of::<VictimRecord>() == 152);
 const _: () = assert!(size_of::<CgroupRecord>() == 1048);
 const _: () = assert!(size_of::<GrowthRecord>() == 56);
-const _: () = assert!(size_of::<GrowthState>() == 56);
+const _: () = assert!(size_of::<GrowthState>() == 64);
 
 /// An offset that the running kernel does not have.
 pub const ABSENT: u32 = u32::MAX;

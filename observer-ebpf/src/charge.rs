@@ -1,15 +1,18 @@
 //! The charge path, at `page_counter_try_charge`: once per batch of 64 pages while there is room.
 //!
 //! In: the counter that was charged and, where it was refused, who refused. Out: at most one "look now" a step, so that
-//! a cgroup costs one map update a batch and a record only when it moved. Close to a limit every single charge comes
-//! here, twice: what is done then is no more, and told no more often.
+//! a cgroup costs one lookup a batch and a record only when it moved.
+//!
+//! Close to a limit every single page comes here, twice: first with a batch, which is refused, then with the one page.
+//! So a refused batch is left at once, and what remains is one read and one lookup: entries are found by the counter's
+//! address, and only when something is to be reported is it asked whose counter that is.
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use observer_common::{GrowthRecord, GrowthState, Kind, LostIndex, UNKNOWN_U64};
 
 use crate::{
     CHARGED, GROWTH, count_lost,
-    kernel::{Address, counter, memcg_id, memcg_of_counter, read},
+    kernel::{Address, limit, memcg_id, memcg_of_counter, read, usage},
 };
 
 /// A step that matters, at most: 16 MiB in pages.
@@ -21,44 +24,32 @@ const STEP_SHIFT: u32 = 6;
 /// A cgroup is reported at most this often, in nanoseconds.
 const REPORT_INTERVAL: u64 = 50_000_000;
 
-/// A charge was tried. `refused_by` is the address of the `struct page_counter *` that holds who refused.
+/// The pages that the kernel tries to charge at once, to have some in stock (`MEMCG_CHARGE_BATCH`, mm/memcontrol.c).
+const BATCH: u64 = 64;
+
+/// A charge of `pages` was tried. `refused_by` is the address of the `struct page_counter *` that holds who refused.
 #[inline(always)]
-pub(crate) fn tried(charged: Address, refused_by: Option<Address>) {
-    let Some(memcg) = memcg_of_counter(charged) else { return };
-    let Some(id) = memcg_id(memcg) else { return };
-    let (usage, limit) = counter(charged);
+pub(crate) fn tried(charged: Address, pages: u64, refused_by: Option<Address>) {
+    if pages == BATCH && refused_by.is_some() {
+        // Tried again with what is really needed: only that says whether the limit was met.
+        return;
+    }
+    let usage = usage(charged);
     if usage == UNKNOWN_U64 {
         return;
     }
-    let Some(state) = CHARGED.get_ptr_mut(id) else {
-        let state = GrowthState {
-            usage,
-            peak: usage,
-            reported: usage,
-            reported_time: 0,
-            refused: 0,
-            reported_refused: 0,
-            refused_by: 0,
-        };
-        let _ = CHARGED.insert(id, state, 0);
-        return report(id, &state, 0);
+    let Some(state) = CHARGED.get_ptr_mut(charged) else {
+        return meet(charged, usage);
     };
     // SAFETY: a pointer into the map, valid for this program's run. Two CPUs may write at once: what is lost is a count
     // of one or a report told twice, and both are hints.
     let state = unsafe { &mut *state };
-    state.usage = usage;
     if usage > state.peak {
         state.peak = usage;
     }
-    if let Some(refused_by) = refused_by {
+    if refused_by.is_some() {
         state.refused += 1;
-        state.refused_by = read::<Address>(refused_by, 0)
-            .and_then(memcg_of_counter)
-            .and_then(memcg_id)
-            .unwrap_or(0);
-    }
-    let moved = usage.abs_diff(state.reported);
-    if moved < step(limit) && state.refused == state.reported_refused {
+    } else if usage.abs_diff(state.reported) < step(state.limit) {
         return;
     }
     // SAFETY: no arguments, no conditions.
@@ -66,10 +57,42 @@ pub(crate) fn tried(charged: Address, refused_by: Option<Address>) {
     if now.wrapping_sub(state.reported_time) < REPORT_INTERVAL {
         return;
     }
-    report(id, state, now);
+    if memcg_of_counter(charged).and_then(memcg_id) != Some(state.cgroup_id) {
+        // The address has another owner by now.
+        let _ = CHARGED.remove(charged);
+        return meet(charged, usage);
+    }
+    if let Some(refused_by) = refused_by {
+        state.refused_by = read::<Address>(refused_by, 0)
+            .and_then(memcg_of_counter)
+            .and_then(memcg_id)
+            .unwrap_or(0);
+    }
+    report(state, usage, now);
+    state.limit = limit(charged);
     state.reported = usage;
     state.reported_time = now;
     state.reported_refused = state.refused;
+}
+
+/// A counter that has no entry yet: one if it is a memory cgroup's, and a first report.
+#[inline(always)]
+fn meet(charged: Address, usage: u64) {
+    let Some(cgroup_id) = memcg_of_counter(charged).and_then(memcg_id) else {
+        return;
+    };
+    let state = GrowthState {
+        cgroup_id,
+        limit: limit(charged),
+        peak: usage,
+        reported: usage,
+        reported_time: 0,
+        refused: 0,
+        reported_refused: 0,
+        refused_by: 0,
+    };
+    let _ = CHARGED.insert(charged, state, 0);
+    report(&state, usage, 0);
 }
 
 #[inline(always)]
@@ -78,7 +101,7 @@ fn step(limit: u64) -> u64 {
 }
 
 #[inline(always)]
-fn report(cgroup_id: u64, state: &GrowthState, time: u64) {
+fn report(state: &GrowthState, usage: u64, time: u64) {
     let Some(mut entry) = GROWTH.reserve::<GrowthRecord>(0) else {
         return count_lost(LostIndex::Growth);
     };
@@ -87,8 +110,8 @@ fn report(cgroup_id: u64, state: &GrowthState, time: u64) {
     record.kind = Kind::Growth as u32;
     record.limit_hit = u32::from(state.refused != state.reported_refused);
     record.time = time;
-    record.cgroup_id = cgroup_id;
-    record.usage = state.usage;
+    record.cgroup_id = state.cgroup_id;
+    record.usage = usage;
     record.peak = state.peak;
     record.refused = state.refused;
     record.refused_by = state.refused_by;

@@ -90,13 +90,22 @@ pub(crate) fn memcg_of_counter(counter: Address) -> Option<Address> {
     is_memory_css(memcg + u64::from(offset!(mem_cgroup_css))).then_some(memcg)
 }
 
-/// `struct page_counter`: usage and limit in pages.
+/// What a `struct page_counter` counts, in pages; [`UNKNOWN_U64`] where it cannot be read.
+#[inline(always)]
+pub(crate) fn usage(counter: Address) -> u64 {
+    read(counter, offset!(page_counter_usage)).unwrap_or(UNKNOWN_U64)
+}
+
+/// The limit of a `struct page_counter`, in pages; [`UNKNOWN_U64`] where it cannot be read.
+#[inline(always)]
+pub(crate) fn limit(counter: Address) -> u64 {
+    read(counter, offset!(page_counter_max)).unwrap_or(UNKNOWN_U64)
+}
+
+/// A `struct page_counter`: usage and limit.
 #[inline(always)]
 pub(crate) fn counter(counter: Address) -> (u64, u64) {
-    (
-        read(counter, offset!(page_counter_usage)).unwrap_or(UNKNOWN_U64),
-        read(counter, offset!(page_counter_max)).unwrap_or(UNKNOWN_U64),
-    )
+    (usage(counter), limit(counter))
 }
 
 /// The current task.

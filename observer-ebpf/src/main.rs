@@ -30,7 +30,7 @@ static CGROUPS: RingBuf = RingBuf::with_byte_size(1 << 19, 0);
 #[map]
 static GROWTH: RingBuf = RingBuf::with_byte_size(1 << 18, 0);
 
-/// One entry per memory cgroup that charges, by cgroup id. The least used goes first: all that is lost is when it was
+/// One entry per counter of a memory cgroup that charges, by its address. The least used goes first: all that is lost is when it was
 /// last reported.
 #[map]
 static CHARGED: LruHashMap<u64, GrowthState> = LruHashMap::with_max_entries(16_384, 0);
@@ -112,15 +112,15 @@ fn page_counter_try_charge(ctx: FExitContext) -> i32 {
     // The third argument is a pointer to a pointer, which the verifier lets nobody load from the context (6.12: "type PTR
     // is not a struct"); the checked read may.
     let refused_by = || kernel::read(ctx.as_ptr() as kernel::Address, 2 * 8).unwrap_or(0);
-    charge::tried(ctx.arg(0), (!charged).then(refused_by));
+    charge::tried(ctx.arg(0), ctx.arg(1), (!charged).then(refused_by));
     0
 }
 
 /// At the entry nothing is known of the outcome: growth is seen, refusals are not.
 #[kprobe]
 fn page_counter_try_charge_kprobe(ctx: ProbeContext) -> u32 {
-    if let Some(counter) = ctx.arg(0) {
-        charge::tried(counter, None);
+    if let (Some(counter), Some(pages)) = (ctx.arg(0), ctx.arg(1)) {
+        charge::tried(counter, pages, None);
     }
     0
 }
