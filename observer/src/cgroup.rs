@@ -23,6 +23,9 @@ pub enum CgroupError {
     /// No memory controller is mounted.
     #[error("no memory cgroups are mounted; boot with the memory controller on (cgroup_enable=memory)")]
     NoMemoryController,
+    /// Another mount lies over them.
+    #[error("the cgroups at {0} are hidden by another mount; run in the host's mount namespace")]
+    Hidden(String),
     /// The cgroup is gone.
     #[error("cgroup {0} is gone")]
     Gone(String),
@@ -56,7 +59,16 @@ impl Hierarchy {
             source,
         })?;
         let controllers = fs::read_to_string("/proc/cgroups").unwrap_or_default();
-        Self::from_mounts(&text, &controllers).ok_or(CgroupError::NoMemoryController)
+        let found = Self::from_mounts(&text, &controllers).ok_or(CgroupError::NoMemoryController)?;
+        // Mounted is not yet to be seen: it may be closed to this user, or lie under another mount.
+        fs::read(found.root.join("cgroup.procs")).map_err(|source| {
+            let path = found.root.display().to_string();
+            match source.kind() {
+                io::ErrorKind::NotFound => CgroupError::Hidden(path),
+                _ => CgroupError::Unreadable { path, source },
+            }
+        })?;
+        Ok(found)
     }
 
     /// A hierarchy at a known place.

@@ -87,11 +87,15 @@ pub enum When {
     Never,
 }
 
-/// Where to learn from.
+/// The best way to learn from the kernel that is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProbeChoice {
     /// The best way that this kernel allows
     Auto,
+    /// kprobes and tracepoints, no fentry
+    Kprobe,
+    /// Tracepoints only
+    Tracepoint,
     /// Files only, no eBPF
     Poll,
 }
@@ -132,7 +136,7 @@ pub struct Watch {
     /// Leaves command lines out
     #[arg(long)]
     pub no_cmdline: bool,
-    /// Where to learn from
+    /// The best way to learn from the kernel that is tried
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub probes: ProbeChoice,
     /// When to use colour

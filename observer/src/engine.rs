@@ -19,6 +19,9 @@ pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts};
 
 use series::Series;
 
+/// A warning that said this or less, in seconds, is not said again: nobody could do more with the next one.
+const LAST_WORD: f64 = 15.0;
+
 /// How the engine is set.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -90,7 +93,7 @@ impl Engine {
                     .push(ts, fixed.as_f64());
             }
         }
-        let own = sample.limits.iter().find(|limit| limit.relation == Relation::Own);
+        let own = sample.limits.iter().find(|limit| limit.cgroup == path);
         let reclaimable = own.and_then(|limit| limit.reclaimable).unwrap_or_else(|| {
             let memory = &sample.memory;
             let cache = memory
@@ -220,7 +223,7 @@ fn warning(history: &mut History, class: Class, forecast: Option<&Forecast>, wit
             history.told = Some(left);
             Some(ForecastState::Raised)
         }
-        (Some(told), Some(left)) if left <= told / 2.0 => {
+        (Some(told), Some(left)) if left <= told / 2.0 && told > LAST_WORD => {
             history.told = Some(left);
             Some(ForecastState::Updated)
         }

@@ -30,7 +30,7 @@ use rings::Rings;
 use stream::Stream;
 
 /// How long a unit that systemd does not know may take to appear: someone may be starting it right now.
-const UNKNOWN_UNIT_GRACE: Duration = Duration::from_secs(3);
+const UNKNOWN_UNIT_GRACE: Duration = Duration::from_secs(8);
 
 /// How many unit changes may wait; more are learnt at the next look.
 const CHANGE_QUEUE: usize = 1024;
@@ -46,8 +46,8 @@ pub struct Options {
     pub duration: Option<Duration>,
     /// The machine's name in every line.
     pub host: String,
-    /// Whether probes are attached; otherwise files are read only.
-    pub probes: bool,
+    /// The best way that is tried; with [`Via::Poll`] files are read only.
+    pub best: Via,
     /// Whether command lines are told.
     pub cmdline: bool,
     /// Warn when a limit is nearer than this.
@@ -60,7 +60,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// A selected unit is none of systemd's.
-    #[error("unit {unit} is not known to systemd{near}; see 'systemctl list-units --all'")]
+    #[error("no unit {unit}{near}; see 'systemctl list-units --all'")]
     UnknownUnit {
         /// As it was asked for.
         unit: String,
@@ -171,8 +171,9 @@ fn start(hierarchy: &Hierarchy, probes: Vec<Probe>) -> Start {
 
 /// The probes, and the list for the `start` event. Without any, files are read, if they may be.
 fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, Vec<Probe>), WatchError> {
-    let loaded = if options.probes {
-        Probes::load(hierarchy.id())
+    let probes = options.best < Via::Poll;
+    let loaded = if probes {
+        Probes::load(hierarchy.id(), options.best)
             .map_err(|error| (matches!(error, KernelError::NotPermitted { .. }), error.to_string()))
     } else {
         Err((false, "--probes=poll".to_owned()))
@@ -192,19 +193,16 @@ fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, V
             if not_permitted && options.selection.is_empty() {
                 return Err(WatchError::NotPermitted(reason));
             }
-            if options.probes {
+            if probes {
                 eprintln!("oomtrace: {reason}; reading files instead: kills are told without their victims");
             }
             let list = PLANS
                 .iter()
                 .map(|plan| Probe {
                     name: plan.name.to_owned(),
-                    via: if plan.without.1 == Via::None {
-                        Via::None
-                    } else {
-                        Via::Poll
-                    },
+                    via: plan.without.1,
                     reason: Some(reason.clone()),
+                    loss: Some(plan.without.0.to_owned()),
                 })
                 .collect();
             Ok((None, list))
@@ -216,6 +214,7 @@ fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, V
 async fn known(systemd: &Systemd, selection: &Selection) -> Result<(), WatchError> {
     let deadline = Instant::now() + UNKNOWN_UNIT_GRACE;
     for unit in selection.literal_units() {
+        let mut said = false;
         loop {
             // Where systemd cannot be asked, nobody is refused.
             let not_found = systemd
@@ -224,6 +223,10 @@ async fn known(systemd: &Systemd, selection: &Selection) -> Result<(), WatchErro
                 .is_ok_and(|status| status.load_state == "not-found");
             if !not_found {
                 break;
+            }
+            if !std::mem::replace(&mut said, true) {
+                let seconds = UNKNOWN_UNIT_GRACE.as_secs();
+                eprintln!("oomtrace: unit {unit} is not known to systemd; waiting {seconds} s for it to appear");
             }
             if Instant::now() >= deadline {
                 let known = systemd.known_units().await.unwrap_or_default();

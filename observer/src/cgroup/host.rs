@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::event::{Limit, Memory, Relation};
 use crate::measure::Bytes;
 
 /// The machine's memory, from `/proc/meminfo`.
@@ -15,6 +16,8 @@ pub struct HostMemory {
     pub swap_total: Bytes,
     /// `SwapFree`.
     pub swap_free: Bytes,
+    /// What it is made of, where the kernel tells.
+    pub parts: Memory,
 }
 
 impl HostMemory {
@@ -38,6 +41,14 @@ impl HostMemory {
             available: value("MemAvailable")?,
             swap_total: value("SwapTotal").unwrap_or_default(),
             swap_free: value("SwapFree").unwrap_or_default(),
+            parts: Memory {
+                anon: value("AnonPages"),
+                file: value("Cached"), // shmem included, as in memory.stat
+                shmem: value("Shmem"),
+                slab_reclaimable: value("SReclaimable"),
+                slab_unreclaimable: value("SUnreclaim"),
+                ..Memory::default()
+            },
         })
     }
 
@@ -45,6 +56,30 @@ impl HostMemory {
     #[must_use]
     pub fn used(&self) -> Bytes {
         self.total.saturating_sub(self.available)
+    }
+
+    /// As a sample has it. `current` is what cannot be had back.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        Memory {
+            current: Some(self.used()),
+            swap_current: Some(self.swap_total.saturating_sub(self.swap_free)),
+            ..self.parts
+        }
+    }
+
+    /// The machine's memory as a limit.
+    #[must_use]
+    pub fn limit(&self) -> Limit {
+        Limit {
+            cgroup: "/".to_owned(),
+            unit: None,
+            relation: Relation::Host,
+            file: "MemTotal".to_owned(),
+            bytes: self.total,
+            usage: Some(self.used()),
+            reclaimable: Some(Bytes(0)), // `MemAvailable` has it already
+        }
     }
 }
 

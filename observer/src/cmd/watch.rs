@@ -4,7 +4,9 @@ use std::io::{self, IsTerminal as _};
 
 use jiff::tz::TimeZone;
 
+use crate::cgroup::CgroupError;
 use crate::cli::{Exit, Output, ProbeChoice, Watch, When};
+use crate::event::Via;
 use crate::sink::{Json, Sink, Text, TextOptions};
 use crate::unit::Selection;
 use crate::watch::{self, Options, StreamError, WatchError};
@@ -13,7 +15,7 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn text_options(options: &Watch) -> TextOptions {
+fn text_options(options: &Watch, selection: &Selection) -> TextOptions {
     let terminal = io::stdout().is_terminal();
     let wanted = set("NO_COLOR").is_none()
         && !matches!(set("SYSTEMD_COLORS").as_deref(), Some("0" | "no" | "false"))
@@ -36,8 +38,10 @@ fn text_options(options: &Watch) -> TextOptions {
         width: columns
             .or_else(|| if terminal { size() } else { None })
             .map(|width: usize| width.max(40)),
+        today: jiff::Timestamp::now().to_zoned_datetime(TimeZone::system()).date(),
         time_zone: TimeZone::system(),
         quiet: options.quiet,
+        names: selection.single_unit().is_none(),
     }
 }
 
@@ -54,7 +58,7 @@ pub fn run(options: Watch) -> Exit {
     let sink: Box<dyn Sink> = if options.json || options.output == Output::Json {
         Box::new(Json::new(io::stdout()))
     } else {
-        Box::new(Text::new(io::stdout(), text_options(&options)))
+        Box::new(Text::new(io::stdout(), text_options(&options, &selection)))
     };
     let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     let options = Options {
@@ -62,7 +66,12 @@ pub fn run(options: Watch) -> Exit {
         interval: options.interval,
         duration: options.duration,
         host: options.host.unwrap_or_else(hostname),
-        probes: options.probes == ProbeChoice::Auto,
+        best: match options.probes {
+            ProbeChoice::Auto => Via::Fentry,
+            ProbeChoice::Kprobe => Via::Kprobe,
+            ProbeChoice::Tracepoint => Via::Tracepoint,
+            ProbeChoice::Poll => Via::Poll,
+        },
         cmdline: !options.no_cmdline,
         warn_within: options.warn_within,
         verbose: options.verbose,
@@ -79,6 +88,11 @@ pub fn run(options: Watch) -> Exit {
             match error {
                 WatchError::UnknownUnit { .. } => Exit::NotFound,
                 WatchError::NotPermitted(_) => Exit::NotPermitted,
+                WatchError::Cgroup(CgroupError::Unreadable { source, .. })
+                    if source.kind() == io::ErrorKind::PermissionDenied =>
+                {
+                    Exit::NotPermitted
+                }
                 WatchError::Cgroup(_) => Exit::Unsupported,
                 WatchError::Stream(_) | WatchError::Io(_) => Exit::Failed,
             }

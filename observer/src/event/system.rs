@@ -44,6 +44,9 @@ pub struct Probe {
     pub via: Via,
     /// Why no better way was taken.
     pub reason: Option<String>,
+    /// What is not known without it, where it was not attached.
+    #[serde(default)]
+    pub loss: Option<String>,
 }
 
 /// A way to learn what a probe tells, best first.

@@ -69,11 +69,12 @@ pub struct Attached {
 }
 
 impl Probes {
-    /// Loads and attaches. `hierarchy` is the id of the hierarchy whose cgroups are wanted; 0 = v2.
+    /// Loads and attaches. `hierarchy` is the id of the hierarchy whose cgroups are wanted; 0 = v2. No way better than
+    /// `best` is tried.
     ///
     /// # Errors
     /// Where nothing can be loaded. A probe that cannot be attached is no error: see [`Attached::list`].
-    pub fn load(hierarchy: u32) -> Result<Self, KernelError> {
+    pub fn load(hierarchy: u32, best: Via) -> Result<Self, KernelError> {
         if OBJECT.is_empty() {
             return Err(KernelError::NoObject);
         }
@@ -102,6 +103,7 @@ impl Probes {
             .load(OBJECT)
             .map_err(|error| KernelError::Load(Box::new(error)))?;
         let context = Context {
+            best,
             offsets,
             btf,
             no_types: types.err().map(|error| error.to_string()),
@@ -138,6 +140,7 @@ impl Attached {
 }
 
 struct Context {
+    best: Via,
     offsets: Offsets,
     btf: Option<Btf>,
     no_types: Option<String>,
@@ -148,6 +151,10 @@ impl Context {
     fn attach(&self, ebpf: &mut Ebpf, plan: &Plan, refusals: &mut Vec<String>) -> Probe {
         let mut reasons: Vec<String> = Vec::new();
         for way in plan.ways {
+            if way.via < self.best {
+                reasons.push(format!("{}: not tried", way_name(way.via)));
+                continue;
+            }
             match self.attach_way(ebpf, way, refusals) {
                 Ok(()) => {
                     let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
@@ -155,6 +162,7 @@ impl Context {
                         name: plan.name.to_owned(),
                         via: way.via,
                         reason,
+                        loss: None,
                     };
                 }
                 Err(reason) => {
@@ -165,11 +173,11 @@ impl Context {
             }
         }
         let (loss, via) = plan.without;
-        reasons.push(loss.to_owned());
         Probe {
             name: plan.name.to_owned(),
             via,
             reason: Some(reasons.join("; ")),
+            loss: Some(loss.to_owned()),
         }
     }
 

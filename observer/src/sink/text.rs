@@ -17,6 +17,9 @@ use crate::measure::{Bytes, Timestamp};
 /// At least this often something is told of a unit that moves, in seconds.
 const TELL_EVERY: f64 = 60.0;
 
+/// What the root of all cgroups is called.
+const HOST: &str = "host";
+
 /// How text is written.
 #[derive(Debug, Clone)]
 pub struct TextOptions {
@@ -28,8 +31,12 @@ pub struct TextOptions {
     pub width: Option<usize>,
     /// For the clock.
     pub time_zone: TimeZone,
+    /// The day whose times are told without a date.
+    pub today: jiff::civil::Date,
     /// Only warnings and kills.
     pub quiet: bool,
+    /// Whose line it is stands in every line; not needed where there is one unit only.
+    pub names: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +61,7 @@ pub struct Text<W> {
     out: W,
     options: TextOptions,
     probes: Vec<Probe>,
+    told_losses: bool,
     told: HashMap<String, Told>,
 }
 
@@ -78,16 +86,20 @@ fn name(subject: &Subject) -> &str {
         .as_deref()
         .or(subject.unit.as_deref())
         .or(subject.cgroup.path.as_deref());
-    name.unwrap_or("an unknown cgroup")
+    match name {
+        Some("/") => HOST,
+        name => name.unwrap_or("an unknown cgroup"),
+    }
 }
 
 fn interval(forecast: &Forecast) -> String {
     let high = forecast.high_seconds.map_or_else(|| "open".to_owned(), duration);
-    format!(
-        "{} ({} … {high})",
-        duration(forecast.seconds),
-        duration(forecast.low_seconds)
-    )
+    let (middle, low) = (duration(forecast.seconds), duration(forecast.low_seconds));
+    if low == middle && high == middle {
+        middle
+    } else {
+        format!("{middle} ({low} … {high})")
+    }
 }
 
 fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
@@ -105,6 +117,7 @@ impl<W: Write> Text<W> {
             out,
             options,
             probes: Vec::new(),
+            told_losses: false,
             told: HashMap::new(),
         }
     }
@@ -138,7 +151,12 @@ impl<W: Write> Text<W> {
 
     fn clock(&self, ts: Timestamp) -> String {
         let zoned = ts.0.to_zoned_datetime(self.options.time_zone.clone());
-        zoned.strftime("%H:%M:%S").to_string()
+        let form = if zoned.date() == self.options.today {
+            "%H:%M:%S"
+        } else {
+            "%b %d %H:%M:%S" // as journalctl
+        };
+        zoned.strftime(form).to_string()
     }
 
     /// A paragraph line, folded to the width.
@@ -168,7 +186,10 @@ impl<W: Write> Text<W> {
     fn unit(&mut self, ts: Timestamp, unit: &Unit) -> io::Result<()> {
         let name = name(&unit.subject).to_owned();
         match unit.state {
-            UnitState::Waiting => self.put(&format!("{name} is not running yet; waiting for it."), 0),
+            UnitState::Waiting => {
+                self.put(&format!("{name} is not running yet; waiting for it."), 0)?;
+                self.probes()
+            }
             UnitState::Running | UnitState::Started => {
                 if unit.state == UnitState::Started {
                     let clock = self.clock(ts);
@@ -252,18 +273,38 @@ impl<W: Write> Text<W> {
             })
             .collect();
         self.put(&format!("  Limits: {}", limits.join(" · ")), 10)?;
+        self.probes()?;
+        writeln!(self.out)
+    }
+
+    /// How oomtrace knows, and once what it cannot know.
+    fn probes(&mut self) -> io::Result<()> {
         let probes: Vec<String> = self
             .probes
             .iter()
             .filter(|probe| !probe.name.starts_with("cgroup_"))
             .map(|probe| match probe.via {
-                Via::Fentry | Via::Kprobe | Via::Tracepoint => probe.name.clone(),
+                Via::Fentry => format!("{} (fentry)", probe.name),
+                Via::Kprobe => format!("{} (kprobe)", probe.name),
+                Via::Tracepoint => format!("{} (tracepoint)", probe.name),
                 Via::Poll => format!("{} (polled)", probe.name),
                 Via::None => format!("{} (missing)", probe.name),
             })
             .collect();
         self.put(&format!("  Probes: {}", probes.join(", ")), 10)?;
-        writeln!(self.out)
+        if std::mem::replace(&mut self.told_losses, true) {
+            return Ok(());
+        }
+        let losses: Vec<String> = self
+            .probes
+            .iter()
+            .filter(|probe| probe.via == Via::None)
+            .filter_map(|probe| Some(format!("  Without {}: {}", probe.name, probe.loss.as_ref()?)))
+            .collect();
+        for loss in losses {
+            self.put(&loss, 10)?;
+        }
+        Ok(())
     }
 
     fn matters(&self, ts: Timestamp, sample: &Sample, key: &str) -> bool {
@@ -308,7 +349,9 @@ impl<W: Write> Text<W> {
         let mut columns = vec![self.clock(ts), format!("{:>7}", bytes(current))];
         if let Some(limit) = nearest {
             columns.push(format!("/ {} {:.0}%", bytes(limit.bytes), share(&limit) * 100.0));
-            columns.push(limit_owner(limit.relation, limit.unit.as_deref(), &limit.cgroup));
+            if sample.subject.cgroup.path.as_ref() != Some(&limit.cgroup) || limit.relation == Relation::Own {
+                columns.push(limit_owner(limit.relation, limit.unit.as_deref(), &limit.cgroup));
+            }
         }
         if let Some(trend) = sample.trend {
             columns.push(rate(trend.bytes_per_second));
@@ -321,11 +364,12 @@ impl<W: Write> Text<W> {
                 .map(|forecast| format!("limit in {}", interval(forecast))),
         );
         let width = self.options.width.unwrap_or(usize::MAX);
-        let mut line = format!(
-            "{}  {}",
-            columns.remove(0),
-            middle(name(&sample.subject), 24.min(width / 3), self.options.unicode)
-        );
+        let mut line = columns.remove(0);
+        let name = name(&sample.subject);
+        if self.options.names || name == HOST {
+            line += "  ";
+            line += &middle(name, 24.min(width / 3), self.options.unicode);
+        }
         for column in columns {
             if line.chars().count() + 2 + column.chars().count() > width {
                 break;

@@ -110,6 +110,14 @@ impl Selection {
             })
     }
 
+    /// The one unit that is selected, where it is one and named in full.
+    #[must_use]
+    pub fn single_unit(&self) -> Option<String> {
+        let alone =
+            self.units.len() == 1 && self.user_units.is_empty() && self.slices.is_empty() && self.cgroups.is_empty();
+        self.literal_units().pop().filter(|_| alone)
+    }
+
     /// The system units that are named in full, without globs.
     #[must_use]
     pub fn literal_units(&self) -> Vec<String> {

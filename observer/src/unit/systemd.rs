@@ -9,6 +9,9 @@ use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, message, proxy
 /// How long systemd may take to answer. It is busy just when a unit dies.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The same for a list of all unit files, which it reads anew each time.
+const LIST_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How many near misses are named.
 const MAX_NEAR: usize = 3;
 
@@ -21,6 +24,7 @@ trait Manager {
     fn load_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
     fn subscribe(&self) -> zbus::Result<()>;
     fn list_unit_files(&self) -> zbus::Result<Vec<(String, String)>>;
+    fn list_units(&self) -> zbus::Result<Vec<ListedUnit>>;
 }
 
 #[proxy(
@@ -56,6 +60,20 @@ trait ServiceProperties {
     #[zbus(property(emits_changed_signal = "false"))]
     fn control_group(&self) -> zbus::Result<String>;
 }
+
+/// One row of `ListUnits()`: name, description, load, active and sub state, followed unit, path, job id, type and path.
+type ListedUnit = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    OwnedObjectPath,
+    u32,
+    String,
+    OwnedObjectPath,
+);
 
 /// What systemd says of a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,8 +126,7 @@ impl Systemd {
     /// # Errors
     /// Where the bus fails or systemd does not answer in time.
     pub async fn state(&self, unit: &str) -> zbus::Result<UnitStatus> {
-        let timeout = |_| zbus::Error::InputOutput(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into()));
-        tokio::time::timeout(TIMEOUT, self.ask(unit)).await.map_err(timeout)?
+        tokio::time::timeout(TIMEOUT, self.ask(unit)).await.map_err(timed_out)?
     }
 
     async fn ask(&self, unit: &str) -> zbus::Result<UnitStatus> {
@@ -143,16 +160,31 @@ impl Systemd {
         Ok(status)
     }
 
-    /// The unit files that systemd has.
+    /// The units that systemd has, as files or loaded.
     ///
     /// # Errors
-    /// Where the bus fails.
+    /// Where the bus fails or systemd does not answer in time.
     pub async fn known_units(&self) -> zbus::Result<Vec<String>> {
-        let files = ManagerProxy::new(&self.connection).await?.list_unit_files().await?;
-        Ok(files
-            .into_iter()
-            .filter_map(|(path, _)| Some(path.rsplit('/').next()?.to_owned()))
-            .collect())
+        let ask = async {
+            let manager = ManagerProxy::new(&self.connection).await?;
+            let files = manager.list_unit_files().await?;
+            let loaded = manager.list_units().await?;
+            let mut names: Vec<String> = files
+                .iter()
+                .filter_map(|(path, _)| Some(path.rsplit('/').next()?.to_owned()))
+                // What is asked for in vain is loaded too, as not found.
+                .chain(
+                    loaded
+                        .into_iter()
+                        .filter(|unit| unit.2 != "not-found")
+                        .map(|unit| unit.0),
+                )
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            Ok(names)
+        };
+        tokio::time::timeout(LIST_TIMEOUT, ask).await.map_err(timed_out)?
     }
 
     /// Sends the name of every unit whose properties change. A full channel loses names: each is a hint to look.
@@ -181,6 +213,10 @@ impl Systemd {
         });
         Ok(())
     }
+}
+
+fn timed_out(_: tokio::time::error::Elapsed) -> zbus::Error {
+    zbus::Error::InputOutput(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into()))
 }
 
 /// The unit whose object this is: bytes that are no letter or digit are written `_xx` (`bus_label_unescape`).

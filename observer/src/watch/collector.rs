@@ -10,7 +10,7 @@ use super::{Options, units::UnitStates};
 use crate::cgroup::host::HostMemory;
 use crate::cgroup::{Hierarchy, MemoryFiles, Reading, Tree};
 use crate::engine::{Config, Engine};
-use crate::event::{Event, Limit, Relation, Sample, Subject, Unexplained};
+use crate::event::{CgroupRef, Event, Limit, Relation, Sample, Subject, Unexplained};
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
 use crate::measure::{CgroupId, Timestamp};
 use crate::unit::{Selection, UnitPath, invocation_id, systemd::Systemd};
@@ -45,6 +45,8 @@ pub(super) struct Collector {
     sampled: HashMap<CgroupId, Duration>,
     /// `memory.events oom_kill` as last read, by path: for hosts where no probe sees victims.
     counted: HashMap<String, u64>,
+    /// `memory.events.local oom` as last read, by path: whose limit was met, where nobody saw the kernel choose.
+    pub(super) ooms: HashMap<String, u64>,
     scanned: Duration,
     first: bool,
 }
@@ -80,6 +82,7 @@ impl Collector {
             moved: HashSet::new(),
             sampled: HashMap::new(),
             counted: HashMap::new(),
+            ooms: HashMap::new(),
             scanned: Clock::boot(),
             first: true,
         }
@@ -112,6 +115,7 @@ impl Collector {
         if let Some(path) = self.tree.path(id) {
             self.files.remove(path);
             self.counted.remove(path);
+            self.ooms.remove(path);
         }
         self.tree.gone(id);
         self.moved.remove(&id);
@@ -201,11 +205,32 @@ impl Collector {
             .collect();
         self.first = false;
         self.moved.clear();
+        // Where nothing that is selected is there, the machine itself is what can be told.
+        if !selected || due.is_empty() {
+            self.sample_host(stream)?;
+        }
         let mut read = HashMap::new();
         for (id, path) in due {
             self.sample(id, &path, &mut read, stream)?;
         }
         Ok(())
+    }
+
+    fn sample_host(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        let Some(host) = HostMemory::read() else { return Ok(()) };
+        let sample = Sample {
+            subject: Subject {
+                cgroup: CgroupRef {
+                    id: None,
+                    path: Some("/".to_owned()),
+                },
+                ..Subject::default()
+            },
+            memory: host.memory(),
+            limits: vec![host.limit()],
+            ..Sample::default()
+        };
+        self.tell(self.now(), sample, stream)
     }
 
     async fn rescan(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
@@ -252,6 +277,9 @@ impl Collector {
         let reading = self.files.get(path)?.read();
         match reading {
             Ok(reading) => {
+                if let Some(events) = reading.events_local {
+                    self.ooms.insert(path.to_owned(), events.oom);
+                }
                 read.insert(path.to_owned(), reading);
                 Some(reading)
             }
@@ -286,15 +314,7 @@ impl Collector {
             }
             at = at.rsplit_once('/').map_or("", |(above, _)| above);
         }
-        limits.extend(HostMemory::read().map(|host| Limit {
-            cgroup: "/".to_owned(),
-            unit: None,
-            relation: Relation::Host,
-            file: "MemTotal".to_owned(),
-            bytes: host.total,
-            usage: Some(host.used()),
-            reclaimable: None,
-        }));
+        limits.extend(HostMemory::read().map(|host| host.limit()));
         limits
     }
 
@@ -310,7 +330,7 @@ impl Collector {
         };
         let ts = self.now();
         self.sampled.insert(id, Clock::boot());
-        let mut sample = Sample {
+        let sample = Sample {
             subject: self.subject(Some(id), path),
             memory: reading.memory,
             events: reading.events,
@@ -319,14 +339,20 @@ impl Collector {
             trend: None,
             forecast: None,
         };
+        let subject = sample.subject.clone();
+        self.tell(ts, sample, stream)?;
+        self.count(ts, subject, path, reading, stream)
+    }
+
+    /// Through the engine into the stream, with what follows from it.
+    fn tell(&mut self, ts: Timestamp, mut sample: Sample, stream: &mut Stream) -> Result<(), StreamError> {
         let mut changes = Vec::new();
         self.engine.sample(ts, &mut sample, &mut changes);
-        let subject = sample.subject.clone();
         stream.write(ts, Event::Sample(sample))?;
         for change in changes {
             stream.write(ts, change)?;
         }
-        self.count(ts, subject, path, reading, stream)
+        Ok(())
     }
 
     /// Where no probe sees victims, a counter that moved is all there is: it is told.

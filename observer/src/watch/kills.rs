@@ -1,11 +1,11 @@
 //! A kill, put together: the kernel's choice and its victims, the cgroups they name, the processes there were.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::collector::Collector;
 use super::stream::{Stream, StreamError};
 use crate::cgroup::host::HostMemory;
-use crate::cgroup::{TaskInfo, cgroup_of, process, tasks, tgid_of};
+use crate::cgroup::{Reading, TaskInfo, cgroup_of, process, tasks, tgid_of};
 use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts, gfp::gfp_name};
 use crate::event::{self, Event, KillLimit, Relation, Trigger};
 use crate::kernel::record::{Oom, Victim};
@@ -17,6 +17,9 @@ const REMEMBERED: usize = 4_096;
 
 /// Processes told with a kill.
 const MAX_TASKS: usize = 64;
+
+/// What a peak can be short of a limit that was met, in bytes: a batch of pages on each of some CPUs.
+const IN_STOCK: u64 = 1 << 20;
 
 /// Joins choices and victims.
 #[derive(Debug, Default)]
@@ -141,6 +144,14 @@ impl Collector {
         if oom.is_some() {
             evidence.insert(0, "oom_kill_process".to_owned());
         }
+        let mut concluded_limit = None;
+        if oom.is_none()
+            && let Some(path) = &path
+            && let Some((limit, file)) = self.conclude(path)
+        {
+            evidence.push(file.to_owned());
+            concluded_limit = Some(limit);
+        }
         let facts = KillFacts {
             trigger: Some(self.trigger(victim, oom.as_ref())),
             host: oom
@@ -152,10 +163,52 @@ impl Collector {
             victim: victim_event,
             tasks,
             evidence,
-            concluded_limit: None,
+            concluded_limit,
         };
         let kill = self.engine.kill(ts, facts);
         stream.write(ts, Event::Kill(Box::new(kill)))
+    }
+
+    /// Where the choice was not seen: the limit that the victim's cgroup or one above it met, and the file that says so.
+    ///
+    /// First by the counter that only the limit's owner has (`memory.events.local oom`), then by the nearest limit that
+    /// was ever full: a peak can be short of it by the charges in stock.
+    fn conclude(&mut self, path: &str) -> Option<(KillLimit, &'static str)> {
+        let before = self.ooms.clone();
+        let mut read = HashMap::new();
+        let owners: Vec<(KillLimit, Reading)> = self
+            .limits(path, &mut read)
+            .into_iter()
+            .filter(|limit| limit.file == "memory.max")
+            .filter_map(|limit| {
+                let reading = *read.get(&limit.cgroup)?;
+                let limit = KillLimit {
+                    cgroup: Some(limit.cgroup),
+                    unit: limit.unit,
+                    relation: Some(limit.relation),
+                    file: limit.file,
+                    bytes: Some(limit.bytes),
+                    usage: None, // by now the victim's share may be gone from it
+                    swap_usage: None,
+                };
+                Some((limit, reading))
+            })
+            .collect();
+        let met = |(limit, reading): &&(KillLimit, Reading)| {
+            let known = limit.cgroup.as_ref().and_then(|path| before.get(path)).copied();
+            reading
+                .events_local
+                .is_some_and(|events| events.oom > known.unwrap_or_default())
+        };
+        let full = |(limit, reading): &&(KillLimit, Reading)| {
+            limit
+                .bytes
+                .zip(reading.memory.peak)
+                .is_some_and(|(limit, peak)| peak.0.saturating_add(IN_STOCK) >= limit.0)
+        };
+        let by_counter = owners.iter().find(met).map(|owner| (owner, "memory.events.local"));
+        let found = by_counter.or_else(|| owners.iter().find(full).map(|owner| (owner, "memory.peak")));
+        found.map(|((limit, _), file)| (limit.clone(), file))
     }
 
     fn victim_path(&self, id: Option<CgroupId>, tgid: Tgid) -> Option<String> {
