@@ -12,12 +12,39 @@ pub enum Exit {
     Done = 0,
     /// Failed.
     Failed = 1,
+    /// Wrong usage.
+    Usage = 2,
     /// No such unit or capture.
     NotFound = 66,
     /// This kernel can't.
     Unsupported = 69,
     /// Not permitted.
     NotPermitted = 77,
+}
+
+/// Why a command ended without having done its work: what is said, and the exit status.
+#[derive(Debug)]
+pub struct Failure {
+    /// The status.
+    pub exit: Exit,
+    /// The words.
+    pub error: anyhow::Error,
+}
+
+impl Failure {
+    /// With another status than [`Exit::Failed`].
+    pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            exit,
+            error: error.into(),
+        }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(Exit::Failed, error)
+    }
 }
 
 const AFTER_HELP: &str = "\

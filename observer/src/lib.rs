@@ -9,6 +9,7 @@ pub mod cli;
 pub mod cmd;
 pub mod engine;
 pub mod event;
+pub mod human;
 pub mod kernel;
 pub mod measure;
 pub mod sink;

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use observer::cli::{Cli, Command, Exit};
+use observer::cli::{Cli, Command, Exit, Failure};
 use observer::{cmd, event};
 
 fn main() -> ExitCode {
@@ -14,22 +14,29 @@ fn main() -> ExitCode {
         Some(Command::Resolve { what }) => cmd::resolve::run(&what).and_then(|subject| json(&subject)),
         Some(Command::Schema) => json(&schemars::schema_for!(event::Line)),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "oomtrace", &mut io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "oomtrace", &mut script);
+            print(&script)
         }
     };
     match done {
         Ok(()) => ExitCode::from(Exit::Done as u8),
-        Err(error) => {
+        Err(Failure { exit, error }) => {
             eprintln!("oomtrace: {error:#}");
-            ExitCode::from(Exit::Failed as u8)
+            ExitCode::from(exit as u8)
         }
     }
 }
 
-fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(value)?;
-    match writeln!(io::stdout(), "{text}") {
+fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    print(&text)
+}
+
+/// To standard output. A reader that has seen enough is no failure.
+fn print(text: &[u8]) -> Result<(), Failure> {
+    match io::stdout().write_all(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }

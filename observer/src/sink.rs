@@ -1,6 +1,6 @@
 //! Sinks: what becomes of the events. In: [`Line`]s and nothing else, live or replayed. Out: bytes.
 
-mod format;
+mod fold;
 mod json;
 mod text;
 mod verdict;
@@ -9,7 +9,6 @@ use std::io;
 
 use crate::event::Line;
 
-pub use format::{bytes, duration};
 pub use json::Json;
 pub use text::{Text, TextOptions};
 

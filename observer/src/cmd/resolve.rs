@@ -3,6 +3,7 @@
 use anyhow::{Context as _, anyhow};
 
 use crate::cgroup::{Hierarchy, cgroup_of};
+use crate::cli::{Exit, Failure};
 use crate::event::Subject;
 use crate::measure::Tgid;
 use crate::unit::{UnitPath, invocation_id};
@@ -11,11 +12,12 @@ use crate::unit::{UnitPath, invocation_id};
 ///
 /// # Errors
 /// Where there is no such process, or no memory cgroups.
-pub fn run(what: &str) -> anyhow::Result<Subject> {
+pub fn run(what: &str) -> Result<Subject, Failure> {
     let hierarchy = Hierarchy::detect()?;
     let path = match what.parse() {
         Ok(pid) => {
-            cgroup_of(&hierarchy, Tgid(pid)).ok_or_else(|| anyhow!("no process {pid}; it has ended or is hidden"))?
+            let gone = || Failure::new(Exit::NotFound, anyhow!("no process {pid}; it has ended or is hidden"));
+            cgroup_of(&hierarchy, Tgid(pid)).ok_or_else(gone)?
         }
         Err(_) => {
             let root = hierarchy.root().to_str().context("the cgroup root is no text")?;

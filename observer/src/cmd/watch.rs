@@ -52,7 +52,7 @@ pub fn run(options: Watch) -> Exit {
         Ok(selection) => selection,
         Err(error) => {
             eprintln!("oomtrace: {error}");
-            return Exit::NotFound;
+            return Exit::Usage;
         }
     };
     let sink: Box<dyn Sink> = if options.json || options.output == Output::Json {

@@ -6,6 +6,7 @@
 use crate::event::{
     Before, Class, Confidence, Kill, KillLimit, Origin, Relation, Request, Subject, Task, Trigger, Victim,
 };
+use crate::human::duration;
 use crate::measure::{Bytes, Tgid};
 
 /// Where the kernel looked for a victim.
@@ -192,9 +193,9 @@ fn advice(subject: &Subject, limit: Option<&KillLimit>, before: Option<&Before>)
             .trend
             .filter(|trend| trend.class == Class::Leak && trend.bytes_per_second > 0.0)
     {
-        let hours = bytes.as_f64() / trend.bytes_per_second / 3600.0;
+        let bought = duration(bytes.as_f64() / trend.bytes_per_second);
         advice.push(format!(
-            "Doubling MemoryMax= buys about {hours:.1}h at this growth: it is a leak."
+            "Doubling MemoryMax= buys about {bought} at this growth: it is a leak."
         ));
     }
     if let (Some(file), shmem) = (last.memory.file, last.memory.shmem.unwrap_or_default()) {

@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 
 use super::Sink;
-use super::format::{bytes, duration, fold, middle, rate};
+use super::fold::{fold, middle};
 use super::verdict::paragraph;
 use crate::event::{
     Class, Event, Forecast, ForecastChange, ForecastState, Limit, Line, Probe, Relation, Sample, Subject, Throttle,
     ThrottleState, Unit, UnitState, Via,
 };
+use crate::human::{bytes, duration, rate};
 use crate::measure::{Bytes, Timestamp};
 
 /// At least this often something is told of a unit that moves, in seconds.
@@ -159,13 +160,26 @@ impl<W: Write> Text<W> {
         zoned.strftime(form).to_string()
     }
 
+    fn folded(&self, text: &str, indent: usize) -> String {
+        match self.options.width {
+            Some(width) => fold(text, width, indent, self.options.unicode),
+            None => text.to_owned(),
+        }
+    }
+
+    /// Where what belongs to a line begins below it: under its words, or, where there is little room, near the edge.
+    fn indent(&self) -> usize {
+        if self.options.width.is_some_and(|width| width < 60) {
+            2
+        } else {
+            10
+        }
+    }
+
     /// A paragraph line, folded to the width.
     fn put(&mut self, text: &str, indent: usize) -> io::Result<()> {
         let text = self.plain(text);
-        let text = self
-            .options
-            .width
-            .map_or_else(|| text.clone(), |width| fold(&text, width, indent));
+        let text = self.folded(&text, indent);
         writeln!(self.out, "{text}")
     }
 
@@ -173,10 +187,7 @@ impl<W: Write> Text<W> {
     fn mark(&mut self, ts: Timestamp, mark: &str, colour: Colour, text: &str) -> io::Result<()> {
         let clock = self.clock(ts);
         let text = self.plain(&format!("{clock}  {mark} {text}"));
-        let text = self
-            .options
-            .width
-            .map_or_else(|| text.clone(), |width| fold(&text, width, 10));
+        let text = self.folded(&text, self.indent());
         // Coloured after folding: escapes have no width.
         let mark = self.plain(mark);
         let text = text.replacen(&mark, &self.paint(&mark, colour), 1);
@@ -348,7 +359,12 @@ impl<W: Write> Text<W> {
             .max_by(|a, b| share(a).total_cmp(&share(b)));
         let mut columns = vec![self.clock(ts), format!("{:>7}", bytes(current))];
         if let Some(limit) = nearest {
-            columns.push(format!("/ {} {:.0}%", bytes(limit.bytes), share(&limit) * 100.0));
+            let per_cent = format!("{:.0}%", share(&limit) * 100.0);
+            // On a narrow terminal the share alone: it is what says how near the limit is.
+            columns.push(match self.options.width {
+                Some(..60) => per_cent,
+                _ => format!("/ {} {per_cent}", bytes(limit.bytes)),
+            });
             if sample.subject.cgroup.path.as_ref() != Some(&limit.cgroup) || limit.relation == Relation::Own {
                 columns.push(limit_owner(limit.relation, limit.unit.as_deref(), &limit.cgroup));
             }
@@ -435,7 +451,8 @@ impl<W: Write> Sink for Text<W> {
                 let (head, lines) = paragraph(kill, ts);
                 self.mark(ts, "✖", Colour::Red, &format!("KILLED   {head}"))?;
                 for (label, text) in lines {
-                    self.put(&format!("          {label:<9} {text}"), 20)?;
+                    let indent = self.indent();
+                    self.put(&format!("{:indent$}{label:<9} {text}", ""), indent + 10)?;
                 }
             }
             Event::OomWithoutKill(oom) => {

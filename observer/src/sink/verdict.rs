@@ -1,7 +1,7 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
-use super::format::{bytes, duration, rate};
 use crate::event::{Confidence, Kill, KillLimit, Origin, Relation};
+use crate::human::{bytes, duration, rate};
 use crate::measure::{Bytes, Timestamp};
 
 fn size(size: Option<Bytes>) -> String {

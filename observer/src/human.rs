@@ -1,4 +1,4 @@
-//! Sizes, durations and names as systemd prints them.
+//! Sizes, durations and rates as systemd prints them.
 
 use crate::measure::Bytes;
 
@@ -17,7 +17,7 @@ pub fn bytes(size: Bytes) -> String {
 
 /// A slope: `+3.1M/min`.
 #[must_use]
-pub(super) fn rate(bytes_per_second: f64) -> String {
+pub fn rate(bytes_per_second: f64) -> String {
     let per_minute = (bytes_per_second * 60.0).abs();
     if !per_minute.is_finite() || per_minute < 1.0 {
         return "0".to_owned();
@@ -61,44 +61,6 @@ pub fn duration(seconds: f64) -> String {
     parts.join(" ")
 }
 
-/// A text in at most `width` columns, cut in the middle.
-#[must_use]
-pub(super) fn middle(text: &str, width: usize, unicode: bool) -> String {
-    let ellipsis = if unicode { "…" } else { "..." };
-    let count = text.chars().count();
-    let room = width.saturating_sub(ellipsis.chars().count());
-    if count <= width || room < 2 {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(room.div_ceil(2)).collect();
-    let tail: String = text.chars().skip(count - room / 2).collect();
-    format!("{head}{ellipsis}{tail}")
-}
-
-/// Text folded at words, every line after the first indented.
-#[must_use]
-pub(super) fn fold(text: &str, width: usize, indent: usize) -> String {
-    let start = text.len() - text.trim_start_matches(' ').len();
-    let (lead, text) = text.split_at(start);
-    let mut out = lead.to_owned();
-    let mut column = start;
-    for (place, word) in text.split(' ').enumerate() {
-        let length = word.chars().count();
-        if place > 0 && column > indent && column + 1 + length > width {
-            out.truncate(out.trim_end().len());
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            column = indent;
-        } else if place > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += length;
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,11 +98,5 @@ mod tests {
         assert_eq!(rate(54_613.4), "+3.1M/min");
         assert_eq!(rate(-17.1), "-1.0K/min");
         assert_eq!(rate(0.0), "0");
-    }
-
-    #[test]
-    fn long_text_is_cut_in_the_middle_and_folded_at_words() {
-        assert_eq!(middle("abcdefghij", 5, true), "ab…ij");
-        assert_eq!(fold("    one two three", 10, 4), "    one\n    two\n    three");
     }
 }
