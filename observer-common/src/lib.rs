@@ -8,7 +8,8 @@
 
 use core::mem::size_of;
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::Pod;
+pub use bytemuck::Zeroable;
 
 /// The length of a task's name in the kernel, the closing zero included (`TASK_COMM_LEN`).
 pub const COMM_LEN: usize = 16;
@@ -35,6 +36,34 @@ pub enum Kind {
     CgroupRename = 5,
     /// A [`GrowthRecord`].
     Growth = 6,
+    /// An [`OomRecord`] in which nothing was chosen: there was no killable task.
+    OomWithoutKill = 7,
+    /// A [`SignalRecord`]: a deadly signal was sent.
+    Signal = 8,
+    /// A [`SignalRecord`]: a process that was sent a deadly signal has ended of it.
+    SignalDeath = 9,
+}
+
+/// The cgroup file that a task is writing to, where that can kill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Writing {
+    /// None of them.
+    Nothing = 0,
+    /// `cgroup.kill`.
+    CgroupKill = 1,
+    /// `memory.max`.
+    MemoryMax = 2,
+}
+
+/// How a victim came to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Marked {
+    /// The kernel marked it.
+    Marked = 0,
+    /// It shares the memory of one that was marked, and was sent SIGKILL with it; the kernel marks only one of them.
+    SharedMm = 1,
 }
 
 /// Why a kernel OOM looks where it looks (`enum oom_constraint`, include/linux/oom.h).
@@ -101,6 +130,10 @@ pub struct OomRecord {
     pub gfp: u32,
     /// `oc->order`; -1 = the magic key.
     pub order: i32,
+    /// What the trigger is writing to, a [`Writing`].
+    pub writing: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// One victim. Made at `mark_oom_victim` or its tracepoint, where `current` is the trigger too.
@@ -113,8 +146,8 @@ pub struct VictimRecord {
     pub trigger_tid: u32,
     /// The trigger's process.
     pub trigger_tgid: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// A [`Marked`].
+    pub marked: u32,
     /// When.
     pub time: u64,
     /// The time of the [`OomRecord`] that this victim belongs to; 0 = none was seen.
@@ -137,6 +170,52 @@ pub struct VictimRecord {
     pub swap: u64,
     /// Page tables, in bytes.
     pub pgtables_bytes: u64,
+}
+
+/// A deadly signal: SIGKILL or SIGTERM. Made where it is sent, and once more where the process ends of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SignalRecord {
+    /// [`Kind::Signal`] or [`Kind::SignalDeath`].
+    pub kind: u32,
+    /// Its number.
+    pub signal: u32,
+    /// When it was sent; the same in both records.
+    pub time: u64,
+    /// Who sent it; for a [`Kind::SignalDeath`] all zero.
+    pub sender: TaskRecord,
+    /// Who gets it.
+    pub target: TaskRecord,
+    /// What the sender is writing to, a [`Writing`].
+    pub writing: u32,
+    /// 1 where the kernel sent it on its own behalf, else 0.
+    pub by_kernel: u32,
+    /// The target's address space in pages; this and the following: [`UNKNOWN_U64`] = not read.
+    pub total_vm: u64,
+    /// Resident anonymous pages.
+    pub anon: u64,
+    /// Resident file pages.
+    pub file: u64,
+    /// Resident shared-memory pages.
+    pub shmem: u64,
+    /// Swapped-out pages.
+    pub swap: u64,
+    /// Page tables, in bytes.
+    pub pgtables_bytes: u64,
+}
+
+/// The OOM that a task is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct OomState {
+    /// The time of its [`OomRecord`].
+    pub time: u64,
+    /// The address of the memory of the last task that was marked; 0 = none yet.
+    pub mm: u64,
+    /// The process of the last task that was marked.
+    pub tgid: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// A cgroup came, went or was renamed.
@@ -209,14 +288,17 @@ pub enum LostIndex {
     Cgroup = 1,
     /// The growth ring.
     Growth = 2,
+    /// The signal ring.
+    Signal = 3,
 }
 
 /// How many [`LostIndex`] there are.
-pub const LOST_COUNT: u32 = 3;
+pub const LOST_COUNT: u32 = 4;
 
 // `Pod` already refuses padding; these pin the sizes, so that a change of layout is a decision.
 const _: () = assert!(size_of::<TaskRecord>() == 48);
-const _: () = assert!(size_of::<OomRecord>() == 168);
+const _: () = assert!(size_of::<OomRecord>() == 176);
+const _: () = assert!(size_of::<SignalRecord>() == 168);
 const _: () = assert!(size_of::<VictimRecord>() == 152);
 const _: () = assert!(size_of::<CgroupRecord>() == 1048);
 const _: () = assert!(size_of::<GrowthRecord>() == 56);
@@ -256,6 +338,7 @@ pub struct Offsets {
     pub task_struct_mm: u32,
     pub task_struct_real_cred: u32,
     pub task_struct_cgroups: u32,
+    pub task_struct_exit_code: u32,
     pub css_set_subsys: u32,
     pub signal_struct_oom_score_adj: u32,
     pub cred_uid: u32,
@@ -276,6 +359,10 @@ pub struct Offsets {
     pub mark_victim_shmem_rss: u32,
     pub mark_victim_pgtables: u32,
     pub mark_victim_oom_score_adj: u32,
+    pub signal_generate_sig: u32,
+    pub signal_generate_code: u32,
+    pub signal_generate_pid: u32,
+    pub signal_generate_comm: u32,
     pub cgroup_root: u32,
     pub cgroup_id: u32,
     pub cgroup_path: u32,

@@ -136,39 +136,41 @@ pub(crate) fn write_task(task: Address, record: &mut TaskRecord) {
     }
 }
 
-/// The sizes of a task's memory: `mm_struct.total_vm`, `rss_stat` by kind, `pgtables_bytes`.
-pub(crate) struct Mm {
-    address: Address,
+/// The sizes of a task's memory, in pages; [`UNKNOWN_U64`] where it has let go of it.
+pub(crate) struct Sizes {
+    pub(crate) total_vm: u64,
+    pub(crate) anon: u64,
+    pub(crate) file: u64,
+    pub(crate) shmem: u64,
+    pub(crate) swap: u64,
+    /// In bytes.
+    pub(crate) pgtables_bytes: u64,
 }
 
-impl Mm {
-    /// The task's memory; `None` where it has let go of it.
+impl Sizes {
     #[inline(always)]
-    pub(crate) fn of(task: Address) -> Option<Self> {
-        pointer(task, offset!(task_struct_mm)).map(|address| Self { address })
-    }
-
-    /// Address space in pages.
-    #[inline(always)]
-    pub(crate) fn total_vm(&self) -> u64 {
-        read(self.address, offset!(mm_struct_total_vm)).unwrap_or(UNKNOWN_U64)
-    }
-
-    /// Page tables in bytes.
-    #[inline(always)]
-    pub(crate) fn pgtables_bytes(&self) -> u64 {
-        read(self.address, offset!(mm_struct_pgtables_bytes)).unwrap_or(UNKNOWN_U64)
-    }
-
-    /// Resident pages of a kind, by its place in `rss_stat` (include/linux/mm_types_task.h: file 0, anon 1, swap 2,
-    /// shmem 3). Approximate by some pages a CPU, as the kernel's own log is; below zero is told as 0, as there.
-    #[inline(always)]
-    pub(crate) fn rss(&self, kind: u32) -> u64 {
-        let first = offset!(mm_struct_rss_stat);
-        if first == ABSENT {
-            return UNKNOWN_U64;
+    pub(crate) fn of(task: Address) -> Self {
+        let mm = pointer(task, offset!(task_struct_mm)).unwrap_or(0);
+        // Places in `rss_stat`: include/linux/mm_types_task.h.
+        Self {
+            total_vm: read(mm, offset!(mm_struct_total_vm)).unwrap_or(UNKNOWN_U64),
+            file: rss(mm, 0),
+            anon: rss(mm, 1),
+            swap: rss(mm, 2),
+            shmem: rss(mm, 3),
+            pgtables_bytes: read(mm, offset!(mm_struct_pgtables_bytes)).unwrap_or(UNKNOWN_U64),
         }
-        let count: Option<i64> = read(self.address, first + kind * offset!(rss_stat_stride));
-        count.map_or(UNKNOWN_U64, |count| if count < 0 { 0 } else { count as u64 })
     }
+}
+
+/// Resident pages of a kind. Approximate by some pages a CPU, as the kernel's own log is; below zero is told as 0, as
+/// there.
+#[inline(always)]
+fn rss(mm: Address, kind: u32) -> u64 {
+    let first = offset!(mm_struct_rss_stat);
+    if first == ABSENT {
+        return UNKNOWN_U64;
+    }
+    let count: Option<i64> = read(mm, first + kind * offset!(rss_stat_stride));
+    count.map_or(UNKNOWN_U64, |count| if count < 0 { 0 } else { count as u64 })
 }

@@ -11,34 +11,80 @@ use aya_ebpf::{
     },
     programs::TracePointContext,
 };
-use observer_common::{ABSENT, COMM_LEN, Kind, LostIndex, OomRecord, UNKNOWN_U64, VictimRecord};
-
-use crate::{
-    KILLS, OOMS, count_lost,
-    kernel::{self, Address, Mm, counter, memcg_id, offset, read, write_task},
+use observer_common::{
+    ABSENT, COMM_LEN, Kind, LostIndex, Marked, OomRecord, OomState, TaskRecord, UNKNOWN_U64, VictimRecord,
 };
 
-fn now() -> u64 {
+use crate::{
+    KILLS, OOMS, UNKILLED, count_lost,
+    kernel::{self, Address, Sizes, counter, memcg_id, offset, read, write_task},
+    write::writing,
+};
+
+pub(crate) fn now() -> u64 {
     // SAFETY: no arguments, no conditions.
     unsafe { bpf_ktime_get_boot_ns() }
 }
 
-fn current_tid() -> u32 {
+pub(crate) fn current_tid() -> u32 {
     bpf_get_current_pid_tgid() as u32
+}
+
+pub(crate) fn current_tgid() -> u32 {
+    (bpf_get_current_pid_tgid() >> 32) as u32
+}
+
+/// What the helpers tell of the current task, needing no offsets.
+#[inline(always)]
+pub(crate) fn write_current(record: &mut TaskRecord) {
+    record.tgid = current_tgid();
+    record.tid = current_tid();
+    record.comm = bpf_get_current_comm().unwrap_or([0; COMM_LEN]);
 }
 
 /// The kernel has chosen: `oom_kill_process(struct oom_control *oc, const char *message)` is entered.
 #[inline(always)]
 pub(crate) fn chosen(oom_control: Address) {
     let time = now();
+    let state = OomState {
+        time,
+        mm: 0,
+        tgid: 0,
+        reserved: 0,
+    };
     // Without the entry the victims are told all the same, unjoined.
-    let _ = OOMS.insert(current_tid(), time, 0);
+    let _ = OOMS.insert(current_tid(), state, 0);
+    write_oom(oom_control, Kind::Oom, time);
+}
+
+/// `out_of_memory` returns and nothing was chosen. The kernel tries again and again: told once a second for each owner.
+#[inline(always)]
+pub(crate) fn nothing_chosen(oom_control: Address) {
+    if read::<Address>(oom_control, offset!(oom_control_chosen)) != Some(0) {
+        return;
+    }
+    let memcg: Address = read(oom_control, offset!(oom_control_memcg)).unwrap_or(0);
+    let time = now();
+    if let Some(told) = UNKILLED.get_ptr(memcg) {
+        // SAFETY: the map's value; another CPU can only write a newer time.
+        if time.wrapping_sub(unsafe { *told }) < 1_000_000_000 {
+            return;
+        }
+    }
+    let _ = UNKILLED.insert(memcg, time, 0);
+    write_oom(oom_control, Kind::OomWithoutKill, time);
+}
+
+#[inline(always)]
+fn write_oom(oom_control: Address, kind: Kind, time: u64) {
     let Some(mut entry) = KILLS.reserve::<OomRecord>(0) else {
         return count_lost(LostIndex::Kill);
     };
     // SAFETY: the slot is ours until it is submitted; every field is written below.
     let record = unsafe { &mut *entry.as_mut_ptr() };
-    record.kind = Kind::Oom as u32;
+    record.kind = kind as u32;
+    record.writing = writing();
+    record.reserved = 0;
     record.constraint = read(oom_control, offset!(oom_control_constraint)).unwrap_or(-1);
     record.time = time;
     write_task(kernel::current(), &mut record.trigger);
@@ -74,16 +120,16 @@ pub(crate) fn done() {
 
 /// The fields that are the trigger's, the same in every way.
 #[inline(always)]
-fn write_trigger(record: &mut VictimRecord) {
+fn write_trigger(record: &mut VictimRecord, marked: Marked) {
     let pid_tgid = bpf_get_current_pid_tgid();
     record.kind = Kind::Victim as u32;
     record.trigger_tid = pid_tgid as u32;
     record.trigger_tgid = (pid_tgid >> 32) as u32;
-    record.reserved = 0;
+    record.marked = marked as u32;
     record.time = now();
-    record.oom_time = OOMS.get_ptr(record.trigger_tid).map_or(0, |time| {
+    record.oom_time = OOMS.get_ptr(record.trigger_tid).map_or(0, |state| {
         // SAFETY: the map's value; the task that wrote it is the one that runs here.
-        unsafe { *time }
+        unsafe { (*state).time }
     });
     // SAFETY: no arguments, no conditions.
     record.trigger_cgroup_id = unsafe { bpf_get_current_cgroup_id() };
@@ -93,27 +139,41 @@ fn write_trigger(record: &mut VictimRecord) {
 /// A task is marked: `mark_oom_victim(struct task_struct *tsk)` is entered.
 #[inline(always)]
 pub(crate) fn marked(task: Address) {
+    if let Some(state) = OOMS.get_ptr_mut(current_tid()) {
+        // SAFETY: the map's value; only the task that runs here writes it.
+        let state = unsafe { &mut *state };
+        state.mm = read(task, offset!(task_struct_mm)).unwrap_or(0);
+        state.tgid = read(task, offset!(task_struct_tgid)).unwrap_or(0);
+    }
+    write_victim(task, Marked::Marked);
+}
+
+/// SIGKILL is sent within an OOM. To the one that will be marked, of which [`marked`] tells, or afterwards to others that
+/// share its memory (mm/oom_kill.c: `__oom_kill_process`), of which nothing else does.
+#[inline(always)]
+pub(crate) fn killed_within(state: &OomState, task: Address) {
+    let shares = state.mm != 0 && read::<Address>(task, offset!(task_struct_mm)) == Some(state.mm);
+    if shares && read::<u32>(task, offset!(task_struct_tgid)) != Some(state.tgid) {
+        write_victim(task, Marked::SharedMm);
+    }
+}
+
+#[inline(always)]
+fn write_victim(task: Address, marked: Marked) {
     let Some(mut entry) = KILLS.reserve::<VictimRecord>(0) else {
         return count_lost(LostIndex::Kill);
     };
     // SAFETY: the slot is ours until it is submitted; every field is written below.
     let record = unsafe { &mut *entry.as_mut_ptr() };
-    write_trigger(record);
+    write_trigger(record, marked);
     write_task(task, &mut record.task);
-    record.total_vm = UNKNOWN_U64;
-    record.anon = UNKNOWN_U64;
-    record.file = UNKNOWN_U64;
-    record.shmem = UNKNOWN_U64;
-    record.swap = UNKNOWN_U64;
-    record.pgtables_bytes = UNKNOWN_U64;
-    if let Some(mm) = Mm::of(task) {
-        record.total_vm = mm.total_vm();
-        record.file = mm.rss(0);
-        record.anon = mm.rss(1);
-        record.swap = mm.rss(2);
-        record.shmem = mm.rss(3);
-        record.pgtables_bytes = mm.pgtables_bytes();
-    }
+    let sizes = Sizes::of(task);
+    record.total_vm = sizes.total_vm;
+    record.anon = sizes.anon;
+    record.file = sizes.file;
+    record.shmem = sizes.shmem;
+    record.swap = sizes.swap;
+    record.pgtables_bytes = sizes.pgtables_bytes;
     entry.submit(0);
 }
 
@@ -125,7 +185,7 @@ pub(crate) fn told(ctx: &TracePointContext) {
     };
     // SAFETY: the slot is ours until it is submitted; every field is written below.
     let record = unsafe { &mut *entry.as_mut_ptr() };
-    write_trigger(record);
+    write_trigger(record, Marked::Marked);
     let base = ctx.as_ptr() as Address;
     let pages = |offset: u32| read::<u64>(base, offset).map_or(UNKNOWN_U64, |kib| kib / 4);
     // The task that holds the memory: possibly a thread that is not the leader. User space finds the process.

@@ -9,6 +9,8 @@ mod cgroup;
 mod charge;
 mod kernel;
 mod kill;
+mod signal;
+mod write;
 
 use aya_ebpf::{
     EbpfContext as _,
@@ -16,7 +18,7 @@ use aya_ebpf::{
     maps::{Array, LruHashMap, PerCpuArray, RingBuf},
     programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext, TracePointContext},
 };
-use observer_common::{GrowthState, Kind, LOST_COUNT, LostIndex, Offsets};
+use observer_common::{GrowthState, Kind, LOST_COUNT, LostIndex, Offsets, OomState, Writing};
 
 /// Kills have a ring of their own: no growth can displace them. Room for a storm of 3,000 while the reader stands still.
 #[map]
@@ -35,9 +37,25 @@ static GROWTH: RingBuf = RingBuf::with_byte_size(1 << 18, 0);
 #[map]
 static CHARGED: LruHashMap<u64, GrowthState> = LruHashMap::with_max_entries(16_384, 0);
 
-/// The OOM that a task is in, by the task's tid: the time of its record. Entries live for one `oom_kill_process`.
+/// Deadly signals: room for 1,500.
 #[map]
-static OOMS: LruHashMap<u32, u64> = LruHashMap::with_max_entries(1_024, 0);
+static SIGNALS: RingBuf = RingBuf::with_byte_size(1 << 18, 0);
+
+/// When a process was sent a deadly signal, by tgid: its end is told. The least used goes first.
+#[map]
+static SIGNALLED: LruHashMap<u32, u64> = LruHashMap::with_max_entries(4_096, 0);
+
+/// What a task is writing to, by tid. Entries live for one write.
+#[map]
+static WRITERS: LruHashMap<u32, u32> = LruHashMap::with_max_entries(1_024, 0);
+
+/// When an OOM in which nothing could be killed was last told, by the owner's address.
+#[map]
+static UNKILLED: LruHashMap<u64, u64> = LruHashMap::with_max_entries(256, 0);
+
+/// The OOM that a task is in, by the task's tid. Entries live for one `oom_kill_process`.
+#[map]
+static OOMS: LruHashMap<u32, OomState> = LruHashMap::with_max_entries(1_024, 0);
 
 /// The address of `memory_cgrp_subsys`, learnt at the first charge; 0 until then.
 #[map]
@@ -81,6 +99,86 @@ fn oom_kill_process_kprobe(ctx: ProbeContext) -> u32 {
 #[kretprobe]
 fn oom_kill_process_kretprobe(_: RetProbeContext) -> u32 {
     kill::done();
+    0
+}
+
+#[fexit(function = "out_of_memory")]
+fn out_of_memory(ctx: FExitContext) -> i32 {
+    kill::nothing_chosen(ctx.arg(0));
+    0
+}
+
+#[fentry(function = "memory_max_write")]
+fn memory_max_write(_: FEntryContext) -> i32 {
+    write::begin(Writing::MemoryMax);
+    0
+}
+
+#[fexit(function = "memory_max_write")]
+fn memory_max_write_exit(_: FExitContext) -> i32 {
+    write::end();
+    0
+}
+
+#[kprobe]
+fn memory_max_write_kprobe(_: ProbeContext) -> u32 {
+    write::begin(Writing::MemoryMax);
+    0
+}
+
+#[fentry(function = "cgroup_kill_write")]
+fn cgroup_kill_write(_: FEntryContext) -> i32 {
+    write::begin(Writing::CgroupKill);
+    0
+}
+
+#[fexit(function = "cgroup_kill_write")]
+fn cgroup_kill_write_exit(_: FExitContext) -> i32 {
+    write::end();
+    0
+}
+
+#[kprobe]
+fn cgroup_kill_write_kprobe(_: ProbeContext) -> u32 {
+    write::begin(Writing::CgroupKill);
+    0
+}
+
+#[kretprobe]
+fn memory_max_write_kretprobe(_: RetProbeContext) -> u32 {
+    write::end();
+    0
+}
+
+#[kretprobe]
+fn cgroup_kill_write_kretprobe(_: RetProbeContext) -> u32 {
+    write::end();
+    0
+}
+
+#[fentry(function = "do_send_sig_info")]
+fn do_send_sig_info(ctx: FEntryContext) -> i32 {
+    signal::sent(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    0
+}
+
+#[kprobe]
+fn do_send_sig_info_kprobe(ctx: ProbeContext) -> u32 {
+    if let (Some(signal), Some(info), Some(task)) = (ctx.arg(0), ctx.arg(1), ctx.arg(2)) {
+        signal::sent(signal, info, task);
+    }
+    0
+}
+
+#[tracepoint]
+fn signal_generate(ctx: TracePointContext) -> u32 {
+    signal::told(&ctx);
+    0
+}
+
+#[tracepoint]
+fn sched_process_exit(_: TracePointContext) -> u32 {
+    signal::exited();
     0
 }
 

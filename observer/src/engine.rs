@@ -15,7 +15,7 @@ use crate::event::{
 };
 use crate::measure::Timestamp;
 
-pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts};
+pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, UserFacts};
 
 use series::Series;
 

@@ -7,6 +7,7 @@ mod clock;
 mod collector;
 mod kills;
 mod rings;
+mod signals;
 mod stream;
 mod units;
 

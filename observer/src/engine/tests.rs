@@ -124,6 +124,8 @@ fn a_restart_begins_a_new_life() {
 fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
     KillFacts {
         subject: subject("/system.slice/leak.service"),
+        shared_mm: false,
+        user: None,
         oom: Some(OomFacts {
             constraint: if owner.is_some() {
                 Constraint::Memcg
@@ -139,6 +141,7 @@ fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
                 usage: Some(Bytes(64 * MIB)),
                 swap_usage: None,
             }),
+            lowering: false,
             chosen: Some(Tgid(chosen)),
         }),
         victim: Victim {
@@ -182,6 +185,8 @@ fn verdicts_name_the_owner_and_how_it_stands_to_the_victim() {
     let group = kill(facts(Some("/system.slice/leak.service"), 6));
     assert_eq!((group.origin, group.leader_pid), (Origin::OomGroup, Some(Tgid(6))));
     let unseen = kill(KillFacts {
+        shared_mm: false,
+        user: None,
         oom: None,
         ..facts(None, 7)
     });

@@ -4,7 +4,7 @@
 //! said; where nothing is known, it is `unknown`.
 
 use crate::event::{
-    Before, Class, Confidence, Kill, KillLimit, Origin, Relation, Request, Subject, Task, Trigger, Victim,
+    Before, Class, Confidence, Kill, KillLimit, Killer, Origin, Relation, Request, Subject, Task, Trigger, Victim,
 };
 use crate::human::duration;
 use crate::measure::{Bytes, Tgid};
@@ -52,6 +52,21 @@ pub struct OomFacts {
     pub owner: Option<OwnerFacts>,
     /// Who was chosen.
     pub chosen: Option<Tgid>,
+    /// Whether the trigger was writing to `memory.max`: the limit came down to what was used.
+    pub lowering: bool,
+}
+
+/// A program that killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserFacts {
+    /// What kind of killer it is.
+    pub origin: Origin,
+    /// Whether that it was for memory is seen or concluded.
+    pub confidence: Confidence,
+    /// Who.
+    pub killer: Killer,
+    /// The kernel's victim, where this kill follows from that one.
+    pub after: Option<Tgid>,
 }
 
 /// Everything that is known of a kill.
@@ -61,6 +76,10 @@ pub struct KillFacts {
     pub subject: Subject,
     /// The kernel's choice, where it was seen.
     pub oom: Option<OomFacts>,
+    /// Whether the victim shares the memory of the chosen one.
+    pub shared_mm: bool,
+    /// The program that killed, where it was not the kernel.
+    pub user: Option<UserFacts>,
     /// Who was killed.
     pub victim: Victim,
     /// The processes of its cgroup.
@@ -99,12 +118,13 @@ fn relation(owner: &OwnerFacts, victim: &Subject) -> Option<Relation> {
 }
 
 pub(super) fn verdict(facts: KillFacts, before: Option<Before>) -> Kill {
-    let (origin, confidence, limit) = match &facts.oom {
-        None => match facts.concluded_limit.clone() {
+    let (origin, confidence, limit) = match (&facts.user, &facts.oom) {
+        (Some(user), _) => (user.origin, user.confidence, None),
+        (None, None) => match facts.concluded_limit.clone() {
             Some(limit) => (Origin::MemcgLimit, Confidence::Inferred, Some(limit)),
             None => (Origin::Unknown, Confidence::Inferred, None),
         },
-        Some(oom) => {
+        (None, Some(oom)) => {
             let limit = match (&oom.owner, oom.constraint) {
                 (Some(owner), _) => Some(KillLimit {
                     cgroup: owner.path.clone(),
@@ -115,28 +135,17 @@ pub(super) fn verdict(facts: KillFacts, before: Option<Before>) -> Kill {
                     usage: owner.usage,
                     swap_usage: owner.swap_usage,
                 }),
-                (None, Constraint::Host) => facts.host.clone(),
+                // The magic key kills without a limit having been reached.
+                (None, Constraint::Host) if oom.order >= 0 => facts.host.clone(),
                 (None, _) => None,
             };
-            let origin = if oom.order == -1 {
-                Origin::Sysrq
-            } else if oom.chosen.is_some_and(|chosen| chosen != facts.victim.pid) {
-                Origin::OomGroup
-            } else {
-                match oom.constraint {
-                    Constraint::Memcg => Origin::MemcgLimit,
-                    Constraint::Host => Origin::Host,
-                    Constraint::Cpuset => Origin::Cpuset,
-                    Constraint::Mempolicy => Origin::Mempolicy,
-                    Constraint::Unknown(_) => Origin::Unknown,
-                }
-            };
-            (origin, Confidence::Observed, limit)
+            let (origin, confidence) = kernel_origin(&facts, oom);
+            (origin, confidence, limit)
         }
     };
     let leader_pid = match origin {
-        Origin::OomGroup => facts.oom.as_ref().and_then(|oom| oom.chosen),
-        _ => None,
+        Origin::OomGroup | Origin::SharedMm => facts.oom.as_ref().and_then(|oom| oom.chosen),
+        _ => facts.user.as_ref().and_then(|user| user.after),
     };
     let advice = advice(&facts.subject, limit.as_ref(), before.as_ref());
     Kill {
@@ -152,11 +161,50 @@ pub(super) fn verdict(facts: KillFacts, before: Option<Before>) -> Kill {
         trigger: facts.trigger,
         victim: facts.victim,
         leader_pid,
-        killer: None,
+        killer: facts.user.map(|user| user.killer),
         before,
         tasks: facts.tasks,
         advice,
     }
+}
+
+/// What made a kill of the kernel's whose choice was seen.
+fn kernel_origin(facts: &KillFacts, oom: &OomFacts) -> (Origin, Confidence) {
+    let is_other = oom.chosen.is_some_and(|chosen| chosen != facts.victim.pid);
+    if oom.order == -1 {
+        return (Origin::Sysrq, Confidence::Observed);
+    }
+    if is_other {
+        let origin = if facts.shared_mm {
+            Origin::SharedMm
+        } else {
+            Origin::OomGroup
+        };
+        return (origin, Confidence::Observed);
+    }
+    if oom.lowering {
+        return (Origin::LimitLowered, Confidence::Observed);
+    }
+    let origin = match oom.constraint {
+        Constraint::Memcg => {
+            // Whoever charges does so below the limit's owner. A trigger from elsewhere did not ask for memory: it wrote
+            // the limit (mm/memcontrol.c: `memory_max_write`).
+            let trigger = facts.trigger.as_ref().and_then(|trigger| trigger.cgroup.as_deref());
+            let owner = oom.owner.as_ref().and_then(|owner| owner.path.as_deref());
+            if trigger
+                .zip(owner)
+                .is_some_and(|(trigger, owner)| !holds(owner, trigger))
+            {
+                return (Origin::LimitLowered, Confidence::Inferred);
+            }
+            Origin::MemcgLimit
+        }
+        Constraint::Host => Origin::Host,
+        Constraint::Cpuset => Origin::Cpuset,
+        Constraint::Mempolicy => Origin::Mempolicy,
+        Constraint::Unknown(_) => Origin::Unknown,
+    };
+    (origin, Confidence::Observed)
 }
 
 /// What follows from the evidence, each sentence with the number it rests on.

@@ -141,6 +141,8 @@ pub enum Stream {
     Growth,
     /// Births and ends of cgroups.
     Cgroup,
+    /// Deadly signals.
+    Signal,
     /// Lines that a reader was too slow for.
     Output,
 }

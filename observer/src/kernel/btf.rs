@@ -148,6 +148,7 @@ impl KernelTypes {
         offsets.task_struct_mm = at("task_struct", "mm");
         offsets.task_struct_real_cred = at("task_struct", "real_cred");
         offsets.task_struct_cgroups = at("task_struct", "cgroups");
+        offsets.task_struct_exit_code = at("task_struct", "exit_code");
         offsets.css_set_subsys = at("css_set", "subsys");
         offsets.signal_struct_oom_score_adj = at("signal_struct", "oom_score_adj");
         offsets.cred_uid = at("cred", "uid");

@@ -89,6 +89,11 @@ impl Tracefs {
         offsets.mark_victim_shmem_rss = victim.offset("shmem_rss");
         offsets.mark_victim_pgtables = victim.offset("pgtables");
         offsets.mark_victim_oom_score_adj = victim.offset("oom_score_adj");
+        let signal = self.format("signal", "signal_generate").unwrap_or_default();
+        offsets.signal_generate_sig = signal.offset("sig");
+        offsets.signal_generate_code = signal.offset("code");
+        offsets.signal_generate_pid = signal.offset("pid");
+        offsets.signal_generate_comm = signal.offset("comm");
         let cgroup = self.format("cgroup", "cgroup_mkdir").unwrap_or_default();
         offsets.cgroup_root = cgroup.offset("root");
         offsets.cgroup_id = cgroup.offset("id");

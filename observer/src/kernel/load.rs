@@ -51,6 +51,8 @@ pub struct Probes {
     pub kills: RingBuf<MapData>,
     /// Births and ends of cgroups.
     pub cgroups: RingBuf<MapData>,
+    /// Deadly signals.
+    pub signals: RingBuf<MapData>,
     /// Growth.
     pub growth: RingBuf<MapData>,
     /// What stays attached.
@@ -118,6 +120,7 @@ impl Probes {
         Ok(Self {
             kills: RingBuf::try_from(ring("KILLS")?)?,
             cgroups: RingBuf::try_from(ring("CGROUPS")?)?,
+            signals: RingBuf::try_from(ring("SIGNALS")?)?,
             growth: RingBuf::try_from(ring("GROWTH")?)?,
             attached: Attached {
                 list,

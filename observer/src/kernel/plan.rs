@@ -53,9 +53,12 @@ pub struct Plan {
 }
 
 macro_rules! needs {
-    ($($field:ident),* $(,)?) => {
+    () => {
+        |_: &Offsets| None
+    };
+    ($($field:ident),+ $(,)?) => {
         |offsets: &Offsets| {
-            $(if offsets.$field == ABSENT { return Some(stringify!($field)); })*
+            $(if offsets.$field == ABSENT { return Some(stringify!($field)); })+
             None
         }
     };
@@ -105,6 +108,22 @@ const CHARGE_NEEDS: fn(&Offsets) -> Option<&'static str> = needs!(
     memory_cgrp_id,
 );
 
+const SIGNAL_NEEDS: fn(&Offsets) -> Option<&'static str> = needs!(
+    task_struct_pid,
+    task_struct_tgid,
+    task_struct_comm,
+    task_struct_cgroups,
+    task_struct_mm,
+    css_set_subsys,
+    memory_cgrp_id,
+    cgroup_subsys_state_cgroup,
+    cgroup_kn,
+    kernfs_node_id,
+);
+
+/// Nothing is read but what the helpers give.
+const NO_NEEDS: fn(&Offsets) -> Option<&'static str> = needs!();
+
 const CGROUP_NEEDS: fn(&Offsets) -> Option<&'static str> = needs!(cgroup_root, cgroup_id, cgroup_path);
 
 macro_rules! cgroup_plan {
@@ -120,6 +139,46 @@ macro_rules! cgroup_plan {
                 }],
                 missing: CGROUP_NEEDS,
             }],
+        }
+    };
+}
+
+/// The writer of a cgroup file: from its entry to its exit.
+macro_rules! write_plan {
+    ($name:literal, $exit:literal, $kprobe:literal, $kretprobe:literal, $loss:literal) => {
+        Plan {
+            name: $name,
+            without: ($loss, Via::None),
+            ways: &[
+                Way {
+                    via: Via::Fentry,
+                    programs: &[
+                        Program {
+                            name: $name,
+                            attach: Attach::Entry($name),
+                        },
+                        Program {
+                            name: $exit,
+                            attach: Attach::Exit($name),
+                        },
+                    ],
+                    missing: NO_NEEDS,
+                },
+                Way {
+                    via: Via::Kprobe,
+                    programs: &[
+                        Program {
+                            name: $kprobe,
+                            attach: Attach::Kprobe($name),
+                        },
+                        Program {
+                            name: $kretprobe,
+                            attach: Attach::Kretprobe($name),
+                        },
+                    ],
+                    missing: NO_NEEDS,
+                },
+            ],
         }
     };
 }
@@ -214,6 +273,74 @@ pub const PLANS: &[Plan] = &[
                 missing: CHARGE_NEEDS,
             },
         ],
+    },
+    Plan {
+        name: "out_of_memory",
+        without: ("an OOM in which nothing could be killed is not told", Via::None),
+        ways: &[Way {
+            via: Via::Fentry,
+            programs: &[Program {
+                name: "out_of_memory",
+                attach: Attach::Exit("out_of_memory"),
+            }],
+            missing: CHOICE_NEEDS,
+        }],
+    },
+    write_plan!(
+        "memory_max_write",
+        "memory_max_write_exit",
+        "memory_max_write_kprobe",
+        "memory_max_write_kretprobe",
+        "a limit that was set below what is used is concluded from who triggered the kill"
+    ),
+    write_plan!(
+        "cgroup_kill_write",
+        "cgroup_kill_write_exit",
+        "cgroup_kill_write_kprobe",
+        "cgroup_kill_write_kretprobe",
+        "a kill through cgroup.kill is taken for one signal after the other"
+    ),
+    Plan {
+        name: "do_send_sig_info",
+        without: ("kills by user space are not seen", Via::None),
+        ways: &[
+            Way {
+                via: Via::Fentry,
+                programs: &[Program {
+                    name: "do_send_sig_info",
+                    attach: Attach::Entry("do_send_sig_info"),
+                }],
+                missing: SIGNAL_NEEDS,
+            },
+            Way {
+                via: Via::Kprobe,
+                programs: &[Program {
+                    name: "do_send_sig_info_kprobe",
+                    attach: Attach::Kprobe("do_send_sig_info"),
+                }],
+                missing: SIGNAL_NEEDS,
+            },
+            Way {
+                via: Via::Tracepoint,
+                programs: &[Program {
+                    name: "signal_generate",
+                    attach: Attach::Tracepoint("signal", "signal_generate"),
+                }],
+                missing: needs!(signal_generate_sig, signal_generate_pid),
+            },
+        ],
+    },
+    Plan {
+        name: "sched_process_exit",
+        without: ("whether a process died of a SIGTERM is not seen", Via::None),
+        ways: &[Way {
+            via: Via::Tracepoint,
+            programs: &[Program {
+                name: "sched_process_exit",
+                attach: Attach::Tracepoint("sched", "sched_process_exit"),
+            }],
+            missing: needs!(task_struct_exit_code, task_struct_tgid),
+        }],
     },
     cgroup_plan!("cgroup_mkdir"),
     cgroup_plan!("cgroup_rmdir"),

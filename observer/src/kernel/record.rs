@@ -1,7 +1,9 @@
 //! Ring bytes, decoded to typed records. Here pages become bytes, codes become enums and "not read" becomes `None`.
 
 use bytemuck::AnyBitPattern;
-use observer_common::{CgroupRecord, GrowthRecord, Kind, OomRecord, TaskRecord, UNKNOWN_U64, VictimRecord};
+use observer_common::{
+    CgroupRecord, GrowthRecord, Kind, Marked, OomRecord, SignalRecord, TaskRecord, UNKNOWN_U64, VictimRecord,
+};
 
 use crate::measure::{BootNanos, Bytes, CgroupId, Pages, Tgid, Tid};
 
@@ -12,6 +14,12 @@ pub enum Record {
     Oom(Oom),
     /// A task was marked as a victim.
     Victim(Victim),
+    /// The kernel has found nothing to kill.
+    OomWithoutKill(Oom),
+    /// A deadly signal was sent.
+    Signal(Signal),
+    /// A process has ended of a deadly signal.
+    SignalDeath(Signal),
     /// A cgroup came, went or was renamed.
     Cgroup(CgroupChange),
     /// Look at this cgroup now.
@@ -60,6 +68,8 @@ pub struct Oom {
     pub gfp: u32,
     /// `oc->order`; -1 = the magic key.
     pub order: i32,
+    /// What the trigger was writing to.
+    pub writing: Writing,
 }
 
 /// One victim.
@@ -77,6 +87,15 @@ pub struct Victim {
     pub trigger_comm: String,
     /// Who was marked.
     pub task: Task,
+    /// Whether it was not marked but shares the memory of one that was.
+    pub shared_mm: bool,
+    /// How large it was.
+    pub sizes: Sizes,
+}
+
+/// How large a process is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
     /// Address space.
     pub total_vm: Option<Bytes>,
     /// Resident anonymous memory.
@@ -89,6 +108,36 @@ pub struct Victim {
     pub swap: Option<Bytes>,
     /// Page tables.
     pub pgtables: Option<Bytes>,
+}
+
+/// A deadly signal, SIGKILL or SIGTERM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signal {
+    /// When it was sent.
+    pub time: BootNanos,
+    /// Its number.
+    pub number: u32,
+    /// Who sent it; of a death not known here.
+    pub sender: Task,
+    /// Who got it.
+    pub target: Task,
+    /// What the sender was writing to.
+    pub writing: Writing,
+    /// Whether the kernel sent it on its own behalf.
+    pub by_kernel: bool,
+    /// How large the target was.
+    pub sizes: Sizes,
+}
+
+/// A cgroup file that can kill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// None.
+    Nothing,
+    /// `cgroup.kill`.
+    CgroupKill,
+    /// `memory.max`.
+    MemoryMax,
 }
 
 /// A cgroup came, went or was renamed.
@@ -150,6 +199,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
     let record = match kind {
         k if k == Kind::Oom as u32 => exact(bytes).map(|record| Record::Oom(oom(&record))),
         k if k == Kind::Victim as u32 => exact(bytes).map(|record| Record::Victim(victim(&record))),
+        k if k == Kind::OomWithoutKill as u32 => exact(bytes).map(|record| Record::OomWithoutKill(oom(&record))),
+        k if k == Kind::Signal as u32 => exact(bytes).map(|record| Record::Signal(signal(&record))),
+        k if k == Kind::SignalDeath as u32 => exact(bytes).map(|record| Record::SignalDeath(signal(&record))),
         k if k == Kind::CgroupMkdir as u32 => change(Change::Born),
         k if k == Kind::CgroupRmdir as u32 => change(Change::Gone),
         k if k == Kind::CgroupRename as u32 => change(Change::Renamed),
@@ -210,6 +262,7 @@ fn oom(record: &OomRecord) -> Oom {
         swap_usage: pages(record.swap_usage),
         gfp: record.gfp,
         order: record.order,
+        writing: writing(record.writing),
     }
 }
 
@@ -221,12 +274,43 @@ fn victim(record: &VictimRecord) -> Victim {
         trigger_tid: Tid(record.trigger_tid),
         trigger_comm: text(&record.trigger_comm),
         task: task(&record.task),
-        total_vm: pages(record.total_vm),
-        anon: pages(record.anon),
-        file: pages(record.file),
-        shmem: pages(record.shmem),
-        swap: pages(record.swap),
-        pgtables: known(record.pgtables_bytes).map(Bytes),
+        shared_mm: record.marked == Marked::SharedMm as u32,
+        sizes: Sizes {
+            total_vm: pages(record.total_vm),
+            anon: pages(record.anon),
+            file: pages(record.file),
+            shmem: pages(record.shmem),
+            swap: pages(record.swap),
+            pgtables: known(record.pgtables_bytes).map(Bytes),
+        },
+    }
+}
+
+fn writing(number: u32) -> Writing {
+    use observer_common::Writing as Code;
+    match number {
+        n if n == Code::CgroupKill as u32 => Writing::CgroupKill,
+        n if n == Code::MemoryMax as u32 => Writing::MemoryMax,
+        _ => Writing::Nothing,
+    }
+}
+
+fn signal(record: &SignalRecord) -> Signal {
+    Signal {
+        time: BootNanos(record.time),
+        number: record.signal,
+        sender: task(&record.sender),
+        target: task(&record.target),
+        writing: writing(record.writing),
+        by_kernel: record.by_kernel != 0,
+        sizes: Sizes {
+            total_vm: pages(record.total_vm),
+            anon: pages(record.anon),
+            file: pages(record.file),
+            shmem: pages(record.shmem),
+            swap: pages(record.swap),
+            pgtables: known(record.pgtables_bytes).map(Bytes),
+        },
     }
 }
 
@@ -268,8 +352,8 @@ mod tests {
         let Ok(Record::Victim(victim)) = decode(bytemuck::bytes_of(&record)) else {
             panic!("no victim")
         };
-        assert_eq!(victim.anon, Some(Bytes(65_536)));
-        assert_eq!(victim.swap, None);
+        assert_eq!(victim.sizes.anon, Some(Bytes(65_536)));
+        assert_eq!(victim.sizes.swap, None);
         assert_eq!(victim.task.uid, None);
         assert_eq!(victim.task.tgid, Some(Tgid(41)));
         assert_eq!(victim.task.comm, "python3");

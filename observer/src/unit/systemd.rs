@@ -244,11 +244,66 @@ fn unit_of(path: &str) -> Option<String> {
 fn exit_text(code: i32, status: i32) -> Option<String> {
     let signal = || signal_name(status).map_or_else(|| status.to_string(), str::to_owned);
     match code {
-        1 => Some(format!("exited/{status}")),
+        1 => Some(exit_name(status).map_or_else(|| format!("exited/{status}"), |name| format!("{status}/{name}"))),
         2 => Some(format!("killed/{}", signal())),
         3 => Some(format!("dumped/{}", signal())),
         _ => None,
     }
+}
+
+/// The name of an exit status that systemd itself gives, where a process could not be started (systemd.exec(5), "Process
+/// Exit Codes").
+fn exit_name(status: i32) -> Option<&'static str> {
+    const NAMES: [&str; 46] = [
+        "CHDIR",
+        "NICE",
+        "FDS",
+        "EXEC",
+        "MEMORY",
+        "LIMITS",
+        "OOM_ADJUST",
+        "SIGNAL_MASK",
+        "STDIN",
+        "STDOUT",
+        "CHROOT",
+        "IOPRIO",
+        "TIMERSLACK",
+        "SECUREBITS",
+        "SETSCHEDULER",
+        "CPUAFFINITY",
+        "GROUP",
+        "USER",
+        "CAPABILITIES",
+        "CGROUP",
+        "SETSID",
+        "CONFIRM",
+        "STDERR",
+        "",
+        "PAM",
+        "NETWORK",
+        "NAMESPACE",
+        "NO_NEW_PRIVILEGES",
+        "SECCOMP",
+        "SELINUX_CONTEXT",
+        "PERSONALITY",
+        "APPARMOR_PROFILE",
+        "ADDRESS_FAMILIES",
+        "RUNTIME_DIRECTORY",
+        "",
+        "CHOWN",
+        "SMACK_PROCESS_LABEL",
+        "KEYRING",
+        "STATE_DIRECTORY",
+        "CACHE_DIRECTORY",
+        "LOGS_DIRECTORY",
+        "CONFIGURATION_DIRECTORY",
+        "NUMA_POLICY",
+        "CREDENTIALS",
+        "BPF",
+        "",
+    ];
+    let name = NAMES.get(usize::try_from(status).ok()?.checked_sub(200)?).copied()?;
+    (!name.is_empty()).then_some(name)
 }
 
 /// The name of a signal without its `SIG`, as systemd prints it (signal(7), the numbers of x86-64 and arm64).
@@ -292,7 +347,10 @@ mod tests {
     fn ends_are_in_systemds_terms() {
         assert_eq!(exit_text(2, 9).as_deref(), Some("killed/KILL"));
         assert_eq!(exit_text(3, 6).as_deref(), Some("dumped/ABRT"));
-        assert_eq!(exit_text(1, 203).as_deref(), Some("exited/203"));
+        assert_eq!(exit_text(1, 203).as_deref(), Some("203/EXEC"));
+        assert_eq!(exit_text(1, 216).as_deref(), Some("216/GROUP"));
+        assert_eq!(exit_text(1, 242).as_deref(), Some("242/NUMA_POLICY"));
+        assert_eq!(exit_text(1, 1).as_deref(), Some("exited/1"));
         assert_eq!(exit_text(0, 0), None);
     }
 

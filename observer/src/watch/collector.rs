@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::kills::Joiner;
+use super::signals::Signals;
 use super::stream::{Stream, StreamError};
 use super::{Options, units::UnitStates};
 use crate::cgroup::host::HostMemory;
@@ -33,6 +34,7 @@ pub(super) struct Collector {
     pub(super) systemd: Option<Systemd>,
     pub(super) units: UnitStates,
     pub(super) joiner: Joiner,
+    pub(super) signals: Signals,
     pub(super) cmdline: bool,
     interval: Duration,
     sees_victims: bool,
@@ -73,6 +75,7 @@ impl Collector {
             systemd,
             units: UnitStates::default(),
             joiner: Joiner::default(),
+            signals: Signals::default(),
             cmdline: options.cmdline,
             interval: options.interval,
             sees_victims,
@@ -102,6 +105,9 @@ impl Collector {
                 Record::Cgroup(change) => self.cgroup(&change, stream).await?,
                 Record::Oom(oom) => self.joiner.oom(oom),
                 Record::Victim(victim) => self.victim(&victim, stream).await?,
+                Record::OomWithoutKill(oom) => self.oom_without_kill(&oom, stream)?,
+                Record::Signal(signal) => self.signal(signal, stream).await?,
+                Record::SignalDeath(death) => self.signal_death(&death, stream).await?,
                 Record::Growth(growth) => self.growth(growth, stream)?,
             }
         }

@@ -8,7 +8,7 @@ use crate::cgroup::host::HostMemory;
 use crate::cgroup::{Reading, TaskInfo, cgroup_of, process, tasks, tgid_of};
 use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts, gfp::gfp_name};
 use crate::event::{self, Event, KillLimit, Relation, Trigger};
-use crate::kernel::record::{Oom, Victim};
+use crate::kernel::record::{Oom, Sizes, Task, Victim, Writing};
 use crate::measure::{BootNanos, CgroupId, Tgid};
 use crate::unit::UnitPath;
 
@@ -27,6 +27,10 @@ pub(super) struct Joiner {
     ooms: VecDeque<Oom>,
     /// A chosen leader of a group is marked twice: once alone, once as a member (mm/oom_kill.c).
     victims: VecDeque<(Option<Tgid>, Option<BootNanos>)>,
+    /// The kernel's last victims: when, whose process, where.
+    killed: VecDeque<(BootNanos, Tgid, String)>,
+    /// Marks of the kernel's, doubles included: what it counts in `oom_kill` is never more.
+    pub(super) marks: u64,
 }
 
 impl Joiner {
@@ -37,13 +41,35 @@ impl Joiner {
         }
     }
 
+    fn killed(&mut self, time: BootNanos, tgid: Tgid, path: &str) {
+        self.killed.push_back((time, tgid, path.to_owned()));
+        if self.killed.len() > REMEMBERED {
+            self.killed.pop_front();
+        }
+    }
+
+    /// The kernel's last victim in this cgroup, or below or above it, within a time before.
+    pub(super) fn kernel_kill_before(&self, time: BootNanos, path: &str, within: u64) -> Option<Tgid> {
+        let below = |path: &str, above: &str| {
+            path.strip_prefix(above)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let related = |other: &str| below(other, path) || below(path, other);
+        let found = self
+            .killed
+            .iter()
+            .rev()
+            .find(|(killed, _, other)| killed.0 <= time.0 && time.0 - killed.0 <= within && related(other));
+        found.map(|(_, tgid, _)| *tgid)
+    }
+
     fn choice(&self, time: Option<BootNanos>) -> Option<Oom> {
         let time = time?;
         self.ooms.iter().rev().find(|oom| oom.time == time).cloned()
     }
 
     /// Whether this process was not told yet.
-    fn is_new(&mut self, tgid: Option<Tgid>, started: Option<BootNanos>) -> bool {
+    pub(super) fn is_new(&mut self, tgid: Option<Tgid>, started: Option<BootNanos>) -> bool {
         let key = (tgid, started);
         if tgid.is_some() && started.is_some() && self.victims.contains(&key) {
             return false;
@@ -100,47 +126,32 @@ impl Collector {
             .tgid
             .or_else(|| tgid_of(victim.task.tid))
             .unwrap_or(Tgid(victim.task.tid.0));
+        if !victim.shared_mm {
+            self.joiner.marks += 1;
+        }
         if !self.joiner.is_new(Some(tgid), victim.task.started) {
             return Ok(());
         }
         let ts = self.clock.at(victim.time);
         let info = process(tgid);
         let path = self.victim_path(victim.task.cgroup, tgid);
+        if let Some(path) = &path {
+            self.joiner.killed(victim.time, tgid, path);
+        }
         let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
         if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
             return Ok(());
         }
-        let id = victim.task.cgroup.or_else(|| self.tree.id(path.as_deref()?));
-        let mut subject = match &path {
-            Some(path) => self.subject(id, path),
-            None => event::Subject::default(),
-        };
-        subject.cgroup.id = id;
-        if subject.invocation_id.is_none() && subject.user_unit.is_none() {
-            subject.invocation_id = self.asked_invocation(subject.unit.as_deref()).await;
-        }
         let oom = self.joiner.choice(victim.oom_time);
-        let mut tasks: Vec<event::Task> = path
-            .as_deref()
-            .map(|path| tasks(&self.hierarchy, path, MAX_TASKS))
-            .unwrap_or_default()
-            .into_iter()
-            .map(task)
-            .collect();
-        let victim_event = self.victim_event(victim, tgid, info);
-        // What the kernel told of the victim is from before it died; `/proc` may have nothing any more.
-        tasks.retain(|task| task.pid != tgid);
-        tasks.push(event::Task {
-            pid: tgid,
-            comm: victim_event.comm.clone(),
-            anon: victim_event.anon,
-            file: victim_event.file,
-            shmem: victim_event.shmem,
-            swap: victim_event.swap,
-            oom_score_adj: victim_event.oom_score_adj,
-        });
-        tasks.sort_by_key(|task| std::cmp::Reverse(task.anon));
-        let mut evidence = vec!["mark_victim".to_owned()];
+        let victim_event = self.victim_event(&victim.task, tgid, victim.sizes, info);
+        let subject = self.victim_subject(victim.task.cgroup, path.as_deref()).await;
+        let tasks = self.victim_tasks(path.as_deref(), &victim_event);
+        let seen_at = if victim.shared_mm {
+            "do_send_sig_info"
+        } else {
+            "mark_victim"
+        };
+        let mut evidence = vec![seen_at.to_owned()];
         if oom.is_some() {
             evidence.insert(0, "oom_kill_process".to_owned());
         }
@@ -159,6 +170,8 @@ impl Collector {
                 .filter(|oom| oom.owner.is_none())
                 .and_then(|_| host_limit()),
             oom: oom.map(|oom| self.oom_facts(&oom)),
+            shared_mm: victim.shared_mm,
+            user: None,
             subject,
             victim: victim_event,
             tasks,
@@ -167,6 +180,43 @@ impl Collector {
         };
         let kill = self.engine.kill(ts, facts);
         stream.write(ts, Event::Kill(Box::new(kill)))
+    }
+
+    /// Whose process it was.
+    pub(super) async fn victim_subject(&mut self, id: Option<CgroupId>, path: Option<&str>) -> event::Subject {
+        let id = id.or_else(|| self.tree.id(path?));
+        let mut subject = match path {
+            Some(path) => self.subject(id, path),
+            None => event::Subject::default(),
+        };
+        subject.cgroup.id = id;
+        if subject.invocation_id.is_none() && subject.user_unit.is_none() {
+            subject.invocation_id = self.asked_invocation(subject.unit.as_deref()).await;
+        }
+        subject
+    }
+
+    /// The processes of the victim's cgroup, largest first. What the kernel told of the victim is from before it died;
+    /// `/proc` may have nothing any more.
+    pub(super) fn victim_tasks(&self, path: Option<&str>, victim: &event::Victim) -> Vec<event::Task> {
+        let mut tasks: Vec<event::Task> = path
+            .map(|path| tasks(&self.hierarchy, path, MAX_TASKS))
+            .unwrap_or_default()
+            .into_iter()
+            .map(task)
+            .collect();
+        tasks.retain(|task| task.pid != victim.pid);
+        tasks.push(event::Task {
+            pid: victim.pid,
+            comm: victim.comm.clone(),
+            anon: victim.anon,
+            file: victim.file,
+            shmem: victim.shmem,
+            swap: victim.swap,
+            oom_score_adj: victim.oom_score_adj,
+        });
+        tasks.sort_by_key(|task| std::cmp::Reverse(task.anon));
+        tasks
     }
 
     /// Where the choice was not seen: the limit that the victim's cgroup or one above it met, and the file that says so.
@@ -211,7 +261,7 @@ impl Collector {
         found.map(|((limit, _), file)| (limit.clone(), file))
     }
 
-    fn victim_path(&self, id: Option<CgroupId>, tgid: Tgid) -> Option<String> {
+    pub(super) fn victim_path(&self, id: Option<CgroupId>, tgid: Tgid) -> Option<String> {
         let known = id.and_then(|id| self.tree.path(id)).map(str::to_owned);
         known.or_else(|| cgroup_of(&self.hierarchy, tgid))
     }
@@ -221,26 +271,26 @@ impl Collector {
         self.systemd.as_ref()?.state(unit?).await.ok()?.invocation_id
     }
 
-    fn victim_event(&self, victim: &Victim, tgid: Tgid, info: Option<TaskInfo>) -> event::Victim {
+    pub(super) fn victim_event(&self, task: &Task, tgid: Tgid, sizes: Sizes, info: Option<TaskInfo>) -> event::Victim {
         let cmdline = info
             .as_ref()
             .and_then(|info| info.cmdline.clone())
             .filter(|_| self.cmdline);
-        let started = victim.task.started.or_else(|| info.as_ref()?.started);
-        let comm = info.map(|info| info.comm).filter(|_| victim.task.comm.is_empty());
+        let started = task.started.or_else(|| info.as_ref()?.started);
+        let comm = info.map(|info| info.comm).filter(|_| task.comm.is_empty());
         event::Victim {
             pid: tgid,
-            tid: Some(victim.task.tid),
-            comm: comm.unwrap_or_else(|| victim.task.comm.clone()),
+            tid: Some(task.tid),
+            comm: comm.unwrap_or_else(|| task.comm.clone()),
             cmdline,
-            uid: victim.task.uid,
-            oom_score_adj: victim.task.oom_score_adj,
-            total_vm: victim.total_vm,
-            anon: victim.anon,
-            file: victim.file,
-            shmem: victim.shmem,
-            swap: victim.swap,
-            pgtables: victim.pgtables,
+            uid: task.uid,
+            oom_score_adj: task.oom_score_adj,
+            total_vm: sizes.total_vm,
+            anon: sizes.anon,
+            file: sizes.file,
+            shmem: sizes.shmem,
+            swap: sizes.swap,
+            pgtables: sizes.pgtables,
             started: started.map(|started| self.clock.at(started)),
         }
     }
@@ -281,6 +331,7 @@ impl Collector {
             gfp: gfp_name(oom.gfp),
             owner,
             chosen: oom.chosen.tgid,
+            lowering: oom.writing == Writing::MemoryMax,
         }
     }
 }

@@ -23,8 +23,9 @@ type Ring = AsyncFd<RingBuf<MapData>>;
 struct Attached {
     kills: Ring,
     cgroups: Ring,
+    signals: Ring,
     growth: Ring,
-    told: [u64; 3],
+    told: [u64; 4],
     probes: crate::kernel::load::Attached,
 }
 
@@ -36,6 +37,7 @@ impl Rings {
         let Some(Probes {
             kills,
             cgroups,
+            signals,
             growth,
             attached,
         }) = probes
@@ -45,8 +47,9 @@ impl Rings {
         Ok(Self(Some(Attached {
             kills: wait_for(kills)?,
             cgroups: wait_for(cgroups)?,
+            signals: wait_for(signals)?,
             growth: wait_for(growth)?,
-            told: [0; 3],
+            told: [0; 4],
             probes: attached,
         })))
     }
@@ -85,6 +88,7 @@ impl Rings {
         tokio::select! {
             guard = attached.kills.readable() => clear(guard),
             guard = attached.cgroups.readable() => clear(guard),
+            guard = attached.signals.readable() => clear(guard),
             guard = attached.growth.readable() => clear(guard),
         }
     }
@@ -96,6 +100,8 @@ impl Rings {
         let kills = take(attached.kills.get_mut(), usize::MAX);
         let mut records = take(attached.cgroups.get_mut(), usize::MAX);
         records.extend(kills);
+        // After the kernel's kills, of which some are consequences.
+        records.extend(take(attached.signals.get_mut(), usize::MAX));
         records.extend(take(attached.growth.get_mut(), GROWTH_BATCH));
         records
     }
@@ -107,6 +113,7 @@ impl Rings {
             (LostIndex::Kill, LostStream::Kill),
             (LostIndex::Cgroup, LostStream::Cgroup),
             (LostIndex::Growth, LostStream::Growth),
+            (LostIndex::Signal, LostStream::Signal),
         ];
         let mut lost = Vec::new();
         for ((index, stream), told) in streams.into_iter().zip(&mut attached.told) {

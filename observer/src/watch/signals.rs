@@ -1,0 +1,240 @@
+//! Kills by user space: which deadly signals are for memory, and who sent them.
+//!
+//! Most deadly signals are not for memory: an admin's, a timeout's, a shell's. A signal is told as a kill where its
+//! sender is a program whose business that is, where it goes through `cgroup.kill`, where systemd sends it because the
+//! kernel killed in the same unit, or where the victim's unit or the host was short of memory.
+
+use std::collections::VecDeque;
+
+use super::collector::Collector;
+use super::stream::{Stream, StreamError};
+use crate::cgroup::host::HostMemory;
+use crate::cgroup::{cgroup_of, process, tgid_of};
+use crate::engine::{KillFacts, UserFacts};
+use crate::event::{Confidence, Event, Killer, OomWithoutKill, Origin, Subject};
+use crate::kernel::record::{Oom, Signal, Writing};
+use crate::measure::{BootNanos, Tgid};
+use crate::unit::UnitPath;
+
+const SIGTERM: u32 = 15;
+
+/// PID 1.
+const SYSTEMD: Tgid = Tgid(1);
+
+/// Programs whose business it is to kill before the kernel does, by their names as the kernel has them.
+const KILLERS: [&str; 6] = ["earlyoom", "nohang", "oomd", "bustd", "psi-monitor", "facebook-oomd"];
+
+/// systemd ends what is left of a unit within this time of a kernel kill, in nanoseconds: `TimeoutStopSec=`, 90 s unless
+/// set, for `OOMPolicy=stop`.
+const CONSEQUENCE: u64 = 100_000_000_000;
+
+/// Where systemd cannot say why it kills: what it kills this soon after a kernel kill follows from it, in nanoseconds.
+const AT_ONCE: u64 = 5_000_000_000;
+
+/// The host is short of memory below this share that is available: earlyoom's own default.
+const SHORT: f64 = 0.10;
+
+/// A limit is as good as reached from this share on.
+const FULL: f64 = 0.95;
+
+/// Stalls are a shortage from this `full avg10` on, in per cent.
+const STALLED: f64 = 10.0;
+
+/// SIGTERMs whose end is awaited, at most.
+const WAITING: usize = 1_024;
+
+/// SIGTERMs whose receivers may yet die of them.
+#[derive(Debug, Default)]
+pub(super) struct Signals {
+    waiting: VecDeque<(BootNanos, Tgid, Box<KillFacts>)>,
+}
+
+impl Collector {
+    /// A deadly signal was sent.
+    pub(super) async fn signal(&mut self, signal: Signal, stream: &mut Stream) -> Result<(), StreamError> {
+        if signal.by_kernel {
+            return Ok(());
+        }
+        let tgid = signal
+            .target
+            .tgid
+            .or_else(|| tgid_of(signal.target.tid))
+            .unwrap_or(Tgid(signal.target.tid.0));
+        let path = self.victim_path(signal.target.cgroup, tgid);
+        let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
+        if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
+            return Ok(());
+        }
+        let Some((user, evidence)) = self.purpose(&signal, path.as_deref()).await else {
+            return Ok(());
+        };
+        let victim = self.victim_event(&signal.target, tgid, signal.sizes, process(tgid));
+        let facts = KillFacts {
+            subject: self.victim_subject(signal.target.cgroup, path.as_deref()).await,
+            oom: None,
+            shared_mm: false,
+            user: Some(user),
+            tasks: self.victim_tasks(path.as_deref(), &victim),
+            victim,
+            trigger: None,
+            evidence,
+            concluded_limit: None,
+            host: None,
+        };
+        if signal.number == SIGTERM {
+            // Only what dies of it was killed: many clean up and leave by themselves.
+            self.signals.waiting.push_back((signal.time, tgid, Box::new(facts)));
+            if self.signals.waiting.len() > WAITING {
+                self.signals.waiting.pop_front();
+            }
+            return Ok(());
+        }
+        self.signals.waiting.retain(|(_, waiting, _)| *waiting != tgid);
+        self.user_kill(signal.time, signal.target.started, facts, stream)
+    }
+
+    /// A process ended of a deadly signal.
+    pub(super) async fn signal_death(&mut self, death: &Signal, stream: &mut Stream) -> Result<(), StreamError> {
+        let place = self
+            .signals
+            .waiting
+            .iter()
+            .position(|(_, tgid, _)| Some(*tgid) == death.target.tgid);
+        let Some((time, _, facts)) = place.and_then(|place| self.signals.waiting.remove(place)) else {
+            return Ok(());
+        };
+        if death.number != SIGTERM {
+            return Ok(());
+        }
+        self.user_kill(time, death.target.started, *facts, stream)
+    }
+
+    fn user_kill(
+        &mut self,
+        time: BootNanos,
+        started: Option<BootNanos>,
+        facts: KillFacts,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
+        if !self.joiner.is_new(Some(facts.victim.pid), started) {
+            return Ok(());
+        }
+        let ts = self.clock.at(time);
+        let kill = self.engine.kill(ts, facts);
+        stream.write(ts, Event::Kill(Box::new(kill)))
+    }
+
+    /// Whether a signal is for memory, and how that is known.
+    async fn purpose(&mut self, signal: &Signal, path: Option<&str>) -> Option<(UserFacts, Vec<String>)> {
+        let sender = &signal.sender;
+        let tgid = sender.tgid.unwrap_or(Tgid(sender.tid.0));
+        let sender_path = sender
+            .cgroup
+            .and_then(|id| self.tree.path(id).map(str::to_owned))
+            .or_else(|| cgroup_of(&self.hierarchy, tgid));
+        let sender_unit = sender_path.as_deref().and_then(|path| UnitPath::parse(path).unit);
+        let seen = "do_send_sig_info".to_owned();
+        let facts = |origin, confidence, after| UserFacts {
+            origin,
+            confidence,
+            killer: Killer {
+                pid: Some(tgid),
+                comm: Some(sender.comm.clone()),
+                unit: sender_unit.clone(),
+                reason: None,
+            },
+            after,
+        };
+        if sender_unit.as_deref() == Some("systemd-oomd.service") || sender.comm == "systemd-oomd" {
+            return Some((facts(Origin::SystemdOomd, Confidence::Observed, None), vec![seen]));
+        }
+        if tgid == SYSTEMD {
+            let (after, how) = self.consequence(signal.time, path?).await?;
+            let confidence = if how.is_some() {
+                Confidence::Observed
+            } else {
+                Confidence::Inferred
+            };
+            let evidence = std::iter::once(seen).chain(how).collect();
+            return Some((facts(Origin::UnitOomPolicy, confidence, Some(after)), evidence));
+        }
+        if signal.writing == Writing::CgroupKill {
+            let evidence = vec![seen, "cgroup_kill_write".to_owned()];
+            return Some((facts(Origin::CgroupKill, Confidence::Observed, None), evidence));
+        }
+        if KILLERS.contains(&sender.comm.as_str()) {
+            return Some((facts(Origin::Userspace, Confidence::Observed, None), vec![seen]));
+        }
+        // A program that ends its own children does its own business.
+        if sender_path.is_some() && sender_path.as_deref() == path {
+            return None;
+        }
+        let shortage = self.shortage(path?)?;
+        let evidence = vec![seen, shortage];
+        Some((facts(Origin::Userspace, Confidence::Inferred, None), evidence))
+    }
+
+    /// Whether systemd kills because the kernel did: the kernel's victim, and systemd's own word for it.
+    async fn consequence(&mut self, time: BootNanos, path: &str) -> Option<(Tgid, Option<String>)> {
+        let unit = UnitPath::parse(path);
+        let after = self.joiner.kernel_kill_before(time, path, CONSEQUENCE)?;
+        let name = unit.unit.as_deref().filter(|_| unit.user_unit.is_none());
+        let status = match (&self.systemd, name) {
+            (Some(systemd), Some(name)) => systemd.state(name).await.ok(),
+            _ => None,
+        };
+        match status.and_then(|status| status.result).as_deref() {
+            Some("oom-kill") => Some((after, Some("Result=oom-kill".to_owned()))),
+            // It may have been collected, or started anew, before it could be asked.
+            _ => {
+                let after = self.joiner.kernel_kill_before(time, path, AT_ONCE)?;
+                Some((after, None))
+            }
+        }
+    }
+
+    /// What is short at a cgroup, as the file that says so; `None` where nothing is.
+    fn shortage(&mut self, path: &str) -> Option<String> {
+        let mut read = std::collections::HashMap::new();
+        let limits = self.limits(path, &mut read);
+        let full = limits.iter().find(|limit| {
+            let fixed = limit
+                .usage
+                .unwrap_or_default()
+                .saturating_sub(limit.reclaimable.unwrap_or_default());
+            limit.cgroup != "/" && fixed.as_f64() >= limit.bytes.as_f64() * FULL
+        });
+        if let Some(limit) = full {
+            return Some(format!("{} {}", limit.cgroup, limit.file));
+        }
+        let stalled = read
+            .iter()
+            .find(|(_, reading)| reading.pressure.is_some_and(|pressure| pressure.full_avg10 >= STALLED));
+        if let Some((path, _)) = stalled {
+            return Some(format!("{path} memory.pressure"));
+        }
+        let host = HostMemory::read()?;
+        (host.available.as_f64() < host.total.as_f64() * SHORT).then(|| "MemAvailable".to_owned())
+    }
+
+    /// The kernel found nothing to kill.
+    pub(super) fn oom_without_kill(&mut self, oom: &Oom, stream: &mut Stream) -> Result<(), StreamError> {
+        let path = match oom.owner {
+            Some(id) => self.tree.path(id).map(str::to_owned),
+            None => Some("/".to_owned()),
+        };
+        let subject = match &path {
+            Some(path) => self.subject(oom.owner, path),
+            None => Subject::default(),
+        };
+        let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
+        if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
+            return Ok(());
+        }
+        let event = OomWithoutKill {
+            subject,
+            reason: "no_killable_task".to_owned(),
+        };
+        stream.write(self.clock.at(oom.time), Event::OomWithoutKill(event))
+    }
+}
