@@ -87,6 +87,8 @@ pub enum WatchError {
 /// # Errors
 /// Where nothing can be watched, or the output fails for another reason than its reader having gone.
 pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError> {
+    // The observer must not be the victim. Without the right to say so it is like any process.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "-1000");
     let clock = Clock::new();
     let hierarchy = Hierarchy::detect()?;
     let mut stream = Stream::new(sink, options.host.clone());

@@ -227,6 +227,14 @@ impl Collector {
             Some(path) => self.subject(oom.owner, path),
             None => Subject::default(),
         };
+        // Whoever lowers a limit goes on until it fits or nothing is left: with the last victim gone that is no news.
+        let emptied = || {
+            let path = path.as_deref()?;
+            self.joiner.kernel_kill_before(oom.time, path, AT_ONCE)
+        };
+        if oom.writing == Writing::MemoryMax && emptied().is_some() {
+            return Ok(());
+        }
         let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
         if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
             return Ok(());
