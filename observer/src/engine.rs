@@ -153,6 +153,12 @@ impl Engine {
         }));
     }
 
+    /// What a cgroup held when it was sampled last.
+    #[must_use]
+    pub fn last(&self, path: &str) -> Option<&BeforeSample> {
+        self.cgroups.get(path)?.last.back()
+    }
+
     /// A kill, from the facts: the verdict, what was known before, and what follows.
     #[must_use]
     pub fn kill(&self, ts: Timestamp, facts: KillFacts) -> Kill {

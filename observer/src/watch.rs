@@ -100,10 +100,13 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
     stream.write(clock.now(), Event::Start(start(&hierarchy, list)))?;
 
     let (changes_in, mut changes) = mpsc::channel(CHANGE_QUEUE);
+    let (oomd_in, mut oomd) = mpsc::channel(CHANGE_QUEUE);
     let systemd = Systemd::connect().await;
     if let Some(systemd) = &systemd {
         // Without its signals units are looked at as cgroups come and go.
         let _ = systemd.subscribe(changes_in.clone()).await;
+        // Without its word the reason stays unknown.
+        let _ = systemd.subscribe_oomd(oomd_in.clone()).await;
         known(systemd, &options.selection).await?;
     }
     let mut rings = Rings::new(probes)?;
@@ -130,6 +133,7 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
                 let records = rings.drain();
                 collector.records(records, &mut stream).await?;
             }
+            Some(kill) = oomd.recv() => collector.oomd_told(kill, &mut stream)?,
             Some(change) = changes.recv() => collector.unit_changed(&change.unit, &mut stream).await?,
             _ = ticks.tick() => {
                 collector.tick(&mut stream).await?;
@@ -143,8 +147,9 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
     // What the kernel told before the signal still counts.
     let records = rings.drain();
     collector.records(records, &mut stream).await?;
+    collector.oomd_waited(true, &mut stream)?;
     stream.stop(collector.now(), reason)?;
-    drop(changes_in);
+    drop((changes_in, oomd_in));
     Ok(())
 }
 

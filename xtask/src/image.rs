@@ -29,7 +29,7 @@ const TOOLS: [Tool; 3] = [
 ];
 
 /// Beyond dpkg's essential packages: systemd with its buses, what scenarios run, what a person debugs with.
-const PACKAGES: [&str; 13] = [
+const PACKAGES: [&str; 14] = [
     "systemd",
     "systemd-sysv",
     "systemd-oomd",
@@ -41,16 +41,18 @@ const PACKAGES: [&str; 13] = [
     "libpython3-stdlib",
     "procps",
     "stress-ng",
+    "earlyoom",
     "jq",
     "less",
 ];
 
 /// Not needed here, and each takes a part of a second of an emulated boot.
-const MASKED: [&str; 26] = [
+const MASKED: [&str; 27] = [
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
+    "earlyoom.service",
     "e2scrub_reap.service",
     "fstrim.timer",
     "getty.target",

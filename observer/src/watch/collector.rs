@@ -197,6 +197,7 @@ impl Collector {
         if !self.sees_births && Clock::boot().saturating_sub(self.scanned) >= RESCAN.min(self.interval * 5) {
             self.rescan(stream).await?;
         }
+        self.oomd_waited(false, stream)?;
         let selected = !self.selection.is_empty();
         let polled = !self.sees_births;
         let due: Vec<(CgroupId, String)> = self

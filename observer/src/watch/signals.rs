@@ -5,7 +5,9 @@
 //! kernel killed in the same unit, or where the victim's unit or the host was short of memory.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
+use super::clock::Clock;
 use super::collector::Collector;
 use super::stream::{Stream, StreamError};
 use crate::cgroup::host::HostMemory;
@@ -14,7 +16,7 @@ use crate::engine::{KillFacts, UserFacts};
 use crate::event::{Confidence, Event, Killer, OomWithoutKill, Origin, Subject};
 use crate::kernel::record::{Oom, Signal, Writing};
 use crate::measure::{BootNanos, Tgid};
-use crate::unit::UnitPath;
+use crate::unit::{UnitPath, systemd::OomdKill};
 
 const SIGTERM: u32 = 15;
 
@@ -34,8 +36,8 @@ const AT_ONCE: u64 = 5_000_000_000;
 /// The host is short of memory below this share that is available: earlyoom's own default.
 const SHORT: f64 = 0.10;
 
-/// A limit is as good as reached from this share on.
-const FULL: f64 = 0.95;
+/// A limit is as good as reached from this share on: of page cache, what is mapped and run is not given back for long.
+const FULL: f64 = 0.90;
 
 /// Stalls are a shortage from this `full avg10` on, in per cent.
 const STALLED: f64 = 10.0;
@@ -43,10 +45,16 @@ const STALLED: f64 = 10.0;
 /// SIGTERMs whose end is awaited, at most.
 const WAITING: usize = 1_024;
 
-/// SIGTERMs whose receivers may yet die of them.
+/// A kill by systemd-oomd waits this long for its reason, which is told after the signals.
+const REASON: Duration = Duration::from_millis(1500);
+
+/// Kills that are not told yet.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
+    /// SIGTERMs whose receivers may yet die of them.
     waiting: VecDeque<(BootNanos, Tgid, Box<KillFacts>)>,
+    /// Kills by systemd-oomd whose reason may yet be told: since when each waits, when it was, whom it hit.
+    oomd: Vec<(Duration, BootNanos, Box<KillFacts>)>,
 }
 
 impl Collector {
@@ -90,7 +98,48 @@ impl Collector {
             return Ok(());
         }
         self.signals.waiting.retain(|(_, waiting, _)| *waiting != tgid);
-        self.user_kill(signal.time, signal.target.started, facts, stream)
+        if !self.joiner.is_new(Some(tgid), signal.target.started) {
+            return Ok(());
+        }
+        let by_oomd = facts
+            .user
+            .as_ref()
+            .is_some_and(|user| user.origin == Origin::SystemdOomd);
+        if by_oomd && self.systemd.is_some() {
+            self.signals.oomd.push((Clock::boot(), signal.time, Box::new(facts)));
+            return Ok(());
+        }
+        self.user_kill(signal.time, facts, stream)
+    }
+
+    /// systemd-oomd has told of a kill: its reason goes to all that waited for it.
+    pub(super) fn oomd_told(&mut self, kill: OomdKill, stream: &mut Stream) -> Result<(), StreamError> {
+        let (told, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.signals.oomd).into_iter().partition(|waiting| {
+            let path = waiting.2.subject.cgroup.path.as_deref().unwrap_or_default();
+            path.starts_with(kill.cgroup.trim_end_matches('/'))
+        });
+        self.signals.oomd = rest;
+        for (_, time, mut facts) in told {
+            if let Some(user) = &mut facts.user {
+                user.killer.reason = Some(kill.reason.clone());
+                facts.evidence.push("org.freedesktop.oom1 Killed".to_owned());
+            }
+            self.user_kill(time, *facts, stream)?;
+        }
+        Ok(())
+    }
+
+    /// What has waited long enough for its reason is told without it.
+    pub(super) fn oomd_waited(&mut self, all: bool, stream: &mut Stream) -> Result<(), StreamError> {
+        let now = Clock::boot();
+        let (due, rest) = std::mem::take(&mut self.signals.oomd)
+            .into_iter()
+            .partition(|(since, ..)| all || now.saturating_sub(*since) >= REASON);
+        self.signals.oomd = rest;
+        for (_, time, facts) in due {
+            self.user_kill(time, *facts, stream)?;
+        }
+        Ok(())
     }
 
     /// A process ended of a deadly signal.
@@ -106,19 +155,13 @@ impl Collector {
         if death.number != SIGTERM {
             return Ok(());
         }
-        self.user_kill(time, death.target.started, *facts, stream)
-    }
-
-    fn user_kill(
-        &mut self,
-        time: BootNanos,
-        started: Option<BootNanos>,
-        facts: KillFacts,
-        stream: &mut Stream,
-    ) -> Result<(), StreamError> {
-        if !self.joiner.is_new(Some(facts.victim.pid), started) {
+        if !self.joiner.is_new(Some(facts.victim.pid), death.target.started) {
             return Ok(());
         }
+        self.user_kill(time, *facts, stream)
+    }
+
+    fn user_kill(&mut self, time: BootNanos, facts: KillFacts, stream: &mut Stream) -> Result<(), StreamError> {
         let ts = self.clock.at(time);
         let kill = self.engine.kill(ts, facts);
         stream.write(ts, Event::Kill(Box::new(kill)))
@@ -198,10 +241,20 @@ impl Collector {
         let mut read = std::collections::HashMap::new();
         let limits = self.limits(path, &mut read);
         let full = limits.iter().find(|limit| {
-            let fixed = limit
+            // By now the victim may have let go of what it had: what was sampled before counts too.
+            let before = self.engine.last(&limit.cgroup).map(|sample| {
+                let memory = &sample.memory;
+                let cache = memory
+                    .file
+                    .unwrap_or_default()
+                    .saturating_sub(memory.shmem.unwrap_or_default());
+                memory.current.unwrap_or_default().saturating_sub(cache)
+            });
+            let now = limit
                 .usage
                 .unwrap_or_default()
                 .saturating_sub(limit.reclaimable.unwrap_or_default());
+            let fixed = now.max(before.unwrap_or_default());
             limit.cgroup != "/" && fixed.as_f64() >= limit.bytes.as_f64() * FULL
         });
         if let Some(limit) = full {

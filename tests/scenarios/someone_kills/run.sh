@@ -1,0 +1,16 @@
+# A person who kills what fills its unit, and one who kills what does not.
+systemd-run --unit nearly -p MemoryMax=64M -p MemorySwapMax=0 python3 -c '
+import os, sys, time
+kept = bytearray(57 << 20)
+open(sys.argv[1], "w").write(str(os.getpid()))
+time.sleep(600)' "$OUT/full"
+systemd-run --unit roomy -p MemoryMax=512M -p MemorySwapMax=0 python3 /share/leak.py "$OUT/roomy" 1 600
+until_true test -s "$OUT/full"
+until_true test -s "$OUT/roomy"
+sampled() { grep '"unit":"nearly.service"' "$OUT/events.jsonl" | grep -q '"current":6[2-9][0-9]*'; }
+until_true sampled
+kill -KILL "$(cat "$OUT/roomy")"
+kill -KILL "$(cat "$OUT/full")"
+until_true ended nearly.service
+until_true ended roomy.service
+echo "PID=$(cat "$OUT/full")" >> "$OUT/truth"
