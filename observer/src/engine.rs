@@ -12,6 +12,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::event::{
     Before, BeforeSample, Class, Event, Forecast, ForecastChange, ForecastState, Kill, Relation, Sample, Trend,
+    ancestry,
 };
 use crate::measure::Timestamp;
 
@@ -208,15 +209,6 @@ impl Engine {
             }
         }
     }
-}
-
-/// A path and those above it, nearest first.
-fn ancestry(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(path), |path| {
-        path.rsplit_once('/')
-            .map(|(above, _)| above)
-            .filter(|above| !above.is_empty())
-    })
 }
 
 /// Whether the state of a warning changes. Raised once, updated when the time left has halved, cleared when the limit is

@@ -19,7 +19,7 @@ pub use sample::{
     Class, Forecast, ForecastChange, ForecastState, Limit, LimitRef, Memory, MemoryEvents, Pressure, Relation, Sample,
     Throttle, ThrottleState, Trend,
 };
-pub use subject::{CgroupRef, Container, Subject};
+pub use subject::{CgroupRef, Container, Subject, ancestry};
 pub use system::{
     CgroupVersion, Lost, Probe, Start, Stop, StopReason, Stream, Unexplained, Unit, UnitLimit, UnitState, Via,
 };

@@ -133,7 +133,7 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
                 let records = rings.drain();
                 collector.records(records, &mut stream).await?;
             }
-            Some(kill) = oomd.recv() => collector.oomd_told(kill, &mut stream)?,
+            Some(kill) = oomd.recv() => collector.oomd_told(&kill, &mut stream)?,
             Some(change) = changes.recv() => collector.unit_changed(&change.unit, &mut stream).await?,
             _ = ticks.tick() => {
                 collector.tick(&mut stream).await?;

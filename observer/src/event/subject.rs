@@ -46,3 +46,12 @@ pub struct Container {
     /// The pod's namespace.
     pub namespace: Option<String>,
 }
+
+/// A cgroup's path and those above it, nearest first.
+pub fn ancestry(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| {
+        path.rsplit_once('/')
+            .map(|(above, _)| above)
+            .filter(|above| !above.is_empty())
+    })
+}

@@ -49,7 +49,7 @@ impl Joiner {
     }
 
     /// The kernel's last victim in this cgroup, or below or above it, within a time before.
-    pub(super) fn kernel_kill_before(&self, time: BootNanos, path: &str, within: u64) -> Option<Tgid> {
+    pub(super) fn kernel_kill_before(&self, time: BootNanos, path: &str, within: u64) -> Option<(BootNanos, Tgid)> {
         let below = |path: &str, above: &str| {
             path.strip_prefix(above)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -60,7 +60,7 @@ impl Joiner {
             .iter()
             .rev()
             .find(|(killed, _, other)| killed.0 <= time.0 && time.0 - killed.0 <= within && related(other));
-        found.map(|(_, tgid, _)| *tgid)
+        found.map(|(killed, tgid, _)| (*killed, *tgid))
     }
 
     fn choice(&self, time: Option<BootNanos>) -> Option<Oom> {

@@ -13,9 +13,9 @@ use super::stream::{Stream, StreamError};
 use crate::cgroup::host::HostMemory;
 use crate::cgroup::{cgroup_of, process, tgid_of};
 use crate::engine::{KillFacts, UserFacts};
-use crate::event::{Confidence, Event, Killer, OomWithoutKill, Origin, Subject};
+use crate::event::{Confidence, Event, Killer, Memory, OomWithoutKill, Origin, Subject, ancestry};
 use crate::kernel::record::{Oom, Signal, Writing};
-use crate::measure::{BootNanos, Tgid};
+use crate::measure::{BootNanos, Bytes, Tgid};
 use crate::unit::{UnitPath, systemd::OomdKill};
 
 const SIGTERM: u32 = 15;
@@ -113,7 +113,7 @@ impl Collector {
     }
 
     /// systemd-oomd has told of a kill: its reason goes to all that waited for it.
-    pub(super) fn oomd_told(&mut self, kill: OomdKill, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn oomd_told(&mut self, kill: &OomdKill, stream: &mut Stream) -> Result<(), StreamError> {
         let (told, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.signals.oomd).into_iter().partition(|waiting| {
             let path = waiting.2.subject.cgroup.path.as_deref().unwrap_or_default();
             path.starts_with(kill.cgroup.trim_end_matches('/'))
@@ -192,7 +192,7 @@ impl Collector {
             return Some((facts(Origin::SystemdOomd, Confidence::Observed, None), vec![seen]));
         }
         if tgid == SYSTEMD {
-            let (after, how) = self.consequence(signal.time, path?).await?;
+            let (after, how) = self.consequence(signal, path?).await?;
             let confidence = if how.is_some() {
                 Confidence::Observed
             } else {
@@ -218,53 +218,47 @@ impl Collector {
     }
 
     /// Whether systemd kills because the kernel did: the kernel's victim, and systemd's own word for it.
-    async fn consequence(&mut self, time: BootNanos, path: &str) -> Option<(Tgid, Option<String>)> {
+    async fn consequence(&mut self, signal: &Signal, path: &str) -> Option<(Tgid, Option<String>)> {
         let unit = UnitPath::parse(path);
-        let after = self.joiner.kernel_kill_before(time, path, CONSEQUENCE)?;
+        let (killed, after) = self.joiner.kernel_kill_before(signal.time, path, CONSEQUENCE)?;
+        // Who was started since is another run's, and another matter.
+        signal.target.started.filter(|started| *started < killed)?;
         let name = unit.unit.as_deref().filter(|_| unit.user_unit.is_none());
         let status = match (&self.systemd, name) {
             (Some(systemd), Some(name)) => systemd.state(name).await.ok(),
             _ => None,
         };
-        match status.and_then(|status| status.result).as_deref() {
-            Some("oom-kill") => Some((after, Some("Result=oom-kill".to_owned()))),
-            // It may have been collected, or started anew, before it could be asked.
-            _ => {
-                let after = self.joiner.kernel_kill_before(time, path, AT_ONCE)?;
-                Some((after, None))
-            }
+        match status
+            .filter(|status| status.load_state != "not-found")
+            .and_then(|status| status.result)
+        {
+            Some(result) if result == "oom-kill" => Some((after, Some("Result=oom-kill".to_owned()))),
+            // It ends it for another reason.
+            Some(_) => None,
+            // It was collected before it could be asked, or is none that has a result.
+            None => (signal.time.0.saturating_sub(killed.0) <= AT_ONCE).then_some((after, None)),
         }
     }
 
     /// What is short at a cgroup, as the file that says so; `None` where nothing is.
     fn shortage(&mut self, path: &str) -> Option<String> {
         let mut read = std::collections::HashMap::new();
-        let limits = self.limits(path, &mut read);
-        let full = limits.iter().find(|limit| {
-            // By now the victim may have let go of what it had: what was sampled before counts too.
-            let before = self.engine.last(&limit.cgroup).map(|sample| {
-                let memory = &sample.memory;
-                let cache = memory
-                    .file
-                    .unwrap_or_default()
-                    .saturating_sub(memory.shmem.unwrap_or_default());
-                memory.current.unwrap_or_default().saturating_sub(cache)
-            });
-            let now = limit
-                .usage
-                .unwrap_or_default()
-                .saturating_sub(limit.reclaimable.unwrap_or_default());
-            let fixed = now.max(before.unwrap_or_default());
-            limit.cgroup != "/" && fixed.as_f64() >= limit.bytes.as_f64() * FULL
-        });
-        if let Some(limit) = full {
-            return Some(format!("{} {}", limit.cgroup, limit.file));
-        }
-        let stalled = read
-            .iter()
-            .find(|(_, reading)| reading.pressure.is_some_and(|pressure| pressure.full_avg10 >= STALLED));
-        if let Some((path, _)) = stalled {
-            return Some(format!("{path} memory.pressure"));
+        for above in ancestry(path) {
+            let now = self.read(above, &mut read);
+            // By now the victim may have let go of what it had, or its cgroup be gone: the sample from before counts too.
+            let before = self.engine.last(above).map(|sample| sample.memory);
+            if now
+                .iter()
+                .map(|reading| reading.memory)
+                .chain(before)
+                .any(|memory| is_full(&memory))
+            {
+                return Some(format!("{above} memory.max"));
+            }
+            let pressure = now.and_then(|reading| reading.pressure);
+            if pressure.is_some_and(|pressure| pressure.full_avg10 >= STALLED) {
+                return Some(format!("{above} memory.pressure"));
+            }
         }
         let host = HostMemory::read()?;
         (host.available.as_f64() < host.total.as_f64() * SHORT).then(|| "MemAvailable".to_owned())
@@ -298,4 +292,12 @@ impl Collector {
         };
         stream.write(self.clock.at(oom.time), Event::OomWithoutKill(event))
     }
+}
+
+/// Whether what cannot be had back fills the limit.
+fn is_full(memory: &Memory) -> bool {
+    let size = |size: Option<Bytes>| size.unwrap_or_default();
+    let cache = size(memory.file).saturating_sub(size(memory.shmem));
+    let fixed = size(memory.current).saturating_sub(cache);
+    memory.max.is_some_and(|max| fixed.as_f64() >= max.as_f64() * FULL)
 }
