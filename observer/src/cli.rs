@@ -85,6 +85,12 @@ pub enum Command {
         #[arg(value_name = "PATH|PID")]
         what: String,
     },
+    /// What this kernel and these privileges allow, what is missing, how to get it
+    Doctor {
+        /// The form of the output
+        #[arg(short, long, value_name = "FORM", default_value = "text")]
+        output: Output,
+    },
     /// The JSON Schema of the events
     Schema,
     /// Completions for a shell

@@ -9,4 +9,4 @@ pub mod load;
 pub mod plan;
 pub mod record;
 
-pub use load::{KernelError, Probes};
+pub use load::{KernelError, Probes, missing_capabilities};

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use observer::cli::{Cli, Command, Exit, Failure};
+use observer::cli::{Cli, Command, Exit, Failure, Output};
 use observer::{cmd, event};
 
 fn main() -> ExitCode {
@@ -12,6 +12,17 @@ fn main() -> ExitCode {
     let done = match cli.command {
         None => return ExitCode::from(cmd::watch::run(cli.watch) as u8),
         Some(Command::Resolve { what }) => cmd::resolve::run(&what).and_then(|subject| json(&subject)),
+        Some(Command::Doctor { output }) => {
+            let report = cmd::doctor::examine();
+            let told = match output {
+                Output::Text => print(cmd::doctor::text(&report).as_bytes()),
+                Output::Json => json(&report),
+            };
+            match told {
+                Ok(()) => return ExitCode::from(report.exit() as u8),
+                failed => failed,
+            }
+        }
         Some(Command::Schema) => json(&schemars::schema_for!(event::Line)),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

@@ -6,6 +6,7 @@
 mod clock;
 mod collector;
 mod kills;
+mod reconcile;
 mod rings;
 mod signals;
 mod stream;

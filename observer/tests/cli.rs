@@ -89,3 +89,25 @@ fn completions_are_made_for_a_shell() {
     let bash = oomtrace().args(["completions", "bash"]).assert().success();
     bash.stdout(predicate::str::contains("--unit"));
 }
+
+#[test]
+fn the_doctor_says_the_same_in_both_forms_and_by_its_status() {
+    let json = oomtrace().args(["doctor", "-o", "json"]).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let status = match (
+        report["sees_kills"].as_bool().unwrap(),
+        report["not_permitted"].as_bool().unwrap(),
+    ) {
+        (true, _) => 0,
+        (false, true) => 77,
+        (false, false) => 69,
+    };
+    assert_eq!(json.status.code(), Some(status));
+    let text = oomtrace().arg("doctor").assert().code(status);
+    let can = if status == 0 {
+        "can see kills"
+    } else {
+        "cannot see kills"
+    };
+    text.stdout(predicate::str::contains(can));
+}

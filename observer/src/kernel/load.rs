@@ -284,7 +284,8 @@ fn reason(error: &ProgramError) -> String {
 /// The capabilities that loading and attaching need and this process does not have.
 ///
 /// `CAP_SYS_ADMIN` includes both others (capabilities(7)).
-fn missing_capabilities() -> Vec<&'static str> {
+#[must_use]
+pub fn missing_capabilities() -> Vec<&'static str> {
     use caps::{CapSet, Capability, has_cap};
     let has = |capability| has_cap(None, CapSet::Effective, capability).unwrap_or(false);
     if has(Capability::CAP_SYS_ADMIN) {

@@ -18,6 +18,9 @@ use crate::measure::{Bytes, Timestamp};
 /// At least this often something is told of a unit that moves, in seconds.
 const TELL_EVERY: f64 = 60.0;
 
+/// The probes that are named in a header; of the others only what is lost without them.
+const MAIN_PROBES: [&str; 3] = ["oom_kill_process", "mark_victim", "page_counter_try_charge"];
+
 /// What the root of all cgroups is called.
 const HOST: &str = "host";
 
@@ -293,7 +296,7 @@ impl<W: Write> Text<W> {
         let probes: Vec<String> = self
             .probes
             .iter()
-            .filter(|probe| !probe.name.starts_with("cgroup_"))
+            .filter(|probe| MAIN_PROBES.contains(&probe.name.as_str()))
             .map(|probe| match probe.via {
                 Via::Fentry => format!("{} (fentry)", probe.name),
                 Via::Kprobe => format!("{} (kprobe)", probe.name),

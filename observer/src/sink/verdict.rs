@@ -51,12 +51,30 @@ fn why(kill: &Kill) -> String {
             reached.unwrap_or_else(|| "a limit was reached".into())
         ),
         Origin::SharedMm => format!("{probably}by the kernel: it shared the memory of the chosen process"),
-        Origin::SystemdOomd => format!("{probably}by systemd-oomd"),
-        Origin::CgroupKill => format!("{probably}through cgroup.kill"),
-        Origin::UnitOomPolicy => format!("{probably}by systemd: OOMPolicy="),
-        Origin::Userspace => format!("{probably}by another program"),
+        Origin::SystemdOomd => {
+            let reason = kill.killer.as_ref().and_then(|killer| killer.reason.as_deref());
+            let reason = reason.map(|reason| format!(": {}", reason.replace('-', " ")));
+            format!("{probably}by systemd-oomd{}", reason.unwrap_or_default())
+        }
+        Origin::CgroupKill => format!("{probably}by {} through cgroup.kill", killer(kill)),
+        Origin::UnitOomPolicy => format!(
+            "{probably}by systemd (OOMPolicy=), because the kernel had killed pid {} of the same unit",
+            kill.leader_pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string())
+        ),
+        Origin::Userspace => format!("{probably}for memory by {}", killer(kill)),
         Origin::Unknown => "by the kernel's OOM killer; at whose limit is not known".to_owned(),
     }
+}
+
+/// `earlyoom[221] of early.service`.
+fn killer(kill: &Kill) -> String {
+    let Some(killer) = &kill.killer else {
+        return "another program".to_owned();
+    };
+    let comm = killer.comm.as_deref().unwrap_or("a program");
+    let pid = killer.pid.map(|pid| format!("[{pid}]")).unwrap_or_default();
+    let unit = killer.unit.as_ref().map(|unit| format!(" of {unit}"));
+    format!("{comm}{pid}{}", unit.unwrap_or_default())
 }
 
 /// The paragraph: its first line without the clock, then the labelled ones.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::kills::Joiner;
+use super::reconcile::Reconciler;
 use super::signals::Signals;
 use super::stream::{Stream, StreamError};
 use super::{Options, units::UnitStates};
@@ -37,6 +38,7 @@ pub(super) struct Collector {
     pub(super) signals: Signals,
     pub(super) cmdline: bool,
     interval: Duration,
+    reconciler: Reconciler,
     sees_victims: bool,
     sees_births: bool,
     files: HashMap<String, MemoryFiles>,
@@ -78,6 +80,7 @@ impl Collector {
             signals: Signals::default(),
             cmdline: options.cmdline,
             interval: options.interval,
+            reconciler: Reconciler::new(),
             sees_victims,
             sees_births,
             files: HashMap::new(),
@@ -198,6 +201,7 @@ impl Collector {
             self.rescan(stream).await?;
         }
         self.oomd_waited(false, stream)?;
+        self.reconcile(stream)?;
         let selected = !self.selection.is_empty();
         let polled = !self.sees_births;
         let due: Vec<(CgroupId, String)> = self
@@ -221,6 +225,27 @@ impl Collector {
             self.sample(id, &path, &mut read, stream)?;
         }
         Ok(())
+    }
+
+    /// Tells where the kernel counted kills that nobody saw.
+    fn reconcile(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        let Some(difference) = self.reconciler.look(self.joiner.marks).filter(|_| self.sees_victims) else {
+            return Ok(());
+        };
+        let subject = Subject {
+            cgroup: CgroupRef {
+                id: None,
+                path: Some("/".to_owned()),
+            },
+            ..Subject::default()
+        };
+        let event = Unexplained {
+            subject,
+            counter: "vmstat oom_kill".to_owned(),
+            counted: difference.counted,
+            seen: difference.seen,
+        };
+        stream.write(self.now(), Event::Unexplained(event))
     }
 
     fn sample_host(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
