@@ -14,6 +14,8 @@ pub enum Exit {
     Failed = 1,
     /// Wrong usage.
     Usage = 2,
+    /// A capture or its line cannot be read.
+    Damaged = 65,
     /// No such unit or capture.
     NotFound = 66,
     /// This kernel can't.
@@ -55,7 +57,7 @@ Examples:
   oomtrace resolve 4711                  which unit a process belongs to
 
 Exit status:
-  0 done; 1 failed; 2 wrong usage; 66 no such unit; 69 this kernel can't; 77 not permitted
+  0 done; 1 failed; 2 wrong usage; 65 a capture cannot be read in full; 66 no such unit or capture; 69 this kernel can't; 77 not permitted
 
 Environment:
   NO_COLOR, SYSTEMD_COLORS=0   no colour
@@ -79,6 +81,8 @@ pub struct Cli {
 /// A command other than watching.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Runs captures through the same pipeline
+    Replay(Replay),
     /// Which unit, slice, user unit and container a cgroup or process belongs to
     Resolve {
         /// A cgroup's path or a process id
@@ -133,9 +137,9 @@ pub enum ProbeChoice {
     Poll,
 }
 
-/// How to watch.
+/// Which units.
 #[derive(Debug, clap::Args)]
-pub struct Watch {
+pub struct Which {
     /// A unit; '.service' is implied, globs work; may be repeated [default: every unit]
     #[arg(short, long, value_name = "NAME")]
     pub unit: Vec<String>,
@@ -148,21 +152,43 @@ pub struct Watch {
     /// A cgroup and everything below it
     #[arg(long, value_name = "PATH")]
     pub cgroup: Vec<String>,
+}
+
+/// How it is shown.
+#[derive(Debug, clap::Args)]
+pub struct Show {
     /// The form of the output
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     pub output: Output,
     /// The same as --output json
     #[arg(long, conflicts_with = "output")]
     pub json: bool,
+    /// Warns when a limit is nearer than this
+    #[arg(long, value_name = "SPAN", default_value = "30min", value_parser = span)]
+    pub warn_within: Duration,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: When,
+    /// Only warnings and kills
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// How to watch.
+#[derive(Debug, clap::Args)]
+pub struct Watch {
+    /// Which units.
+    #[command(flatten)]
+    pub which: Which,
+    /// How it is shown.
+    #[command(flatten)]
+    pub show: Show,
     /// How often selected units are sampled
     #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span)]
     pub interval: Duration,
     /// Ends after this time
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub duration: Option<Duration>,
-    /// Warns when a limit is nearer than this
-    #[arg(long, value_name = "SPAN", default_value = "30min", value_parser = span)]
-    pub warn_within: Duration,
     /// The machine's name in every line [default: its own]
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
@@ -172,15 +198,79 @@ pub struct Watch {
     /// The best way to learn from the kernel that is tried
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub probes: ProbeChoice,
-    /// When to use colour
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: When,
-    /// Only warnings and kills
-    #[arg(short, long)]
-    pub quiet: bool,
     /// Tells more, the verifier's words among it
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// How to replay.
+#[derive(Debug, clap::Args)]
+pub struct Replay {
+    /// Captures, plain NDJSON, folders of them; '-' = standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<std::path::PathBuf>,
+    /// Which units.
+    #[command(flatten)]
+    pub which: Which,
+    /// How it is shown.
+    #[command(flatten)]
+    pub show: Show,
+    /// From this time on: '2026-11-21 03:00', 'yesterday', '-2h'
+    #[arg(long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
+    pub since: Option<jiff::Timestamp>,
+    /// Up to this time
+    #[arg(long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
+    pub until: Option<jiff::Timestamp>,
+    /// How many times as fast as it was [default: as fast as it goes]
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
+    pub speed: Option<f64>,
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
+        _ => Err("a number above 0, like 10".to_owned()),
+    }
+}
+
+/// A time as journalctl takes it (systemd.time(7)): a date, a time of today, both, a name, or a span before now.
+fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    let zone = jiff::tz::TimeZone::system();
+    let now = jiff::Timestamp::now();
+    let today = now.to_zoned_datetime(zone.clone()).date();
+    let day = |date: jiff::civil::Date| date.to_zoned_datetime(zone.clone()).map(|zoned| zoned.timestamp());
+    let text = text.trim();
+    let told = match text {
+        "now" => return Ok(now),
+        "today" => day(today),
+        "yesterday" => today.yesterday().and_then(day),
+        "tomorrow" => today.tomorrow().and_then(day),
+        _ => {
+            let before = text.strip_prefix('-').or_else(|| text.strip_suffix(" ago"));
+            if let Some(length) = before {
+                let length = span(length)?;
+                return now.checked_sub(length).map_err(|error| error.to_string());
+            }
+            if let Some(seconds) = text.strip_prefix('@') {
+                let seconds = seconds.parse().map_err(|_| "'@' wants seconds since 1970".to_owned())?;
+                return jiff::Timestamp::from_second(seconds).map_err(|error| error.to_string());
+            }
+            if let Ok(timestamp) = text.parse() {
+                return Ok(timestamp);
+            }
+            if let Ok(time) = text.parse::<jiff::civil::Time>() {
+                today
+                    .to_datetime(time)
+                    .to_zoned_datetime(zone)
+                    .map(|zoned| zoned.timestamp())
+            } else {
+                text.parse::<jiff::civil::DateTime>()
+                    .and_then(|datetime| datetime.to_zoned_datetime(zone))
+                    .map(|zoned| zoned.timestamp())
+            }
+        }
+    };
+    told.map_err(|_| "write it like '2026-11-21 03:00', '03:00', 'yesterday' or '-2h'".to_owned())
 }
 
 /// A time span as systemd writes it: `90s`, `2h`, `1h 30min`; a number alone is seconds (systemd.time(7)).
@@ -206,6 +296,28 @@ fn positive(span: Duration) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    #[test]
+    fn moments_are_journalctls() {
+        for good in [
+            "now",
+            "today",
+            "yesterday",
+            "-2h",
+            "2h ago",
+            "@1700000000",
+            "2026-11-21",
+            "2026-11-21 03:00",
+            "03:00:05",
+            "2026-11-21T03:00:00Z",
+        ] {
+            assert!(moment(good).is_ok(), "{good}: {:?}", moment(good));
+        }
+        assert_eq!(moment("@1700000000").unwrap().as_second(), 1_700_000_000);
+        for bad in ["", "soon", "2026-13-01", "-", "@x"] {
+            assert!(moment(bad).is_err(), "{bad}");
+        }
+    }
 
     use super::*;
 

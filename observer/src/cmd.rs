@@ -1,5 +1,7 @@
 //! The commands, one file each: from typed options to an exit status.
 
 pub mod doctor;
+mod output;
+pub mod replay;
 pub mod resolve;
 pub mod watch;

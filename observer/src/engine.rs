@@ -11,7 +11,7 @@ mod verdict;
 use std::collections::{HashMap, VecDeque};
 
 use crate::event::{
-    Before, BeforeSample, Class, Event, Forecast, ForecastChange, ForecastState, Kill, Relation, Sample, Trend,
+    Before, BeforeSample, Class, Event, Forecast, ForecastChange, ForecastState, Kill, Limit, Relation, Sample, Trend,
     ancestry,
 };
 use crate::measure::Timestamp;
@@ -79,9 +79,28 @@ impl Engine {
 
     /// Takes a sample, fills in its trend and forecast, and tells where a forecast began, changed or ended.
     pub fn sample(&mut self, ts: Timestamp, sample: &mut Sample, out: &mut Vec<Event>) {
-        let (Some(path), Some(current)) = (sample.subject.cgroup.path.clone(), sample.memory.current) else {
+        let subject = &sample.subject;
+        let name = subject
+            .cgroup
+            .path
+            .as_ref()
+            .or(subject.user_unit.as_ref())
+            .or(subject.unit.as_ref());
+        let (Some(path), Some(current)) = (name.cloned(), sample.memory.current) else {
             return;
         };
+        // A stream that is not oomtrace's may have the limit in the sample alone.
+        if let (true, Some(max)) = (sample.limits.is_empty(), sample.memory.max) {
+            sample.limits.push(Limit {
+                cgroup: path.clone(),
+                unit: sample.subject.unit.clone(),
+                relation: Relation::Own,
+                file: "memory.max".to_owned(),
+                bytes: max,
+                usage: Some(current),
+                reclaimable: None,
+            });
+        }
         self.make_room(&path);
         self.turn += 1;
         // The limits' owners first: their growth decides as much as the cgroup's own.
@@ -163,36 +182,45 @@ impl Engine {
     /// A kill, from the facts: the verdict, what was known before, and what follows.
     #[must_use]
     pub fn kill(&self, ts: Timestamp, facts: KillFacts) -> Kill {
-        let path = facts.subject.cgroup.path.clone();
-        // A cgroup below the unit's own is not sampled: the unit's is.
-        let history = path.as_deref().and_then(|path| {
-            ancestry(path).find_map(|path| {
-                self.cgroups
-                    .get_key_value(path)
-                    .filter(|(_, history)| !history.last.is_empty())
-            })
-        });
-        let mut before = history.map(|(_, history)| Before {
-            samples: history.last.iter().cloned().collect(),
-            trend: history.trend,
-            forecast: history.forecast.as_ref().map(|(_, forecast)| forecast.clone()),
-            forecast_age_seconds: history
-                .forecast
-                .as_ref()
-                .map(|(said, _)| ts.seconds_since(*said).max(0.0)),
-        });
         let owner = facts
             .oom
             .as_ref()
             .and_then(|oom| oom.owner.as_ref())
             .and_then(|owner| owner.path.clone());
-        if let (Some(before), Some(owner)) = (&mut before, owner)
-            && history.is_none_or(|(sampled, _)| *sampled != owner)
-            && let Some(above) = self.cgroups.get(&owner)
+        let before = self.before(ts, facts.subject.cgroup.path.as_deref(), owner.as_deref());
+        verdict::verdict(facts, before)
+    }
+
+    /// A kill that was recorded: what was known before it is what this engine knows, where it knows anything.
+    pub fn recall(&self, ts: Timestamp, kill: &mut Kill) {
+        let owner = kill.limit.as_ref().and_then(|limit| limit.cgroup.as_deref());
+        if let Some(before) = self.before(ts, kill.subject.cgroup.path.as_deref(), owner) {
+            kill.before = Some(before);
+        }
+    }
+
+    /// What was known of a cgroup and of the limit's owner before now.
+    fn before(&self, ts: Timestamp, path: Option<&str>, owner: Option<&str>) -> Option<Before> {
+        // A cgroup below the unit's own is not sampled: the unit's is.
+        let (sampled, history) = ancestry(path?).find_map(|path| {
+            self.cgroups
+                .get_key_value(path)
+                .filter(|(_, history)| !history.last.is_empty())
+        })?;
+        let forecast = history.forecast.as_ref();
+        let mut before = Before {
+            samples: history.last.iter().cloned().collect(),
+            trend: history.trend,
+            forecast: forecast.map(|(_, forecast)| forecast.clone()),
+            forecast_age_seconds: forecast.map(|(said, _)| ts.seconds_since(*said).max(0.0)),
+        };
+        if let Some(above) = owner
+            .filter(|owner| owner != sampled)
+            .and_then(|owner| self.cgroups.get(owner))
         {
             before.samples.extend(above.last.iter().cloned());
         }
-        verdict::verdict(facts, before)
+        Some(before)
     }
 
     /// A new path must not grow the memory: the one not seen for longest makes room.

@@ -4,6 +4,7 @@
 //! them. See `ARCHITECTURE.md`.
 #![warn(missing_docs)]
 
+pub mod capture;
 pub mod cgroup;
 pub mod cli;
 pub mod cmd;

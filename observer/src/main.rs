@@ -10,7 +10,8 @@ use observer::{cmd, event};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        None => return ExitCode::from(cmd::watch::run(cli.watch) as u8),
+        None => cmd::watch::run(cli.watch),
+        Some(Command::Replay(replay)) => cmd::replay::run(&replay),
         Some(Command::Resolve { what }) => cmd::resolve::run(&what).and_then(|subject| json(&subject)),
         Some(Command::Doctor { output }) => {
             let report = cmd::doctor::examine();

@@ -111,3 +111,78 @@ fn the_doctor_says_the_same_in_both_forms_and_by_its_status() {
     };
     text.stdout(predicate::str::contains(can));
 }
+
+fn fixture(name: &str) -> String {
+    format!("{}/tests/fixtures/{name}.jsonl", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn a_replay_gives_what_the_live_run_gave() {
+    let recorded = std::fs::read_to_string(fixture("restarts")).unwrap();
+    let replayed = oomtrace()
+        .args(["replay", &fixture("restarts"), "-o", "json"])
+        .output()
+        .unwrap();
+    assert!(replayed.status.success());
+    assert_eq!(String::from_utf8(replayed.stdout).unwrap(), recorded);
+    let piped = oomtrace()
+        .args(["replay", "-", "-o", "json"])
+        .write_stdin(recorded.clone())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(piped.stdout).unwrap(), recorded);
+}
+
+#[test]
+fn a_sample_needs_no_more_than_what_was_used() {
+    let lines: String = (0..60)
+        .map(|minute| {
+            let current = 100_000_000 + minute * 1_000_000;
+            format!(
+                "{{\"event\":\"sample\",\"ts\":\"2026-11-24T09:{minute:02}:00Z\",\"unit\":\"a.service\",\"memory\":{{\"current\":{current},\"max\":200000000}}}}\n"
+            )
+        })
+        .collect();
+    let replayed = oomtrace()
+        .args(["replay", "-", "-o", "json"])
+        .write_stdin(lines)
+        .output()
+        .unwrap();
+    assert!(
+        replayed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&replayed.stderr)
+    );
+    let last = String::from_utf8(replayed.stdout).unwrap();
+    let last: serde_json::Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
+    let seconds = last["forecast"]["seconds"].as_f64().unwrap();
+    assert!((2400.0..2520.0).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn a_damaged_capture_gives_what_it_has_and_its_status() {
+    let recorded = std::fs::read_to_string(fixture("restarts")).unwrap();
+    let cut = &recorded[..recorded.len() - 40];
+    let replayed = oomtrace()
+        .args(["replay", "-", "-o", "json"])
+        .write_stdin(cut)
+        .assert()
+        .code(65);
+    let named = predicate::str::contains("standard input: line 49");
+    replayed
+        .stderr(named)
+        .stdout(predicate::str::contains("\"event\":\"kill\""));
+    oomtrace().args(["replay", "/nonexistent"]).assert().code(66);
+}
+
+#[test]
+fn a_replay_can_be_of_one_unit_and_of_a_time() {
+    let all = ["replay", &fixture("restarts"), "-o", "json"];
+    let of = |more: &[&str]| {
+        let output = oomtrace().args(all).args(more).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().count()
+    };
+    assert!(of(&["-u", "again"]) < of(&[]));
+    assert_eq!(of(&["--until", "2020-01-01"]), 0);
+    assert_eq!(of(&["--since", "2020-01-01"]), of(&[]));
+}

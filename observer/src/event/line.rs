@@ -15,8 +15,10 @@ pub struct Line {
     /// When it happened.
     pub ts: Timestamp,
     /// From 0, one more with every line of a stream: a gap is a loss downstream of oomtrace.
+    #[serde(default)]
     pub seq: u64,
     /// The machine's name.
+    #[serde(default)]
     pub host: String,
 }
 

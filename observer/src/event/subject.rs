@@ -25,6 +25,7 @@ pub struct Subject {
 
 /// A cgroup by its id and path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct CgroupRef {
     /// The kernel's id of the cgroup.
     pub id: Option<CgroupId>,

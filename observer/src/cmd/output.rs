@@ -1,0 +1,61 @@
+//! What the commands that show a stream have in common: which units, and in which form.
+
+use std::io::{self, IsTerminal as _};
+
+use jiff::tz::TimeZone;
+
+use crate::cli::{Exit, Failure, Output, Show, When, Which};
+use crate::sink::{Json, Sink, Text, TextOptions};
+use crate::unit::Selection;
+
+/// The units that are asked for.
+///
+/// # Errors
+/// Where a pattern is none.
+pub(super) fn selection(which: &Which) -> Result<Selection, Failure> {
+    Selection::new(&which.unit, &which.user_unit, &which.slice, &which.cgroup)
+        .map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// The sink on standard output.
+pub(super) fn sink(show: &Show, selection: &Selection) -> Box<dyn Sink> {
+    if show.json || show.output == Output::Json {
+        Box::new(Json::new(io::stdout()))
+    } else {
+        Box::new(Text::new(io::stdout(), text_options(show, selection)))
+    }
+}
+
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn text_options(show: &Show, selection: &Selection) -> TextOptions {
+    let terminal = io::stdout().is_terminal();
+    let wanted = set("NO_COLOR").is_none()
+        && !matches!(set("SYSTEMD_COLORS").as_deref(), Some("0" | "no" | "false"))
+        && set("TERM").as_deref() != Some("dumb");
+    let color = match show.color {
+        When::Auto => terminal && wanted,
+        When::Always => true,
+        When::Never => false,
+    };
+    let locale = set("LC_ALL")
+        .or_else(|| set("LC_CTYPE"))
+        .or_else(|| set("LANG"))
+        .unwrap_or_default()
+        .to_lowercase();
+    let columns = set("COLUMNS").and_then(|columns| columns.parse().ok());
+    let size = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    TextOptions {
+        color,
+        unicode: locale.contains("utf-8") || locale.contains("utf8"),
+        width: columns
+            .or_else(|| if terminal { size() } else { None })
+            .map(|width: usize| width.max(40)),
+        today: jiff::Timestamp::now().to_zoned_datetime(TimeZone::system()).date(),
+        time_zone: TimeZone::system(),
+        quiet: show.quiet,
+        names: selection.single_unit().is_none(),
+    }
+}
