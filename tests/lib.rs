@@ -3,6 +3,8 @@
 //! `run.sh` runs in a guest and writes what is true as `KEY=value` lines to `$OUT/truth`; oomtrace's stream is beside it
 //! in `$OUT/events.jsonl`. `expect.json` says what the stream must hold; `${KEY}` in it stands for the truth.
 
+pub mod traces;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,6 +83,9 @@ impl Scenario {
             || lines.last().is_none_or(|line| line["event"] != "stop")
         {
             bail!("the stream does not begin with start and end with stop");
+        }
+        if read("replayed.jsonl")? != read("events.jsonl")? {
+            bail!("the replay of the run is not the run: see events.jsonl and replayed.jsonl");
         }
         let kills = lines.iter().filter(|line| line["event"] == "kill").count();
         if kills != self.expectation.kills {

@@ -23,6 +23,9 @@ use series::Series;
 /// A warning that said this or less, in seconds, is not said again: nobody could do more with the next one.
 const LAST_WORD: f64 = 15.0;
 
+/// How long growth must have lasted, as a share of the time that is left, before it is warned of.
+const LASTED: f64 = 0.9;
+
 /// How the engine is set.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -243,7 +246,12 @@ impl Engine {
 /// twice as far as would raise it or out of sight.
 fn warning(history: &mut History, class: Class, forecast: Option<&Forecast>, within: f64) -> Option<ForecastState> {
     let grows = matches!(class, Class::Leak | Class::Shmem | Class::Kernel);
-    let seconds = forecast.filter(|_| grows).map(|forecast| forecast.seconds);
+    // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
+    // the same at first.
+    let lasted = history.growth.line().map_or(0.0, |line| line.window);
+    let seconds = forecast
+        .map(|forecast| forecast.seconds)
+        .filter(|left| grows && (history.told.is_some() || lasted >= left * LASTED));
     match (history.told, seconds) {
         (None, Some(left)) if left <= within => {
             history.told = Some(left);

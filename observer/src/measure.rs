@@ -104,6 +104,13 @@ impl Timestamp {
     pub fn seconds_since(self, earlier: Self) -> f64 {
         (self.0.as_nanosecond() - earlier.0.as_nanosecond()) as f64 / 1e9
     }
+
+    /// The middle between two times.
+    #[must_use]
+    pub fn between(self, other: Self) -> Self {
+        let middle = i128::midpoint(self.0.as_nanosecond(), other.0.as_nanosecond());
+        Self(jiff::Timestamp::from_nanosecond(middle).unwrap_or(self.0))
+    }
 }
 
 impl fmt::Display for Timestamp {

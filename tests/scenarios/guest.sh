@@ -30,5 +30,6 @@ for dir in /share/${1:-*}/; do
     kill -TERM "$OOMTRACE"
     wait "$OOMTRACE"
     echo "$?" > "$OUT/status"
+    oomtrace replay -o json "$OUT/events.jsonl" > "$OUT/replayed.jsonl" 2>> "$OUT/stderr"
     journalctl -k -b > "$OUT/kernel.log"
 done

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: every figure that oomtrace claims, measured by one command.
 
+mod forecast;
+
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -22,12 +24,14 @@ pub(crate) struct Bench {
 #[derive(Debug, Subcommand)]
 enum What {
     Charge(Charge),
+    Forecast(forecast::Forecast),
 }
 
 impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.what {
             What::Charge(charge) => charge.run(),
+            What::Forecast(forecast) => forecast.run(),
         }
     }
 }

@@ -21,6 +21,7 @@ mod kernel;
 mod packages;
 mod test;
 mod toolchain;
+mod traces;
 mod vm;
 
 /// Build, run and test oomtrace.
@@ -39,6 +40,7 @@ enum Step {
     Run(binary::Run),
     Test(test::Test),
     Bench(bench::Bench),
+    Traces(traces::Traces),
     Vm(vm::Vm),
 }
 
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Step::Run(run) => run.run(),
         Step::Test(test) => test.run(),
         Step::Bench(bench) => bench.run(),
+        Step::Traces(traces) => traces.run(),
         Step::Vm(vm) => vm.run(),
     };
     outcome.unwrap_or_else(|error| {

@@ -64,12 +64,12 @@ fn feed(engine: &mut Engine, seconds: u64, make: impl Fn(u64) -> Sample) -> (Sam
 fn a_linear_leak_has_its_slope_and_its_time_left() {
     let mut engine = Engine::new(Config::default());
     let own = |used| vec![limit(Relation::Own, "/system.slice/leak.service", 512 * MIB, used)];
-    let (last, out) = feed(&mut engine, 120, |second| sample(second * MIB, 0, own(second * MIB)));
+    let (last, out) = feed(&mut engine, 300, |second| sample(second * MIB, 0, own(second * MIB)));
     let trend = last.trend.unwrap();
     assert_eq!(trend.class, Class::Leak);
     assert!((trend.bytes_per_second / Bytes(MIB).as_f64() - 1.0).abs() < 0.02);
     let forecast = last.forecast.unwrap();
-    assert!((forecast.seconds / (512.0 - 119.0) - 1.0).abs() < 0.1, "{forecast:?}");
+    assert!((forecast.seconds / (512.0 - 299.0) - 1.0).abs() < 0.1, "{forecast:?}");
     assert!(
         matches!(&out[..], [Event::Forecast(change), ..] if change.state == ForecastState::Raised),
         "{out:?}"

@@ -1,0 +1,8 @@
+// trace: limit=192M seconds=300 kind=calm
+// Much garbage, nothing kept.
+let last = [];
+setInterval(() => {
+  const work = [];
+  for (let i = 0; i < 60; i++) work.push(Array.from({ length: 4000 }, () => Math.random()));
+  last = work;
+}, 100);
