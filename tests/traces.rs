@@ -17,6 +17,9 @@ pub struct Header {
     pub seconds: u64,
     /// Whether it leaks.
     pub kind: Kind,
+    /// Words for the interpreter.
+    #[serde(default)]
+    pub args: String,
 }
 
 /// What kind of life a program leads.
@@ -50,6 +53,7 @@ impl Header {
             limit: value("limit")?.to_owned(),
             seconds: value("seconds")?.parse()?,
             kind: serde_json::from_value(Value::from(value("kind")?))?,
+            args: value("args").unwrap_or_default().to_owned(),
         })
     }
 }

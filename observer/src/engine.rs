@@ -24,7 +24,12 @@ use series::Series;
 const LAST_WORD: f64 = 15.0;
 
 /// How long growth must have lasted, as a share of the time that is left, before it is warned of.
-const LASTED: f64 = 0.9;
+const LASTED: f64 = 0.75;
+
+/// How long there must be no reason for a warning before it is cleared: a share of the growth's own time, and so many
+/// seconds at least.
+const QUIET: f64 = 0.2;
+const QUIET_AT_LEAST: f64 = 10.0;
 
 /// How the engine is set.
 #[derive(Debug, Clone)]
@@ -55,7 +60,10 @@ struct History {
     last: VecDeque<BeforeSample>,
     trend: Option<Trend>,
     forecast: Option<(Timestamp, Forecast)>,
+    /// What the standing warning said last.
     told: Option<f64>,
+    /// Since when there would be no warning, were there none.
+    quiet_since: Option<Timestamp>,
     seen: u64,
 }
 
@@ -159,6 +167,7 @@ impl Engine {
             history.last.pop_front();
         }
         let change = warning(
+            ts,
             history,
             class,
             sample.forecast.as_ref(),
@@ -244,14 +253,24 @@ impl Engine {
 
 /// Whether the state of a warning changes. Raised once, updated when the time left has halved, cleared when the limit is
 /// twice as far as would raise it or out of sight.
-fn warning(history: &mut History, class: Class, forecast: Option<&Forecast>, within: f64) -> Option<ForecastState> {
+fn warning(
+    ts: Timestamp,
+    history: &mut History,
+    class: Class,
+    forecast: Option<&Forecast>,
+    within: f64,
+) -> Option<ForecastState> {
     let grows = matches!(class, Class::Leak | Class::Shmem | Class::Kernel);
     // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
     // the same at first.
     let lasted = history.growth.line().map_or(0.0, |line| line.window);
     let seconds = forecast
         .map(|forecast| forecast.seconds)
-        .filter(|left| grows && (history.told.is_some() || lasted >= left * LASTED));
+        .filter(|left| grows && (history.told.is_some() || lasted >= left * LASTED && history.growth.is_record()));
+    let standing = seconds.is_some_and(|left| left <= within * 2.0);
+    if standing {
+        history.quiet_since = None;
+    }
     match (history.told, seconds) {
         (None, Some(left)) if left <= within => {
             history.told = Some(left);
@@ -261,12 +280,16 @@ fn warning(history: &mut History, class: Class, forecast: Option<&Forecast>, wit
             history.told = Some(left);
             Some(ForecastState::Updated)
         }
-        (Some(_), Some(left)) if left <= within * 2.0 => None,
-        (Some(_), _) => {
+        (Some(_), _) if !standing => {
+            let since = *history.quiet_since.get_or_insert(ts);
+            if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST) {
+                return None;
+            }
             history.told = None;
+            history.quiet_since = None;
             Some(ForecastState::Cleared)
         }
-        (None, _) => None,
+        _ => None,
     }
 }
 

@@ -102,7 +102,7 @@ fn start(oomtrace: &Path, path: &Path, name: String, work: &Path) -> Result<Run>
         "pl" => format!("exec perl {file}"),
         "js" => format!("exec node {file}"),
         "sh" => format!("exec bash {file}"),
-        "java" => format!("exec java {file}"),
+        "java" => format!("exec java {} {file}", header.args),
         "c" => {
             let program = work.join(&name);
             let status = Command::new("cc")

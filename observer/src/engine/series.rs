@@ -26,13 +26,15 @@ const STEADY_SHARE: f64 = 0.002 / 3600.0;
 /// Quantile of the normal distribution for an interval of 80 %.
 const Z: f64 = 1.2816;
 /// A line fits its window's end where that is off by no more than this share of the window's growth.
-const END_SHARE: f64 = 0.10;
+const END_SHARE: f64 = 0.02;
 /// Growth that slows to less than this share of what it was flattens.
 const FLATTENING: f64 = 0.35;
-/// Slots nearer to their line than this share of the window's growth make a clean line.
-const CLEAN: f64 = 0.03;
+/// What is off the line by more than so many steps of noise is no noise.
+const BEYOND_NOISE: f64 = 2.5;
 /// Growth in the last third that is faster than before by this much accelerates.
 const ACCELERATES: f64 = 1.15;
+/// A record is one over everything older than this many windows.
+const RECORD_BEFORE: f64 = 1.2;
 /// Beliefs kept.
 const BELIEFS: usize = 24;
 /// What a belief is taken to be wrong by before there is experience, as a logarithm, and for how many errors that counts.
@@ -84,8 +86,12 @@ pub(super) struct Line {
     pub(super) peak: f64,
     /// The median distance of slots from the line.
     scatter: f64,
-    /// The same of the window's last third, with its sign.
+    /// The median distance of the window's last third from the line, with its sign.
     bias: f64,
+    /// How far the window's ends stand above its middle third, off the line.
+    bend: f64,
+    /// The mean step from slot to slot, off the line: what is no more than noise. Not the median: bursts are noise too.
+    noise: f64,
     /// The slopes of the window's first two thirds and of its last.
     early: f64,
     late: f64,
@@ -99,11 +105,11 @@ impl Line {
         self.value + self.slope.middle * ts.seconds_since(self.end)
     }
 
-    /// How long growth by `room` takes. Growth that becomes faster, on a clean line, goes on becoming so.
+    /// How long growth by `room` takes. Growth that becomes faster, and not by noise, goes on becoming so.
     fn seconds_for(&self, room: f64) -> f64 {
         let plain = room / self.slope.middle;
-        let is_clean = self.scatter < self.growth() * CLEAN;
-        if !is_clean || self.early <= 0.0 || self.late < self.early * ACCELERATES {
+        let is_bent = self.bend > self.noise * BEYOND_NOISE;
+        if !is_bent || self.early <= 0.0 || self.late < self.early * ACCELERATES {
             return plain;
         }
         // The middles of the first two thirds and of the last are half a window apart; `late` is a sixth before the end.
@@ -119,8 +125,10 @@ impl Line {
 
     /// Whether it still tells the end of its own window, and where things are now.
     fn holds(&self, ts: Timestamp, now: f64) -> bool {
-        let allowed = self.growth() * END_SHARE + self.scatter;
-        self.bias.abs() <= allowed && (now - self.at(ts)).abs() <= 2.0 * allowed + self.peak
+        let allowed = (self.noise * BEYOND_NOISE).max(self.growth() * END_SHARE);
+        self.bias.abs() <= allowed
+            && self.bend.abs() <= allowed
+            && (now - self.at(ts)).abs() <= 2.0 * allowed + self.peak
     }
 }
 
@@ -256,7 +264,9 @@ impl Series {
         for belief in &self.beliefs {
             let took = newest.ts.seconds_since(belief.ts);
             // What was said of the next moment says little of a time that is far.
-            if took < seconds * 0.2 || took <= 0.0 {
+            // And what was believed before things changed says nothing of what is believed now.
+            let is_old = line.end.seconds_since(belief.ts) > line.window;
+            if took < seconds * 0.2 || took <= 0.0 || is_old {
                 continue;
             }
             let believed = (now - belief.value) / belief.slope;
@@ -300,6 +310,19 @@ impl Series {
         }
     }
 
+    /// Whether it stands higher than it ever did before the growth that is believed: what comes and goes does not.
+    pub(super) fn is_record(&self) -> bool {
+        let (Some(line), Some(newest)) = (self.line(), self.newest()) else {
+            return false;
+        };
+        let before = self
+            .levels
+            .iter()
+            .flat_map(|level| &level.slots)
+            .filter(|slot| line.end.seconds_since(slot.ts) > line.window * RECORD_BEFORE);
+        before.map(|slot| slot.max).fold(0.0, f64::max) <= newest.mean
+    }
+
     /// The level that is believed.
     fn believed(&self) -> Option<&Level> {
         let newest = self.newest()?;
@@ -340,7 +363,7 @@ impl Series {
         let rises = line.slope.low > steady;
         let falls = line.slope.high < -steady;
         // What grows and comes back to where it was has no floor that rises.
-        let flattens = line.late < line.early * FLATTENING;
+        let flattens = line.late < line.early * FLATTENING && -line.bend > line.noise;
         let floor_rises = line.floor > line.slope.middle * FLATTENING;
         if rises && floor_rises && !flattens {
             return growing(level);
@@ -440,6 +463,12 @@ fn line(slots: &VecDeque<Slot>) -> Option<Line> {
     let residual = |(x, y): &(f64, f64)| y - (value + found.middle * x);
     let third = means.len().div_ceil(3).max(2);
     let (head, tail) = means.split_at(means.len() - third);
+    let residuals: Vec<f64> = means.iter().map(residual).collect();
+    let (first_third, rest) = residuals.split_at(third);
+    let (middle_third, last_third) = rest.split_at(rest.len() - third);
+    let middle_of = |part: &[f64]| median(part.iter().copied());
+    let bias = middle_of(last_third)?;
+    let bend = (middle_of(first_third)? + bias) / 2.0 - middle_of(middle_third).unwrap_or(0.0);
     let tops = points(slots, |slot| Some(slot.max));
     let width = last.ts.seconds_since(first.ts) / (means.len() - 1) as f64;
     let own_rise = if last.count > 1 {
@@ -455,12 +484,20 @@ fn line(slots: &VecDeque<Slot>) -> Option<Line> {
         window: last.ts.seconds_since(first.ts),
         // A slot that grows is higher at its end than in its middle: that much is the line's own.
         peak: (quantile(tops.iter().map(residual), PEAK)? - own_rise).max(0.0),
-        scatter: median(means.iter().map(|point| residual(point).abs()))?,
-        bias: median(tail.iter().map(residual))?,
+        scatter: median(residuals.iter().map(|residual| residual.abs()))?,
+        bias,
+        bend,
+        noise: mean_step(&residuals),
         early: plain_slope(head),
         late: plain_slope(tail),
         floor: slope_of(&floors).map_or(0.0, |slope| slope.middle),
     })
+}
+
+fn mean_step(values: &[f64]) -> f64 {
+    let steps = values.iter().zip(values.iter().skip(1));
+    let sum: f64 = steps.map(|(one, two)| (two - one).abs()).sum();
+    sum / values.len().saturating_sub(1).max(1) as f64
 }
 
 /// The median of slopes between pairs, without an interval; 0 from too few points.

@@ -4,7 +4,7 @@ import time
 kept, work = [], []
 while True:
     work.append(bytearray(2 << 20))
-    kept.append(bytearray(160 << 10))
+    kept.append(bytearray(330 << 10))
     if len(work) > 24:
         work.clear()
     time.sleep(0.4)
