@@ -402,10 +402,21 @@ fn growing(level: &Level) -> Class {
     }
 }
 
-/// The growth of one part over a level's window, in units a second; 0 where it was not told.
+/// The growth of one part over a level's window, in units a second, from the medians of its first and last third; 0 where
+/// it was not told.
 fn part(level: &Level, of: impl Fn(&Parts) -> Option<f32>) -> f64 {
-    let points: Vec<(f64, f64)> = points(&level.slots, |slot| of(&slot.parts).map(f64::from));
-    slope(&points).map_or(0.0, |slope| slope.middle)
+    let points = points(&level.slots, |slot| of(&slot.parts).map(f64::from));
+    let third = points.len().div_ceil(3);
+    let middle = |part: &[(f64, f64)]| {
+        let time = median(part.iter().map(|(x, _)| *x))?;
+        Some((time, median(part.iter().map(|(_, y)| *y))?))
+    };
+    let ends = || {
+        let first = middle(points.get(..third)?)?;
+        let last = middle(points.get(points.len() - third..)?)?;
+        Some((last.1 - first.1) / (last.0 - first.0))
+    };
+    ends().filter(|growth: &f64| growth.is_finite()).unwrap_or(0.0)
 }
 
 fn merged(slots: &[Slot]) -> Slot {
@@ -456,8 +467,7 @@ fn points(slots: &VecDeque<Slot>, value: impl Fn(&Slot) -> Option<f64>) -> Vec<(
 
 fn line(slots: &VecDeque<Slot>) -> Option<Line> {
     let means = points(slots, |slot| Some(slot.mean));
-    let slope_of = |points: &[(f64, f64)]| slope(points);
-    let found = slope_of(&means)?;
+    let found = slope(&means)?;
     let (first, last) = (slots.front()?, slots.back()?);
     let value = median(means.iter().map(|(x, y)| y - found.middle * x))?;
     let residual = |(x, y): &(f64, f64)| y - (value + found.middle * x);
@@ -476,7 +486,13 @@ fn line(slots: &VecDeque<Slot>) -> Option<Line> {
     } else {
         0.0
     };
-    let floors = points(slots, |slot| Some(slot.min));
+    // Single samples are their own floor.
+    let floor = if last.count > 1 {
+        let floors = points(slots, |slot| Some(slot.min));
+        median(pairs(&floors).into_iter()).unwrap_or(0.0)
+    } else {
+        found.middle
+    };
     Some(Line {
         slope: found,
         value,
@@ -490,7 +506,7 @@ fn line(slots: &VecDeque<Slot>) -> Option<Line> {
         noise: mean_step(&residuals),
         early: plain_slope(head),
         late: plain_slope(tail),
-        floor: slope_of(&floors).map_or(0.0, |slope| slope.middle),
+        floor,
     })
 }
 
@@ -523,20 +539,19 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 fn quantile(values: impl Iterator<Item = f64>, share: f64) -> Option<f64> {
-    let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
-    at(&sorted, share * sorted.len().saturating_sub(1) as f64)
+    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    let rank = share * values.len().saturating_sub(1) as f64;
+    at(&mut values, rank)
 }
 
-/// The value at a rank of sorted values, those beyond the ends being the ends.
-fn at(sorted: &[f64], rank: f64) -> Option<f64> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to the indices"
-    )]
-    let place = rank.round().clamp(0.0, sorted.len().saturating_sub(1) as f64) as usize;
-    sorted.get(place).copied()
+/// The value at a rank, ranks beyond the ends being the ends.
+fn at(values: &mut [f64], rank: f64) -> Option<f64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the indices")]
+    let place = rank.round().clamp(0.0, values.len().saturating_sub(1) as f64) as usize;
+    if values.is_empty() {
+        return None;
+    }
+    Some(*values.select_nth_unstable_by(place, f64::total_cmp).1)
 }
 
 /// The median of all pairwise slopes, and Sen's interval of 80 % around it.
@@ -549,14 +564,13 @@ fn slope(points: &[(f64, f64)]) -> Option<Slope> {
     if slopes.is_empty() {
         return None;
     }
-    slopes.sort_unstable_by(f64::total_cmp);
     let middle = (slopes.len() - 1) as f64 / 2.0;
     // The standard deviation of Kendall's S without ties.
     let n = count as f64;
     let half = Z * (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt() / 2.0;
     Some(Slope {
-        middle: at(&slopes, middle)?,
-        low: at(&slopes, middle - half)?,
-        high: at(&slopes, middle + half)?,
+        middle: at(&mut slopes, middle)?,
+        low: at(&mut slopes, middle - half)?,
+        high: at(&mut slopes, middle + half)?,
     })
 }
