@@ -546,7 +546,11 @@ fn quantile(values: impl Iterator<Item = f64>, share: f64) -> Option<f64> {
 
 /// The value at a rank, ranks beyond the ends being the ends.
 fn at(values: &mut [f64], rank: f64) -> Option<f64> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the indices")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to the indices"
+    )]
     let place = rank.round().clamp(0.0, values.len().saturating_sub(1) as f64) as usize;
     if values.is_empty() {
         return None;

@@ -353,13 +353,14 @@ impl<W: Write> Text<W> {
             forecast: sample.forecast.is_some(),
         };
         self.told.insert(key, told);
-        // The limit that is nearest to being full, as a share.
+        // The limit that the time left is about, else the unit's own, else the one that is nearest to being full.
         let share = |limit: &&Limit| limit.usage.unwrap_or_default().as_f64() / limit.bytes.as_f64().max(1.0);
-        let nearest = sample
-            .limits
-            .iter()
-            .filter(|limit| limit.file != "memory.high")
-            .max_by(|a, b| share(a).total_cmp(&share(b)));
+        let hard = || sample.limits.iter().filter(|limit| limit.file != "memory.high");
+        let told_of = sample.forecast.as_ref().map(|forecast| &forecast.limit);
+        let nearest = hard()
+            .find(|limit| told_of.is_some_and(|told| told.cgroup == limit.cgroup && told.file == limit.file))
+            .or_else(|| hard().find(|limit| limit.relation == Relation::Own))
+            .or_else(|| hard().max_by(|a, b| share(a).total_cmp(&share(b))));
         let mut columns = vec![self.clock(ts), format!("{:>7}", bytes(current))];
         if let Some(limit) = nearest {
             let per_cent = format!("{:.0}%", share(&limit) * 100.0);

@@ -162,7 +162,10 @@ pub(super) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
                 super::text::class_name(trend.class)
             ));
         }
-        if let (Some(forecast), Some(age)) = (&before.forecast, before.forecast_age_seconds) {
+        if let (Some(forecast), Some(age)) = (&before.forecast, before.forecast_age_seconds)
+            // At the very end it says nothing that the kill does not.
+            && forecast.seconds + age >= 2.0
+        {
             parts.push(format!(
                 "forecast {} before: {}",
                 duration(age),

@@ -24,8 +24,12 @@ impl UnitStates {
     /// Remembers; whether it is new. An invocation id that systemd has dropped since makes nothing new.
     fn change(&mut self, unit: &str, invocation: Option<&String>, state: UnitState) -> bool {
         let before = self.told.get(unit);
-        if before.is_some_and(|(known, told)| *told == state && (invocation.is_none() || known.as_ref() == invocation))
-        {
+        let is_there = |state| matches!(state, UnitState::Running | UnitState::Started);
+        let known = before.is_some_and(|(known, told)| {
+            let same_state = *told == state || is_there(*told) && is_there(state);
+            same_state && (invocation.is_none() || known.is_none() || known.as_ref() == invocation)
+        });
+        if known {
             return false;
         }
         if self.told.len() >= MAX_UNITS {
