@@ -100,6 +100,36 @@ pub struct TaskRecord {
     pub comm: [u8; COMM_LEN],
 }
 
+/// How large a process is, in pages as its `mm_struct` counts them; [`UNKNOWN_U64`] = not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SizesRecord {
+    /// Address space.
+    pub total_vm: u64,
+    /// Resident anonymous pages.
+    pub anon: u64,
+    /// Resident file pages.
+    pub file: u64,
+    /// Resident shared-memory pages.
+    pub shmem: u64,
+    /// Swapped-out pages.
+    pub swap: u64,
+    /// Page tables, in bytes.
+    pub pgtables_bytes: u64,
+}
+
+impl SizesRecord {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        total_vm: UNKNOWN_U64,
+        anon: UNKNOWN_U64,
+        file: UNKNOWN_U64,
+        shmem: UNKNOWN_U64,
+        swap: UNKNOWN_U64,
+        pgtables_bytes: UNKNOWN_U64,
+    };
+}
+
 /// One OOM: the kernel has chosen a victim. Made at `oom_kill_process`, where `current` is the trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -158,18 +188,8 @@ pub struct VictimRecord {
     pub task: TaskRecord,
     /// The trigger's name.
     pub trigger_comm: [u8; COMM_LEN],
-    /// Address space in pages; this and the following: [`UNKNOWN_U64`] = not read.
-    pub total_vm: u64,
-    /// Resident anonymous pages.
-    pub anon: u64,
-    /// Resident file pages.
-    pub file: u64,
-    /// Resident shared-memory pages.
-    pub shmem: u64,
-    /// Swapped-out pages.
-    pub swap: u64,
-    /// Page tables, in bytes.
-    pub pgtables_bytes: u64,
+    /// How large it was.
+    pub sizes: SizesRecord,
 }
 
 /// A deadly signal: SIGKILL or SIGTERM. Made where it is sent, and once more where the process ends of it.
@@ -190,18 +210,8 @@ pub struct SignalRecord {
     pub writing: u32,
     /// 1 where the kernel sent it on its own behalf, else 0.
     pub by_kernel: u32,
-    /// The target's address space in pages; this and the following: [`UNKNOWN_U64`] = not read.
-    pub total_vm: u64,
-    /// Resident anonymous pages.
-    pub anon: u64,
-    /// Resident file pages.
-    pub file: u64,
-    /// Resident shared-memory pages.
-    pub shmem: u64,
-    /// Swapped-out pages.
-    pub swap: u64,
-    /// Page tables, in bytes.
-    pub pgtables_bytes: u64,
+    /// How large the target was; for a [`Kind::SignalDeath`] all zero.
+    pub sizes: SizesRecord,
 }
 
 /// The OOM that a task is in.

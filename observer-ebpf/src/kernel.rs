@@ -4,7 +4,7 @@
 //! Every read is `bpf_probe_read_kernel`, which checks the address: a wrong one gives `None`, never a fault.
 
 use aya_ebpf::helpers::{bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_buf};
-use observer_common::{ABSENT, COMM_LEN, TaskRecord, UNKNOWN_U64};
+use observer_common::{ABSENT, COMM_LEN, SizesRecord, TaskRecord, UNKNOWN_U64};
 
 use crate::MEMORY_SUBSYS;
 
@@ -136,30 +136,18 @@ pub(crate) fn write_task(task: Address, record: &mut TaskRecord) {
     }
 }
 
-/// The sizes of a task's memory, in pages; [`UNKNOWN_U64`] where it has let go of it.
-pub(crate) struct Sizes {
-    pub(crate) total_vm: u64,
-    pub(crate) anon: u64,
-    pub(crate) file: u64,
-    pub(crate) shmem: u64,
-    pub(crate) swap: u64,
-    /// In bytes.
-    pub(crate) pgtables_bytes: u64,
-}
-
-impl Sizes {
-    #[inline(always)]
-    pub(crate) fn of(task: Address) -> Self {
-        let mm = pointer(task, offset!(task_struct_mm)).unwrap_or(0);
-        // Places in `rss_stat`: include/linux/mm_types_task.h.
-        Self {
-            total_vm: read(mm, offset!(mm_struct_total_vm)).unwrap_or(UNKNOWN_U64),
-            file: rss(mm, 0),
-            anon: rss(mm, 1),
-            swap: rss(mm, 2),
-            shmem: rss(mm, 3),
-            pgtables_bytes: read(mm, offset!(mm_struct_pgtables_bytes)).unwrap_or(UNKNOWN_U64),
-        }
+/// How large a task is; unknown where it has let go of its memory.
+#[inline(always)]
+pub(crate) fn sizes(task: Address) -> SizesRecord {
+    let mm = pointer(task, offset!(task_struct_mm)).unwrap_or(0);
+    // Places in `rss_stat`: include/linux/mm_types_task.h.
+    SizesRecord {
+        total_vm: read(mm, offset!(mm_struct_total_vm)).unwrap_or(UNKNOWN_U64),
+        file: rss(mm, 0),
+        anon: rss(mm, 1),
+        swap: rss(mm, 2),
+        shmem: rss(mm, 3),
+        pgtables_bytes: read(mm, offset!(mm_struct_pgtables_bytes)).unwrap_or(UNKNOWN_U64),
     }
 }
 

@@ -12,12 +12,12 @@ use aya_ebpf::{
     programs::TracePointContext,
 };
 use observer_common::{
-    ABSENT, COMM_LEN, Kind, LostIndex, Marked, OomRecord, OomState, TaskRecord, UNKNOWN_U64, VictimRecord,
+    ABSENT, COMM_LEN, Kind, LostIndex, Marked, OomRecord, OomState, SizesRecord, TaskRecord, UNKNOWN_U64, VictimRecord,
 };
 
 use crate::{
     KILLS, OOMS, UNKILLED, count_lost,
-    kernel::{self, Address, Sizes, counter, memcg_id, offset, read, write_task},
+    kernel::{self, Address, counter, memcg_id, offset, read, sizes, write_task},
     write::writing,
 };
 
@@ -167,13 +167,7 @@ fn write_victim(task: Address, marked: Marked) {
     let record = unsafe { &mut *entry.as_mut_ptr() };
     write_trigger(record, marked);
     write_task(task, &mut record.task);
-    let sizes = Sizes::of(task);
-    record.total_vm = sizes.total_vm;
-    record.anon = sizes.anon;
-    record.file = sizes.file;
-    record.shmem = sizes.shmem;
-    record.swap = sizes.swap;
-    record.pgtables_bytes = sizes.pgtables_bytes;
+    record.sizes = sizes(task);
     entry.submit(0);
 }
 
@@ -202,12 +196,14 @@ pub(crate) fn told(ctx: &TracePointContext) {
         // SAFETY: the helper checks the address; on a fault the name stays empty.
         let _ = unsafe { bpf_probe_read_kernel_str_bytes(from, &mut record.task.comm) };
     }
-    record.total_vm = pages(offset!(mark_victim_total_vm));
-    record.anon = pages(offset!(mark_victim_anon_rss));
-    record.file = pages(offset!(mark_victim_file_rss));
-    record.shmem = pages(offset!(mark_victim_shmem_rss));
-    record.swap = UNKNOWN_U64;
-    record.pgtables_bytes =
-        read::<u64>(base, offset!(mark_victim_pgtables)).map_or(UNKNOWN_U64, |kib| kib.wrapping_mul(1024));
+    record.sizes = SizesRecord {
+        total_vm: pages(offset!(mark_victim_total_vm)),
+        anon: pages(offset!(mark_victim_anon_rss)),
+        file: pages(offset!(mark_victim_file_rss)),
+        shmem: pages(offset!(mark_victim_shmem_rss)),
+        swap: UNKNOWN_U64,
+        pgtables_bytes: read::<u64>(base, offset!(mark_victim_pgtables))
+            .map_or(UNKNOWN_U64, |kib| kib.wrapping_mul(1024)),
+    };
     entry.submit(0);
 }

@@ -5,11 +5,11 @@
 //! subject's ([`crate::kill`]).
 
 use aya_ebpf::{EbpfContext as _, programs::TracePointContext};
-use observer_common::{Kind, LostIndex, SignalRecord, TaskRecord, UNKNOWN_U64, Zeroable as _};
+use observer_common::{Kind, LostIndex, SignalRecord, SizesRecord, TaskRecord, Zeroable as _};
 
 use crate::{
     OOMS, SIGNALLED, SIGNALS, count_lost,
-    kernel::{self, Address, Sizes, offset, read, write_task},
+    kernel::{self, Address, offset, read, sizes, write_task},
     kill::{self, current_tid, now},
     write::writing,
 };
@@ -43,13 +43,7 @@ pub(crate) fn sent(signal: u32, info: Address, task: Address) {
     write_task(task, &mut record.target);
     record.writing = writing();
     record.by_kernel = u32::from(info == SEND_SIG_PRIV);
-    let sizes = Sizes::of(task);
-    record.total_vm = sizes.total_vm;
-    record.anon = sizes.anon;
-    record.file = sizes.file;
-    record.shmem = sizes.shmem;
-    record.swap = sizes.swap;
-    record.pgtables_bytes = sizes.pgtables_bytes;
+    record.sizes = sizes(task);
     let _ = SIGNALLED.insert(record.target.tgid, record.time, 0);
     entry.submit(0);
 }
@@ -81,12 +75,7 @@ pub(crate) fn told(ctx: &TracePointContext) {
     record.writing = writing();
     // `SI_KERNEL` (include/uapi/asm-generic/siginfo.h): the kernel on its own behalf.
     record.by_kernel = u32::from(read::<i32>(base, offset!(signal_generate_code)) == Some(0x80));
-    record.total_vm = UNKNOWN_U64;
-    record.anon = UNKNOWN_U64;
-    record.file = UNKNOWN_U64;
-    record.shmem = UNKNOWN_U64;
-    record.swap = UNKNOWN_U64;
-    record.pgtables_bytes = UNKNOWN_U64;
+    record.sizes = SizesRecord::UNKNOWN;
     entry.submit(0);
 }
 

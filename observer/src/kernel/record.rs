@@ -2,7 +2,8 @@
 
 use bytemuck::AnyBitPattern;
 use observer_common::{
-    CgroupRecord, GrowthRecord, Kind, Marked, OomRecord, SignalRecord, TaskRecord, UNKNOWN_U64, VictimRecord,
+    CgroupRecord, GrowthRecord, Kind, Marked, OomRecord, SignalRecord, SizesRecord, TaskRecord, UNKNOWN_U64,
+    VictimRecord,
 };
 
 use crate::measure::{BootNanos, Bytes, CgroupId, Pages, Tgid, Tid};
@@ -275,14 +276,18 @@ fn victim(record: &VictimRecord) -> Victim {
         trigger_comm: text(&record.trigger_comm),
         task: task(&record.task),
         shared_mm: record.marked == Marked::SharedMm as u32,
-        sizes: Sizes {
-            total_vm: pages(record.total_vm),
-            anon: pages(record.anon),
-            file: pages(record.file),
-            shmem: pages(record.shmem),
-            swap: pages(record.swap),
-            pgtables: known(record.pgtables_bytes).map(Bytes),
-        },
+        sizes: sizes(&record.sizes),
+    }
+}
+
+fn sizes(record: &SizesRecord) -> Sizes {
+    Sizes {
+        total_vm: pages(record.total_vm),
+        anon: pages(record.anon),
+        file: pages(record.file),
+        shmem: pages(record.shmem),
+        swap: pages(record.swap),
+        pgtables: known(record.pgtables_bytes).map(Bytes),
     }
 }
 
@@ -303,14 +308,7 @@ fn signal(record: &SignalRecord) -> Signal {
         target: task(&record.target),
         writing: writing(record.writing),
         by_kernel: record.by_kernel != 0,
-        sizes: Sizes {
-            total_vm: pages(record.total_vm),
-            anon: pages(record.anon),
-            file: pages(record.file),
-            shmem: pages(record.shmem),
-            swap: pages(record.swap),
-            pgtables: known(record.pgtables_bytes).map(Bytes),
-        },
+        sizes: sizes(&record.sizes),
     }
 }
 
@@ -333,8 +331,10 @@ mod tests {
         VictimRecord {
             kind: Kind::Victim as u32,
             trigger_tid: 7,
-            anon: 16,
-            swap: UNKNOWN_U64,
+            sizes: SizesRecord {
+                anon: 16,
+                ..SizesRecord::UNKNOWN
+            },
             task: TaskRecord {
                 tgid: 41,
                 tid: 42,
@@ -358,6 +358,25 @@ mod tests {
         assert_eq!(victim.task.tgid, Some(Tgid(41)));
         assert_eq!(victim.task.comm, "python3");
         assert_eq!(victim.task.started, None);
+    }
+
+    #[test]
+    fn a_signal_keeps_who_sent_it_and_through_what() {
+        let record = SignalRecord {
+            kind: Kind::Signal as u32,
+            signal: 9,
+            writing: observer_common::Writing::CgroupKill as u32,
+            sender: TaskRecord {
+                tgid: 7,
+                ..TaskRecord::zeroed()
+            },
+            ..SignalRecord::zeroed()
+        };
+        let Ok(Record::Signal(signal)) = decode(bytemuck::bytes_of(&record)) else {
+            panic!("no signal")
+        };
+        assert_eq!((signal.number, signal.writing), (9, Writing::CgroupKill));
+        assert_eq!((signal.sender.tgid, signal.by_kernel), (Some(Tgid(7)), false));
     }
 
     #[test]
