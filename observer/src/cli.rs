@@ -54,6 +54,8 @@ Examples:
   sudo oomtrace -u myapp                 watch myapp.service: use, limits, time left, kills
   sudo oomtrace -u 'web@*' -o json       every instance of web@.service, as a JSON stream
   sudo oomtrace --slice batch -q         only warnings and kills below batch.slice
+  sudo oomtrace record                   into /var/lib/oomtrace, for days
+  oomtrace replay /var/lib/oomtrace      what was recorded, through the same pipeline
   oomtrace resolve 4711                  which unit a process belongs to
 
 Exit status:
@@ -81,6 +83,8 @@ pub struct Cli {
 /// A command other than watching.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Watches into capture files, for days
+    Record(Record),
     /// Runs captures through the same pipeline
     Replay(Replay),
     /// Which unit, slice, user unit and container a cgroup or process belongs to
@@ -183,6 +187,14 @@ pub struct Watch {
     /// How it is shown.
     #[command(flatten)]
     pub show: Show,
+    /// How it is learnt.
+    #[command(flatten)]
+    pub learn: Learn,
+}
+
+/// How it is learnt.
+#[derive(Debug, clap::Args)]
+pub struct Learn {
     /// How often selected units are sampled
     #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span)]
     pub interval: Duration,
@@ -201,6 +213,50 @@ pub struct Watch {
     /// Tells more, the verifier's words among it
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// How to record.
+///
+/// A frame of five seconds is synced to the disk before the next begins, a kill at once: a crash or a power cut costs no
+/// more.
+#[derive(Debug, clap::Args)]
+pub struct Record {
+    /// The folder for the captures
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/oomtrace")]
+    pub dir: std::path::PathBuf,
+    /// All captures together stay below this; the oldest are deleted first
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    pub max_size: u64,
+    /// Captures older than this are deleted
+    #[arg(long, value_name = "SPAN", default_value = "30d", value_parser = span)]
+    pub max_age: Duration,
+    /// Warns when a limit is nearer than this
+    #[arg(long, value_name = "SPAN", default_value = "30min", value_parser = span)]
+    pub warn_within: Duration,
+    /// Which units.
+    #[command(flatten)]
+    pub which: Which,
+    /// How it is learnt.
+    #[command(flatten)]
+    pub learn: Learn,
+}
+
+/// A size as systemd writes it: `64M`, `1G`, to the base 1024; a number alone is bytes (systemd.syntax(7)).
+fn size(text: &str) -> Result<u64, String> {
+    const SUFFIXES: [(char, u32); 4] = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+    let unit = SUFFIXES
+        .iter()
+        .find_map(|(suffix, shift)| Some((text.strip_suffix(*suffix)?, *shift)));
+    let (number, shift) = unit.unwrap_or((text, 0));
+    let bytes = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(1 << shift));
+    match bytes {
+        Some(bytes) if bytes >= 1 << 20 => Ok(bytes),
+        Some(_) => Err("1M at least".to_owned()),
+        None => Err("write it like 64M or 1G".to_owned()),
+    }
 }
 
 /// How to replay.
@@ -296,6 +352,15 @@ fn positive(span: Duration) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    #[test]
+    fn sizes_are_systemds() {
+        assert_eq!((size("1G"), size("64M")), (Ok(1 << 30), Ok(64 << 20)));
+        assert_eq!(size("2097152"), Ok(2 << 20));
+        for bad in ["", "G", "1K", "-1", "1.5G", "99999999T"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn moments_are_journalctls() {

@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         None => cmd::watch::run(cli.watch),
+        Some(Command::Record(record)) => cmd::watch::record(record),
         Some(Command::Replay(replay)) => cmd::replay::run(&replay),
         Some(Command::Resolve { what }) => cmd::resolve::run(&what).and_then(|subject| json(&subject)),
         Some(Command::Doctor { output }) => {

@@ -1,5 +1,6 @@
 //! Sinks: what becomes of the events. In: [`Line`]s and nothing else, live or replayed. Out: bytes.
 
+mod capture;
 mod fold;
 mod json;
 mod text;
@@ -9,6 +10,7 @@ use std::io;
 
 use crate::event::Line;
 
+pub use capture::{Capture, CaptureError, CaptureOptions};
 pub use json::Json;
 pub use text::{Text, TextOptions};
 

@@ -1,11 +1,14 @@
-//! `oomtrace`: watches.
+//! `oomtrace` and `oomtrace record`: watch, onto the screen or into captures.
 
 use std::io;
+use std::time::Duration;
 
 use super::output;
 use crate::cgroup::CgroupError;
-use crate::cli::{Exit, Failure, ProbeChoice, Watch};
+use crate::cli::{Exit, Failure, Learn, ProbeChoice, Record, Watch};
 use crate::event::Via;
+use crate::sink::{Capture, CaptureOptions, Sink};
+use crate::unit::Selection;
 use crate::watch::{self, Options, StreamError, WatchError};
 
 /// Watches until it ends.
@@ -15,6 +18,24 @@ use crate::watch::{self, Options, StreamError, WatchError};
 pub fn run(options: Watch) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
     let sink = output::sink(&options.show, &selection);
+    start(options.learn, selection, options.show.warn_within, sink)
+}
+
+/// Watches into captures until it ends.
+///
+/// # Errors
+/// As [`run`], and where the folder cannot be recorded into.
+pub fn record(options: Record) -> Result<(), Failure> {
+    let selection = output::selection(&options.which)?;
+    let sink = Capture::new(CaptureOptions {
+        dir: options.dir,
+        max_size: options.max_size,
+        max_age: options.max_age,
+    })?;
+    start(options.learn, selection, options.warn_within, Box::new(sink))
+}
+
+fn start(options: Learn, selection: Selection, warn_within: Duration, sink: Box<dyn Sink>) -> Result<(), Failure> {
     let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     let options = Options {
         selection,
@@ -28,7 +49,7 @@ pub fn run(options: Watch) -> Result<(), Failure> {
             ProbeChoice::Poll => Via::Poll,
         },
         cmdline: !options.no_cmdline,
-        warn_within: options.show.warn_within,
+        warn_within,
         verbose: options.verbose,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
