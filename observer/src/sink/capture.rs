@@ -74,6 +74,7 @@ pub struct Capture {
     frame_since: Option<Timestamp>,
     current: Option<Current>,
     lost: u64,
+    said_full: bool,
     // Held for as long as this lives.
     _lock: File,
 }
@@ -117,6 +118,7 @@ impl Capture {
             frame_since: None,
             current: None,
             lost: 0,
+            said_full: false,
             _lock: lock,
         })
     }
@@ -132,6 +134,10 @@ impl Capture {
         let written = pack(&lines).and_then(|frame| match self.put(&frame) {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                 // The oldest of our own goes first.
+                if !std::mem::replace(&mut self.said_full, true) {
+                    let dir = self.options.dir.display();
+                    eprintln!("oomtrace: the disk of {dir} is full; the oldest captures are deleted to go on");
+                }
                 self.current = None;
                 self.delete_oldest()?;
                 self.put(&frame)
