@@ -101,6 +101,8 @@ pub enum Command {
     },
     /// The JSON Schema of the events
     Schema,
+    /// The manual page, for man(1)
+    Man,
     /// Completions for a shell
     Completions {
         /// Which shell

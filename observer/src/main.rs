@@ -26,6 +26,13 @@ fn main() -> ExitCode {
             }
         }
         Some(Command::Schema) => json(&schemars::schema_for!(event::Line)),
+        Some(Command::Man) => {
+            let mut page = Vec::new();
+            match clap_mangen::Man::new(Cli::command()).render(&mut page) {
+                Ok(()) => print(&page),
+                Err(error) => Err(error.into()),
+            }
+        }
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "oomtrace", &mut script);

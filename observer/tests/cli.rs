@@ -85,6 +85,12 @@ fn a_reader_that_has_gone_is_no_failure() {
 }
 
 #[test]
+fn the_manual_page_is_one() {
+    let page = oomtrace().arg("man").assert().success();
+    page.stdout(predicate::str::contains(".TH oomtrace 1").and(predicate::str::contains("SUBCOMMANDS")));
+}
+
+#[test]
 fn completions_are_made_for_a_shell() {
     let bash = oomtrace().args(["completions", "bash"]).assert().success();
     bash.stdout(predicate::str::contains("--unit"));
