@@ -22,6 +22,11 @@ pub trait Sink {
     /// Where it cannot be written.
     fn line(&mut self, line: &Line) -> io::Result<()>;
 
+    /// Whether nobody will ever read again: asked now and then, for a stream may be silent for long.
+    fn is_gone(&self) -> bool {
+        false
+    }
+
     /// Writes what is buffered.
     ///
     /// # Errors

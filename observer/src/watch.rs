@@ -137,6 +137,7 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
             Some(kill) = oomd.recv() => collector.oomd_told(&kill, &mut stream)?,
             Some(change) = changes.recv() => collector.unit_changed(&change.unit, &mut stream).await?,
             _ = ticks.tick() => {
+                stream.check()?;
                 collector.tick(&mut stream).await?;
                 for (lost, count) in rings.newly_lost() {
                     stream.write(collector.now(), Event::Lost(crate::event::Lost { stream: lost, count }))?;

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use jiff::tz::TimeZone;
 
 use crate::cli::{Exit, Failure, Output, Show, When, Which};
+use crate::event::Line;
 use crate::sink::{Json, Sink, Text, TextOptions};
 use crate::unit::Selection;
 
@@ -20,9 +21,31 @@ pub(super) fn selection(which: &Which) -> Result<Selection, Failure> {
 /// The sink on standard output.
 pub(super) fn sink(show: &Show, selection: &Selection) -> Box<dyn Sink> {
     if show.json || show.output == Output::Json {
-        Box::new(Json::new(io::stdout()))
+        Box::new(Stdout(Json::new(io::stdout())))
     } else {
-        Box::new(Text::new(io::stdout(), text_options(show, selection)))
+        Box::new(Stdout(Text::new(io::stdout(), text_options(show, selection))))
+    }
+}
+
+/// A sink that writes to standard output, whose reader may go.
+struct Stdout<S>(S);
+
+impl<S: Sink> Sink for Stdout<S> {
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        self.0.line(line)
+    }
+
+    fn is_gone(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let stdout = io::stdout();
+        let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+        // A pipe without a reader is in error (poll(2)).
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|fd| fd.revents().contains(PollFlags::ERR))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -50,6 +50,15 @@ impl Stream {
         Ok(())
     }
 
+    /// Ends a stream that nobody reads any more.
+    pub(super) fn check(&self) -> Result<(), StreamError> {
+        if self.sink.is_gone() {
+            Err(StreamError::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Nothing to reopen on standard output: what is buffered goes out.
     pub(super) fn reopen(&mut self) -> Result<(), StreamError> {
         Ok(self.sink.flush()?)
