@@ -194,13 +194,9 @@ impl Engine {
     /// A kill, from the facts: the verdict, what was known before, and what follows.
     #[must_use]
     pub fn kill(&self, ts: Timestamp, facts: KillFacts) -> Kill {
-        let owner = facts
-            .oom
-            .as_ref()
-            .and_then(|oom| oom.owner.as_ref())
-            .and_then(|owner| owner.path.clone());
-        let before = self.before(ts, facts.subject.cgroup.path.as_deref(), owner.as_deref());
-        verdict::verdict(facts, before)
+        verdict::verdict(facts, |subject, owner| {
+            self.before(ts, subject.cgroup.path.as_deref(), owner)
+        })
     }
 
     /// A kill that was recorded: what was known before it is what this engine knows, where it knows anything.

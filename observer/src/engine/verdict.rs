@@ -117,7 +117,8 @@ fn relation(owner: &OwnerFacts, victim: &Subject) -> Option<Relation> {
     })
 }
 
-pub(super) fn verdict(facts: KillFacts, before: Option<Before>) -> Kill {
+/// `before` gives what was known before, of the victim's cgroup and of the limit's owner.
+pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject, Option<&str>) -> Option<Before>) -> Kill {
     let (origin, confidence, limit) = match (&facts.user, &facts.oom) {
         (Some(user), _) => (user.origin, user.confidence, None),
         (None, None) => match facts.concluded_limit.clone() {
@@ -147,6 +148,8 @@ pub(super) fn verdict(facts: KillFacts, before: Option<Before>) -> Kill {
         Origin::OomGroup | Origin::SharedMm => facts.oom.as_ref().and_then(|oom| oom.chosen),
         _ => facts.user.as_ref().and_then(|user| user.after),
     };
+    let owner = limit.as_ref().and_then(|limit| limit.cgroup.as_deref());
+    let before = before(&facts.subject, owner);
     let advice = advice(&facts.subject, limit.as_ref(), before.as_ref());
     Kill {
         request: facts.oom.as_ref().filter(|oom| oom.order >= 0).map(|oom| Request {
