@@ -19,6 +19,9 @@ use serde_json::Value;
 pub struct Expectation {
     /// One sentence why it exists.
     pub why: String,
+    /// Whether it is run on every kernel every time; the others are run on one kernel a commit.
+    #[serde(default)]
+    pub core: bool,
     /// How many `kill` lines, of all units.
     pub kills: usize,
     /// Each must be met by a line of its own: every field named here has this value there.

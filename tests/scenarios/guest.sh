@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs every scenario of this folder in a guest, one after the other, each under an oomtrace of its own.
-# $1: a scenario's name, or nothing for all.
+# Arguments: the scenarios' names.
 set -u
 # Waits until a command is true, half a minute at most.
 until_true() {
@@ -16,8 +16,8 @@ has_start() { grep -q '"event":"start"' "$OUT/events.jsonl"; }
 # The unit's last run has ended.
 ended() { case "$(systemctl show -P ActiveState "$1")" in failed|inactive) ;; *) false ;; esac }
 export -f ended
-for dir in /share/${1:-*}/; do
-    name=$(basename "$dir")
+for name in "$@"; do
+    dir=/share/$name
     export OUT=/out/$name DIR=$dir
     mkdir -p "$OUT"
     : > "$OUT/truth"
