@@ -42,6 +42,8 @@ pub enum Kind {
     Signal = 8,
     /// A [`SignalRecord`]: a process that was sent a deadly signal has ended of it.
     SignalDeath = 9,
+    /// A [`CgroupRecord`]: a task was moved into a cgroup.
+    CgroupAttach = 10,
 }
 
 /// The cgroup file that a task is writing to, where that can kill.
@@ -232,7 +234,7 @@ pub struct OomState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct CgroupRecord {
-    /// [`Kind::CgroupMkdir`], [`Kind::CgroupRmdir`] or [`Kind::CgroupRename`].
+    /// [`Kind::CgroupMkdir`], [`Kind::CgroupRmdir`], [`Kind::CgroupRename`] or [`Kind::CgroupAttach`].
     pub kind: u32,
     /// The hierarchy's id as `/proc/cgroups` has it; 0 = the v2 hierarchy.
     pub hierarchy: u32,
@@ -376,6 +378,9 @@ pub struct Offsets {
     pub cgroup_root: u32,
     pub cgroup_id: u32,
     pub cgroup_path: u32,
+    pub attach_task_root: u32,
+    pub attach_task_id: u32,
+    pub attach_task_path: u32,
     /// The hierarchy whose cgroups are told of.
     pub hierarchy: u32,
 }

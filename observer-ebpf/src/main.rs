@@ -241,6 +241,12 @@ fn cgroup_rename(ctx: TracePointContext) -> u32 {
     0
 }
 
+#[tracepoint]
+fn cgroup_attach_task(ctx: TracePointContext) -> u32 {
+    cgroup::moved(&ctx);
+    0
+}
+
 #[cfg(target_arch = "bpf")]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {

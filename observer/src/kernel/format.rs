@@ -98,6 +98,10 @@ impl Tracefs {
         offsets.cgroup_root = cgroup.offset("root");
         offsets.cgroup_id = cgroup.offset("id");
         offsets.cgroup_path = cgroup.offset("path");
+        let attach = self.format("cgroup", "cgroup_attach_task").unwrap_or_default();
+        offsets.attach_task_root = attach.offset("dst_root");
+        offsets.attach_task_id = attach.offset("dst_id");
+        offsets.attach_task_path = attach.offset("dst_path");
     }
 }
 

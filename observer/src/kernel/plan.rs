@@ -345,4 +345,16 @@ pub const PLANS: &[Plan] = &[
     cgroup_plan!("cgroup_mkdir"),
     cgroup_plan!("cgroup_rmdir"),
     cgroup_plan!("cgroup_rename"),
+    Plan {
+        name: "cgroup_attach_task",
+        without: ("a cgroup whose birth was lost is learnt at the next look", Via::Poll),
+        ways: &[Way {
+            via: Via::Tracepoint,
+            programs: &[Program {
+                name: "cgroup_attach_task",
+                attach: Attach::Tracepoint("cgroup", "cgroup_attach_task"),
+            }],
+            missing: needs!(attach_task_root, attach_task_id, attach_task_path),
+        }],
+    },
 ];

@@ -163,6 +163,8 @@ pub enum Change {
     Gone,
     /// It has another name.
     Renamed,
+    /// A task was moved into it: it is there.
+    Joined,
 }
 
 /// Look at this cgroup now.
@@ -206,6 +208,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         k if k == Kind::CgroupMkdir as u32 => change(Change::Born),
         k if k == Kind::CgroupRmdir as u32 => change(Change::Gone),
         k if k == Kind::CgroupRename as u32 => change(Change::Renamed),
+        k if k == Kind::CgroupAttach as u32 => change(Change::Joined),
         k if k == Kind::Growth as u32 => exact::<GrowthRecord>(bytes).map(|record| {
             Record::Growth(Growth {
                 cgroup: CgroupId(record.cgroup_id),

@@ -132,6 +132,10 @@ impl Collector {
     }
 
     async fn cgroup(&mut self, change: &CgroupChange, stream: &mut Stream) -> Result<(), StreamError> {
+        // A move tells nothing new of a cgroup whose birth was seen.
+        if change.change == Change::Joined && self.tree.path(change.id) == Some(change.path.as_str()) {
+            return Ok(());
+        }
         self.files.remove(&change.path);
         self.tree.born(change.id, &change.path);
         let unit = UnitPath::parse(&change.path);
