@@ -44,6 +44,8 @@ pub enum Kind {
     SignalDeath = 9,
     /// A [`CgroupRecord`]: a task was moved into a cgroup.
     CgroupAttach = 10,
+    /// An [`ExecRecord`]: a process runs another program.
+    Exec = 11,
 }
 
 /// The cgroup file that a task is writing to, where that can kill.
@@ -88,7 +90,7 @@ pub enum Constraint {
 pub struct TaskRecord {
     /// Its memory cgroup's id; 0 = not read.
     pub cgroup_id: u64,
-    /// When it started, nanoseconds of `CLOCK_BOOTTIME`; 0 = not read.
+    /// When its process started, nanoseconds of `CLOCK_BOOTTIME`; 0 = not read.
     pub start_time: u64,
     /// Its process.
     pub tgid: u32,
@@ -98,6 +100,10 @@ pub struct TaskRecord {
     pub uid: u32,
     /// Its `oom_score_adj`.
     pub oom_score_adj: i32,
+    /// The process that made it, or who took it over; 0 = not read.
+    pub parent_tgid: u32,
+    /// 1 where its process was ending already, of whatever, else 0.
+    pub exiting: u32,
     /// Its name.
     pub comm: [u8; COMM_LEN],
 }
@@ -158,6 +164,8 @@ pub struct OomRecord {
     pub swap_limit: u64,
     /// `oc->totalpages`: what the scores were measured against, not a limit.
     pub total_pages: u64,
+    /// The memory nodes it may use, a bit each (of the first 64), where a cpuset or a memory policy names them; else 0.
+    pub nodes: u64,
     /// `oc->gfp_mask`.
     pub gfp: u32,
     /// `oc->order`; -1 = the magic key.
@@ -214,6 +222,25 @@ pub struct SignalRecord {
     pub by_kernel: u32,
     /// How large the target was; for a [`Kind::SignalDeath`] all zero.
     pub sizes: SizesRecord,
+}
+
+/// How much of a command line crosses, in bytes.
+pub const ARGS_LEN: usize = 256;
+
+/// A process runs another program. Made by itself at `sched_process_exec`, when its arguments stand on its new stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ExecRecord {
+    /// [`Kind::Exec`].
+    pub kind: u32,
+    /// How many bytes of `args` there are.
+    pub length: u32,
+    /// When.
+    pub time: u64,
+    /// Who.
+    pub task: TaskRecord,
+    /// Its arguments, each ended by a zero byte, as far as they go.
+    pub args: [u8; ARGS_LEN],
 }
 
 /// The OOM that a task is in.
@@ -302,16 +329,19 @@ pub enum LostIndex {
     Growth = 2,
     /// The signal ring.
     Signal = 3,
+    /// The exec ring.
+    Exec = 4,
 }
 
 /// How many [`LostIndex`] there are.
-pub const LOST_COUNT: u32 = 4;
+pub const LOST_COUNT: u32 = 5;
 
 // `Pod` already refuses padding; these pin the sizes, so that a change of layout is a decision.
-const _: () = assert!(size_of::<TaskRecord>() == 48);
-const _: () = assert!(size_of::<OomRecord>() == 176);
-const _: () = assert!(size_of::<SignalRecord>() == 168);
-const _: () = assert!(size_of::<VictimRecord>() == 152);
+const _: () = assert!(size_of::<TaskRecord>() == 56);
+const _: () = assert!(size_of::<OomRecord>() == 200);
+const _: () = assert!(size_of::<SignalRecord>() == 184);
+const _: () = assert!(size_of::<VictimRecord>() == 160);
+const _: () = assert!(size_of::<ExecRecord>() == 328);
 const _: () = assert!(size_of::<CgroupRecord>() == 1048);
 const _: () = assert!(size_of::<GrowthRecord>() == 56);
 const _: () = assert!(size_of::<GrowthState>() == 64);
@@ -333,6 +363,7 @@ pub struct Offsets {
     pub oom_control_totalpages: u32,
     pub oom_control_chosen: u32,
     pub oom_control_constraint: u32,
+    pub oom_control_nodemask: u32,
     pub mem_cgroup_css: u32,
     pub mem_cgroup_memory: u32,
     pub mem_cgroup_swap: u32,
@@ -350,12 +381,18 @@ pub struct Offsets {
     pub task_struct_mm: u32,
     pub task_struct_real_cred: u32,
     pub task_struct_cgroups: u32,
+    pub task_struct_mems_allowed: u32,
     pub task_struct_exit_code: u32,
+    pub task_struct_group_leader: u32,
+    pub task_struct_real_parent: u32,
     pub css_set_subsys: u32,
     pub signal_struct_oom_score_adj: u32,
+    pub signal_struct_flags: u32,
     pub cred_uid: u32,
     pub mm_struct_total_vm: u32,
     pub mm_struct_pgtables_bytes: u32,
+    pub mm_struct_arg_start: u32,
+    pub mm_struct_arg_end: u32,
     /// Of the first counter of `mm_struct.rss_stat`.
     pub mm_struct_rss_stat: u32,
     /// From one counter of `rss_stat` to the next: 8 up to 6.1, the size of a `percpu_counter` since.

@@ -8,6 +8,9 @@ use observer_common::{ABSENT, COMM_LEN, SizesRecord, TaskRecord, UNKNOWN_U64};
 
 use crate::MEMORY_SUBSYS;
 
+/// The process is ending as a whole (include/linux/sched/signal.h).
+const SIGNAL_GROUP_EXIT: u32 = 4;
+
 /// The value of one field of [`crate::OFFSETS`].
 macro_rules! offset {
     ($field:ident) => {
@@ -33,7 +36,7 @@ pub(crate) fn read<T>(base: Address, offset: u32) -> Option<T> {
 
 /// Reads a pointer; `None` for null.
 #[inline(always)]
-fn pointer(base: Address, offset: u32) -> Option<Address> {
+pub(crate) fn pointer(base: Address, offset: u32) -> Option<Address> {
     read::<Address>(base, offset).filter(|address| *address != 0)
 }
 
@@ -119,15 +122,21 @@ pub(crate) fn current() -> Address {
 #[inline(always)]
 pub(crate) fn write_task(task: Address, record: &mut TaskRecord) {
     record.cgroup_id = task_memory_css(task).and_then(css_cgroup_id).unwrap_or(0);
-    record.start_time = read(task, offset!(task_struct_start_boottime)).unwrap_or(0);
+    // A thread's own start says nothing of its process.
+    let leader = pointer(task, offset!(task_struct_group_leader)).unwrap_or(0);
+    record.start_time = read(leader, offset!(task_struct_start_boottime)).unwrap_or(0);
     record.tgid = read(task, offset!(task_struct_tgid)).unwrap_or(0);
     record.tid = read(task, offset!(task_struct_pid)).unwrap_or(0);
     record.uid = pointer(task, offset!(task_struct_real_cred))
         .and_then(|cred| read(cred, offset!(cred_uid)))
         .unwrap_or(u32::MAX);
-    record.oom_score_adj = pointer(task, offset!(task_struct_signal))
-        .and_then(|signal| read::<i16>(signal, offset!(signal_struct_oom_score_adj)))
-        .map_or(i32::MAX, i32::from);
+    let signal = pointer(task, offset!(task_struct_signal)).unwrap_or(0);
+    record.oom_score_adj = read::<i16>(signal, offset!(signal_struct_oom_score_adj)).map_or(i32::MAX, i32::from);
+    let flags: u32 = read(signal, offset!(signal_struct_flags)).unwrap_or(0);
+    record.exiting = u32::from(flags & SIGNAL_GROUP_EXIT != 0);
+    record.parent_tgid = pointer(task, offset!(task_struct_real_parent))
+        .and_then(|parent| read(parent, offset!(task_struct_tgid)))
+        .unwrap_or(0);
     record.comm = [0; COMM_LEN];
     let comm = offset!(task_struct_comm);
     if comm != ABSENT {

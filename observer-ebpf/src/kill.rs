@@ -12,7 +12,8 @@ use aya_ebpf::{
     programs::TracePointContext,
 };
 use observer_common::{
-    ABSENT, COMM_LEN, Kind, LostIndex, Marked, OomRecord, OomState, SizesRecord, TaskRecord, UNKNOWN_U64, VictimRecord,
+    ABSENT, COMM_LEN, Constraint, Kind, LostIndex, Marked, OomRecord, OomState, SizesRecord, TaskRecord, UNKNOWN_U64,
+    VictimRecord,
 };
 
 use crate::{
@@ -57,10 +58,11 @@ pub(crate) fn chosen(oom_control: Address) {
     write_oom(oom_control, Kind::Oom, time);
 }
 
-/// `out_of_memory` returns and nothing was chosen. The kernel tries again and again: told once a second for each owner.
+/// `out_of_memory` returns and nothing was chosen, nor had to be: it says that it helped where the one that asked was
+/// ending anyway, or somebody gave memory back. The kernel tries again and again: told once a second for each owner.
 #[inline(always)]
-pub(crate) fn nothing_chosen(oom_control: Address) {
-    if read::<Address>(oom_control, offset!(oom_control_chosen)) != Some(0) {
+pub(crate) fn nothing_chosen(oom_control: Address, helped: bool) {
+    if helped || read::<Address>(oom_control, offset!(oom_control_chosen)) != Some(0) {
         return;
     }
     let memcg: Address = read(oom_control, offset!(oom_control_memcg)).unwrap_or(0);
@@ -95,6 +97,15 @@ fn write_oom(oom_control: Address, kind: Kind, time: u64) {
     record.total_pages = read(oom_control, offset!(oom_control_totalpages)).unwrap_or(UNKNOWN_U64);
     record.gfp = read(oom_control, offset!(oom_control_gfp_mask)).unwrap_or(0);
     record.order = read(oom_control, offset!(oom_control_order)).unwrap_or(0);
+    // As the kernel found its constraint (mm/oom_kill.c: `constrained_alloc`).
+    record.nodes = if record.constraint == Constraint::MemoryPolicy as i32 {
+        let nodemask: Address = read(oom_control, offset!(oom_control_nodemask)).unwrap_or(0);
+        read(nodemask, 0).unwrap_or(0)
+    } else if record.constraint == Constraint::Cpuset as i32 {
+        read(kernel::current(), offset!(task_struct_mems_allowed)).unwrap_or(0)
+    } else {
+        0
+    };
     record.owner_id = 0;
     record.limit = UNKNOWN_U64;
     record.usage = UNKNOWN_U64;
@@ -187,6 +198,8 @@ pub(crate) fn told(ctx: &TracePointContext) {
     record.task.tgid = 0;
     record.task.cgroup_id = 0;
     record.task.start_time = 0;
+    record.task.parent_tgid = 0;
+    record.task.exiting = 0;
     record.task.uid = read(base, offset!(mark_victim_uid)).unwrap_or(u32::MAX);
     record.task.oom_score_adj = read::<i16>(base, offset!(mark_victim_oom_score_adj)).map_or(i32::MAX, i32::from);
     record.task.comm = [0; COMM_LEN];

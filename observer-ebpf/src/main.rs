@@ -7,6 +7,7 @@
 
 mod cgroup;
 mod charge;
+mod exec;
 mod kernel;
 mod kill;
 mod signal;
@@ -40,6 +41,11 @@ static CHARGED: LruHashMap<u64, GrowthState> = LruHashMap::with_max_entries(16_3
 /// Deadly signals: room for 1,500.
 #[map]
 static SIGNALS: RingBuf = RingBuf::with_byte_size(1 << 18, 0);
+
+/// Programs that begin: room for 1,500 between two looks.
+#[map]
+static EXECS: RingBuf = RingBuf::with_byte_size(EXECS_SIZE as u32, 0);
+const EXECS_SIZE: u64 = 1 << 19;
 
 /// When a process was sent a deadly signal, by tgid: its end is told. The least used goes first.
 #[map]
@@ -104,7 +110,8 @@ fn oom_kill_process_kretprobe(_: RetProbeContext) -> u32 {
 
 #[fexit(function = "out_of_memory")]
 fn out_of_memory(ctx: FExitContext) -> i32 {
-    kill::nothing_chosen(ctx.arg(0));
+    // Behind the only argument stands what it returns: a C bool.
+    kill::nothing_chosen(ctx.arg(0), ctx.arg::<u64>(1) & 0xff != 0);
     0
 }
 
@@ -179,6 +186,12 @@ fn signal_generate(ctx: TracePointContext) -> u32 {
 #[tracepoint]
 fn sched_process_exit(_: TracePointContext) -> u32 {
     signal::exited();
+    0
+}
+
+#[tracepoint]
+fn sched_process_exec(_: TracePointContext) -> u32 {
+    exec::begun();
     0
 }
 

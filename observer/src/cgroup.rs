@@ -4,6 +4,7 @@
 
 mod files;
 pub mod host;
+pub mod nodes;
 mod tasks;
 mod tree;
 
@@ -14,7 +15,7 @@ use crate::event::CgroupVersion;
 use crate::measure::CgroupId;
 
 pub use files::{MemoryFiles, Reading};
-pub use tasks::{TaskInfo, cgroup_of, process, tasks, tgid_of};
+pub use tasks::{TaskInfo, cgroup_of, process, processes, tasks, tgid_of};
 pub use tree::Tree;
 
 /// Why cgroups cannot be read.

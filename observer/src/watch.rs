@@ -6,6 +6,7 @@
 mod clock;
 mod collector;
 mod kills;
+mod programs;
 mod reconcile;
 mod rings;
 mod signals;
@@ -114,14 +115,7 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
     let deadline = options.duration.map(|duration| Instant::now() + duration);
     let mut ticks = tokio::time::interval(options.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut collector = Collector::new(
-        options,
-        clock,
-        hierarchy,
-        systemd,
-        rings.sees_victims(),
-        rings.sees_births(),
-    );
+    let mut collector = Collector::new(options, clock, hierarchy, systemd, rings.sees());
     collector.begin(&mut stream).await?;
 
     let reason = loop {
@@ -138,6 +132,9 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
             Some(change) = changes.recv() => collector.unit_changed(&change.unit, &mut stream).await?,
             _ = ticks.tick() => {
                 stream.check()?;
+                // Some records wake nobody.
+                let records = rings.drain();
+                collector.records(records, &mut stream).await?;
                 collector.tick(&mut stream).await?;
                 for (lost, count) in rings.newly_lost() {
                     stream.write(collector.now(), Event::Lost(crate::event::Lost { stream: lost, count }))?;

@@ -83,6 +83,12 @@ pub fn process(pid: Tgid) -> Option<TaskInfo> {
     })
 }
 
+/// Every process that is there.
+pub fn processes() -> impl Iterator<Item = TaskInfo> {
+    let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    ids.filter_map(|entry| process(Tgid(entry.file_name().to_str()?.parse().ok()?)))
+}
+
 /// The process that a thread belongs to.
 #[must_use]
 pub fn tgid_of(tid: Tid) -> Option<Tgid> {

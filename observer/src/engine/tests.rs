@@ -140,6 +140,7 @@ fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
                 limit: Some(Bytes(64 * MIB)),
                 usage: Some(Bytes(64 * MIB)),
                 swap_usage: None,
+                swap_max: None,
             }),
             lowering: false,
             chosen: Some(Tgid(chosen)),
@@ -158,12 +159,13 @@ fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
             swap: None,
             pgtables: None,
             started: None,
+            exiting: None,
         },
         tasks: Vec::new(),
         trigger: None,
         evidence: Vec::new(),
         concluded_limit: None,
-        host: None,
+        outside: None,
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::event::{
     Before, Class, Confidence, Kill, KillLimit, Killer, Origin, Relation, Request, Subject, Task, Trigger, Victim,
 };
-use crate::human::duration;
+use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Tgid};
 
 /// Where the kernel looked for a victim.
@@ -37,6 +37,8 @@ pub struct OwnerFacts {
     pub usage: Option<Bytes>,
     /// What it had in swap.
     pub swap_usage: Option<Bytes>,
+    /// What it may have in swap.
+    pub swap_max: Option<Bytes>,
 }
 
 /// The kernel's choice.
@@ -90,9 +92,16 @@ pub struct KillFacts {
     pub evidence: Vec<String>,
     /// Where the choice was not seen: the limit that the counters point at.
     pub concluded_limit: Option<KillLimit>,
-    /// The machine's memory, for kills of the whole host.
-    pub host: Option<KillLimit>,
+    /// The limit that is no memory cgroup's: the machine's memory, or that of a cpuset's nodes.
+    pub outside: Option<KillLimit>,
 }
+
+/// Below this share of page cache, in per cent, nothing is left that reclaim could have given back: what is mapped and
+/// run comes back at once.
+const LITTLE: f64 = 5.0;
+
+/// Swap is as good as full from this share on: it is given out in clusters.
+const SWAP_FULL: f64 = 0.95;
 
 /// Whether `above` is `path` or a cgroup above it.
 fn holds(above: &str, path: &str) -> bool {
@@ -103,13 +112,13 @@ fn holds(above: &str, path: &str) -> bool {
 }
 
 /// Where the owner of a limit stands, seen from the victim. A cgroup below the unit's own is the unit's.
-fn relation(owner: &OwnerFacts, victim: &Subject) -> Option<Relation> {
-    let (owner_path, victim_path) = (owner.path.as_deref()?, victim.cgroup.path.as_deref()?);
+fn relation(owner: Option<&str>, owner_unit: Option<&str>, victim: &Subject) -> Option<Relation> {
+    let (owner_path, victim_path) = (owner?, victim.cgroup.path.as_deref()?);
     if !holds(owner_path, victim_path) {
         return None;
     }
     let unit = victim.user_unit.as_ref().or(victim.unit.as_ref());
-    let same_unit = unit.is_some() && owner.unit.as_ref() == unit;
+    let same_unit = unit.is_some() && owner_unit == unit.map(String::as_str);
     Some(if owner_path == victim_path || same_unit {
         Relation::Own
     } else {
@@ -130,15 +139,21 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject, Option<&st
                 (Some(owner), _) => Some(KillLimit {
                     cgroup: owner.path.clone(),
                     unit: owner.unit.clone(),
-                    relation: relation(owner, &facts.subject),
+                    relation: relation(owner.path.as_deref(), owner.unit.as_deref(), &facts.subject),
                     file: "memory.max".to_owned(),
                     bytes: owner.limit,
                     usage: owner.usage,
                     swap_usage: owner.swap_usage,
+                    swap_max: owner.swap_max,
                 }),
                 // The magic key kills without a limit having been reached.
-                (None, Constraint::Host) if oom.order >= 0 => facts.host.clone(),
-                (None, _) => None,
+                (None, _) if oom.order < 0 => None,
+                (None, _) => facts.outside.clone().map(|limit| KillLimit {
+                    relation: limit
+                        .relation
+                        .or_else(|| relation(limit.cgroup.as_deref(), limit.unit.as_deref(), &facts.subject)),
+                    ..limit
+                }),
             };
             let (origin, confidence) = kernel_origin(&facts, oom);
             (origin, confidence, limit)
@@ -223,7 +238,7 @@ fn advice(subject: &Subject, limit: Option<&KillLimit>, before: Option<&Before>)
     else {
         return advice;
     };
-    let (Some(bytes), Some(current)) = (limit.bytes.filter(|bytes| bytes.0 > 0), last.memory.current) else {
+    let (Some(max), Some(current)) = (limit.bytes.filter(|max| max.0 > 0), last.memory.current) else {
         return advice;
     };
     let per_cent = |part: Bytes, whole: Bytes| part.as_f64() / whole.as_f64().max(1.0) * 100.0;
@@ -236,7 +251,7 @@ fn advice(subject: &Subject, limit: Option<&KillLimit>, before: Option<&Before>)
         let name = subject.unit.as_deref().unwrap_or("the victim's cgroup");
         advice.push(format!(
             "{name} held {:.0}% of {owner}'s limit: look at what else runs in {owner}.",
-            per_cent(current, bytes)
+            per_cent(current, max)
         ));
     }
     if limit.relation == Some(Relation::Own)
@@ -244,17 +259,37 @@ fn advice(subject: &Subject, limit: Option<&KillLimit>, before: Option<&Before>)
             .trend
             .filter(|trend| trend.class == Class::Leak && trend.bytes_per_second > 0.0)
     {
-        let bought = duration(bytes.as_f64() / trend.bytes_per_second);
+        let bought = duration(max.as_f64() / trend.bytes_per_second);
         advice.push(format!(
             "Doubling MemoryMax= buys about {bought} at this growth: it is a leak."
         ));
     }
+    if let (Some(usage), Some(max)) = (limit.swap_usage, limit.swap_max)
+        && max.0 > 0
+        && usage.as_f64() >= SWAP_FULL * max.as_f64()
+    {
+        advice.push(format!("MemorySwapMax= was used up too: {} in swap.", bytes(usage)));
+    }
+    let half = |part: &Bytes| part.0 >= current.0 / 2;
+    if let Some(shmem) = last.memory.shmem.filter(half) {
+        advice.push(format!(
+            "{} of it was shared memory or files on a tmpfs: a kill gives none of that back.",
+            bytes(shmem)
+        ));
+    } else if let Some(kernel) = last.memory.kernel.filter(half) {
+        advice.push(format!(
+            "{} of it was the kernel's on the unit's behalf (files, pipes, sockets it holds), not its processes' own.",
+            bytes(kernel)
+        ));
+    }
     if let (Some(file), shmem) = (last.memory.file, last.memory.shmem.unwrap_or_default()) {
         let cache = file.saturating_sub(shmem);
-        advice.push(format!(
-            "{:.0}% of what was used was page cache, which reclaim gives back.",
-            per_cent(cache, current)
-        ));
+        let share = per_cent(cache, current);
+        advice.push(if share < LITTLE {
+            format!("Reclaim had nothing to give back: {share:.0}% of what was used was page cache.")
+        } else {
+            format!("{share:.0}% of what was used was page cache, which reclaim gives back.")
+        });
     }
     advice.truncate(3);
     advice

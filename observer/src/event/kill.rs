@@ -99,6 +99,9 @@ pub struct KillLimit {
     pub usage: Option<Bytes>,
     /// What its owner had in swap.
     pub swap_usage: Option<Bytes>,
+    /// What its owner may have in swap; `null` where nothing limits it.
+    #[serde(default)]
+    pub swap_max: Option<Bytes>,
 }
 
 /// Who asked for the memory that was not there.
@@ -147,6 +150,10 @@ pub struct Victim {
     pub pgtables: Option<Bytes>,
     /// When it was started.
     pub started: Option<Timestamp>,
+    /// Whether it was ending already when the kernel chose it: its memory only had to be waited for, and the kernel does
+    /// not count it.
+    #[serde(default)]
+    pub exiting: Option<bool>,
 }
 
 /// The user-space program that killed.

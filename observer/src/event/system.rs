@@ -143,6 +143,8 @@ pub enum Stream {
     Cgroup,
     /// Deadly signals.
     Signal,
+    /// Programs that begin: command lines.
+    Exec,
     /// Lines that a reader was too slow for.
     Output,
 }

@@ -131,6 +131,7 @@ impl KernelTypes {
         offsets.oom_control_totalpages = at("oom_control", "totalpages");
         offsets.oom_control_chosen = at("oom_control", "chosen");
         offsets.oom_control_constraint = at("oom_control", "constraint");
+        offsets.oom_control_nodemask = at("oom_control", "nodemask");
         offsets.mem_cgroup_css = at("mem_cgroup", "css");
         offsets.mem_cgroup_memory = at("mem_cgroup", "memory");
         offsets.mem_cgroup_swap = at("mem_cgroup", "swap");
@@ -148,12 +149,18 @@ impl KernelTypes {
         offsets.task_struct_mm = at("task_struct", "mm");
         offsets.task_struct_real_cred = at("task_struct", "real_cred");
         offsets.task_struct_cgroups = at("task_struct", "cgroups");
+        offsets.task_struct_mems_allowed = at("task_struct", "mems_allowed");
         offsets.task_struct_exit_code = at("task_struct", "exit_code");
+        offsets.task_struct_group_leader = at("task_struct", "group_leader");
+        offsets.task_struct_real_parent = at("task_struct", "real_parent");
         offsets.css_set_subsys = at("css_set", "subsys");
         offsets.signal_struct_oom_score_adj = at("signal_struct", "oom_score_adj");
+        offsets.signal_struct_flags = at("signal_struct", "flags");
         offsets.cred_uid = at("cred", "uid");
         offsets.mm_struct_total_vm = at("mm_struct", "total_vm");
         offsets.mm_struct_pgtables_bytes = at("mm_struct", "pgtables_bytes");
+        offsets.mm_struct_arg_start = at("mm_struct", "arg_start");
+        offsets.mm_struct_arg_end = at("mm_struct", "arg_end");
         (offsets.mm_struct_rss_stat, offsets.rss_stat_stride) = self.rss_stat();
         offsets.memory_cgrp_id = self.enumerator("cgroup_subsys_id", "memory_cgrp_id");
     }

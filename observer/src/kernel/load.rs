@@ -53,6 +53,8 @@ pub struct Probes {
     pub cgroups: RingBuf<MapData>,
     /// Deadly signals.
     pub signals: RingBuf<MapData>,
+    /// Programs that begin.
+    pub execs: RingBuf<MapData>,
     /// Growth.
     pub growth: RingBuf<MapData>,
     /// What stays attached.
@@ -121,6 +123,7 @@ impl Probes {
             kills: RingBuf::try_from(ring("KILLS")?)?,
             cgroups: RingBuf::try_from(ring("CGROUPS")?)?,
             signals: RingBuf::try_from(ring("SIGNALS")?)?,
+            execs: RingBuf::try_from(ring("EXECS")?)?,
             growth: RingBuf::try_from(ring("GROWTH")?)?,
             attached: Attached {
                 list,

@@ -342,6 +342,21 @@ pub const PLANS: &[Plan] = &[
             missing: needs!(task_struct_exit_code, task_struct_tgid),
         }],
     },
+    Plan {
+        name: "sched_process_exec",
+        without: (
+            "the command line of a victim is known only where it stood in /proc before",
+            Via::Poll,
+        ),
+        ways: &[Way {
+            via: Via::Tracepoint,
+            programs: &[Program {
+                name: "sched_process_exec",
+                attach: Attach::Tracepoint("sched", "sched_process_exec"),
+            }],
+            missing: needs!(task_struct_tgid, task_struct_mm, mm_struct_arg_start, mm_struct_arg_end),
+        }],
+    },
     cgroup_plan!("cgroup_mkdir"),
     cgroup_plan!("cgroup_rmdir"),
     cgroup_plan!("cgroup_rename"),

@@ -2,8 +2,8 @@
 
 use bytemuck::AnyBitPattern;
 use observer_common::{
-    CgroupRecord, GrowthRecord, Kind, Marked, OomRecord, SignalRecord, SizesRecord, TaskRecord, UNKNOWN_U64,
-    VictimRecord,
+    ARGS_LEN, CgroupRecord, ExecRecord, GrowthRecord, Kind, Marked, OomRecord, SignalRecord, SizesRecord, TaskRecord,
+    UNKNOWN_U64, VictimRecord,
 };
 
 use crate::measure::{BootNanos, Bytes, CgroupId, Pages, Tgid, Tid};
@@ -21,6 +21,8 @@ pub enum Record {
     Signal(Signal),
     /// A process has ended of a deadly signal.
     SignalDeath(Signal),
+    /// A process runs another program.
+    Exec(Exec),
     /// A cgroup came, went or was renamed.
     Cgroup(CgroupChange),
     /// Look at this cgroup now.
@@ -36,14 +38,29 @@ pub struct Task {
     pub tid: Tid,
     /// Its memory cgroup.
     pub cgroup: Option<CgroupId>,
-    /// When it was started.
+    /// When its process was started.
     pub started: Option<BootNanos>,
     /// Its user.
     pub uid: Option<u32>,
     /// Its `oom_score_adj`.
     pub oom_score_adj: Option<i16>,
+    /// The process that made it, or that took it over.
+    pub parent: Option<Tgid>,
+    /// Whether its process was ending already.
+    pub exiting: bool,
     /// Its name.
     pub comm: String,
+}
+
+/// A process runs another program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exec {
+    /// When.
+    pub time: BootNanos,
+    /// Who.
+    pub task: Task,
+    /// Its command line, words joined with spaces, as far as it was told (`…` where it goes on); `None` where there is none.
+    pub cmdline: Option<String>,
 }
 
 /// One OOM.
@@ -65,6 +82,10 @@ pub struct Oom {
     pub usage: Option<Bytes>,
     /// The owner's swap usage.
     pub swap_usage: Option<Bytes>,
+    /// The owner's swap limit; `None` = none, or not read.
+    pub swap_max: Option<Bytes>,
+    /// The memory nodes it may use, where a cpuset or a memory policy names them.
+    pub nodes: Vec<u32>,
     /// `oc->gfp_mask`.
     pub gfp: u32,
     /// `oc->order`; -1 = the magic key.
@@ -205,6 +226,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         k if k == Kind::OomWithoutKill as u32 => exact(bytes).map(|record| Record::OomWithoutKill(oom(&record))),
         k if k == Kind::Signal as u32 => exact(bytes).map(|record| Record::Signal(signal(&record))),
         k if k == Kind::SignalDeath as u32 => exact(bytes).map(|record| Record::SignalDeath(signal(&record))),
+        k if k == Kind::Exec as u32 => exact(bytes).map(|record| Record::Exec(exec(&record))),
         k if k == Kind::CgroupMkdir as u32 => change(Change::Born),
         k if k == Kind::CgroupRmdir as u32 => change(Change::Gone),
         k if k == Kind::CgroupRename as u32 => change(Change::Renamed),
@@ -250,7 +272,24 @@ fn task(record: &TaskRecord) -> Task {
         started: nanos(record.start_time),
         uid: (record.uid != u32::MAX).then_some(record.uid),
         oom_score_adj: i16::try_from(record.oom_score_adj).ok(),
+        parent: (record.parent_tgid != 0).then_some(Tgid(record.parent_tgid)),
+        exiting: record.exiting != 0,
         comm: text(&record.comm),
+    }
+}
+
+fn exec(record: &ExecRecord) -> Exec {
+    let length = usize::try_from(record.length).unwrap_or(ARGS_LEN).min(ARGS_LEN);
+    let args = record.args.get(..length).unwrap_or_default();
+    // Each word ends with a zero byte; the last one is cut where there was no more room.
+    let mut words = String::from_utf8_lossy(args.strip_suffix(&[0]).unwrap_or(args)).replace('\0', " ");
+    if length == ARGS_LEN {
+        words.push('…');
+    }
+    Exec {
+        time: BootNanos(record.time),
+        task: task(&record.task),
+        cmdline: Some(words).filter(|words| !words.is_empty()),
     }
 }
 
@@ -264,6 +303,8 @@ fn oom(record: &OomRecord) -> Oom {
         limit: known(record.limit).and_then(|limit| Pages(limit).to_limit()),
         usage: pages(record.usage),
         swap_usage: pages(record.swap_usage),
+        swap_max: known(record.swap_limit).and_then(|limit| Pages(limit).to_limit()),
+        nodes: (0..u64::BITS).filter(|node| record.nodes >> node & 1 == 1).collect(),
         gfp: record.gfp,
         order: record.order,
         writing: writing(record.writing),
@@ -403,7 +444,7 @@ mod tests {
             assert!(decode(&bytes[..end]).is_err(), "{end}");
         }
         let longer = [bytes, &[0]].concat();
-        assert_eq!(decode(&longer), Err(DecodeError { length: 153, kind: 2 }));
+        assert_eq!(decode(&longer), Err(DecodeError { length: 161, kind: 2 }));
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::kills::Joiner;
-use super::reconcile::Reconciler;
+use super::programs::Programs;
+use super::reconcile::{Ledger, Reconciler};
 use super::signals::Signals;
 use super::stream::{Stream, StreamError};
-use super::{Options, units::UnitStates};
-use crate::cgroup::host::HostMemory;
+use super::{Options, rings::Sees, units::UnitStates};
 use crate::cgroup::{Hierarchy, MemoryFiles, Reading, Tree};
+use crate::cgroup::{host::HostMemory, nodes};
 use crate::engine::{Config, Engine};
 use crate::event::{CgroupRef, Event, Limit, Relation, Sample, Subject, Unexplained};
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
@@ -22,6 +23,9 @@ const RESCAN: Duration = Duration::from_secs(5);
 
 /// A cgroup that is told to have moved is looked at again this much later at the earliest, as a share of the interval.
 const LOOK_AGAIN: u32 = 4;
+
+/// Cgroups with memory nodes of their own, at most.
+const MAX_CONFINED: usize = 4_096;
 
 /// Files kept open, at most.
 const MAX_OPEN: usize = 1_024;
@@ -35,14 +39,17 @@ pub(super) struct Collector {
     pub(super) systemd: Option<Systemd>,
     pub(super) units: UnitStates,
     pub(super) joiner: Joiner,
+    pub(super) programs: Programs,
     pub(super) signals: Signals,
     pub(super) cmdline: bool,
     interval: Duration,
-    reconciler: Reconciler,
-    sees_victims: bool,
-    sees_births: bool,
+    pub(super) reconciler: Reconciler,
+    pub(super) ledger: Ledger,
+    pub(super) sees: Sees,
     files: HashMap<String, MemoryFiles>,
     invocations: HashMap<CgroupId, String>,
+    /// Cgroups that name memory nodes of their own, by path; known past their end.
+    pub(super) confined: HashSet<String>,
     /// Those that the kernel told to have moved since the last tick.
     moved: HashSet<CgroupId>,
     /// When each was sampled last, in time since boot.
@@ -61,8 +68,7 @@ impl Collector {
         clock: Clock,
         hierarchy: Hierarchy,
         systemd: Option<Systemd>,
-        sees_victims: bool,
-        sees_births: bool,
+        sees: Sees,
     ) -> Self {
         let config = Config {
             warn_within_seconds: options.warn_within.as_secs_f64(),
@@ -77,14 +83,16 @@ impl Collector {
             systemd,
             units: UnitStates::default(),
             joiner: Joiner::default(),
+            programs: Programs::read(),
             signals: Signals::default(),
             cmdline: options.cmdline,
             interval: options.interval,
             reconciler: Reconciler::new(),
-            sees_victims,
-            sees_births,
+            ledger: Ledger::default(),
+            sees,
             files: HashMap::new(),
             invocations: HashMap::new(),
+            confined: HashSet::new(),
             moved: HashSet::new(),
             sampled: HashMap::new(),
             counted: HashMap::new(),
@@ -108,6 +116,7 @@ impl Collector {
                 Record::Cgroup(change) => self.cgroup(&change, stream).await?,
                 Record::Oom(oom) => self.joiner.oom(oom),
                 Record::Victim(victim) => self.victim(&victim, stream).await?,
+                Record::Exec(exec) => self.programs.begun(exec),
                 Record::OomWithoutKill(oom) => self.oom_without_kill(&oom, stream)?,
                 Record::Signal(signal) => self.signal(signal, stream).await?,
                 Record::SignalDeath(death) => self.signal_death(&death, stream).await?,
@@ -152,8 +161,7 @@ impl Collector {
         let Some(path) = self.tree.path(growth.cgroup).map(str::to_owned) else {
             return Ok(());
         };
-        // Whoever charges runs already: systemd has written the invocation id by now.
-        self.invocation(growth.cgroup, &path);
+        self.first_charge(growth.cgroup, &path);
         let unit = UnitPath::parse(&path);
         let due = self
             .sampled
@@ -164,6 +172,27 @@ impl Collector {
         } else {
             self.moved.insert(growth.cgroup);
             Ok(())
+        }
+    }
+
+    /// Whoever charges runs already: systemd has written the invocation id and the nodes by now.
+    fn first_charge(&mut self, id: CgroupId, path: &str) {
+        let known = self.invocations.contains_key(&id) || self.sampled.contains_key(&id) || self.moved.contains(&id);
+        self.invocation(id, path);
+        if !known {
+            self.learn_nodes(path);
+        }
+    }
+
+    /// Whether a cgroup names memory nodes.
+    pub(super) fn learn_nodes(&mut self, path: &str) {
+        if nodes::confines(&self.hierarchy, path) {
+            if self.confined.len() >= MAX_CONFINED {
+                self.confined.clear();
+            }
+            self.confined.insert(path.to_owned());
+        } else {
+            self.confined.remove(path);
         }
     }
 
@@ -201,13 +230,13 @@ impl Collector {
 
     /// Samples what is selected, or what moved; in the first turn everything.
     pub(super) async fn tick(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
-        if !self.sees_births && Clock::boot().saturating_sub(self.scanned) >= RESCAN.min(self.interval * 5) {
+        if !self.sees.births && Clock::boot().saturating_sub(self.scanned) >= RESCAN.min(self.interval * 5) {
             self.rescan(stream).await?;
         }
         self.oomd_waited(false, stream)?;
         self.reconcile(stream)?;
         let selected = !self.selection.is_empty();
-        let polled = !self.sees_births;
+        let polled = !self.sees.births;
         let due: Vec<(CgroupId, String)> = self
             .tree
             .live()
@@ -229,27 +258,6 @@ impl Collector {
             self.sample(id, &path, &mut read, stream)?;
         }
         Ok(())
-    }
-
-    /// Tells where the kernel counted kills that nobody saw.
-    fn reconcile(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
-        let Some(difference) = self.reconciler.look(self.joiner.marks).filter(|_| self.sees_victims) else {
-            return Ok(());
-        };
-        let subject = Subject {
-            cgroup: CgroupRef {
-                id: None,
-                path: Some("/".to_owned()),
-            },
-            ..Subject::default()
-        };
-        let event = Unexplained {
-            subject,
-            counter: "vmstat oom_kill".to_owned(),
-            counted: difference.counted,
-            seen: difference.seen,
-        };
-        stream.write(self.now(), Event::Unexplained(event))
     }
 
     fn sample_host(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
@@ -405,7 +413,7 @@ impl Collector {
         };
         let before = self.counted.insert(path.to_owned(), events.oom_kill);
         let counted = events.oom_kill.saturating_sub(before.unwrap_or(events.oom_kill));
-        if self.sees_victims || counted == 0 {
+        if self.sees.victims || counted == 0 {
             return Ok(());
         }
         let counter = "memory.events oom_kill".to_owned();

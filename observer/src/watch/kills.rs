@@ -4,10 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use super::collector::Collector;
 use super::stream::{Stream, StreamError};
-use crate::cgroup::host::HostMemory;
 use crate::cgroup::{Reading, TaskInfo, cgroup_of, process, tasks, tgid_of};
+use crate::cgroup::{host::HostMemory, nodes};
 use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts, gfp::gfp_name};
-use crate::event::{self, Event, KillLimit, Relation, Trigger};
+use crate::event::{self, Event, KillLimit, Relation, Trigger, ancestry};
 use crate::kernel::record::{Oom, Sizes, Task, Victim, Writing};
 use crate::measure::{BootNanos, CgroupId, Tgid};
 use crate::unit::UnitPath;
@@ -102,6 +102,7 @@ fn host_limit() -> Option<KillLimit> {
         bytes: Some(host.total),
         usage: Some(host.used()),
         swap_usage: Some(host.swap_total.saturating_sub(host.swap_free)),
+        swap_max: None,
     })
 }
 
@@ -129,21 +130,33 @@ impl Collector {
         if !victim.shared_mm {
             self.joiner.marks += 1;
         }
+        let path = self.victim_path(victim.task.cgroup, tgid);
+        if let Some(path) = &path {
+            let run = victim.task.cgroup.and_then(|id| self.invocation(id, path));
+            self.ledger.kill(path, run, !victim.shared_mm);
+        }
         if !self.joiner.is_new(Some(tgid), victim.task.started) {
             return Ok(());
         }
         let ts = self.clock.at(victim.time);
         let info = process(tgid);
-        let path = self.victim_path(victim.task.cgroup, tgid);
-        if let Some(path) = &path {
+        let oom = self.joiner.choice(victim.oom_time);
+        let exiting = match &oom {
+            Some(oom) if oom.chosen.tgid == Some(tgid) => Some(oom.chosen.exiting),
+            Some(_) => None,
+            // Who asks while it is ending is marked without a choice (mm/oom_kill.c: `out_of_memory`).
+            None => (self.sees.choices && victim.oom_time.is_none()).then_some(victim.trigger_tgid == tgid),
+        };
+        // systemd goes by what the kernel counts.
+        if let Some(path) = path.as_ref().filter(|_| exiting != Some(true)) {
             self.joiner.killed(victim.time, tgid, path);
         }
         let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
         if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
             return Ok(());
         }
-        let oom = self.joiner.choice(victim.oom_time);
-        let victim_event = self.victim_event(&victim.task, tgid, victim.sizes, info);
+        let mut victim_event = self.victim_event(&victim.task, tgid, victim.sizes, info);
+        victim_event.exiting = exiting;
         let subject = self.victim_subject(victim.task.cgroup, path.as_deref()).await;
         let tasks = self.victim_tasks(path.as_deref(), &victim_event);
         let seen_at = if victim.shared_mm {
@@ -165,10 +178,10 @@ impl Collector {
         }
         let facts = KillFacts {
             trigger: Some(self.trigger(victim, oom.as_ref())),
-            host: oom
+            outside: oom
                 .as_ref()
                 .filter(|oom| oom.owner.is_none())
-                .and_then(|_| host_limit()),
+                .and_then(|oom| self.outside(oom)),
             oom: oom.map(|oom| self.oom_facts(&oom)),
             shared_mm: victim.shared_mm,
             user: None,
@@ -240,6 +253,7 @@ impl Collector {
                     bytes: Some(limit.bytes),
                     usage: None, // by now the victim's share may be gone from it
                     swap_usage: None,
+                    swap_max: None,
                 };
                 Some((limit, reading))
             })
@@ -275,6 +289,7 @@ impl Collector {
         let cmdline = info
             .as_ref()
             .and_then(|info| info.cmdline.clone())
+            .or_else(|| self.programs.cmdline(tgid, task).map(str::to_owned))
             .filter(|_| self.cmdline);
         let started = task.started.or_else(|| info.as_ref()?.started);
         let comm = info.map(|info| info.comm).filter(|_| task.comm.is_empty());
@@ -292,6 +307,7 @@ impl Collector {
             swap: sizes.swap,
             pgtables: sizes.pgtables,
             started: started.map(|started| self.clock.at(started)),
+            exiting: None,
         }
     }
 
@@ -310,6 +326,33 @@ impl Collector {
         }
     }
 
+    /// What was full where no memory cgroup's limit was: the machine, or the nodes that a cpuset or a memory policy names.
+    fn outside(&self, oom: &Oom) -> Option<KillLimit> {
+        let (file, cgroup) = match constraint(oom.constraint) {
+            Constraint::Host => return host_limit(),
+            Constraint::Cpuset => ("cpuset.mems", self.confining(self.tree.path(oom.trigger.cgroup?)?)),
+            Constraint::Mempolicy => ("mempolicy", None),
+            Constraint::Memcg | Constraint::Unknown(_) => return None,
+        };
+        Some(KillLimit {
+            unit: cgroup
+                .map(UnitPath::parse)
+                .and_then(|unit| unit.user_unit.or(unit.unit)),
+            cgroup: cgroup.map(str::to_owned),
+            relation: None,
+            file: file.to_owned(),
+            bytes: nodes::memory(&oom.nodes),
+            usage: None, // by now the victim's share may be gone from it
+            swap_usage: None,
+            swap_max: None,
+        })
+    }
+
+    /// The nearest cgroup that names memory nodes: this one, or one above it.
+    fn confining(&self, path: &str) -> Option<&str> {
+        ancestry(path).find_map(|above| self.confined.get(above).map(String::as_str))
+    }
+
     fn oom_facts(&self, oom: &Oom) -> OomFacts {
         let owner = oom.owner.map(|id| {
             let path = self.tree.path(id).map(str::to_owned);
@@ -323,6 +366,7 @@ impl Collector {
                 limit: oom.limit,
                 usage: oom.usage,
                 swap_usage: oom.swap_usage,
+                swap_max: oom.swap_max,
             }
         });
         OomFacts {

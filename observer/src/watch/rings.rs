@@ -24,9 +24,21 @@ struct Attached {
     kills: Ring,
     cgroups: Ring,
     signals: Ring,
+    execs: Ring,
     growth: Ring,
-    told: [u64; 4],
+    told: [u64; 5],
     probes: crate::kernel::load::Attached,
+}
+
+/// What the kernel tells by itself. The rest is read from files or concluded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sees {
+    /// Who was killed.
+    pub(super) victims: bool,
+    /// Whom the kernel chose, and at whose limit.
+    pub(super) choices: bool,
+    /// Births of cgroups.
+    pub(super) births: bool,
 }
 
 /// The kernel's records, or none where no probe could be attached.
@@ -38,6 +50,7 @@ impl Rings {
             kills,
             cgroups,
             signals,
+            execs,
             growth,
             attached,
         }) = probes
@@ -48,20 +61,19 @@ impl Rings {
             kills: wait_for(kills)?,
             cgroups: wait_for(cgroups)?,
             signals: wait_for(signals)?,
+            execs: wait_for(execs)?,
             growth: wait_for(growth)?,
-            told: [0; 4],
+            told: [0; 5],
             probes: attached,
         })))
     }
 
-    /// Whether victims are told by the kernel, or have to be concluded from counters.
-    pub(super) fn sees_victims(&self) -> bool {
-        self.attached("mark_victim")
-    }
-
-    /// Whether births of cgroups are told, or the tree has to be read again and again.
-    pub(super) fn sees_births(&self) -> bool {
-        self.attached("cgroup_mkdir")
+    pub(super) fn sees(&self) -> Sees {
+        Sees {
+            victims: self.attached("mark_victim"),
+            choices: self.attached("oom_kill_process"),
+            births: self.attached("cgroup_mkdir"),
+        }
     }
 
     fn attached(&self, name: &str) -> bool {
@@ -89,16 +101,18 @@ impl Rings {
             guard = attached.kills.readable() => clear(guard),
             guard = attached.cgroups.readable() => clear(guard),
             guard = attached.signals.readable() => clear(guard),
+            guard = attached.execs.readable() => clear(guard),
             guard = attached.growth.readable() => clear(guard),
         }
     }
 
-    /// What the rings hold, in the order it is to be worked on: births, kills, growth, ends.
+    /// What the rings hold, in the order it is to be worked on: births, programs, kills, growth, ends.
     pub(super) fn drain(&mut self) -> Vec<Record> {
         let Some(attached) = &mut self.0 else { return Vec::new() };
         // Kills are copied out first and told after the births that they may speak of.
         let kills = take(attached.kills.get_mut(), usize::MAX);
         let mut records = take(attached.cgroups.get_mut(), usize::MAX);
+        records.extend(take(attached.execs.get_mut(), usize::MAX));
         records.extend(kills);
         // After the kernel's kills, of which some are consequences.
         records.extend(take(attached.signals.get_mut(), usize::MAX));
@@ -114,6 +128,7 @@ impl Rings {
             (LostIndex::Cgroup, LostStream::Cgroup),
             (LostIndex::Growth, LostStream::Growth),
             (LostIndex::Signal, LostStream::Signal),
+            (LostIndex::Exec, LostStream::Exec),
         ];
         let mut lost = Vec::new();
         for ((index, stream), told) in streams.into_iter().zip(&mut attached.told) {

@@ -76,6 +76,10 @@ impl Collector {
         let Some((user, evidence)) = self.purpose(&signal, path.as_deref()).await else {
             return Ok(());
         };
+        if let Some(path) = &path {
+            let run = signal.target.cgroup.and_then(|id| self.invocation(id, path));
+            self.ledger.kill(path, run, false);
+        }
         let victim = self.victim_event(&signal.target, tgid, signal.sizes, process(tgid));
         let facts = KillFacts {
             subject: self.victim_subject(signal.target.cgroup, path.as_deref()).await,
@@ -87,7 +91,7 @@ impl Collector {
             trigger: None,
             evidence,
             concluded_limit: None,
-            host: None,
+            outside: None,
         };
         if signal.number == SIGTERM {
             // Only what dies of it was killed: many clean up and leave by themselves.

@@ -48,6 +48,7 @@ impl UnitStates {
 impl Collector {
     /// At the start: what is selected is there, or is waited for.
     pub(super) async fn begin(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        self.look_around();
         if self.selection.is_empty() {
             for (_, path) in self.tree.live() {
                 if let Some(name) = UnitPath::parse(path).name() {
@@ -193,6 +194,9 @@ impl Collector {
             },
             ..Subject::default()
         };
+        if status.result.as_deref() == Some("oom-kill") {
+            self.ledger.recorded(subject.clone());
+        }
         let event = Unit {
             subject,
             state,

@@ -1,0 +1,151 @@
+//! What every process was started as: known before it dies, however short it lives.
+//!
+//! In: the processes that are there at the start, and every `exec` since. Out: a command line for a process that `/proc`
+//! has forgotten. A process that only forked runs what its parent ran.
+
+use std::collections::HashMap;
+
+use crate::cgroup::{TaskInfo, process, processes};
+use crate::kernel::record::{Exec, Task};
+use crate::measure::{BootNanos, Tgid};
+
+/// Processes kept, at most; those that have ended are forgotten when there is no more room.
+const MAX: usize = 16_384;
+
+/// `/proc` tells a start to a hundredth of a second, rounded down.
+const TICK: u64 = 20_000_000;
+
+#[derive(Debug)]
+struct Program {
+    /// When its process started.
+    started: Option<BootNanos>,
+    /// When the program did.
+    begun: BootNanos,
+    comm: String,
+    cmdline: String,
+}
+
+/// Command lines by process.
+#[derive(Debug, Default)]
+pub(super) struct Programs(HashMap<Tgid, Program>);
+
+impl Programs {
+    /// With every process that is there.
+    pub(super) fn read() -> Self {
+        let mut programs = Self::default();
+        for info in processes().take(MAX) {
+            programs.insert_info(info);
+        }
+        programs
+    }
+
+    fn insert_info(&mut self, info: TaskInfo) {
+        let (Some(started), Some(cmdline)) = (info.started, info.cmdline) else {
+            return;
+        };
+        let program = Program {
+            started: Some(started),
+            begun: started,
+            comm: info.comm,
+            cmdline,
+        };
+        self.0.insert(info.pid, program);
+    }
+
+    /// A process runs another program.
+    pub(super) fn begun(&mut self, exec: Exec) {
+        let (Some(tgid), Some(cmdline)) = (exec.task.tgid, exec.cmdline) else {
+            return;
+        };
+        if self.0.len() >= MAX {
+            self.0.retain(|tgid, _| process(*tgid).is_some());
+            // Rather nothing of most than a search at every exec from now on.
+            if self.0.len() > MAX / 2 {
+                self.0.clear();
+            }
+        }
+        let program = Program {
+            started: exec.task.started,
+            begun: exec.time,
+            comm: exec.task.comm,
+            cmdline,
+        };
+        self.0.insert(tgid, program);
+    }
+
+    /// What a process was started as.
+    pub(super) fn cmdline(&self, tgid: Tgid, task: &Task) -> Option<&str> {
+        let own = self.0.get(&tgid).filter(|program| same(program.started, task.started));
+        let program = own.or_else(|| {
+            // It forked and runs on; whoever took over the child of a parent that has ended has another name.
+            let parent = self.0.get(&task.parent?)?;
+            let before = task.started.is_some_and(|started| parent.begun.0 <= started.0);
+            (before && parent.comm == task.comm).then_some(parent)
+        })?;
+        Some(&program.cmdline)
+    }
+}
+
+/// Whether two starts are one process's: ids are used again.
+fn same(known: Option<BootNanos>, asked: Option<BootNanos>) -> bool {
+    known
+        .zip(asked)
+        .is_none_or(|(known, asked)| known.0.abs_diff(asked.0) < TICK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Tid;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn task(tgid: u32, parent: u32, started: u64, comm: &str) -> Task {
+        Task {
+            tgid: Some(Tgid(tgid)),
+            tid: Tid(tgid),
+            cgroup: None,
+            started: Some(BootNanos(started)),
+            uid: None,
+            oom_score_adj: None,
+            parent: Some(Tgid(parent)),
+            exiting: false,
+            comm: comm.to_owned(),
+        }
+    }
+
+    fn programs() -> Programs {
+        let mut programs = Programs::default();
+        programs.begun(Exec {
+            time: BootNanos(2 * SECOND),
+            task: task(7, 1, SECOND, "worker"),
+            cmdline: Some("worker --all".to_owned()),
+        });
+        programs
+    }
+
+    #[test]
+    fn a_process_is_known_by_what_it_began_and_a_reused_id_is_another() {
+        let programs = programs();
+        assert_eq!(
+            programs.cmdline(Tgid(7), &task(7, 1, SECOND, "renamed")),
+            Some("worker --all")
+        );
+        assert_eq!(programs.cmdline(Tgid(7), &task(7, 1, 9 * SECOND, "worker")), None);
+    }
+
+    #[test]
+    fn a_child_that_only_forked_runs_what_its_parent_ran() {
+        let programs = programs();
+        let child = task(8, 7, 3 * SECOND, "worker");
+        assert_eq!(programs.cmdline(Tgid(8), &child), Some("worker --all"));
+        let elder = task(8, 7, SECOND + 1, "worker");
+        assert_eq!(
+            programs.cmdline(Tgid(8), &elder),
+            None,
+            "made before the parent ran this"
+        );
+        let adopted = task(8, 7, 3 * SECOND, "orphan");
+        assert_eq!(programs.cmdline(Tgid(8), &adopted), None);
+    }
+}
