@@ -55,6 +55,8 @@ pub(crate) struct Guest<'a> {
 pub(crate) struct Machine {
     pub(crate) cpus: u32,
     pub(crate) memory_mb: u32,
+    /// Memory nodes, of which each has its share.
+    pub(crate) nodes: u32,
     /// The guest's clock counts instructions.
     pub(crate) icount: bool,
     /// More of the kernel's command line.
@@ -67,6 +69,7 @@ impl Default for Machine {
         Self {
             cpus: 2,
             memory_mb: 1024,
+            nodes: 2,
             icount: false,
             append: String::new(),
             timeout: None,
@@ -209,6 +212,13 @@ impl Guest<'_> {
         // QEMU 7.2 spoils the flags in cmpxchg16b: without cx16=off a guest dies of a double fault now and then.
         qemu.args(["-cpu", "max,la57=off,cx16=off"]);
         qemu.args(["-smp", &machine.cpus.to_string(), "-m", &machine.memory_mb.to_string()]);
+        let nodes = machine.nodes.max(1);
+        for node in 0..nodes {
+            let rest = if node == 0 { machine.memory_mb % nodes } else { 0 };
+            let share = machine.memory_mb / nodes + rest;
+            qemu.args(["-object", &format!("memory-backend-ram,id=ram{node},size={share}M")]);
+            qemu.args(["-numa", &format!("node,nodeid={node},memdev=ram{node}")]);
+        }
         qemu.arg("-kernel")
             .arg(&self.kernel.image)
             .arg("-initrd")

@@ -25,9 +25,9 @@ pub(crate) struct Test {
     #[arg(long)]
     all: bool,
 
-    /// Only this scenario, and no other tests
-    #[arg(long, value_name = "NAME")]
-    scenario: Option<String>,
+    /// Only these scenarios, and no other tests
+    #[arg(long = "scenario", value_name = "NAME")]
+    scenarios: Vec<String>,
 
     /// How often the scenarios are run
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -40,7 +40,7 @@ pub(crate) struct Test {
 
 impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        if self.scenario.is_none() {
+        if self.scenarios.is_empty() {
             ebpf::build()?;
             cargo("checking the format", &["fmt", "--check"])?;
             cargo(
@@ -54,9 +54,13 @@ impl Test {
         }
         let root = workspace().join("tests/scenarios");
         let mut scenarios = Scenario::all(&root)?;
-        scenarios.retain(|scenario| self.scenario.as_ref().is_none_or(|name| *name == scenario.name));
-        if scenarios.is_empty() {
-            bail!("no such scenario below {}", root.display());
+        for name in &self.scenarios {
+            if scenarios.iter().all(|scenario| scenario.name != *name) {
+                bail!("no scenario {name} below {}", root.display());
+            }
+        }
+        if !self.scenarios.is_empty() {
+            scenarios.retain(|scenario| self.scenarios.contains(&scenario.name));
         }
         // Asked once: a build beside this one may replace the file.
         let xtask = std::env::current_exe()?;
@@ -98,7 +102,7 @@ impl Test {
             return self.kernels.iter().map(|kernel| (*kernel, true)).collect();
         }
         let whole = turn() % Series::ALL.len();
-        let all = self.all || self.scenario.is_some();
+        let all = self.all || !self.scenarios.is_empty();
         Series::ALL
             .iter()
             .enumerate()

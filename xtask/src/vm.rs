@@ -74,6 +74,7 @@ impl Vm {
         let machine = Machine {
             cpus: if self.icount { 1 } else { self.smp },
             memory_mb: self.memory,
+            nodes: if self.icount { 1 } else { 2 },
             icount: self.icount,
             append: self.append,
             timeout: self.timeout.map(Duration::from_secs),
