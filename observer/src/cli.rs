@@ -139,7 +139,7 @@ pub enum ProbeChoice {
     Kprobe,
     /// Tracepoints only
     Tracepoint,
-    /// Files only, no eBPF
+    /// Files and the kernel's log, no eBPF
     Poll,
 }
 

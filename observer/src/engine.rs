@@ -16,6 +16,7 @@ use crate::event::{
 };
 use crate::measure::Timestamp;
 
+pub(crate) use verdict::holds;
 pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, UserFacts};
 
 use series::Series;

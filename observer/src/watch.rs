@@ -5,6 +5,7 @@
 
 mod clock;
 mod collector;
+mod kernel_log;
 mod kills;
 mod programs;
 mod reconcile;
@@ -21,7 +22,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::cgroup::Hierarchy;
 use crate::event::{CgroupVersion, Event, Probe, SCHEMA, Start, StopReason, Via};
-use crate::kernel::{KernelError, Probes, plan::PLANS};
+use crate::kernel::{KernelError, Probes, log, plan};
 use crate::sink::Sink;
 use crate::unit::{Selection, systemd::Systemd};
 
@@ -29,6 +30,7 @@ pub use stream::StreamError;
 
 use clock::Clock;
 use collector::Collector;
+use kernel_log::KernelLog;
 use rings::Rings;
 use stream::Stream;
 
@@ -94,7 +96,8 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
     let clock = Clock::new();
     let hierarchy = Hierarchy::detect()?;
     let mut stream = Stream::new(sink, options.host.clone());
-    let (probes, list) = attach(&options, &hierarchy)?;
+    let (probes, mut list) = attach(&options, &hierarchy)?;
+    let log = kernel_log(&mut list);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -115,7 +118,7 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
     let deadline = options.duration.map(|duration| Instant::now() + duration);
     let mut ticks = tokio::time::interval(options.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut collector = Collector::new(options, clock, hierarchy, systemd, rings.sees());
+    let mut collector = Collector::new(options, clock, hierarchy, systemd, rings.sees(), log);
     collector.begin(&mut stream).await?;
 
     let reason = loop {
@@ -128,6 +131,7 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
                 let records = rings.drain();
                 collector.records(records, &mut stream).await?;
             }
+            () = logged(collector.log.as_ref()) => collector.read_log(&mut stream)?,
             Some(kill) = oomd.recv() => collector.oomd_told(&kill, &mut stream)?,
             Some(change) = changes.recv() => collector.unit_changed(&change.unit, &mut stream).await?,
             _ = ticks.tick() => {
@@ -146,10 +150,18 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
     // What the kernel told before the signal still counts.
     let records = rings.drain();
     collector.records(records, &mut stream).await?;
+    collector.read_log(&mut stream)?;
     collector.oomd_waited(true, &mut stream)?;
     stream.stop(collector.now(), reason)?;
     drop((changes_in, oomd_in));
     Ok(())
+}
+
+async fn logged(log: Option<&KernelLog>) {
+    match log {
+        Some(log) => log.readable().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -201,20 +213,21 @@ fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, V
                 return Err(WatchError::NotPermitted(reason));
             }
             if probes {
-                eprintln!("oomtrace: {reason}; reading files instead: kills are told without their victims");
+                eprintln!("oomtrace: {reason}; reading files and the kernel's log instead");
             }
-            let list = PLANS
-                .iter()
-                .map(|plan| Probe {
-                    name: plan.name.to_owned(),
-                    via: plan.without.1,
-                    reason: Some(reason.clone()),
-                    loss: Some(plan.without.0.to_owned()),
-                })
-                .collect();
-            Ok((None, list))
+            Ok((None, plan::unattached(&reason)))
         }
     }
+}
+
+/// The kernel's log, opened where it stands in for a probe; the list says so.
+fn kernel_log(list: &mut Vec<Probe>) -> Option<KernelLog> {
+    if !log::is_needed(list) {
+        return None;
+    }
+    let opened = KernelLog::open();
+    list.push(log::probe(opened.as_ref().err()));
+    opened.ok()
 }
 
 /// Every selected unit that is named in full is one that systemd knows, or comes to know in a moment.

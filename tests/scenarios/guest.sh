@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs every scenario of this folder in a guest, one after the other, each under an oomtrace of its own.
-# Arguments: the scenarios' names.
+# Arguments: TIER/NAME, what oomtrace is allowed and the scenario.
 set -u
 # Waits until a command is true, half a minute at most.
 until_true() {
@@ -16,20 +16,30 @@ has_start() { grep -q '"event":"start"' "$OUT/events.jsonl"; }
 # The unit's last run has ended.
 ended() { case "$(systemctl show -P ActiveState "$1")" in failed|inactive) ;; *) false ;; esac }
 export -f ended
-for name in "$@"; do
+types=/sys/kernel/btf/vmlinux
+for run in "$@"; do
+    tier=${run%%/*} name=${run#*/}
     dir=/share/$name
-    export OUT=/out/$name DIR=$dir
+    export OUT=/out/$run DIR=$dir
+    case $tier in
+        kprobe|tracepoint|poll) way=$tier ;;
+        *) way=auto ;;
+    esac
+    [ "$tier" = no-btf ] && mount --bind /dev/null "$types"
     mkdir -p "$OUT"
     : > "$OUT/truth"
-    oomtrace -o json > "$OUT/events.jsonl" 2> "$OUT/stderr" &
+    oomtrace -o json --probes "$way" > "$OUT/events.jsonl" 2> "$OUT/stderr" &
     export OOMTRACE=$!
     until_true has_start
     bash "$dir/run.sh" > "$OUT/output" 2>&1
-    kills=$(sed -n 's/.*"kills": *\([0-9]*\).*/\1/p' "$dir/expect.json")
+    kills=$(python3 "$(dirname "$0")/kills.py" "$tier" "$dir/expect.json")
     until_true has_kills "$kills"
     kill -TERM "$OOMTRACE"
     wait "$OOMTRACE"
     echo "$?" > "$OUT/status"
     oomtrace replay -o json "$OUT/events.jsonl" > "$OUT/replayed.jsonl" 2>> "$OUT/stderr"
     journalctl -k -b > "$OUT/kernel.log"
+    [ "$tier" = no-btf ] && umount "$types"
+    # The same unit may be started again on another tier.
+    systemctl reset-failed
 done

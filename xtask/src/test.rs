@@ -5,13 +5,16 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use oomtrace_tests::Scenario;
+use oomtrace_tests::{Scenario, Tier};
 
 use crate::kernel::Series;
 use crate::{ebpf, step, workspace};
 
 /// How long a guest may take for all scenarios, in seconds: three times what it takes on two slow cores.
 const GUEST_TIMEOUT: &str = "1200";
+
+/// The tiers that a few scenarios are run on every time, in the guest of the full ones.
+const LESS: [Tier; 4] = [Tier::Kprobe, Tier::Tracepoint, Tier::NoBtf, Tier::Poll];
 
 /// Check everything: format, lints, documentation, tests, and every scenario on real kernels
 #[derive(Debug, Args)]
@@ -29,6 +32,11 @@ pub(crate) struct Test {
     #[arg(long = "scenario", value_name = "NAME")]
     scenarios: Vec<String>,
 
+    /// What oomtrace is allowed in the scenarios: everything, or less, which need not tell as much but nothing wrong
+    /// [full, kprobe, tracepoint, no-btf, poll, hybrid, v1]; no other tests are run
+    #[arg(long = "tier", value_name = "TIER", value_parser = tier)]
+    tiers: Vec<Tier>,
+
     /// How often the scenarios are run
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: u32,
@@ -40,7 +48,7 @@ pub(crate) struct Test {
 
 impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        if self.scenarios.is_empty() {
+        if self.scenarios.is_empty() && self.tiers.is_empty() {
             ebpf::build()?;
             cargo("checking the format", &["fmt", "--check"])?;
             cargo(
@@ -65,22 +73,19 @@ impl Test {
         // Asked once: a build beside this one may replace the file.
         let xtask = std::env::current_exe()?;
         let (mut passed, mut failed) = (0, 0);
-        for (kernel, whole) in (0..self.repeat).flat_map(|_| self.kernels()) {
-            let kernel = kernel.to_string();
-            let chosen: Vec<&Scenario> = scenarios
-                .iter()
-                .filter(|scenario| whole || scenario.expectation.core)
-                .collect();
-            guest(&xtask, &kernel, &root, &chosen)?;
+        for boot in (0..self.repeat).flat_map(|_| self.boots(&scenarios)) {
+            boot.run(&xtask, &root)?;
+            let kernel = boot.kernel.to_string();
             let out = workspace().join("target/vm").join(&kernel).join("out");
-            for scenario in chosen {
-                match scenario.judge(&out.join(&scenario.name)) {
+            for (tier, scenario) in boot.runs {
+                let name = format!("{} ({kernel}, {})", scenario.name, tier.name());
+                match scenario.judge(tier, &out.join(tier.name()).join(&scenario.name)) {
                     Ok(()) => {
-                        println!("test scenario {} ({kernel}) ... ok", scenario.name);
+                        println!("test scenario {name} ... ok");
                         passed += 1;
                     }
                     Err(error) => {
-                        println!("test scenario {} ({kernel}) ... FAILED\n{error:#}", scenario.name);
+                        println!("test scenario {name} ... FAILED\n{error:#}");
                         failed += 1;
                     }
                 }
@@ -95,7 +100,54 @@ impl Test {
     }
 }
 
+/// One guest, and what is run in it.
+struct Boot<'a> {
+    kernel: Series,
+    runs: Vec<(Tier, &'a Scenario)>,
+}
+
 impl Test {
+    /// Every guest with its scenarios.
+    fn boots<'a>(&self, scenarios: &'a [Scenario]) -> Vec<Boot<'a>> {
+        let mut boots: Vec<Boot<'a>> = Vec::new();
+        for (kernel, whole) in self.kernels() {
+            let all = scenarios.iter();
+            let runs: Vec<(Tier, &Scenario)> = if self.tiers.is_empty() {
+                let full = all
+                    .clone()
+                    .filter(|scenario| whole || scenario.expectation.core)
+                    .map(|scenario| (Tier::Full, scenario));
+                let less = LESS
+                    .into_iter()
+                    .flat_map(|tier| all.clone().map(move |scenario| (tier, scenario)))
+                    .filter(|(_, scenario)| whole && self.scenarios.is_empty() && scenario.expectation.every_tier);
+                full.chain(less).collect()
+            } else {
+                let tiers = self.tiers.iter().copied();
+                tiers
+                    .flat_map(|tier| all.clone().map(move |scenario| (tier, scenario)))
+                    .collect()
+            };
+            for (tier, scenario) in runs.into_iter().filter(|(tier, scenario)| !scenario.is_skipped(*tier)) {
+                let same = |boot: &&mut Boot<'_>| {
+                    boot.kernel == kernel
+                        && boot
+                            .runs
+                            .first()
+                            .is_some_and(|(first, _)| append(*first) == append(tier))
+                };
+                match boots.iter_mut().find(same) {
+                    Some(boot) => boot.runs.push((tier, scenario)),
+                    None => boots.push(Boot {
+                        kernel,
+                        runs: vec![(tier, scenario)],
+                    }),
+                }
+            }
+        }
+        boots
+    }
+
     /// The kernels, and whether all scenarios are run there or the core ones only.
     fn kernels(&self) -> Vec<(Series, bool)> {
         if !self.kernels.is_empty() {
@@ -106,9 +158,29 @@ impl Test {
         Series::ALL
             .iter()
             .enumerate()
+            .filter(|(place, _)| self.tiers.is_empty() || self.all || *place == whole)
             .map(|(place, kernel)| (*kernel, all || place == whole))
             .collect()
     }
+}
+
+/// What the kernel is booted with for a tier.
+fn append(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Full | Tier::Kprobe | Tier::Tracepoint | Tier::NoBtf | Tier::Poll => "",
+        // Newer systemds want to be asked twice.
+        Tier::Hybrid => "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
+        Tier::V1 => {
+            "systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
+        }
+    }
+}
+
+fn tier(name: &str) -> Result<Tier, String> {
+    Tier::ALL
+        .into_iter()
+        .find(|tier| tier.name() == name)
+        .ok_or_else(|| format!("none of {}", Tier::ALL.map(Tier::name).join(", ")))
 }
 
 /// A number that changes with the commit; 0 where there is none.
@@ -136,15 +208,22 @@ fn cargo(what: &str, args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// One boot for all scenarios. What is wrong with one of them is told by what it left, not by the exit status.
-fn guest(xtask: &Path, kernel: &str, root: &Path, scenarios: &[&Scenario]) -> Result<()> {
-    let mut vm = Command::new(xtask);
-    vm.args(["vm", "--kernel", kernel, "--timeout", GUEST_TIMEOUT, "--share"]);
-    vm.arg(root)
-        .args(["--", "bash", "/share/guest.sh"])
-        .args(scenarios.iter().map(|scenario| &scenario.name));
-    if !vm.status()?.success() {
-        bail!("the guest with Linux {kernel} failed");
+impl Boot<'_> {
+    /// One boot for all scenarios. What is wrong with one of them is told by what it left, not by the exit status.
+    fn run(&self, xtask: &Path, root: &Path) -> Result<()> {
+        let kernel = self.kernel.to_string();
+        let mut vm = Command::new(xtask);
+        vm.args(["vm", "--kernel", &kernel, "--timeout", GUEST_TIMEOUT]);
+        vm.args(self.runs.first().map(|(tier, _)| format!("--append={}", append(*tier))));
+        vm.arg("--share").arg(root).args(["--", "bash", "/share/guest.sh"]);
+        vm.args(
+            self.runs
+                .iter()
+                .map(|(tier, scenario)| format!("{}/{}", tier.name(), scenario.name)),
+        );
+        if !vm.status()?.success() {
+            bail!("the guest with Linux {kernel} failed");
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::cgroup::{CgroupError, Hierarchy, MemoryFiles, Tree};
 use crate::cli::Exit;
 use crate::event::{CgroupVersion, Probe, Via};
 use crate::human::bytes;
-use crate::kernel::{KernelError, Probes, missing_capabilities};
+use crate::kernel::{KernelError, Probes, log, missing_capabilities, plan};
 use crate::unit::UnitPath;
 
 /// How a finding is to be taken.
@@ -60,9 +60,9 @@ impl Report {
     /// The status that `oomtrace doctor` ends with.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        match (self.sees_kills, self.not_permitted) {
-            (true, _) => Exit::Done,
-            (false, true) => Exit::NotPermitted,
+        match (self.not_permitted, self.sees_kills) {
+            (true, _) => Exit::NotPermitted,
+            (false, true) => Exit::Done,
             (false, false) => Exit::Unsupported,
         }
     }
@@ -100,7 +100,7 @@ pub fn examine() -> Report {
     let mut findings = Vec::new();
     let mut not_permitted = false;
     let hierarchy_id = hierarchy.as_ref().map_or(0, Hierarchy::id);
-    let probes = match Probes::load(hierarchy_id, Via::Fentry) {
+    let mut probes = match Probes::load(hierarchy_id, Via::Fentry) {
         Ok(probes) => probes.attached.list.clone(),
         Err(error) => {
             not_permitted = matches!(error, KernelError::NotPermitted { .. });
@@ -108,13 +108,20 @@ pub fn examine() -> Report {
                 State::Missing,
                 "eBPF",
                 error.to_string(),
-                "kills are learnt from counters, without their victims",
+                "what the probes below tell",
                 "",
             ));
-            Vec::new()
+            plan::unattached(&error.to_string())
         }
     };
-    let attached = |name: &str| probes.iter().any(|probe| probe.name == name && probe.via < Via::Poll);
+    let mut sees_kills = probes
+        .iter()
+        .any(|probe| probe.name == "mark_victim" && probe.via < Via::Poll);
+    if log::is_needed(&probes) {
+        let opened = fs::File::open(log::DEVICE);
+        sees_kills |= opened.is_ok();
+        probes.push(log::probe(opened.err().as_ref()));
+    }
     findings.push(capabilities());
     findings.push(types());
     findings.extend(lockdown());
@@ -138,7 +145,7 @@ pub fn examine() -> Report {
     findings.push(pressure());
     findings.push(systemd());
     Report {
-        sees_kills: hierarchy.is_ok() && attached("mark_victim"),
+        sees_kills: hierarchy.is_ok() && sees_kills,
         not_permitted,
         kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
         cgroup_version: hierarchy.ok().map(|hierarchy| hierarchy.version()),
@@ -169,7 +176,7 @@ fn types() -> Finding {
             State::Missing,
             "kernel types",
             format!("/sys/kernel/btf/vmlinux: {error}"),
-            "the limit's owner and the trigger's cgroup are concluded, not seen",
+            "fentry and kprobes: the kernel's choice is known from its log, or concluded where that leaves it out",
             "a kernel with CONFIG_DEBUG_INFO_BTF=y",
         ),
     }
@@ -306,9 +313,10 @@ pub fn text(report: &Report) -> String {
             Via::Poll => "polled",
             Via::None => "missing",
         };
-        let mark = if probe.via < Via::Poll { "ok     " } else { "missing" };
+        // What is lost without it is told of every probe that is not attached, and of a log that cannot be read.
+        let mark = if probe.loss.is_none() { "ok     " } else { "missing" };
         lines.push(format!("  {mark}  {:<24} {via}", probe.name));
-        if probe.via >= Via::Poll {
+        if probe.loss.is_some() {
             lines.extend(probe.loss.iter().map(|loss| format!("           lost: {loss}")));
             lines.extend(
                 probe

@@ -132,8 +132,8 @@ fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
             } else {
                 Constraint::Host
             },
-            order: 0,
-            gfp: "GFP_KERNEL".to_owned(),
+            order: Some(0),
+            gfp: Some("GFP_KERNEL".to_owned()),
             owner: owner.map(|path| OwnerFacts {
                 path: Some(path.to_owned()),
                 unit: None,

@@ -47,9 +47,9 @@ pub struct OomFacts {
     /// Where it looked.
     pub constraint: Constraint,
     /// `oc->order`; -1 = the magic key.
-    pub order: i32,
+    pub order: Option<i32>,
     /// The allocation's flags, by name.
-    pub gfp: String,
+    pub gfp: Option<String>,
     /// Whose limit; `None` = the host.
     pub owner: Option<OwnerFacts>,
     /// Who was chosen.
@@ -104,7 +104,7 @@ const LITTLE: f64 = 5.0;
 const SWAP_FULL: f64 = 0.95;
 
 /// Whether `above` is `path` or a cgroup above it.
-fn holds(above: &str, path: &str) -> bool {
+pub(crate) fn holds(above: &str, path: &str) -> bool {
     above == "/"
         || path
             .strip_prefix(above)
@@ -147,7 +147,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject, Option<&st
                     swap_max: owner.swap_max,
                 }),
                 // The magic key kills without a limit having been reached.
-                (None, _) if oom.order < 0 => None,
+                (None, _) if oom.order.is_some_and(|order| order < 0) => None,
                 (None, _) => facts.outside.clone().map(|limit| KillLimit {
                     relation: limit
                         .relation
@@ -167,9 +167,11 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject, Option<&st
     let before = before(&facts.subject, owner);
     let advice = advice(&facts.subject, limit.as_ref(), before.as_ref());
     Kill {
-        request: facts.oom.as_ref().filter(|oom| oom.order >= 0).map(|oom| Request {
-            order: oom.order,
-            gfp: oom.gfp.clone(),
+        request: facts.oom.as_ref().and_then(|oom| {
+            Some(Request {
+                order: oom.order.filter(|order| *order >= 0)?,
+                gfp: oom.gfp.clone()?,
+            })
         }),
         subject: facts.subject,
         origin,
@@ -189,7 +191,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject, Option<&st
 /// What made a kill of the kernel's whose choice was seen.
 fn kernel_origin(facts: &KillFacts, oom: &OomFacts) -> (Origin, Confidence) {
     let is_other = oom.chosen.is_some_and(|chosen| chosen != facts.victim.pid);
-    if oom.order == -1 {
+    if oom.order == Some(-1) {
         return (Origin::Sysrq, Confidence::Observed);
     }
     if is_other {

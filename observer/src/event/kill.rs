@@ -107,8 +107,8 @@ pub struct KillLimit {
 /// Who asked for the memory that was not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trigger {
-    /// Its process.
-    pub pid: Tgid,
+    /// Its process; `null` where only its thread is known.
+    pub pid: Option<Tgid>,
     /// Its thread.
     pub tid: Tid,
     /// Its name.

@@ -145,6 +145,8 @@ pub enum Stream {
     Signal,
     /// Programs that begin: command lines.
     Exec,
+    /// Lines of the kernel's log, where that stands in for probes.
+    KernelLog,
     /// Lines that a reader was too slow for.
     Output,
 }

@@ -4,7 +4,7 @@
 
 use observer_common::{ABSENT, Offsets};
 
-use crate::event::Via;
+use crate::event::{Probe, Via};
 
 /// How a way's programs are attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,13 +183,25 @@ macro_rules! write_plan {
     };
 }
 
+/// The list of probes where none can be attached, for this reason.
+#[must_use]
+pub fn unattached(reason: &str) -> Vec<Probe> {
+    let probe = |plan: &Plan| Probe {
+        name: plan.name.to_owned(),
+        via: plan.without.1,
+        reason: Some(reason.to_owned()),
+        loss: Some(plan.without.0.to_owned()),
+    };
+    PLANS.iter().map(probe).collect()
+}
+
 /// Every probe of oomtrace.
 pub const PLANS: &[Plan] = &[
     Plan {
         name: "oom_kill_process",
         without: (
-            "the limit's owner and the trigger's cgroup are concluded, not seen",
-            Via::None,
+            "the kernel's choice is known from its log, or concluded where that leaves it out",
+            Via::Poll,
         ),
         ways: &[
             Way {
@@ -224,7 +236,10 @@ pub const PLANS: &[Plan] = &[
     },
     Plan {
         name: "mark_victim",
-        without: ("kills are learnt from memory.events, without the victim", Via::Poll),
+        without: (
+            "kills are known from the kernel's log: not who was exiting already or shared the victim's memory",
+            Via::Poll,
+        ),
         ways: &[
             Way {
                 via: Via::Fentry,
@@ -276,7 +291,10 @@ pub const PLANS: &[Plan] = &[
     },
     Plan {
         name: "out_of_memory",
-        without: ("an OOM in which nothing could be killed is not told", Via::None),
+        without: (
+            "an OOM in which nothing could be killed is known from the kernel's log",
+            Via::Poll,
+        ),
         ways: &[Way {
             via: Via::Fentry,
             programs: &[Program {

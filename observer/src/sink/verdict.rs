@@ -124,10 +124,12 @@ pub(super) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
         let place = match &trigger.unit {
             unit if *unit == kill.subject.unit && unit.is_some() => "in the same unit".to_owned(),
             Some(unit) => format!("of {unit}"),
-            None => "of no unit".to_owned(),
+            None if trigger.cgroup.is_some() => "of no unit".to_owned(),
+            None => "of an unknown unit".to_owned(),
         };
+        let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
         let asked = asked.unwrap_or_else(|| " asked for memory".to_owned());
-        lines.push(("trigger", format!("{}[{}] {place}{asked}", trigger.comm, trigger.pid)));
+        lines.push(("trigger", format!("{}[{pid}] {place}{asked}", trigger.comm)));
     }
     if let Some(limit) = &kill.limit {
         lines.push((

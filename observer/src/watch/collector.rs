@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::clock::Clock;
+use super::kernel_log::KernelLog;
 use super::kills::Joiner;
 use super::programs::Programs;
 use super::reconcile::{Ledger, Reconciler};
@@ -46,6 +47,7 @@ pub(super) struct Collector {
     pub(super) reconciler: Reconciler,
     pub(super) ledger: Ledger,
     pub(super) sees: Sees,
+    pub(super) log: Option<KernelLog>,
     files: HashMap<String, MemoryFiles>,
     invocations: HashMap<CgroupId, String>,
     /// Cgroups that name memory nodes of their own, by path; known past their end.
@@ -54,7 +56,7 @@ pub(super) struct Collector {
     moved: HashSet<CgroupId>,
     /// When each was sampled last, in time since boot.
     sampled: HashMap<CgroupId, Duration>,
-    /// `memory.events oom_kill` as last read, by path: for hosts where no probe sees victims.
+    /// `memory.events oom_kill` as last read, by path: for hosts where nothing tells of victims.
     counted: HashMap<String, u64>,
     /// `memory.events.local oom` as last read, by path: whose limit was met, where nobody saw the kernel choose.
     pub(super) ooms: HashMap<String, u64>,
@@ -69,6 +71,7 @@ impl Collector {
         hierarchy: Hierarchy,
         systemd: Option<Systemd>,
         sees: Sees,
+        log: Option<KernelLog>,
     ) -> Self {
         let config = Config {
             warn_within_seconds: options.warn_within.as_secs_f64(),
@@ -90,6 +93,7 @@ impl Collector {
             reconciler: Reconciler::new(),
             ledger: Ledger::default(),
             sees,
+            log,
             files: HashMap::new(),
             invocations: HashMap::new(),
             confined: HashSet::new(),
@@ -399,7 +403,7 @@ impl Collector {
         Ok(())
     }
 
-    /// Where no probe sees victims, a counter that moved is all there is: it is told.
+    /// Where nothing tells of victims, a counter that moved is all there is: it is told.
     fn count(
         &mut self,
         ts: Timestamp,
@@ -413,7 +417,7 @@ impl Collector {
         };
         let before = self.counted.insert(path.to_owned(), events.oom_kill);
         let counted = events.oom_kill.saturating_sub(before.unwrap_or(events.oom_kill));
-        if self.sees.victims || counted == 0 {
+        if self.sees.victims || self.log.is_some() || counted == 0 {
             return Ok(());
         }
         let counter = "memory.events oom_kill".to_owned();

@@ -8,6 +8,7 @@ use crate::cgroup::{Reading, TaskInfo, cgroup_of, process, tasks, tgid_of};
 use crate::cgroup::{host::HostMemory, nodes};
 use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts, gfp::gfp_name};
 use crate::event::{self, Event, KillLimit, Relation, Trigger, ancestry};
+use crate::kernel::log::DEVICE;
 use crate::kernel::record::{Oom, Sizes, Task, Victim, Writing};
 use crate::measure::{BootNanos, CgroupId, Tgid};
 use crate::unit::UnitPath;
@@ -16,7 +17,7 @@ use crate::unit::UnitPath;
 const REMEMBERED: usize = 4_096;
 
 /// Processes told with a kill.
-const MAX_TASKS: usize = 64;
+pub(super) const MAX_TASKS: usize = 64;
 
 /// What a peak can be short of a limit that was met, in bytes: a batch of pages on each of some CPUs.
 const IN_STOCK: u64 = 1 << 20;
@@ -41,7 +42,7 @@ impl Joiner {
         }
     }
 
-    fn killed(&mut self, time: BootNanos, tgid: Tgid, path: &str) {
+    pub(super) fn killed(&mut self, time: BootNanos, tgid: Tgid, path: &str) {
         self.killed.push_back((time, tgid, path.to_owned()));
         if self.killed.len() > REMEMBERED {
             self.killed.pop_front();
@@ -82,7 +83,7 @@ impl Joiner {
     }
 }
 
-fn constraint(number: i32) -> Constraint {
+pub(super) fn constraint(number: i32) -> Constraint {
     use observer_common::Constraint as Code;
     match number {
         n if n == Code::None as i32 => Constraint::Host,
@@ -130,7 +131,10 @@ impl Collector {
         if !victim.shared_mm {
             self.joiner.marks += 1;
         }
-        let path = self.victim_path(victim.task.cgroup, tgid);
+        let (logged, told_path) = self.logged_choice(victim, tgid, stream)?.unzip();
+        let path = told_path
+            .flatten()
+            .or_else(|| self.victim_path(victim.task.cgroup, tgid));
         if let Some(path) = &path {
             let run = victim.task.cgroup.and_then(|id| self.invocation(id, path));
             self.ledger.kill(path, run, !victim.shared_mm);
@@ -165,11 +169,13 @@ impl Collector {
             "mark_victim"
         };
         let mut evidence = vec![seen_at.to_owned()];
-        if oom.is_some() {
-            evidence.insert(0, "oom_kill_process".to_owned());
+        let facts = oom.as_ref().map(|oom| self.oom_facts(oom)).or(logged);
+        if facts.is_some() {
+            let seen_at = if oom.is_some() { "oom_kill_process" } else { DEVICE };
+            evidence.insert(0, seen_at.to_owned());
         }
         let mut concluded_limit = None;
-        if oom.is_none()
+        if facts.is_none()
             && let Some(path) = &path
             && let Some((limit, file)) = self.conclude(path)
         {
@@ -178,11 +184,11 @@ impl Collector {
         }
         let facts = KillFacts {
             trigger: Some(self.trigger(victim, oom.as_ref())),
-            outside: oom
-                .as_ref()
-                .filter(|oom| oom.owner.is_none())
-                .and_then(|oom| self.outside(oom)),
-            oom: oom.map(|oom| self.oom_facts(&oom)),
+            outside: facts.as_ref().filter(|facts| facts.owner.is_none()).and_then(|facts| {
+                let trigger = oom.as_ref().and_then(|oom| self.tree.path(oom.trigger.cgroup?));
+                self.outside(facts.constraint, trigger, oom.as_ref().map_or(&[], |oom| &oom.nodes))
+            }),
+            oom: facts,
             shared_mm: victim.shared_mm,
             user: None,
             subject,
@@ -236,7 +242,7 @@ impl Collector {
     ///
     /// First by the counter that only the limit's owner has (`memory.events.local oom`), then by the nearest limit that
     /// was ever full: a peak can be short of it by the charges in stock.
-    fn conclude(&mut self, path: &str) -> Option<(KillLimit, &'static str)> {
+    pub(super) fn conclude(&mut self, path: &str) -> Option<(KillLimit, &'static str)> {
         let before = self.ooms.clone();
         let mut read = HashMap::new();
         let owners: Vec<(KillLimit, Reading)> = self
@@ -317,7 +323,7 @@ impl Collector {
             .and_then(|task| self.tree.path(task.cgroup?).map(str::to_owned))
             .or_else(|| cgroup_of(&self.hierarchy, victim.trigger_tgid));
         Trigger {
-            pid: victim.trigger_tgid,
+            pid: Some(victim.trigger_tgid),
             tid: victim.trigger_tid,
             comm: victim.trigger_comm.clone(),
             uid: task.and_then(|task| task.uid),
@@ -327,10 +333,10 @@ impl Collector {
     }
 
     /// What was full where no memory cgroup's limit was: the machine, or the nodes that a cpuset or a memory policy names.
-    fn outside(&self, oom: &Oom) -> Option<KillLimit> {
-        let (file, cgroup) = match constraint(oom.constraint) {
+    pub(super) fn outside(&self, constraint: Constraint, trigger: Option<&str>, nodes: &[u32]) -> Option<KillLimit> {
+        let (file, cgroup) = match constraint {
             Constraint::Host => return host_limit(),
-            Constraint::Cpuset => ("cpuset.mems", self.confining(self.tree.path(oom.trigger.cgroup?)?)),
+            Constraint::Cpuset => ("cpuset.mems", trigger.and_then(|path| self.confining(path))),
             Constraint::Mempolicy => ("mempolicy", None),
             Constraint::Memcg | Constraint::Unknown(_) => return None,
         };
@@ -341,7 +347,7 @@ impl Collector {
             cgroup: cgroup.map(str::to_owned),
             relation: None,
             file: file.to_owned(),
-            bytes: nodes::memory(&oom.nodes),
+            bytes: nodes::memory(nodes),
             usage: None, // by now the victim's share may be gone from it
             swap_usage: None,
             swap_max: None,
@@ -371,8 +377,8 @@ impl Collector {
         });
         OomFacts {
             constraint: constraint(oom.constraint),
-            order: oom.order,
-            gfp: gfp_name(oom.gfp),
+            order: Some(oom.order),
+            gfp: Some(gfp_name(oom.gfp)),
             owner,
             chosen: oom.chosen.tgid,
             lowering: oom.writing == Writing::MemoryMax,

@@ -104,7 +104,7 @@ impl Collector {
     pub(super) fn reconcile(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         let difference = self.reconciler.look(self.joiner.marks);
         let unsettled = self.ledger.unsettled();
-        if !self.sees.victims {
+        if !self.sees.victims && self.log.is_none() {
             return Ok(());
         }
         if let Some(difference) = difference {

@@ -1,6 +1,8 @@
 //! The rings, as one thing to wait for and to empty. Kills are taken first, births before what speaks of them.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 
 use aya::maps::{MapData, RingBuf};
 use observer_common::LostIndex;
@@ -18,6 +20,24 @@ use crate::kernel::{
 /// At most this many growth hints at a time: the next turn takes the rest, and a kill never waits behind them.
 const GROWTH_BATCH: usize = 256;
 
+/// What probes tell.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sees {
+    /// Victims.
+    pub(super) victims: bool,
+    /// The kernel's choices.
+    pub(super) choices: bool,
+    /// OOMs in which nothing could be killed.
+    pub(super) unkilled: bool,
+    /// Births of cgroups.
+    pub(super) births: bool,
+}
+
+/// What owns a file descriptor from its making to its drop.
+pub(super) trait Owns: AsRawFd {}
+impl Owns for RingBuf<MapData> {}
+impl Owns for File {}
+
 type Ring = AsyncFd<RingBuf<MapData>>;
 
 struct Attached {
@@ -28,17 +48,6 @@ struct Attached {
     growth: Ring,
     told: [u64; 5],
     probes: crate::kernel::load::Attached,
-}
-
-/// What the kernel tells by itself. The rest is read from files or concluded.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sees {
-    /// Who was killed.
-    pub(super) victims: bool,
-    /// Whom the kernel chose, and at whose limit.
-    pub(super) choices: bool,
-    /// Births of cgroups.
-    pub(super) births: bool,
 }
 
 /// The kernel's records, or none where no probe could be attached.
@@ -68,10 +77,12 @@ impl Rings {
         })))
     }
 
+    /// What probes tell, and what has to be learnt in another way.
     pub(super) fn sees(&self) -> Sees {
         Sees {
             victims: self.attached("mark_victim"),
             choices: self.attached("oom_kill_process"),
+            unkilled: self.attached("out_of_memory"),
             births: self.attached("cgroup_mkdir"),
         }
     }
@@ -143,9 +154,10 @@ impl Rings {
     }
 }
 
-fn wait_for(ring: RingBuf<MapData>) -> io::Result<Ring> {
-    // SAFETY: the ring owns its file descriptor from its making to its drop, and gives the same one whenever asked.
-    unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }.map_err(|error| error.into_parts().1)
+/// Something to be waited for: a ring, or an open file.
+pub(super) fn wait_for<T: Owns>(source: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: it owns its file descriptor from its making to its drop, and gives the same one whenever asked.
+    unsafe { AsyncFd::register_with_interest(source, Interest::READABLE) }.map_err(|error| error.into_parts().1)
 }
 
 fn take(ring: &mut RingBuf<MapData>, most: usize) -> Vec<Record> {

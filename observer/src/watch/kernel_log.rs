@@ -1,0 +1,396 @@
+//! The kernel's log, where probes are missing: what it says of a kill is what they would have seen.
+//!
+//! Read as it is written: at its lines processes and cgroups are mostly still there. What is not, and is not in the log, is
+//! not known.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use observer_common::Constraint;
+use tokio::io::unix::AsyncFd;
+
+use super::clock::Clock;
+use super::collector::Collector;
+use super::kills::{MAX_TASKS, constraint};
+use super::rings::wait_for;
+use super::stream::{Stream, StreamError};
+use crate::cgroup::{cgroup_of, process, tgid_of};
+use crate::engine::{KillFacts, OomFacts, OwnerFacts, gfp::gfp_name, holds};
+use crate::event::{self, Event, Lost, OomWithoutKill, Subject, Trigger};
+use crate::kernel::log::{DEVICE, Group, Kill, LogLine, LogParser, Logged, Report};
+use crate::kernel::record::{Task, Victim};
+use crate::measure::{BootNanos, CgroupId, Tgid};
+use crate::unit::UnitPath;
+
+/// Longer than any record with all of its bytes escaped (`CONSOLE_EXT_LOG_MAX`, include/linux/console.h).
+const RECORD: usize = 16_384;
+
+/// Choices and groups whose victims may still come.
+const REMEMBERED: usize = 64;
+
+/// An owner without anything to kill is told once in this time: the kernel tries again and again.
+const UNKILLED_AGAIN: Duration = Duration::from_secs(1);
+
+/// The open device and what was read of it.
+pub(super) struct KernelLog {
+    device: AsyncFd<File>,
+    buffer: Vec<u8>,
+    parser: LogParser,
+    /// The number that the next record should have.
+    next: Option<u64>,
+    lost: u64,
+    choices: VecDeque<Arc<Report>>,
+    groups: VecDeque<Group>,
+    /// The owners without anything to kill, and when each was told last.
+    unkilled: VecDeque<(Option<String>, Duration)>,
+}
+
+impl KernelLog {
+    /// From now on.
+    pub(super) fn open() -> io::Result<Self> {
+        let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let mut device = OpenOptions::new().read(true).custom_flags(nonblocking).open(DEVICE)?;
+        device.seek(SeekFrom::End(0))?;
+        Ok(Self {
+            device: wait_for(device)?,
+            buffer: vec![0; RECORD],
+            parser: LogParser::default(),
+            next: None,
+            lost: 0,
+            choices: VecDeque::new(),
+            groups: VecDeque::new(),
+            unkilled: VecDeque::new(),
+        })
+    }
+
+    /// Waits until there is something to read.
+    pub(super) async fn readable(&self) {
+        if let Ok(mut guard) = self.device.readable().await {
+            guard.clear_ready();
+        }
+    }
+
+    /// Reads what is there.
+    pub(super) fn drain(&mut self) -> Vec<Logged> {
+        let mut told = Vec::new();
+        loop {
+            let length = match self.device.get_mut().read(&mut self.buffer) {
+                Ok(length) if length > 0 => length,
+                // EPIPE: what was next is overwritten; the next read goes on with what is left. The numbers tell how much.
+                Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::Interrupted) => continue,
+                // Nothing more for now; an error that stays shows as kills that the kernel counts and nobody saw.
+                Ok(_) | Err(_) => return told,
+            };
+            let Some(line) = LogLine::parse(self.buffer.get(..length).unwrap_or_default()) else {
+                continue;
+            };
+            let missing = self.next.map_or(0, |next| line.sequence.saturating_sub(next));
+            self.next = Some(line.sequence.saturating_add(1));
+            if missing > 0 {
+                self.lost += missing;
+                self.parser.gap();
+            }
+            told.extend(self.parser.line(line));
+        }
+    }
+
+    /// How many lines were overwritten since this was last asked.
+    pub(super) fn newly_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
+    }
+
+    fn keep(&mut self, logged: &Logged) {
+        match logged {
+            Logged::Choice(report) => self.choices.push_back(Arc::clone(report)),
+            Logged::Group(group) => self.groups.push_back(group.clone()),
+            Logged::Kill(_) | Logged::NothingToKill(_) => {}
+        }
+        if self.choices.len() > REMEMBERED {
+            self.choices.pop_front();
+        }
+        if self.groups.len() > REMEMBERED {
+            self.groups.pop_front();
+        }
+    }
+
+    /// The report on a victim that a probe saw, by who asked for memory, and whether the victim is the chosen one.
+    fn report_of(&self, victim: &Victim, tgid: Tgid) -> Option<(Arc<Report>, bool)> {
+        let asked = |report: &&Arc<Report>| report.trigger_tid == Some(victim.trigger_tid);
+        let is_chosen = |report: &&Arc<Report>| {
+            let chosen = report.chosen.map(|chosen| chosen.0);
+            chosen == Some(victim.task.tid.0) || chosen == Some(tgid.0)
+        };
+        let own = self.choices.iter().rev().filter(asked).find(is_chosen);
+        if let Some(report) = own {
+            return Some((Arc::clone(report), true));
+        }
+        let report = self
+            .groups
+            .iter()
+            .rev()
+            .find_map(|group| group.report.as_ref().filter(asked))?;
+        Some((Arc::clone(report), false))
+    }
+}
+
+impl Collector {
+    /// Works on what the kernel's log says, in its order. Where a probe sees the same, the log is kept for what it does not.
+    pub(super) fn read_log(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        let Some(log) = &mut self.log else { return Ok(()) };
+        let told = log.drain();
+        let lost = log.newly_lost();
+        for logged in told {
+            if let Some(log) = &mut self.log {
+                log.keep(&logged);
+            }
+            match logged {
+                Logged::Kill(kill) if !self.sees.victims => self.logged_kill(&kill, stream)?,
+                Logged::NothingToKill(report) if !self.sees.unkilled => self.nothing_to_kill(&report, stream)?,
+                Logged::Choice(_) | Logged::Group(_) | Logged::Kill(_) | Logged::NothingToKill(_) => {}
+            }
+        }
+        if lost == 0 {
+            return Ok(());
+        }
+        let event = Lost {
+            stream: event::Stream::KernelLog,
+            count: lost,
+        };
+        stream.write(self.now(), Event::Lost(event))
+    }
+
+    fn logged_kill(&mut self, kill: &Kill, stream: &mut Stream) -> Result<(), StreamError> {
+        self.joiner.marks += 1;
+        if kill.group.as_ref().is_some_and(|group| group.leader == kill.tid) {
+            return Ok(());
+        }
+        let time = BootNanos(u64::try_from(Clock::boot().as_nanos()).unwrap_or(u64::MAX));
+        let report = kill.report.as_deref();
+        let tgid = report
+            .and_then(|report| report.row(kill.tid))
+            .map(|row| row.tgid)
+            .or_else(|| tgid_of(kill.tid))
+            .unwrap_or(Tgid(kill.tid.0));
+        // Another may have its number by now.
+        let info = process(tgid).filter(|info| info.comm == kill.comm);
+        let seen_in = info.as_ref().and_then(|_| cgroup_of(&self.hierarchy, tgid));
+        // A kill without a report just after a group's: not one of the group, where it lived elsewhere.
+        let group = kill
+            .group
+            .as_ref()
+            .filter(|group| seen_in.as_deref().is_none_or(|path| holds(&group.path, path)));
+        let report = report.filter(|_| kill.group.is_some() == group.is_some());
+        let path = logged_path(group, report, seen_in.as_deref());
+        if let Some(path) = &path {
+            self.joiner.killed(time, tgid, path);
+            let run = self.tree.id(path).and_then(|id| self.invocation(id, path));
+            self.ledger.kill(path, run, true);
+        }
+        let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
+        if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
+            return Ok(());
+        }
+        let task = Task {
+            tgid: Some(tgid),
+            tid: kill.tid,
+            cgroup: None,
+            started: None,
+            uid: kill.uid,
+            oom_score_adj: kill.oom_score_adj,
+            parent: None,
+            exiting: false,
+            comm: kill.comm.clone(),
+        };
+        let victim = self.victim_event(&task, tgid, kill.sizes, info);
+        let mut evidence = vec![DEVICE.to_owned()];
+        let oom = match group {
+            Some(group) => Some(self.group_facts(group)),
+            None => report.and_then(|report| self.logged_facts(report)),
+        };
+        let mut concluded_limit = None;
+        if oom.is_none()
+            && kill.in_memcg
+            && let Some((limit, file)) = path.as_deref().and_then(|path| self.conclude(path))
+        {
+            evidence.push(file.to_owned());
+            concluded_limit = Some(limit);
+        }
+        let facts = KillFacts {
+            trigger: report.and_then(|report| self.logged_trigger(report, tgid)),
+            outside: oom
+                .as_ref()
+                .filter(|oom| oom.owner.is_none())
+                .and_then(|oom| self.outside(oom.constraint, None, &[])),
+            oom,
+            shared_mm: false,
+            user: None,
+            subject: match &path {
+                Some(path) => self.logged_subject(path, seen_in.as_deref()),
+                None => Subject::default(),
+            },
+            tasks: self.logged_tasks(report, path.as_deref(), &victim),
+            victim,
+            evidence,
+            concluded_limit,
+        };
+        let ts = self.clock.at(time);
+        let kill = self.engine.kill(ts, facts);
+        stream.write(ts, Event::Kill(Box::new(kill)))
+    }
+
+    /// The cgroup by its path. Which of those that had this path one after the other is certain only where the victim is still
+    /// in it, or where it is the one that was there all the time.
+    fn logged_subject(&mut self, path: &str, seen_in: Option<&str>) -> Subject {
+        let now = self.hierarchy.id_of(path).ok();
+        let id: Option<CgroupId> = now.filter(|id| seen_in == Some(path) || self.tree.id(path) == Some(*id));
+        self.subject(id, path)
+    }
+
+    /// The log's table where it is of the victim's cgroup, else what `/proc` says.
+    fn logged_tasks(&self, report: Option<&Report>, path: Option<&str>, victim: &event::Victim) -> Vec<event::Task> {
+        let table = report
+            .filter(|report| report.owner.is_some() && report.owner.as_deref() == path)
+            .map(|report| report.tasks.as_slice())
+            .filter(|rows| rows.iter().all(|row| row.sizes.anon.is_some()));
+        let Some(rows) = table else {
+            return self.victim_tasks(path, victim);
+        };
+        let mut tasks: Vec<event::Task> = rows
+            .iter()
+            .map(|row| event::Task {
+                pid: row.tgid,
+                comm: row.comm.clone(),
+                anon: row.sizes.anon,
+                file: row.sizes.file,
+                shmem: row.sizes.shmem,
+                swap: row.sizes.swap,
+                oom_score_adj: row.oom_score_adj,
+            })
+            .collect();
+        tasks.sort_by_key(|task| std::cmp::Reverse(task.anon));
+        tasks.truncate(MAX_TASKS);
+        tasks
+    }
+
+    fn logged_trigger(&self, report: &Report, victim: Tgid) -> Option<Trigger> {
+        let tid = report.trigger_tid?;
+        let pid = report
+            .row(tid)
+            .map(|row| row.tgid)
+            .or_else(|| tgid_of(tid))
+            .or_else(|| (report.chosen == Some(tid)).then_some(victim));
+        let cgroup = if report.chosen == Some(tid) {
+            report.chosen_cgroup.clone()
+        } else {
+            pid.and_then(|pid| cgroup_of(&self.hierarchy, pid))
+        };
+        Some(Trigger {
+            pid,
+            tid,
+            comm: report.trigger_comm.clone(),
+            uid: pid.and_then(process).and_then(|info| info.uid),
+            unit: cgroup.as_deref().and_then(|path| UnitPath::parse(path).unit),
+            cgroup,
+        })
+    }
+
+    /// The choice as the log tells it; `None` where the line that says it is missing.
+    fn logged_facts(&self, report: &Report) -> Option<OomFacts> {
+        let in_memcg = report.constraint? == Constraint::Memcg;
+        let chosen = report.chosen?;
+        Some(OomFacts {
+            constraint: constraint(report.constraint? as i32),
+            order: report.order,
+            gfp: report.gfp.map(gfp_name),
+            owner: in_memcg.then(|| OwnerFacts {
+                unit: report
+                    .owner
+                    .as_deref()
+                    .map(UnitPath::parse)
+                    .and_then(|unit| unit.user_unit.or(unit.unit)),
+                path: report.owner.clone(),
+                limit: report.limit,
+                usage: report.usage,
+                swap_usage: report.swap_usage,
+                swap_max: report.swap_max,
+            }),
+            chosen: Some(report.row(chosen).map_or(Tgid(chosen.0), |row| row.tgid)),
+            lowering: false,
+        })
+    }
+
+    /// The choice whose victims died with the chosen one.
+    fn group_facts(&self, group: &Group) -> OomFacts {
+        let told = group.report.as_ref().and_then(|report| self.logged_facts(report));
+        told.unwrap_or(OomFacts {
+            constraint: crate::engine::Constraint::Memcg,
+            order: None,
+            gfp: None,
+            owner: None,
+            chosen: Some(Tgid(group.leader.0)),
+            lowering: false,
+        })
+    }
+
+    /// What the log says of a choice that no probe saw, for a victim that one did: the facts, and where the chosen one lived.
+    pub(super) fn logged_choice(
+        &mut self,
+        victim: &Victim,
+        tgid: Tgid,
+        stream: &mut Stream,
+    ) -> Result<Option<(OomFacts, Option<String>)>, StreamError> {
+        if self.sees.choices {
+            return Ok(None);
+        }
+        // It was written before the victim was marked.
+        self.read_log(stream)?;
+        let Some(log) = &self.log else { return Ok(None) };
+        let Some((report, is_chosen)) = log.report_of(victim, tgid) else {
+            return Ok(None);
+        };
+        let path = report.chosen_cgroup.clone().filter(|_| is_chosen);
+        Ok(self.logged_facts(&report).map(|facts| (facts, path)))
+    }
+
+    fn nothing_to_kill(&mut self, report: &Report, stream: &mut Stream) -> Result<(), StreamError> {
+        let Some(log) = &mut self.log else { return Ok(()) };
+        let now = Clock::boot();
+        log.unkilled
+            .retain(|(_, told)| now.saturating_sub(*told) < UNKILLED_AGAIN);
+        if log.unkilled.iter().any(|(owner, _)| *owner == report.owner) {
+            return Ok(());
+        }
+        log.unkilled.push_back((report.owner.clone(), now));
+        // Whoever lowers a limit goes on until it fits or nothing is left: with the last victim gone that is no news.
+        if report.tasks.is_empty() {
+            return Ok(());
+        }
+        let path = report.owner.as_deref().unwrap_or("/");
+        let unit = UnitPath::parse(path);
+        if !self.selection.matches(&unit, path) {
+            return Ok(());
+        }
+        let event = OomWithoutKill {
+            subject: self.logged_subject(path, None),
+            reason: "no_killable_task".to_owned(),
+        };
+        stream.write(self.now(), Event::OomWithoutKill(event))
+    }
+}
+
+/// Where the victim lived: as the log says of the chosen one, else as `/proc` still says.
+fn logged_path(group: Option<&Group>, report: Option<&Report>, seen_in: Option<&str>) -> Option<String> {
+    let told = match group {
+        Some(group) => seen_in.or_else(|| {
+            // Below a slice it may have been anywhere.
+            let unit = UnitPath::parse(&group.path).unit?;
+            (!unit.ends_with(".slice")).then_some(group.path.as_str())
+        }),
+        None => report.and_then(|report| report.chosen_cgroup.as_deref()).or(seen_in),
+    };
+    told.map(str::to_owned)
+}
