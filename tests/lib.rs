@@ -190,6 +190,12 @@ impl Scenario {
         if kills != due {
             bail!("{kills} kill lines, {due} expected");
         }
+        if let Some(line) = lines
+            .iter()
+            .find(|line| tier == Tier::Full && line["event"] == "unexplained")
+        {
+            bail!("the kernel or systemd counts more than was seen: {line}");
+        }
         // Who is missing may be missing, as often as there are fewer kills; who is there is one of the expected.
         let mut missing = self.expectation.kills - due;
         for expected in &self.expectation.lines {
