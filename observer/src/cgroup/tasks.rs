@@ -5,7 +5,11 @@ use std::fs;
 use procfs::process::Process;
 
 use super::Hierarchy;
+use crate::event::CgroupVersion;
 use crate::measure::{BootNanos, Bytes, Tgid, Tid};
+
+/// A task that is ending (include/linux/sched.h).
+const PF_EXITING: u32 = 4;
 
 /// A command line is told up to here, in characters.
 const MAX_CMDLINE: usize = 4096;
@@ -96,6 +100,14 @@ pub fn tgid_of(tid: Tid) -> Option<Tgid> {
     u32::try_from(status.tgid).ok().map(Tgid)
 }
 
+/// Whether a process is on its way out: it has let go of its memory and its places.
+fn is_ending(pid: Tgid) -> bool {
+    let stat = i32::try_from(pid.0)
+        .ok()
+        .and_then(|pid| Process::new(pid).ok()?.stat().ok());
+    stat.is_none_or(|stat| stat.flags & PF_EXITING != 0)
+}
+
 /// The cgroup that a process is in, on the memory controller's hierarchy.
 #[must_use]
 pub fn cgroup_of(hierarchy: &Hierarchy, pid: Tgid) -> Option<String> {
@@ -106,6 +118,10 @@ pub fn cgroup_of(hierarchy: &Hierarchy, pid: Tgid) -> Option<String> {
         .lines()
         .find_map(|line| line.strip_prefix(&prefix)?.split_once(':'))?
         .1;
+    // Such a process is shown at the root of a v1 hierarchy, wherever it was (kernel/cgroup/cgroup.c: `proc_cgroup_show`).
+    if path == "/" && hierarchy.version() != CgroupVersion::V2 && is_ending(pid) {
+        return None;
+    }
     Some(path.strip_suffix(" (deleted)").unwrap_or(path).to_owned())
 }
 

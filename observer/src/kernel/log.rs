@@ -21,8 +21,8 @@ pub const DEVICE: &str = "/dev/kmsg";
 /// The probes that the log stands in for.
 const STOOD_IN: [&str; 3] = ["oom_kill_process", "mark_victim", "out_of_memory"];
 
-/// Rows of the table of tasks that are kept: the largest host tells thousands.
-const MAX_ROWS: usize = 4_096;
+/// Rows of the table of tasks that are kept: the largest hosts tell thousands, and each of the last choices has its own.
+const MAX_ROWS: usize = 1_024;
 
 /// Between two members of a group that are killed nothing happens but printing: less than this, in microseconds. What is
 /// killed later without a report is another matter.

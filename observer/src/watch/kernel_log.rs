@@ -30,7 +30,7 @@ use crate::unit::UnitPath;
 const RECORD: usize = 16_384;
 
 /// Choices and groups whose victims may still come.
-const REMEMBERED: usize = 64;
+const REMEMBERED: usize = 16;
 
 /// An owner without anything to kill is told once in this time: the kernel tries again and again.
 const UNKILLED_AGAIN: Duration = Duration::from_secs(1);
@@ -144,7 +144,7 @@ impl Collector {
         let told = log.drain();
         let lost = log.newly_lost();
         for logged in told {
-            if let Some(log) = &mut self.log {
+            if let Some(log) = self.log.as_mut().filter(|_| self.sees.victims) {
                 log.keep(&logged);
             }
             match logged {

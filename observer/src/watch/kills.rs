@@ -131,6 +131,9 @@ impl Collector {
         if !victim.shared_mm {
             self.joiner.marks += 1;
         }
+        let info = process(tgid);
+        // A tracepoint does not tell it; `/proc` does as long as the process is there, and so for both of a leader's marks.
+        let started = victim.task.started.or_else(|| info.as_ref()?.started);
         let (logged, told_path) = self.logged_choice(victim, tgid, stream)?.unzip();
         let path = told_path
             .flatten()
@@ -139,11 +142,10 @@ impl Collector {
             let run = victim.task.cgroup.and_then(|id| self.invocation(id, path));
             self.ledger.kill(path, run, !victim.shared_mm);
         }
-        if !self.joiner.is_new(Some(tgid), victim.task.started) {
+        if !self.joiner.is_new(Some(tgid), started) {
             return Ok(());
         }
         let ts = self.clock.at(victim.time);
-        let info = process(tgid);
         let oom = self.joiner.choice(victim.oom_time);
         let exiting = match &oom {
             Some(oom) if oom.chosen.tgid == Some(tgid) => Some(oom.chosen.exiting),
@@ -239,9 +241,6 @@ impl Collector {
     }
 
     /// Where the choice was not seen: the limit that the victim's cgroup or one above it met, and the file that says so.
-    ///
-    /// First by the counter that only the limit's owner has (`memory.events.local oom`), then by the nearest limit that
-    /// was ever full: a peak can be short of it by the charges in stock.
     pub(super) fn conclude(&mut self, path: &str) -> Option<(KillLimit, &'static str)> {
         let before = self.ooms.clone();
         let mut read = HashMap::new();
@@ -264,21 +263,8 @@ impl Collector {
                 Some((limit, reading))
             })
             .collect();
-        let met = |(limit, reading): &&(KillLimit, Reading)| {
-            let known = limit.cgroup.as_ref().and_then(|path| before.get(path)).copied();
-            reading
-                .events_local
-                .is_some_and(|events| events.oom > known.unwrap_or_default())
-        };
-        let full = |(limit, reading): &&(KillLimit, Reading)| {
-            limit
-                .bytes
-                .zip(reading.memory.peak)
-                .is_some_and(|(limit, peak)| peak.0.saturating_add(IN_STOCK) >= limit.0)
-        };
-        let by_counter = owners.iter().find(met).map(|owner| (owner, "memory.events.local"));
-        let found = by_counter.or_else(|| owners.iter().find(full).map(|owner| (owner, "memory.peak")));
-        found.map(|((limit, _), file)| (limit.clone(), file))
+        let (limit, file) = owner_met(&owners, &before)?;
+        Some((limit.clone(), file))
     }
 
     pub(super) fn victim_path(&self, id: Option<CgroupId>, tgid: Tgid) -> Option<String> {
@@ -292,12 +278,12 @@ impl Collector {
     }
 
     pub(super) fn victim_event(&self, task: &Task, tgid: Tgid, sizes: Sizes, info: Option<TaskInfo>) -> event::Victim {
+        let started = task.started.or_else(|| info.as_ref()?.started);
         let cmdline = info
             .as_ref()
             .and_then(|info| info.cmdline.clone())
-            .or_else(|| self.programs.cmdline(tgid, task).map(str::to_owned))
+            .or_else(|| self.programs.cmdline(tgid, started, task).map(str::to_owned))
             .filter(|_| self.cmdline);
-        let started = task.started.or_else(|| info.as_ref()?.started);
         let comm = info.map(|info| info.comm).filter(|_| task.comm.is_empty());
         event::Victim {
             pid: tgid,
@@ -386,9 +372,37 @@ impl Collector {
     }
 }
 
+/// Whose limit was met, given what `oom` counted before.
+///
+/// By the counter that only the limit's owner has (`memory.events.local oom`), which the kernel moves before it kills. Where
+/// there is no such file, as on v1, by the only limit that was ever full: a peak can be short of it by the charges in stock.
+/// `None` where that points at nobody, as with the whole host, or at more than one.
+fn owner_met<'a>(
+    owners: &'a [(KillLimit, Reading)],
+    before: &HashMap<String, u64>,
+) -> Option<(&'a KillLimit, &'static str)> {
+    let met = |(limit, reading): &&(KillLimit, Reading)| {
+        let known = limit.cgroup.as_ref().and_then(|path| before.get(path)).copied();
+        reading
+            .events_local
+            .is_some_and(|events| events.oom > known.unwrap_or_default())
+    };
+    let full = |(limit, reading): &&(KillLimit, Reading)| {
+        let was_full = limit
+            .bytes
+            .zip(reading.memory.peak)
+            .is_some_and(|(limit, peak)| peak.0.saturating_add(IN_STOCK) >= limit.0);
+        reading.events_local.is_none() && was_full
+    };
+    let only = |mut found: Vec<&'a (KillLimit, Reading)>| if found.len() == 1 { found.pop() } else { None };
+    let by_counter = only(owners.iter().filter(met).collect()).map(|(limit, _)| (limit, "memory.events.local"));
+    by_counter.or_else(|| only(owners.iter().filter(full).collect()).map(|(limit, _)| (limit, "memory.peak")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::Bytes;
 
     #[test]
     fn a_leader_marked_twice_is_told_once_and_a_reused_pid_is_another() {
@@ -398,5 +412,42 @@ mod tests {
         assert!(joiner.is_new(Some(Tgid(7)), Some(BootNanos(2))));
         // Nothing to tell them apart by: rather twice than not at all.
         assert!(joiner.is_new(Some(Tgid(8)), None) && joiner.is_new(Some(Tgid(8)), None));
+    }
+
+    fn owner(path: &str, peak: u64, local_oom: Option<u64>) -> (KillLimit, Reading) {
+        let limit = KillLimit {
+            cgroup: Some(path.to_owned()),
+            unit: None,
+            relation: None,
+            file: "memory.max".to_owned(),
+            bytes: Some(Bytes(64 << 20)),
+            usage: None,
+            swap_usage: None,
+            swap_max: None,
+        };
+        let mut reading = Reading {
+            events_local: local_oom.map(|oom| event::MemoryEvents {
+                oom,
+                ..event::MemoryEvents::default()
+            }),
+            ..Reading::default()
+        };
+        reading.memory.peak = Some(Bytes(peak << 20));
+        (limit, reading)
+    }
+
+    #[test]
+    fn a_limit_that_was_full_once_is_not_to_blame_for_a_kill_that_its_counter_does_not_tell() {
+        let before = HashMap::from([("/a/b".to_owned(), 3), ("/a".to_owned(), 1)]);
+        let met = |own, above| {
+            let owners = [owner("/a/b", 64, own), owner("/a", 64, above)];
+            owner_met(&owners, &before).map(|(limit, file)| (limit.cgroup.clone().unwrap_or_default(), file))
+        };
+        assert_eq!(met(Some(3), Some(2)), Some(("/a".to_owned(), "memory.events.local")));
+        assert_eq!(met(Some(3), Some(1)), None, "the host was short");
+        assert_eq!(met(Some(4), Some(2)), None, "one of two");
+        assert_eq!(met(None, None), None, "v1, one of two");
+        let alone = [owner("/a/b", 12, None), owner("/a", 64, None)];
+        assert_eq!(owner_met(&alone, &before).map(|found| found.1), Some("memory.peak"));
     }
 }

@@ -74,12 +74,12 @@ impl Programs {
     }
 
     /// What a process was started as.
-    pub(super) fn cmdline(&self, tgid: Tgid, task: &Task) -> Option<&str> {
-        let own = self.0.get(&tgid).filter(|program| same(program.started, task.started));
+    pub(super) fn cmdline(&self, tgid: Tgid, started: Option<BootNanos>, task: &Task) -> Option<&str> {
+        let own = self.0.get(&tgid).filter(|program| same(program.started, started));
         let program = own.or_else(|| {
             // It forked and runs on; whoever took over the child of a parent that has ended has another name.
             let parent = self.0.get(&task.parent?)?;
-            let before = task.started.is_some_and(|started| parent.begun.0 <= started.0);
+            let before = started.is_some_and(|started| parent.begun.0 <= started.0);
             (before && parent.comm == task.comm).then_some(parent)
         })?;
         Some(&program.cmdline)
@@ -90,7 +90,7 @@ impl Programs {
 fn same(known: Option<BootNanos>, asked: Option<BootNanos>) -> bool {
     known
         .zip(asked)
-        .is_none_or(|(known, asked)| known.0.abs_diff(asked.0) < TICK)
+        .is_some_and(|(known, asked)| known.0.abs_diff(asked.0) < TICK)
 }
 
 #[cfg(test)]
@@ -114,6 +114,10 @@ mod tests {
         }
     }
 
+    fn ask<'a>(programs: &'a Programs, task: &Task) -> Option<&'a str> {
+        programs.cmdline(task.tgid.unwrap(), task.started, task)
+    }
+
     fn programs() -> Programs {
         let mut programs = Programs::default();
         programs.begun(Exec {
@@ -127,25 +131,18 @@ mod tests {
     #[test]
     fn a_process_is_known_by_what_it_began_and_a_reused_id_is_another() {
         let programs = programs();
-        assert_eq!(
-            programs.cmdline(Tgid(7), &task(7, 1, SECOND, "renamed")),
-            Some("worker --all")
-        );
-        assert_eq!(programs.cmdline(Tgid(7), &task(7, 1, 9 * SECOND, "worker")), None);
+        assert_eq!(ask(&programs, &task(7, 1, SECOND, "renamed")), Some("worker --all"));
+        assert_eq!(ask(&programs, &task(7, 1, 9 * SECOND, "worker")), None);
     }
 
     #[test]
     fn a_child_that_only_forked_runs_what_its_parent_ran() {
         let programs = programs();
         let child = task(8, 7, 3 * SECOND, "worker");
-        assert_eq!(programs.cmdline(Tgid(8), &child), Some("worker --all"));
+        assert_eq!(ask(&programs, &child), Some("worker --all"));
         let elder = task(8, 7, SECOND + 1, "worker");
-        assert_eq!(
-            programs.cmdline(Tgid(8), &elder),
-            None,
-            "made before the parent ran this"
-        );
+        assert_eq!(ask(&programs, &elder), None, "made before the parent ran this");
         let adopted = task(8, 7, 3 * SECOND, "orphan");
-        assert_eq!(programs.cmdline(Tgid(8), &adopted), None);
+        assert_eq!(ask(&programs, &adopted), None);
     }
 }
