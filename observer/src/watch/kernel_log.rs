@@ -32,6 +32,9 @@ const RECORD: usize = 16_384;
 /// Choices and groups whose victims may still come.
 const REMEMBERED: usize = 16;
 
+/// A group's members are marked within this time of its line.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
 /// An owner without anything to kill is told once in this time: the kernel tries again and again.
 const UNKILLED_AGAIN: Duration = Duration::from_secs(1);
 
@@ -44,7 +47,8 @@ pub(super) struct KernelLog {
     next: Option<u64>,
     lost: u64,
     choices: VecDeque<Arc<Report>>,
-    groups: VecDeque<Group>,
+    /// Each with the time at which it was read.
+    groups: VecDeque<(Group, Duration)>,
     /// The owners without anything to kill, and when each was told last.
     unkilled: VecDeque<(Option<String>, Duration)>,
 }
@@ -106,7 +110,7 @@ impl KernelLog {
     fn keep(&mut self, logged: &Logged) {
         match logged {
             Logged::Choice(report) => self.choices.push_back(Arc::clone(report)),
-            Logged::Group(group) => self.groups.push_back(group.clone()),
+            Logged::Group(group) => self.groups.push_back((group.clone(), Clock::boot())),
             Logged::Kill(_) | Logged::NothingToKill(_) => {}
         }
         if self.choices.len() > REMEMBERED {
@@ -117,8 +121,8 @@ impl KernelLog {
         }
     }
 
-    /// The report on a victim that a probe saw, by who asked for memory, and whether the victim is the chosen one.
-    fn report_of(&self, victim: &Victim, tgid: Tgid) -> Option<(Arc<Report>, bool)> {
+    /// The report on a victim that a probe saw, by who asked for memory, and its group where it is not the chosen one.
+    fn report_of(&self, victim: &Victim, tgid: Tgid) -> Option<(Arc<Report>, Option<Group>)> {
         let asked = |report: &&Arc<Report>| report.trigger_tid == Some(victim.trigger_tid);
         let is_chosen = |report: &&Arc<Report>| {
             let chosen = report.chosen.map(|chosen| chosen.0);
@@ -126,14 +130,14 @@ impl KernelLog {
         };
         let own = self.choices.iter().rev().filter(asked).find(is_chosen);
         if let Some(report) = own {
-            return Some((Arc::clone(report), true));
+            return Some((Arc::clone(report), None));
         }
-        let report = self
-            .groups
-            .iter()
-            .rev()
-            .find_map(|group| group.report.as_ref().filter(asked))?;
-        Some((Arc::clone(report), false))
+        // What the same task had killed later, its report left out, is none of the group.
+        let marked = Duration::from_nanos(victim.time.0);
+        self.groups.iter().rev().find_map(|(group, read)| {
+            let report = group.report.as_ref().filter(asked)?;
+            (marked <= *read + AT_ONCE).then(|| (Arc::clone(report), Some(group.clone())))
+        })
     }
 }
 
@@ -349,10 +353,15 @@ impl Collector {
         // It was written before the victim was marked.
         self.read_log(stream)?;
         let Some(log) = &self.log else { return Ok(None) };
-        let Some((report, is_chosen)) = log.report_of(victim, tgid) else {
+        let Some((report, group)) = log.report_of(victim, tgid) else {
             return Ok(None);
         };
-        let path = report.chosen_cgroup.clone().filter(|_| is_chosen);
+        let seen_in = cgroup_of(&self.hierarchy, tgid);
+        let is_outside = |group: &Group| seen_in.as_deref().is_some_and(|path| !holds(&group.path, path));
+        if group.as_ref().is_some_and(is_outside) {
+            return Ok(None);
+        }
+        let path = logged_path(group.as_ref(), Some(&report), seen_in.as_deref());
         Ok(self.logged_facts(&report).map(|facts| (facts, path)))
     }
 
