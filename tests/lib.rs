@@ -104,7 +104,7 @@ pub struct Less {
     /// Fields of kills that may be `null`, origins that may be `unknown`, confidences that may be `inferred`.
     #[serde(default)]
     pub unknown: Vec<String>,
-    /// Events that are not told.
+    /// Events that are not told, or not in this way.
     #[serde(default)]
     pub untold: Vec<String>,
 }
@@ -205,9 +205,6 @@ impl Scenario {
                 .as_str()
                 .is_some_and(|kind| less.untold.iter().any(|untold| untold == kind))
             {
-                if lines.iter().any(|line| &line["event"] == kind) {
-                    bail!("{kind} is told all the same: expect.json is out of date");
-                }
                 continue;
             }
             let Some(place) = lines.iter().position(|line| meets(line, &expected, &less.unknown)) else {
