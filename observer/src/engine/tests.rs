@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{CgroupRef, Limit, Memory, Origin, Subject, Victim};
+use crate::event::{CgroupRef, KillLimit, Limit, Memory, Origin, Subject, Victim};
 use crate::measure::{Bytes, Tgid};
 
 const MIB: u64 = 1 << 20;
@@ -207,6 +207,53 @@ fn the_samples_before_go_out_with_the_kill() {
     let before = engine.kill(at(30.0), below).before.unwrap();
     assert_eq!(before.samples.len(), 12);
     assert_eq!(before.samples.last().unwrap().memory.current, Some(Bytes(29 * MIB)));
+}
+
+#[test]
+fn advice_rests_on_the_limit_that_was_met_and_on_what_filled_it() {
+    let grown = |second: u64| {
+        let mut told = sample(
+            second * MIB,
+            0,
+            vec![limit(Relation::Own, "/system.slice/leak.service", 64 * MIB, 0)],
+        );
+        told.memory.shmem = Some(Bytes(second * MIB * 3 / 4));
+        told
+    };
+    let mut engine = Engine::new(Config::default());
+    let _ = feed(&mut engine, 60, grown);
+    let mut swapping = facts(Some("/system.slice/leak.service"), 7);
+    if let Some(owner) = swapping.oom.as_mut().and_then(|oom| oom.owner.as_mut()) {
+        owner.swap_usage = Some(Bytes(32 * MIB));
+        owner.swap_max = Some(Bytes(32 * MIB));
+    }
+    let told = engine.kill(at(60.0), swapping).advice.join("\n");
+    assert!(told.contains("MemorySwapMax= was used up too: 32.0M"), "{told}");
+    assert!(told.contains("a kill gives none of that back"), "{told}");
+    // A cpuset's nodes are no MemoryMax=: more of that would buy nothing.
+    let mut engine = Engine::new(Config::default());
+    let _ = feed(&mut engine, 60, |second| {
+        sample(second * MIB, 0, vec![limit(Relation::Host, "/", 512 * MIB, 0)])
+    });
+    let mut confined = facts(None, 7);
+    confined.oom = confined.oom.map(|oom| OomFacts {
+        constraint: Constraint::Cpuset,
+        ..oom
+    });
+    confined.outside = Some(KillLimit {
+        cgroup: Some("/system.slice/leak.service".to_owned()),
+        unit: None,
+        relation: None,
+        file: "cpuset.mems".to_owned(),
+        bytes: Some(Bytes(512 * MIB)),
+        usage: None,
+        swap_usage: None,
+        swap_max: None,
+    });
+    let kill = engine.kill(at(60.0), confined);
+    assert_eq!(kill.origin, Origin::Cpuset);
+    assert_eq!(kill.limit.and_then(|limit| limit.relation), Some(Relation::Own));
+    assert!(!kill.advice.join("\n").contains("MemoryMax="), "{:?}", kill.advice);
 }
 
 #[test]

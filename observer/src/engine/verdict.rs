@@ -257,6 +257,7 @@ fn advice(subject: &Subject, limit: Option<&KillLimit>, before: Option<&Before>)
         ));
     }
     if limit.relation == Some(Relation::Own)
+        && limit.file == "memory.max"
         && let Some(trend) = before
             .trend
             .filter(|trend| trend.class == Class::Leak && trend.bytes_per_second > 0.0)

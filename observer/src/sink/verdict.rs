@@ -4,6 +4,9 @@ use crate::event::{Confidence, Kill, KillLimit, Origin, Relation};
 use crate::human::{bytes, duration, rate};
 use crate::measure::{Bytes, Timestamp};
 
+/// Characters of a command line that are shown.
+const COMMAND: usize = 160;
+
 fn size(size: Option<Bytes>) -> String {
     size.map_or_else(|| "?".to_owned(), bytes)
 }
@@ -41,8 +44,8 @@ fn why(kill: &Kill) -> String {
             )
         }
         Origin::Host => format!("{probably}by the kernel: the whole host was out of memory"),
-        Origin::Cpuset => format!("{probably}by the kernel: the memory nodes of its cpuset were used up"),
-        Origin::Mempolicy => format!("{probably}by the kernel: the memory nodes of a memory policy were used up"),
+        Origin::Cpuset => format!("{probably}by the kernel: {} used up", nodes(kill, "its cpuset")),
+        Origin::Mempolicy => format!("{probably}by the kernel: {} used up", nodes(kill, "a memory policy")),
         Origin::Sysrq => format!("{probably}by the kernel: someone pressed the magic SysRq key"),
         Origin::LimitLowered => format!("{probably}by the kernel: a limit was set below what was used"),
         Origin::OomGroup => format!(
@@ -64,6 +67,44 @@ fn why(kill: &Kill) -> String {
         Origin::Userspace => format!("{probably}for memory by {}", killer(kill)),
         Origin::Unknown => "by the kernel's OOM killer; at whose limit is not known".to_owned(),
     }
+}
+
+/// `the memory nodes of its cpuset (AllowedMemoryNodes= of a.service, 495.0M) were`.
+fn nodes(kill: &Kill, whose: &str) -> String {
+    let limit = kill.limit.as_ref();
+    let owner = limit
+        .and_then(|limit| limit.unit.as_deref())
+        .map(|unit| format!("AllowedMemoryNodes= of {unit}"));
+    let size = limit.and_then(|limit| limit.bytes).map(bytes);
+    let told: Vec<String> = owner.into_iter().chain(size).collect();
+    if told.is_empty() {
+        return format!("the memory nodes of {whose} were");
+    }
+    format!("the memory nodes of {whose} ({}) were", told.join(", "))
+}
+
+/// `/system.slice memory.max 64.0M, used 64.0M, swap 31.9M of 32.0M`; what is not known is left out.
+fn limit_line(limit: &KillLimit) -> String {
+    let mut words = vec![
+        limit.cgroup.clone().unwrap_or_default(),
+        limit.file.clone(),
+        size(limit.bytes),
+    ];
+    words.retain(|word| !word.is_empty());
+    let used = limit.usage.map(|usage| format!(", used {}", bytes(usage)));
+    let swap = limit.swap_usage.map(|usage| {
+        let of = limit
+            .swap_max
+            .filter(|max| max.0 > 0)
+            .map(|max| format!(" of {}", bytes(max)));
+        format!(", swap {}{}", bytes(usage), of.unwrap_or_default())
+    });
+    format!(
+        "{}{}{}",
+        words.join(" "),
+        used.unwrap_or_default(),
+        swap.unwrap_or_default()
+    )
 }
 
 /// `earlyoom[221] of early.service`.
@@ -102,10 +143,14 @@ pub(super) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
         .oom_score_adj
         .map(|adj| format!(", oom_score_adj {adj}"))
         .unwrap_or_default();
+    let ending = match victim.exiting {
+        Some(true) => ", was ending already",
+        Some(false) | None => "",
+    };
     lines.push((
         "victim",
         format!(
-            "{}[{}], anon {}, file {}, shmem {}{adjust}{ran}",
+            "{}[{}], anon {}, file {}, shmem {}{adjust}{ran}{ending}",
             victim.comm,
             victim.pid,
             size(victim.anon),
@@ -113,6 +158,11 @@ pub(super) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
             size(victim.shmem)
         ),
     ));
+    if let Some(cmdline) = victim.cmdline.as_ref().filter(|cmdline| **cmdline != victim.comm) {
+        let cut: String = cmdline.chars().take(COMMAND).collect();
+        let more = if cut.len() < cmdline.len() { "…" } else { "" };
+        lines.push(("command", format!("{cut}{more}")));
+    }
     if let Some(trigger) = &kill.trigger {
         let asked = kill.request.as_ref().map(|request| match request.order {
             0 => " asked for one page (order 0)".to_owned(),
@@ -132,17 +182,7 @@ pub(super) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
         lines.push(("trigger", format!("{}[{pid}] {place}{asked}", trigger.comm)));
     }
     if let Some(limit) = &kill.limit {
-        lines.push((
-            "limit",
-            format!(
-                "{} {} {}, used {}, swap {}",
-                limit.cgroup.as_deref().unwrap_or("?"),
-                limit.file,
-                size(limit.bytes),
-                size(limit.usage),
-                size(limit.swap_usage)
-            ),
-        ));
+        lines.push(("limit", limit_line(limit)));
     }
     if let Some(before) = &kill.before
         && let Some(last) = before
