@@ -5,4 +5,4 @@ gone() { [ "$(systemctl show -P LoadState fleeting.service)" = not-found ] && [ 
 until_true test -s "$OUT/pid"
 until_true gone
 kill -CONT "$OOMTRACE"
-echo "PID=$(cat "$OUT/pid")" >> "$OUT/truth"
+{ echo "PID=$(cat "$OUT/pid")"; echo "COMMAND=/usr/bin/python3 /share/leak.py $OUT/pid 4 0"; } >> "$OUT/truth"
