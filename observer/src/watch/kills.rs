@@ -185,7 +185,7 @@ impl Collector {
             concluded_limit = Some(limit);
         }
         let facts = KillFacts {
-            trigger: Some(self.trigger(victim, oom.as_ref())),
+            trigger: Some(self.trigger(victim, tgid, path.as_deref(), oom.as_ref())),
             outside: facts.as_ref().filter(|facts| facts.owner.is_none()).and_then(|facts| {
                 let trigger = oom.as_ref().and_then(|oom| self.tree.path(oom.trigger.cgroup?));
                 self.outside(facts.constraint, trigger, oom.as_ref().map_or(&[], |oom| &oom.nodes))
@@ -303,10 +303,13 @@ impl Collector {
         }
     }
 
-    fn trigger(&self, victim: &Victim, oom: Option<&Oom>) -> Trigger {
+    /// The victim's process and its cgroup's path are given with it.
+    fn trigger(&self, victim: &Victim, tgid: Tgid, path: Option<&str>, oom: Option<&Oom>) -> Trigger {
         let task = oom.map(|oom| &oom.trigger);
         let path = task
             .and_then(|task| self.tree.path(task.cgroup?).map(str::to_owned))
+            // Who asks and dies of it may be gone, but it is known where it lived.
+            .or_else(|| path.filter(|_| victim.trigger_tgid == tgid).map(str::to_owned))
             .or_else(|| cgroup_of(&self.hierarchy, victim.trigger_tgid));
         Trigger {
             pid: Some(victim.trigger_tgid),
