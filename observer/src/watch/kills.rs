@@ -7,10 +7,10 @@ use super::stream::{Stream, StreamError};
 use crate::cgroup::{Reading, TaskInfo, cgroup_of, process, tasks, tgid_of};
 use crate::cgroup::{host::HostMemory, nodes};
 use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts, gfp::gfp_name};
-use crate::event::{self, Event, KillLimit, Relation, Trigger, ancestry};
+use crate::event::{self, CgroupVersion, Event, KillLimit, Relation, Trigger, ancestry};
 use crate::kernel::log::DEVICE;
 use crate::kernel::record::{Oom, Sizes, Task, Victim, Writing};
-use crate::measure::{BootNanos, CgroupId, Tgid};
+use crate::measure::{BootNanos, Bytes, CgroupId, Tgid};
 use crate::unit::UnitPath;
 
 /// Choices whose victims may still come, and victims that may be told twice: a storm's worth.
@@ -349,6 +349,14 @@ impl Collector {
     }
 
     fn oom_facts(&self, oom: &Oom) -> OomFacts {
+        let (swap_usage, swap_max) = match self.hierarchy.version() {
+            CgroupVersion::V2 => (oom.swap_usage, oom.swap_max),
+            // On v1 that counter is memory and swap together (`struct mem_cgroup`: a union).
+            CgroupVersion::V1 | CgroupVersion::Hybrid => {
+                let less = |both: Option<Bytes>, memory| Some(both?.saturating_sub(memory?));
+                (less(oom.swap_usage, oom.usage), less(oom.swap_max, oom.limit))
+            }
+        };
         let owner = oom.owner.map(|id| {
             let path = self.tree.path(id).map(str::to_owned);
             let unit = path
@@ -360,8 +368,8 @@ impl Collector {
                 unit,
                 limit: oom.limit,
                 usage: oom.usage,
-                swap_usage: oom.swap_usage,
-                swap_max: oom.swap_max,
+                swap_usage,
+                swap_max,
             }
         });
         OomFacts {
