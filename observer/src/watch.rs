@@ -131,7 +131,7 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
                 let records = rings.drain();
                 collector.records(records, &mut stream).await?;
             }
-            () = logged(collector.log.as_ref()) => collector.read_log(&mut stream)?,
+            () = logged(collector.log.as_ref()) => collector.read_log(&mut stream).await?,
             Some(kill) = oomd.recv() => collector.oomd_told(&kill, &mut stream)?,
             Some(change) = changes.recv() => collector.unit_changed(&change.unit, &mut stream).await?,
             _ = ticks.tick() => {
@@ -150,7 +150,7 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
     // What the kernel told before the signal still counts.
     let records = rings.drain();
     collector.records(records, &mut stream).await?;
-    collector.read_log(&mut stream)?;
+    collector.read_log(&mut stream).await?;
     collector.oomd_waited(true, &mut stream)?;
     stream.stop(collector.now(), reason)?;
     drop((changes_in, oomd_in));

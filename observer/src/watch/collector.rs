@@ -227,6 +227,11 @@ impl Collector {
         Some(found)
     }
 
+    /// Whether this is the run that a cgroup is known to have belonged to.
+    pub(super) fn knows_run(&self, id: CgroupId, invocation: Option<&str>) -> bool {
+        invocation.is_some() && self.invocations.get(&id).map(String::as_str) == invocation
+    }
+
     pub(super) fn subject(&mut self, id: Option<CgroupId>, path: &str) -> Subject {
         let invocation = id.and_then(|id| self.invocation(id, path));
         UnitPath::parse(path).into_subject(id, path, invocation)

@@ -143,7 +143,7 @@ impl KernelLog {
 
 impl Collector {
     /// Works on what the kernel's log says, in its order. Where a probe sees the same, the log is kept for what it does not.
-    pub(super) fn read_log(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) async fn read_log(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         let Some(log) = &mut self.log else { return Ok(()) };
         let told = log.drain();
         let lost = log.newly_lost();
@@ -152,7 +152,7 @@ impl Collector {
                 log.keep(&logged);
             }
             match logged {
-                Logged::Kill(kill) if !self.sees.victims => self.logged_kill(&kill, stream)?,
+                Logged::Kill(kill) if !self.sees.victims => self.logged_kill(&kill, stream).await?,
                 Logged::NothingToKill(report) if !self.sees.unkilled => self.nothing_to_kill(&report, stream)?,
                 Logged::Choice(_) | Logged::Group(_) | Logged::Kill(_) | Logged::NothingToKill(_) => {}
             }
@@ -167,7 +167,7 @@ impl Collector {
         stream.write(self.now(), Event::Lost(event))
     }
 
-    fn logged_kill(&mut self, kill: &Kill, stream: &mut Stream) -> Result<(), StreamError> {
+    async fn logged_kill(&mut self, kill: &Kill, stream: &mut Stream) -> Result<(), StreamError> {
         self.joiner.marks += 1;
         if kill.group.as_ref().is_some_and(|group| group.leader == kill.tid) {
             return Ok(());
@@ -233,7 +233,7 @@ impl Collector {
             shared_mm: false,
             user: None,
             subject: match &path {
-                Some(path) => self.logged_subject(path, seen_in.as_deref()),
+                Some(path) => self.logged_victim(path, seen_in.as_deref()).await,
                 None => Subject::default(),
             },
             tasks: self.logged_tasks(report, path.as_deref(), &victim),
@@ -252,6 +252,22 @@ impl Collector {
         let now = self.hierarchy.id_of(path).ok();
         let id: Option<CgroupId> = now.filter(|id| seen_in == Some(path) || self.tree.id(path) == Some(*id));
         self.subject(id, path)
+    }
+
+    /// The victim's cgroup may have gone already. As long as no other has come in its place, the run of which systemd knows
+    /// last is the victim's.
+    async fn logged_victim(&mut self, path: &str, seen_in: Option<&str>) -> Subject {
+        let mut subject = self.logged_subject(path, seen_in);
+        if subject.invocation_id.is_some() || self.hierarchy.id_of(path).is_ok() {
+            return subject;
+        }
+        let asked = self.asked_invocation(&subject).await;
+        if asked.is_none() || self.hierarchy.id_of(path).is_ok() {
+            return subject;
+        }
+        subject.cgroup.id = self.tree.id(path).filter(|id| self.knows_run(*id, asked.as_deref()));
+        subject.invocation_id = asked;
+        subject
     }
 
     /// The log's table where it is of the victim's cgroup, else what `/proc` says.
@@ -341,7 +357,7 @@ impl Collector {
     }
 
     /// What the log says of a choice that no probe saw, for a victim that one did: the facts, and where the chosen one lived.
-    pub(super) fn logged_choice(
+    pub(super) async fn logged_choice(
         &mut self,
         victim: &Victim,
         tgid: Tgid,
@@ -351,7 +367,7 @@ impl Collector {
             return Ok(None);
         }
         // It was written before the victim was marked.
-        self.read_log(stream)?;
+        self.read_log(stream).await?;
         let Some(log) = &self.log else { return Ok(None) };
         let Some((report, group)) = log.report_of(victim, tgid) else {
             return Ok(None);

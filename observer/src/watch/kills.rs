@@ -134,7 +134,7 @@ impl Collector {
         let info = process(tgid);
         // A tracepoint does not tell it; `/proc` does as long as the process is there, and so for both of a leader's marks.
         let started = victim.task.started.or_else(|| info.as_ref()?.started);
-        let (logged, told_path) = self.logged_choice(victim, tgid, stream)?.unzip();
+        let (logged, told_path) = self.logged_choice(victim, tgid, stream).await?.unzip();
         let path = told_path
             .flatten()
             .or_else(|| self.victim_path(victim.task.cgroup, tgid));
@@ -211,8 +211,8 @@ impl Collector {
             None => event::Subject::default(),
         };
         subject.cgroup.id = id;
-        if subject.invocation_id.is_none() && subject.user_unit.is_none() {
-            subject.invocation_id = self.asked_invocation(subject.unit.as_deref()).await;
+        if subject.invocation_id.is_none() {
+            subject.invocation_id = self.asked_invocation(&subject).await;
         }
         subject
     }
@@ -273,8 +273,10 @@ impl Collector {
     }
 
     /// systemd keeps the id of a unit's last run; asked only where the cgroup went too fast.
-    async fn asked_invocation(&self, unit: Option<&str>) -> Option<String> {
-        self.systemd.as_ref()?.state(unit?).await.ok()?.invocation_id
+    pub(super) async fn asked_invocation(&self, subject: &event::Subject) -> Option<String> {
+        // A user's units are the user's manager's: the system's knows nothing of them.
+        let unit = subject.unit.as_deref().filter(|_| subject.user_unit.is_none())?;
+        self.systemd.as_ref()?.state(unit).await.ok()?.invocation_id
     }
 
     pub(super) fn victim_event(&self, task: &Task, tgid: Tgid, sizes: Sizes, info: Option<TaskInfo>) -> event::Victim {
