@@ -1,4 +1,5 @@
-//! The root image of the guests: a small Debian of this machine's own release, so that what is built here runs there.
+//! The root images of the guests: a small Debian of this machine's own release, so that what is built here runs there.
+//! A second one has the tools beside it that oomtrace is compared with.
 
 use std::fs;
 use std::io::Write;
@@ -7,8 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
+use crate::apt::{self, Apt};
+use crate::cache;
 use crate::packages::{self, Tool};
-use crate::{apt, cache};
 
 const TOOLS: [Tool; 3] = [
     Tool {
@@ -45,6 +47,9 @@ const PACKAGES: [&str; 14] = [
     "jq",
     "less",
 ];
+
+/// What `cargo xtask conformance` compares with, beside what every image has (systemd, earlyoom, the kernel's log).
+const PEERS: [&str; 3] = ["bpftrace", "bpfcc-tools", "libbpf-tools"];
 
 /// Not needed here, and each takes a part of a second of an emulated boot.
 const MASKED: [&str; 27] = [
@@ -110,16 +115,33 @@ const SETUP: &str = "useradd --create-home --uid 1000 --shell /bin/bash tester &
 /// Room for what runs in a guest; the file is sparse.
 const SIZE: &str = "2G";
 
-/// The path of the image, made if it isn't there or its recipe changed.
+/// The path of the image that every guest has, made if it isn't there or its recipe changed.
 pub(crate) fn root() -> Result<PathBuf> {
     let suite = apt::own_suite()?;
     let key = cache::key(&(PACKAGES, MASKED, FILES, SETUP, SIZE));
     let why = format!("making the guests' root image ({suite}, systemd as PID 1; once, about a minute)");
-    let folder = cache::entry(&format!("root-{suite}-{key}"), &why, |draft| make(&suite, draft))?;
+    let folder = cache::entry(&format!("root-{suite}-{key}"), &why, |draft| {
+        make(&suite, &PACKAGES, None, draft)
+    })?;
     Ok(folder.join("root.ext4"))
 }
 
-fn make(suite: &str, draft: &Path) -> Result<()> {
+/// The path of the image that has the peers too, and the headers of the kernel `release`, which bcc compiles against.
+pub(crate) fn with_peers(release: &str) -> Result<PathBuf> {
+    let suite = apt::own_suite()?;
+    let key = cache::key(&(PACKAGES, PEERS, MASKED, FILES, SETUP, SIZE));
+    let why = format!(
+        "making a root image with {} and the headers of Linux {release} (once, some minutes)",
+        PEERS.join(", ")
+    );
+    let packages = [&PACKAGES[..], &PEERS].concat();
+    let folder = cache::entry(&format!("peers-{suite}-{release}-{key}"), &why, |draft| {
+        make(&suite, &packages, Some(release), draft)
+    })?;
+    Ok(folder.join("root.ext4"))
+}
+
+fn make(suite: &str, packages: &[&str], headers_of: Option<&str>, draft: &Path) -> Result<()> {
     let is_root = packages::is_root()?;
     packages::require(if is_root { &TOOLS[..2] } else { &TOOLS })?;
     let sources = draft.join("root.sources");
@@ -130,7 +152,7 @@ fn make(suite: &str, draft: &Path) -> Result<()> {
     // A tar first and the file system from that: neither needs a mount, and without root both have the right owners.
     let sh = Shell::new()?;
     let tarball = draft.join("root.tar");
-    let include = PACKAGES.join(",");
+    let include = packages.join(",");
     let lay_over = format!("tar-in {} /", overlay.display());
     let set_up = format!("chroot \"$1\" sh -c '{SETUP}'");
     let masked = MASKED.join(" ");
@@ -155,6 +177,9 @@ fn make(suite: &str, draft: &Path) -> Result<()> {
         .context("mmdebstrap failed")?;
     let tree = draft.join("tree");
     fs::create_dir(&tree)?;
+    if let Some(release) = headers_of {
+        lay_headers(release, draft, &tree)?;
+    }
     let image = draft.join("root.ext4");
     let mke2fs = packages::find("mke2fs").context("mke2fs is gone")?;
     // No journal, nothing to initialise later: less to do for an emulated disk.
@@ -176,6 +201,29 @@ fn make(suite: &str, draft: &Path) -> Result<()> {
     for file in [tarball, overlay, sources] {
         fs::remove_file(file)?;
     }
+    Ok(())
+}
+
+/// Lays the headers of a kernel into `tree`, where a build against it looks for them.
+fn lay_headers(release: &str, draft: &Path, tree: &Path) -> Result<()> {
+    // `6.12.117+deb13-cloud-amd64`: what all flavours share is a package of its own.
+    let version = release.strip_suffix("-cloud-amd64").unwrap_or(release);
+    let (own, common) = (
+        format!("linux-headers-{release}"),
+        format!("linux-headers-{version}-common"),
+    );
+    let unpacked = draft.join("headers");
+    fs::create_dir(&unpacked)?;
+    Apt::open()?.unpack(&[own.clone(), common.clone()], &unpacked)?;
+    fs::create_dir_all(tree.join("usr/src"))?;
+    for name in [&own, &common] {
+        fs::rename(unpacked.join("usr/src").join(name), tree.join("usr/src").join(name))?;
+    }
+    let modules = tree.join("usr/lib/modules").join(release);
+    fs::create_dir_all(&modules)?;
+    std::os::unix::fs::symlink(format!("/usr/src/{own}"), modules.join("build"))?;
+    std::os::unix::fs::symlink(format!("/usr/src/{common}"), modules.join("source"))?;
+    fs::remove_dir_all(unpacked)?;
     Ok(())
 }
 

@@ -57,6 +57,10 @@ pub(crate) struct Vm {
     #[arg(long, value_name = "ARGS", default_value = "", allow_hyphen_values = true)]
     append: String,
 
+    /// A root image that has the tools beside it that oomtrace is compared with, and the kernel's headers
+    #[arg(long)]
+    peers: bool,
+
     /// The command: several words are run as they are, one word alone is a line for bash
     #[arg(last = true)]
     command: Vec<String>,
@@ -80,11 +84,14 @@ impl Vm {
             timeout: self.timeout.map(Duration::from_secs),
         };
         let oomtrace = binary::oomtrace(Profile::Release)?;
-        let image = image::root()?;
-
         let mut exit = 0;
         for &series in &self.kernels {
             let kernel = Kernel::newest(series)?;
+            let image = if self.peers {
+                image::with_peers(&kernel.release)?
+            } else {
+                image::root()?
+            };
             let results = workspace().join(format!("target/vm/{series}"));
             fs::create_dir_all(workspace().join("target/vm"))?;
             // Two guests of one series would write to the same folder.
