@@ -1,7 +1,8 @@
 //! What runs against real kernels: scenarios, a folder each, and how their outcome is judged.
 //!
 //! `run.sh` runs in a guest and writes what is true as `KEY=value` lines to `$OUT/truth`; oomtrace's stream is beside it
-//! in `$OUT/events.jsonl`. `expect.json` says what the stream must hold; `${KEY}` in it stands for the truth.
+//! in `$OUT/events.jsonl`. `expect.json` says what the stream must hold; `${KEY}` in it stands for the truth. What only
+//! the run can know line by line, it writes to `$OUT/expected.jsonl`.
 
 pub mod traces;
 
@@ -25,6 +26,12 @@ pub struct Expectation {
     /// Whether it is run on every tier every time, on one kernel.
     #[serde(default)]
     pub every_tier: bool,
+    /// Whether it takes minutes: run by its name or with everything.
+    #[serde(default)]
+    pub long: bool,
+    /// What `run.sh` itself must have found.
+    #[serde(default)]
+    pub truth: BTreeMap<String, Value>,
     /// How many `kill` lines, of all units.
     pub kills: usize,
     /// Each must be met by a line of its own: every field named here has this value there.
@@ -101,7 +108,7 @@ pub struct Less {
     pub skip: bool,
     /// How many of the `kill` lines there are; each must still be one of the expected.
     pub kills: Option<usize>,
-    /// Fields of kills that may be `null`, origins that may be `unknown`, confidences that may be `inferred`.
+    /// Fields of kills, as `limit.bytes`, that may be `null`, origins that may be `unknown`, confidences that may be `inferred`.
     #[serde(default)]
     pub unknown: Vec<String>,
     /// Events that are not told, or not in this way.
@@ -156,11 +163,12 @@ impl Scenario {
             let path = out.join(name);
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
         };
-        let truth: BTreeMap<String, String> = read("truth")?
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
+        for (key, expected) in &self.expectation.truth {
+            let found = with_truth(&Value::from(format!("${{{key}}}")), &truth(out)?)?;
+            if found != *expected {
+                bail!("the run found {key}={found}, {expected} expected");
+            }
+        }
         let mut lines = Vec::new();
         for (number, line) in read("events.jsonl")?.lines().enumerate() {
             let value: Value = serde_json::from_str(line).with_context(|| format!("line {}", number + 1))?;
@@ -196,10 +204,15 @@ impl Scenario {
         {
             bail!("the kernel or systemd counts more than was seen: {line}");
         }
+        if let Some(line) = lines
+            .iter()
+            .find(|line| line["event"] == "lost" && line["stream"] == "kill")
+        {
+            bail!("records of kills were lost: {line}");
+        }
         // Who is missing may be missing, as often as there are fewer kills; who is there is one of the expected.
         let mut missing = self.expectation.kills - due;
-        for expected in &self.expectation.lines {
-            let expected = with_truth(expected, &truth)?;
+        for expected in self.expected(out)? {
             let kind = &expected["event"];
             if kind
                 .as_str()
@@ -224,6 +237,34 @@ impl Scenario {
         }
         Ok(())
     }
+
+    /// The lines that the run in `out` must give, with the truth put in.
+    ///
+    /// # Errors
+    /// Where the run did not tell a truth that is asked for.
+    pub fn expected(&self, out: &Path) -> Result<Vec<Value>> {
+        let truth = truth(out)?;
+        let named = self.expectation.lines.iter();
+        let mut lines: Vec<Value> = named.map(|line| with_truth(line, &truth)).collect::<Result<_>>()?;
+        let path = out.join("expected.jsonl");
+        if path.exists() {
+            for line in fs::read_to_string(&path)?.lines() {
+                lines.push(serde_json::from_str(line).with_context(|| format!("in {}: {line}", path.display()))?);
+            }
+        }
+        Ok(lines)
+    }
+}
+
+/// What `run.sh` told.
+fn truth(out: &Path) -> Result<BTreeMap<String, String>> {
+    let path = out.join("truth");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect())
 }
 
 /// Puts the truth in. A text that is `${KEY}` alone and a number there becomes a number.
@@ -255,12 +296,19 @@ fn with_truth(expected: &Value, truth: &BTreeMap<String, String>) -> Result<Valu
 /// Whether everything that is expected is there; what is not named may be anything. `"*"` = anything but null. The fields
 /// that may be unknown may say so.
 fn meets(line: &Value, expected: &Value, unknown: &[String]) -> bool {
+    meets_at("", line, expected, unknown)
+}
+
+/// `at` is where this is in the line: nothing, or a path that ends with a dot.
+fn meets_at(at: &str, line: &Value, expected: &Value, unknown: &[String]) -> bool {
     match expected {
         Value::Object(fields) => fields.iter().all(|(key, value)| {
             let told = line.get(key).unwrap_or(&Value::Null);
             let says_so =
                 told.is_null() || key == "origin" && told == "unknown" || key == "confidence" && told == "inferred";
-            says_so && unknown.contains(key) || meets(told, value, unknown)
+            let place = format!("{at}{key}");
+            let may_be_unknown = unknown.iter().any(|unknown| *unknown == place);
+            says_so && may_be_unknown || meets_at(&format!("{place}."), told, value, unknown)
         }),
         Value::String(text) if text == "*" => !line.is_null(),
         other => line == other,
@@ -291,6 +339,13 @@ mod tests {
         assert!(told("unknown", Value::Null) && told("host", json!({"bytes": 1})));
         assert!(!told("memcg_limit", Value::Null) && !told("host", json!({"bytes": 2})));
         assert!(!meets(&json!({"origin": "unknown"}), &json!({"origin": "host"}), &[]));
+        let below = ["limit.bytes".to_owned()];
+        assert!(meets(
+            &json!({"limit": {"bytes": null}}),
+            &json!({"limit": {"bytes": 1}}),
+            &below
+        ));
+        assert!(!meets(&json!({"bytes": null}), &json!({"bytes": 1}), &below));
     }
 
     #[test]

@@ -31,7 +31,7 @@ const TOOLS: [Tool; 3] = [
 ];
 
 /// Beyond dpkg's essential packages: systemd with its buses, what scenarios run, what a person debugs with.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 15] = [
     "systemd",
     "systemd-sysv",
     "systemd-oomd",
@@ -44,6 +44,7 @@ const PACKAGES: [&str; 14] = [
     "procps",
     "stress-ng",
     "earlyoom",
+    "nohang",
     "jq",
     "less",
 ];
@@ -52,7 +53,7 @@ const PACKAGES: [&str; 14] = [
 const PEERS: [&str; 3] = ["bpftrace", "bpfcc-tools", "libbpf-tools"];
 
 /// Not needed here, and each takes a part of a second of an emulated boot.
-const MASKED: [&str; 27] = [
+const MASKED: [&str; 29] = [
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
     "dpkg-db-backup.timer",
@@ -63,6 +64,8 @@ const MASKED: [&str; 27] = [
     "getty.target",
     "kmod-static-nodes.service",
     "modprobe@.service",
+    "nohang-desktop.service",
+    "nohang.service",
     "systemd-ask-password-wall.path",
     "systemd-binfmt.service",
     "systemd-hwdb-update.service",

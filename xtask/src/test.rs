@@ -67,7 +67,9 @@ impl Test {
                 bail!("no scenario {name} below {}", root.display());
             }
         }
-        if !self.scenarios.is_empty() {
+        if self.scenarios.is_empty() {
+            scenarios.retain(|scenario| self.all || !scenario.expectation.long);
+        } else {
             scenarios.retain(|scenario| self.scenarios.contains(&scenario.name));
         }
         // Asked once: a build beside this one may replace the file.

@@ -24,6 +24,9 @@ const STOOD_IN: [&str; 3] = ["oom_kill_process", "mark_victim", "out_of_memory"]
 /// Rows of the table of tasks that are kept: the largest hosts tell thousands, and each of the last choices has its own.
 const MAX_ROWS: usize = 1_024;
 
+/// Memory nodes of a list, at most: `MAX_NUMNODES` of the largest configuration.
+const MAX_NODES: usize = 1024;
+
 /// Between two members of a group that are killed nothing happens but printing: less than this, in microseconds. What is
 /// killed later without a report is another matter.
 const AT_ONCE: u64 = 1_000_000;
@@ -107,6 +110,8 @@ pub struct Report {
     pub order: Option<i32>,
     /// Where the kernel looked; `None` where that line is missing.
     pub constraint: Option<Constraint>,
+    /// The memory nodes it might use, where a cpuset or a memory policy names them.
+    pub nodes: Vec<u32>,
     /// The path of the limit's owner; `None` = the host, or not told.
     pub owner: Option<String>,
     /// The owner's limit.
@@ -413,6 +418,11 @@ impl Open {
             Some("MEMCG") => Some(Constraint::Memcg),
             _ => None,
         };
+        report.nodes = match report.constraint {
+            Some(Constraint::Cpuset) => nodes(text, ",mems_allowed="),
+            Some(Constraint::MemoryPolicy) => nodes(text, ",nodemask="),
+            _ => Vec::new(),
+        };
         // A name may hold commas and equals signs: the words around it are looked for, from the end.
         let ids = text
             .rsplit_once(",uid=")
@@ -481,6 +491,24 @@ impl Open {
         }
         self.report.tasks.push(row);
     }
+}
+
+/// The nodes after `word`, as the kernel writes a bitmap: `0-1,4`.
+fn nodes(text: &str, word: &str) -> Vec<u32> {
+    let Some((_, list)) = text.split_once(word) else {
+        return Vec::new();
+    };
+    let mut nodes = Vec::new();
+    for range in list.split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        // The word after the list ends it.
+        let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse::<u32>()) else {
+            break;
+        };
+        nodes.extend((first..=last).take(MAX_NODES));
+    }
+    nodes.truncate(MAX_NODES);
+    nodes
 }
 
 /// `NAME1kB, limit 2kB, failcnt 3`: usage and limit in KiB.

@@ -311,6 +311,7 @@ impl Collector {
                 path,
             };
             self.cgroup(&change, stream).await?;
+            self.learn_nodes(&change.path);
         }
         Ok(())
     }

@@ -223,12 +223,15 @@ impl Collector {
             evidence.push(file.to_owned());
             concluded_limit = Some(limit);
         }
+        let trigger = report.and_then(|report| self.logged_trigger(report, tgid));
+        let asked_in = trigger.as_ref().and_then(|trigger| trigger.cgroup.as_deref());
+        let nodes = report.map_or(&[][..], |report| &report.nodes);
         let facts = KillFacts {
-            trigger: report.and_then(|report| self.logged_trigger(report, tgid)),
             outside: oom
                 .as_ref()
                 .filter(|oom| oom.owner.is_none())
-                .and_then(|oom| self.outside(oom.constraint, None, &[])),
+                .and_then(|oom| self.outside(oom.constraint, asked_in, nodes)),
+            trigger,
             oom,
             shared_mm: false,
             user: None,

@@ -246,3 +246,27 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn nodes_are_those_of_the_constraint() {
+    let told = |text: &str| {
+        let mut open = Open::default();
+        open.context(text);
+        open.report.nodes
+    };
+    let rest = "oom_memcg=/a,task_memcg=/a/b,task=x,pid=1,uid=0";
+    assert_eq!(
+        told(&format!(
+            "CPUSET,nodemask=(null),cpuset=a,mems_allowed=0-1,4,global_oom,{rest}"
+        )),
+        [0, 1, 4]
+    );
+    assert_eq!(
+        told(&format!(
+            "MEMORY_POLICY,nodemask=1,cpuset=/,mems_allowed=0-1,global_oom,{rest}"
+        )),
+        [1]
+    );
+    assert!(told(&format!("MEMCG,nodemask=(null),cpuset=/,mems_allowed=0-1,{rest}")).is_empty());
+    assert_eq!(told("CPUSET,mems_allowed=0-4294967295").len(), MAX_NODES);
+}

@@ -1,0 +1,32 @@
+# A hundred units, each killed ten times at its own limit, as fast as the machine can.
+before=$(awk '$1 == "oom_kill" { print $2 }' /proc/vmstat)
+mkdir -p "$OUT/storm"
+cat > /run/systemd/system/storm@.service <<U
+[Service]
+Type=exec
+ExecStart=bash /share/storm/unit.sh $OUT/storm/%i
+MemoryMax=8M
+MemorySwapMax=0
+OOMPolicy=continue
+U
+systemctl daemon-reload
+systemctl start storm@{1..100}.service
+# They wait for this, so that all of them are killed at once.
+since=$(date +%s)
+touch "$OUT/storm/go"
+all_done() { [ "$(cat "$OUT"/storm/*.done 2> /dev/null | wc -l)" = 100 ]; }
+until_true all_done || until_true all_done
+{
+    echo "SECONDS=$(($(date +%s) - since))"
+    echo "COUNTED=$(($(awk '$1 == "oom_kill" { print $2 }' /proc/vmstat) - before))"
+    # Units for which the kernel counted anything but ten.
+    echo "ODD=$(cat "$OUT"/storm/*.done | grep -vc '^10$')"
+} >> "$OUT/truth"
+for unit in {1..100}; do
+    while read -r pid; do
+        echo '{"event": "kill", "unit": "storm@'"$unit"'.service", "origin": "memcg_limit", "confidence": "observed",' \
+            '"victim": {"pid": '"$pid"', "comm": "tail"}, "trigger": {"pid": '"$pid"'}, "leader_pid": null,' \
+            '"limit": {"cgroup": "/system.slice/system-storm.slice/storm@'"$unit"'.service", "relation": "own", "bytes": 8388608}}'
+    done < "$OUT/storm/$unit.pids"
+done > "$OUT/expected.jsonl"
+systemctl stop 'storm@*.service'
