@@ -307,7 +307,7 @@ fn meets_at(at: &str, line: &Value, expected: &Value, unknown: &[String]) -> boo
             let says_so =
                 told.is_null() || key == "origin" && told == "unknown" || key == "confidence" && told == "inferred";
             let place = format!("{at}{key}");
-            let may_be_unknown = unknown.iter().any(|unknown| *unknown == place);
+            let may_be_unknown = unknown.contains(&place);
             says_so && may_be_unknown || meets_at(&format!("{place}."), told, value, unknown)
         }),
         Value::String(text) if text == "*" => !line.is_null(),

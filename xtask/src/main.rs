@@ -14,6 +14,7 @@ mod apt;
 mod bench;
 mod binary;
 mod cache;
+mod conformance;
 mod ebpf;
 mod guest;
 mod image;
@@ -40,6 +41,7 @@ enum Step {
     Run(binary::Run),
     Test(test::Test),
     Bench(bench::Bench),
+    Conformance(conformance::Conformance),
     Traces(traces::Traces),
     Vm(vm::Vm),
 }
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Step::Run(run) => run.run(),
         Step::Test(test) => test.run(),
         Step::Bench(bench) => bench.run(),
+        Step::Conformance(conformance) => conformance.run(),
         Step::Traces(traces) => traces.run(),
         Step::Vm(vm) => vm.run(),
     };
