@@ -76,6 +76,8 @@ pub(crate) fn told(ctx: &TracePointContext) {
     // `SI_KERNEL` (include/uapi/asm-generic/siginfo.h): the kernel on its own behalf.
     record.by_kernel = u32::from(read::<i32>(base, offset!(signal_generate_code)) == Some(0x80));
     record.sizes = SizesRecord::UNKNOWN;
+    // What is sent to a process is told of its first thread, whose id is the process's.
+    let _ = SIGNALLED.insert(record.target.tid, record.time, 0);
     entry.submit(0);
 }
 

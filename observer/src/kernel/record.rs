@@ -132,6 +132,21 @@ pub struct Sizes {
     pub pgtables: Option<Bytes>,
 }
 
+impl Sizes {
+    /// These, and what only the others tell.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            total_vm: self.total_vm.or(others.total_vm),
+            anon: self.anon.or(others.anon),
+            file: self.file.or(others.file),
+            shmem: self.shmem.or(others.shmem),
+            swap: self.swap.or(others.swap),
+            pgtables: self.pgtables.or(others.pgtables),
+        }
+    }
+}
+
 /// A deadly signal, SIGKILL or SIGTERM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signal {

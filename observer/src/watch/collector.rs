@@ -245,7 +245,7 @@ impl Collector {
         self.oomd_waited(false, stream)?;
         self.reconcile(stream)?;
         let selected = !self.selection.is_empty();
-        let polled = !self.sees.births;
+        let polled = !(self.sees.births && self.sees.growth);
         let due: Vec<(CgroupId, String)> = self
             .tree
             .live()
@@ -311,7 +311,6 @@ impl Collector {
                 path,
             };
             self.cgroup(&change, stream).await?;
-            self.learn_nodes(&change.path);
         }
         Ok(())
     }
@@ -383,7 +382,9 @@ impl Collector {
             return Ok(());
         };
         let ts = self.now();
-        self.sampled.insert(id, Clock::boot());
+        if self.sampled.insert(id, Clock::boot()).is_none() && !self.sees.growth {
+            self.learn_nodes(path);
+        }
         let sample = Sample {
             subject: self.subject(Some(id), path),
             memory: reading.memory,

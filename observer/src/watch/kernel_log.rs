@@ -22,7 +22,7 @@ use crate::cgroup::{cgroup_of, process, tgid_of};
 use crate::engine::{KillFacts, OomFacts, OwnerFacts, gfp::gfp_name, holds};
 use crate::event::{self, Event, Lost, OomWithoutKill, Subject, Trigger};
 use crate::kernel::log::{DEVICE, Group, Kill, LogLine, LogParser, Logged, Report};
-use crate::kernel::record::{Task, Victim};
+use crate::kernel::record::{Sizes, Task, Victim};
 use crate::measure::{BootNanos, CgroupId, Tgid};
 use crate::unit::UnitPath;
 
@@ -37,6 +37,17 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// An owner without anything to kill is told once in this time: the kernel tries again and again.
 const UNKILLED_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the log says of a choice that no probe saw.
+pub(super) struct LoggedChoice {
+    pub(super) facts: OomFacts,
+    /// Where the chosen one lived.
+    pub(super) path: Option<String>,
+    /// The memory nodes that a cpuset or a memory policy names.
+    pub(super) nodes: Vec<u32>,
+    /// How large the victim was, by the table of tasks.
+    pub(super) sizes: Option<Sizes>,
+}
 
 /// The open device and what was read of it.
 pub(super) struct KernelLog {
@@ -359,13 +370,13 @@ impl Collector {
         })
     }
 
-    /// What the log says of a choice that no probe saw, for a victim that one did: the facts, and where the chosen one lived.
+    /// What the log says of the choice behind a victim that a probe saw.
     pub(super) async fn logged_choice(
         &mut self,
         victim: &Victim,
         tgid: Tgid,
         stream: &mut Stream,
-    ) -> Result<Option<(OomFacts, Option<String>)>, StreamError> {
+    ) -> Result<Option<LoggedChoice>, StreamError> {
         if self.sees.choices {
             return Ok(None);
         }
@@ -381,7 +392,12 @@ impl Collector {
             return Ok(None);
         }
         let path = logged_path(group.as_ref(), Some(&report), seen_in.as_deref());
-        Ok(self.logged_facts(&report).map(|facts| (facts, path)))
+        Ok(self.logged_facts(&report).map(|facts| LoggedChoice {
+            facts,
+            path,
+            nodes: report.nodes.clone(),
+            sizes: report.row(victim.task.tid).map(|row| row.sizes),
+        }))
     }
 
     fn nothing_to_kill(&mut self, report: &Report, stream: &mut Stream) -> Result<(), StreamError> {

@@ -134,9 +134,10 @@ impl Collector {
         let info = process(tgid);
         // A tracepoint does not tell it; `/proc` does as long as the process is there, and so for both of a leader's marks.
         let started = victim.task.started.or_else(|| info.as_ref()?.started);
-        let (logged, told_path) = self.logged_choice(victim, tgid, stream).await?.unzip();
-        let path = told_path
-            .flatten()
+        let logged = self.logged_choice(victim, tgid, stream).await?;
+        let path = logged
+            .as_ref()
+            .and_then(|logged| logged.path.clone())
             .or_else(|| self.victim_path(victim.task.cgroup, tgid));
         if let Some(path) = &path {
             let run = victim.task.cgroup.and_then(|id| self.invocation(id, path));
@@ -161,7 +162,9 @@ impl Collector {
         if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
             return Ok(());
         }
-        let mut victim_event = self.victim_event(&victim.task, tgid, victim.sizes, info);
+        // A tracepoint does not tell all of them.
+        let listed = logged.as_ref().and_then(|logged| logged.sizes).unwrap_or_default();
+        let mut victim_event = self.victim_event(&victim.task, tgid, victim.sizes.or(listed), info);
         victim_event.exiting = exiting;
         let subject = self.victim_subject(victim.task.cgroup, path.as_deref()).await;
         let tasks = self.victim_tasks(path.as_deref(), &victim_event);
@@ -171,7 +174,21 @@ impl Collector {
             "mark_victim"
         };
         let mut evidence = vec![seen_at.to_owned()];
-        let facts = oom.as_ref().map(|oom| self.oom_facts(oom)).or(logged);
+        let asked_in = match (&oom, &logged) {
+            (Some(oom), _) => oom.trigger.cgroup.and_then(|id| self.tree.path(id)).map(str::to_owned),
+            // The log names no cgroup but the victim's: it is who asked that is in its own.
+            (None, Some(_)) => path.clone().filter(|_| victim.trigger_tgid == tgid),
+            (None, None) => None,
+        };
+        let nodes = match (&oom, &logged) {
+            (Some(oom), _) => oom.nodes.clone(),
+            (None, Some(logged)) => logged.nodes.clone(),
+            (None, None) => Vec::new(),
+        };
+        let facts = oom
+            .as_ref()
+            .map(|oom| self.oom_facts(oom))
+            .or(logged.map(|logged| logged.facts));
         if facts.is_some() {
             let seen_at = if oom.is_some() { "oom_kill_process" } else { DEVICE };
             evidence.insert(0, seen_at.to_owned());
@@ -186,10 +203,10 @@ impl Collector {
         }
         let facts = KillFacts {
             trigger: Some(self.trigger(victim, tgid, path.as_deref(), oom.as_ref())),
-            outside: facts.as_ref().filter(|facts| facts.owner.is_none()).and_then(|facts| {
-                let trigger = oom.as_ref().and_then(|oom| self.tree.path(oom.trigger.cgroup?));
-                self.outside(facts.constraint, trigger, oom.as_ref().map_or(&[], |oom| &oom.nodes))
-            }),
+            outside: facts
+                .as_ref()
+                .filter(|facts| facts.owner.is_none())
+                .and_then(|facts| self.outside(facts.constraint, asked_in.as_deref(), &nodes)),
             oom: facts,
             shared_mm: victim.shared_mm,
             user: None,

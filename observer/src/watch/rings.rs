@@ -31,6 +31,8 @@ pub(super) struct Sees {
     pub(super) unkilled: bool,
     /// Births of cgroups.
     pub(super) births: bool,
+    /// Which cgroups charge.
+    pub(super) growth: bool,
 }
 
 /// What owns a file descriptor from its making to its drop.
@@ -84,6 +86,7 @@ impl Rings {
             choices: self.attached("oom_kill_process"),
             unkilled: self.attached("out_of_memory"),
             births: self.attached("cgroup_mkdir"),
+            growth: self.attached("page_counter_try_charge"),
         }
     }
 
