@@ -45,8 +45,8 @@ pub(super) struct LoggedChoice {
     pub(super) path: Option<String>,
     /// The memory nodes that a cpuset or a memory policy names.
     pub(super) nodes: Vec<u32>,
-    /// How large the victim was, by the table of tasks.
-    pub(super) sizes: Option<Sizes>,
+    /// The victim by the table of tasks: its process, and how large it was.
+    pub(super) row: Option<(Tgid, Sizes)>,
 }
 
 /// The open device and what was read of it.
@@ -136,8 +136,10 @@ impl KernelLog {
     fn report_of(&self, victim: &Victim, tgid: Tgid) -> Option<(Arc<Report>, Option<Group>)> {
         let asked = |report: &&Arc<Report>| report.trigger_tid == Some(victim.trigger_tid);
         let is_chosen = |report: &&Arc<Report>| {
-            let chosen = report.chosen.map(|chosen| chosen.0);
-            chosen == Some(victim.task.tid.0) || chosen == Some(tgid.0)
+            let Some(chosen) = report.chosen else { return false };
+            // The log names the process, a mark the thread that holds the memory: the table has both.
+            let holder = report.row(chosen).map(|row| row.tid);
+            chosen == victim.task.tid || chosen.0 == tgid.0 || holder == Some(victim.task.tid)
         };
         let own = self.choices.iter().rev().filter(asked).find(is_chosen);
         if let Some(report) = own {
@@ -396,7 +398,7 @@ impl Collector {
             facts,
             path,
             nodes: report.nodes.clone(),
-            sizes: report.row(victim.task.tid).map(|row| row.sizes),
+            row: report.row(victim.task.tid).map(|row| (row.tgid, row.sizes)),
         }))
     }
 

@@ -123,18 +123,22 @@ impl Collector {
     /// A task was marked: one `kill` line, if its unit is selected.
     pub(super) async fn victim(&mut self, victim: &Victim, stream: &mut Stream) -> Result<(), StreamError> {
         // A tracepoint names the thread that holds the memory: the process is its group's.
-        let tgid = victim
+        let mut tgid = victim
             .task
             .tgid
             .or_else(|| tgid_of(victim.task.tid))
             .unwrap_or(Tgid(victim.task.tid.0));
+        let logged = self.logged_choice(victim, tgid, stream).await?;
+        let row = logged.as_ref().and_then(|logged| logged.row);
+        if let (None, Some((listed, _))) = (victim.task.tgid, row) {
+            tgid = listed;
+        }
         if !victim.shared_mm {
             self.joiner.marks += 1;
         }
         let info = process(tgid);
         // A tracepoint does not tell it; `/proc` does as long as the process is there, and so for both of a leader's marks.
         let started = victim.task.started.or_else(|| info.as_ref()?.started);
-        let logged = self.logged_choice(victim, tgid, stream).await?;
         let path = logged
             .as_ref()
             .and_then(|logged| logged.path.clone())
@@ -163,7 +167,7 @@ impl Collector {
             return Ok(());
         }
         // A tracepoint does not tell all of them.
-        let listed = logged.as_ref().and_then(|logged| logged.sizes).unwrap_or_default();
+        let listed = row.map(|(_, sizes)| sizes).unwrap_or_default();
         let mut victim_event = self.victim_event(&victim.task, tgid, victim.sizes.or(listed), info);
         victim_event.exiting = exiting;
         let subject = self.victim_subject(victim.task.cgroup, path.as_deref()).await;

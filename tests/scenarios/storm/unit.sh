@@ -1,6 +1,6 @@
 # One unit of the storm: ten programs after one another that read a line without an end. Pids go to $1.pids, what the
 # kernel counted in the end to $1.done.
-until [ -e "${1%/*}/go" ]; do sleep 0.2; done
+flock --shared "${1%/*}/go" true
 for _ in {1..10}; do
     tail /dev/zero &
     echo $! >> "$1.pids"
