@@ -3,6 +3,7 @@
 //! In: paths, and the system bus where there is one. Out: [`crate::event::Subject`]s. Paths alone give all that names
 //! can give; the bus adds descriptions, results and restarts.
 
+pub mod ends;
 mod invocation;
 mod path;
 mod select;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ends::exit_text;
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, message, proxy};
@@ -277,82 +278,6 @@ fn unit_of(path: &str) -> Option<String> {
     String::from_utf8(name).ok()
 }
 
-/// How a process ended, in systemd's terms: the code is `si_code` of SIGCHLD (`CLD_EXITED` 1, `CLD_KILLED` 2, `CLD_DUMPED` 3).
-fn exit_text(code: i32, status: i32) -> Option<String> {
-    let signal = || signal_name(status).map_or_else(|| status.to_string(), str::to_owned);
-    match code {
-        1 => Some(exit_name(status).map_or_else(|| format!("exited/{status}"), |name| format!("{status}/{name}"))),
-        2 => Some(format!("killed/{}", signal())),
-        3 => Some(format!("dumped/{}", signal())),
-        _ => None,
-    }
-}
-
-/// The name of an exit status that systemd itself gives, where a process could not be started (systemd.exec(5), "Process
-/// Exit Codes").
-fn exit_name(status: i32) -> Option<&'static str> {
-    const NAMES: [&str; 46] = [
-        "CHDIR",
-        "NICE",
-        "FDS",
-        "EXEC",
-        "MEMORY",
-        "LIMITS",
-        "OOM_ADJUST",
-        "SIGNAL_MASK",
-        "STDIN",
-        "STDOUT",
-        "CHROOT",
-        "IOPRIO",
-        "TIMERSLACK",
-        "SECUREBITS",
-        "SETSCHEDULER",
-        "CPUAFFINITY",
-        "GROUP",
-        "USER",
-        "CAPABILITIES",
-        "CGROUP",
-        "SETSID",
-        "CONFIRM",
-        "STDERR",
-        "",
-        "PAM",
-        "NETWORK",
-        "NAMESPACE",
-        "NO_NEW_PRIVILEGES",
-        "SECCOMP",
-        "SELINUX_CONTEXT",
-        "PERSONALITY",
-        "APPARMOR_PROFILE",
-        "ADDRESS_FAMILIES",
-        "RUNTIME_DIRECTORY",
-        "",
-        "CHOWN",
-        "SMACK_PROCESS_LABEL",
-        "KEYRING",
-        "STATE_DIRECTORY",
-        "CACHE_DIRECTORY",
-        "LOGS_DIRECTORY",
-        "CONFIGURATION_DIRECTORY",
-        "NUMA_POLICY",
-        "CREDENTIALS",
-        "BPF",
-        "",
-    ];
-    let name = NAMES.get(usize::try_from(status).ok()?.checked_sub(200)?).copied()?;
-    (!name.is_empty()).then_some(name)
-}
-
-/// The name of a signal without its `SIG`, as systemd prints it (signal(7), the numbers of x86-64 and arm64).
-fn signal_name(number: i32) -> Option<&'static str> {
-    const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
-        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
-        "WINCH", "IO", "PWR", "SYS",
-    ];
-    NAMES.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
-}
-
 /// The names that are nearest to one that is not known.
 #[must_use]
 pub fn near_misses(unit: &str, known: &[String]) -> Vec<String> {
@@ -378,17 +303,6 @@ mod tests {
         assert_eq!(unit.as_deref(), Some("leak@a\\x2db.service"));
         assert_eq!(unit_of("/org/freedesktop/systemd1/job/1"), None);
         assert_eq!(unit_of("/org/freedesktop/systemd1/unit/a_").as_deref(), Some("a_"));
-    }
-
-    #[test]
-    fn ends_are_in_systemds_terms() {
-        assert_eq!(exit_text(2, 9).as_deref(), Some("killed/KILL"));
-        assert_eq!(exit_text(3, 6).as_deref(), Some("dumped/ABRT"));
-        assert_eq!(exit_text(1, 203).as_deref(), Some("203/EXEC"));
-        assert_eq!(exit_text(1, 216).as_deref(), Some("216/GROUP"));
-        assert_eq!(exit_text(1, 242).as_deref(), Some("242/NUMA_POLICY"));
-        assert_eq!(exit_text(1, 1).as_deref(), Some("exited/1"));
-        assert_eq!(exit_text(0, 0), None);
     }
 
     #[test]

@@ -10,19 +10,18 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use observer_common::Constraint;
 use tokio::io::unix::AsyncFd;
 
 use super::clock::Clock;
 use super::collector::Collector;
-use super::kills::{MAX_TASKS, constraint};
 use super::rings::wait_for;
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{cgroup_of, process, tgid_of};
-use crate::engine::{KillFacts, OomFacts, OwnerFacts, gfp::gfp_name, holds};
+use crate::engine::{KillFacts, OomFacts, holds};
 use crate::event::{self, Event, Lost, OomWithoutKill, Subject, Trigger};
 use crate::kernel::log::{DEVICE, Group, Kill, LogLine, LogParser, Logged, Report};
 use crate::kernel::record::{Sizes, Task, Victim};
+use crate::logged;
 use crate::measure::{BootNanos, CgroupId, Tgid};
 use crate::unit::UnitPath;
 
@@ -201,7 +200,7 @@ impl Collector {
             .as_ref()
             .filter(|group| seen_in.as_deref().is_none_or(|path| holds(&group.path, path)));
         let report = report.filter(|_| kill.group.is_some() == group.is_some());
-        let path = logged_path(group, report, seen_in.as_deref());
+        let path = logged::path(group, report, seen_in.as_deref());
         if let Some(path) = &path {
             self.joiner.killed(time, tgid, path);
             let run = self.tree.id(path).and_then(|id| self.invocation(id, path));
@@ -225,8 +224,8 @@ impl Collector {
         let victim = self.victim_event(&task, tgid, kill.sizes, info);
         let mut evidence = vec![DEVICE.to_owned()];
         let oom = match group {
-            Some(group) => Some(self.group_facts(group)),
-            None => report.and_then(|report| self.logged_facts(report)),
+            Some(group) => Some(logged::group(group)),
+            None => report.and_then(logged::choice),
         };
         let mut concluded_limit = None;
         if oom.is_none()
@@ -288,28 +287,7 @@ impl Collector {
 
     /// The log's table where it is of the victim's cgroup, else what `/proc` says.
     fn logged_tasks(&self, report: Option<&Report>, path: Option<&str>, victim: &event::Victim) -> Vec<event::Task> {
-        let table = report
-            .filter(|report| report.owner.is_some() && report.owner.as_deref() == path)
-            .map(|report| report.tasks.as_slice())
-            .filter(|rows| rows.iter().all(|row| row.sizes.anon.is_some()));
-        let Some(rows) = table else {
-            return self.victim_tasks(path, victim);
-        };
-        let mut tasks: Vec<event::Task> = rows
-            .iter()
-            .map(|row| event::Task {
-                pid: row.tgid,
-                comm: row.comm.clone(),
-                anon: row.sizes.anon,
-                file: row.sizes.file,
-                shmem: row.sizes.shmem,
-                swap: row.sizes.swap,
-                oom_score_adj: row.oom_score_adj,
-            })
-            .collect();
-        tasks.sort_by_key(|task| std::cmp::Reverse(task.anon));
-        tasks.truncate(MAX_TASKS);
-        tasks
+        logged::tasks(report, path).unwrap_or_else(|| self.victim_tasks(path, victim))
     }
 
     fn logged_trigger(&self, report: &Report, victim: Tgid) -> Option<Trigger> {
@@ -334,44 +312,6 @@ impl Collector {
         })
     }
 
-    /// The choice as the log tells it; `None` where the line that says it is missing.
-    fn logged_facts(&self, report: &Report) -> Option<OomFacts> {
-        let in_memcg = report.constraint? == Constraint::Memcg;
-        let chosen = report.chosen?;
-        Some(OomFacts {
-            constraint: constraint(report.constraint? as i32),
-            order: report.order,
-            gfp: report.gfp.map(gfp_name),
-            owner: in_memcg.then(|| OwnerFacts {
-                unit: report
-                    .owner
-                    .as_deref()
-                    .map(UnitPath::parse)
-                    .and_then(|unit| unit.user_unit.or(unit.unit)),
-                path: report.owner.clone(),
-                limit: report.limit,
-                usage: report.usage,
-                swap_usage: report.swap_usage,
-                swap_max: report.swap_max,
-            }),
-            chosen: Some(report.row(chosen).map_or(Tgid(chosen.0), |row| row.tgid)),
-            lowering: false,
-        })
-    }
-
-    /// The choice whose victims died with the chosen one.
-    fn group_facts(&self, group: &Group) -> OomFacts {
-        let told = group.report.as_ref().and_then(|report| self.logged_facts(report));
-        told.unwrap_or(OomFacts {
-            constraint: crate::engine::Constraint::Memcg,
-            order: None,
-            gfp: None,
-            owner: None,
-            chosen: Some(Tgid(group.leader.0)),
-            lowering: false,
-        })
-    }
-
     /// What the log says of the choice behind a victim that a probe saw.
     pub(super) async fn logged_choice(
         &mut self,
@@ -393,8 +333,8 @@ impl Collector {
         if group.as_ref().is_some_and(is_outside) {
             return Ok(None);
         }
-        let path = logged_path(group.as_ref(), Some(&report), seen_in.as_deref());
-        Ok(self.logged_facts(&report).map(|facts| LoggedChoice {
+        let path = logged::path(group.as_ref(), Some(&report), seen_in.as_deref());
+        Ok(logged::choice(&report).map(|facts| LoggedChoice {
             facts,
             path,
             nodes: report.nodes.clone(),
@@ -426,17 +366,4 @@ impl Collector {
         };
         stream.write(self.now(), Event::OomWithoutKill(event))
     }
-}
-
-/// Where the victim lived: as the log says of the chosen one, else as `/proc` still says.
-fn logged_path(group: Option<&Group>, report: Option<&Report>, seen_in: Option<&str>) -> Option<String> {
-    let told = match group {
-        Some(group) => seen_in.or_else(|| {
-            // Below a slice it may have been anywhere.
-            let unit = UnitPath::parse(&group.path).unit?;
-            (!unit.ends_with(".slice")).then_some(group.path.as_str())
-        }),
-        None => report.and_then(|report| report.chosen_cgroup.as_deref()).or(seen_in),
-    };
-    told.map(str::to_owned)
 }

@@ -10,14 +10,12 @@ use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts, gfp::gfp_name};
 use crate::event::{self, CgroupVersion, Event, KillLimit, Relation, Trigger, ancestry};
 use crate::kernel::log::DEVICE;
 use crate::kernel::record::{Oom, Sizes, Task, Victim, Writing};
+use crate::logged::{MAX_TASKS, constraint};
 use crate::measure::{BootNanos, Bytes, CgroupId, Tgid};
 use crate::unit::UnitPath;
 
 /// Choices whose victims may still come, and victims that may be told twice: a storm's worth.
 const REMEMBERED: usize = 4_096;
-
-/// Processes told with a kill.
-pub(super) const MAX_TASKS: usize = 64;
 
 /// What a peak can be short of a limit that was met, in bytes: a batch of pages on each of some CPUs.
 const IN_STOCK: u64 = 1 << 20;
@@ -80,17 +78,6 @@ impl Joiner {
             self.victims.pop_front();
         }
         true
-    }
-}
-
-pub(super) fn constraint(number: i32) -> Constraint {
-    use observer_common::Constraint as Code;
-    match number {
-        n if n == Code::None as i32 => Constraint::Host,
-        n if n == Code::Cpuset as i32 => Constraint::Cpuset,
-        n if n == Code::MemoryPolicy as i32 => Constraint::Mempolicy,
-        n if n == Code::Memcg as i32 => Constraint::Memcg,
-        other => Constraint::Unknown(other),
     }
 }
 

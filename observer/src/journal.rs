@@ -1,0 +1,464 @@
+//! What the journal kept of the ends of units: entries of `journalctl --output=json` to what they tell. Pure.
+//!
+//! Three speak of a kill: the kernel's own lines, PID 1's word that a unit was hit, and systemd-oomd's. PID 1 tells of all
+//! other ends too, systemd-coredump of crashes. The fields are those of systemd.journal-fields(7), the message ids those of
+//! systemd's `src/systemd/sd-messages.h`.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use crate::engine::{Config, Engine, KillFacts};
+use crate::event::{self, CgroupRef, Subject, Trigger, Unit, UnitState};
+use crate::kernel::log::{Kill, LogLine, LogParser, Logged};
+use crate::logged;
+use crate::measure::{Tgid, Timestamp};
+use crate::unit::UnitPath;
+use crate::unit::ends::exit_text;
+
+/// `SD_MESSAGE_UNIT_OUT_OF_MEMORY`: PID 1 saw `memory.events oom_kill` move.
+const OUT_OF_MEMORY: &str = "fe6faa94e7774663a0da52717891d8ef";
+/// `SD_MESSAGE_UNIT_OOMD_KILL`: PID 1 saw that systemd-oomd killed in a unit.
+const OOMD_KILL: &str = "d989611b15e44c9dbf31e3c81256e4ed";
+/// `SD_MESSAGE_UNIT_FAILURE_RESULT`.
+const FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
+/// `SD_MESSAGE_UNIT_PROCESS_EXIT`.
+const PROCESS_EXIT: &str = "98e322203f7a4ed290d09fe03c09fe15";
+/// `SD_MESSAGE_COREDUMP`.
+const COREDUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
+
+/// What is asked of `journalctl`: everything that [`Reader`] understands.
+pub const MATCHES: [&str; 9] = [
+    "_TRANSPORT=kernel",
+    "+",
+    "MESSAGE_ID=fe6faa94e7774663a0da52717891d8ef",
+    "MESSAGE_ID=d989611b15e44c9dbf31e3c81256e4ed",
+    "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c",
+    "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15",
+    "MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1",
+    "+",
+    "_SYSTEMD_UNIT=systemd-oomd.service",
+];
+
+/// Runs whose processes' ends are remembered until the unit's own end is told, at most.
+const MAX_EXITS: usize = 4_096;
+
+/// Something that is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// When it was written.
+    pub ts: Timestamp,
+    /// The machine.
+    pub host: String,
+    /// What.
+    pub what: What,
+}
+
+/// What an entry tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// The kernel's killer, by its own lines.
+    Kill(Box<event::Kill>),
+    /// PID 1: something in this unit was killed by the kernel.
+    OutOfMemory(Subject),
+    /// systemd-oomd killed in this unit or cgroup, in its own words.
+    Oomd(Subject, String),
+    /// A unit failed.
+    Failed(Box<Unit>),
+    /// A process of the unit crashed: its pid, its signal and its program.
+    Core(Subject, Option<u64>, String),
+}
+
+impl What {
+    /// Whom it is about.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        match self {
+            Self::Kill(kill) => &kill.subject,
+            Self::Failed(unit) => &unit.subject,
+            Self::OutOfMemory(subject) | Self::Oomd(subject, _) | Self::Core(subject, ..) => subject,
+        }
+    }
+}
+
+/// Reads entry after entry, in the order of time.
+#[derive(Debug)]
+pub struct Reader {
+    engine: Engine,
+    parser: LogParser,
+    boot: Option<String>,
+    exits: HashMap<(String, Option<String>), String>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            engine: Engine::new(Config::default()),
+            parser: LogParser::default(),
+            boot: None,
+            exits: HashMap::new(),
+        }
+    }
+}
+
+impl Reader {
+    /// Takes a line of `journalctl --output=json`, and gives what it tells.
+    ///
+    /// # Errors
+    /// Where it is no JSON object or has no time.
+    pub fn entry(&mut self, line: &[u8]) -> Result<Option<Told>, String> {
+        let entry: Map<String, Value> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        let micros = field(&entry, "__REALTIME_TIMESTAMP").and_then(|text| text.parse().ok());
+        let ts = micros
+            .and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok())
+            .map(Timestamp)
+            .ok_or("no __REALTIME_TIMESTAMP")?;
+        let what = if field(&entry, "_TRANSPORT").as_deref() == Some("kernel") {
+            self.kernel(&entry, ts)
+        } else {
+            self.unit(&entry)
+        };
+        let host = field(&entry, "_HOSTNAME").unwrap_or_default();
+        Ok(what.map(|what| Told { ts, host, what }))
+    }
+
+    /// Takes a record of the kernel's own log.
+    pub fn log_line(&mut self, line: LogLine, ts: Timestamp) -> Option<What> {
+        match self.parser.line(line)? {
+            Logged::Kill(kill) => self.kill(&kill, ts),
+            Logged::Choice(_) | Logged::Group(_) | Logged::NothingToKill(_) => None,
+        }
+    }
+
+    fn kernel(&mut self, entry: &Map<String, Value>, ts: Timestamp) -> Option<What> {
+        let boot = field(entry, "_BOOT_ID");
+        if boot != self.boot {
+            self.boot = boot;
+            self.parser.gap();
+        }
+        let time = field(entry, "_SOURCE_MONOTONIC_TIMESTAMP").and_then(|text| text.parse().ok());
+        let line = LogLine {
+            sequence: 0,
+            time: time.unwrap_or_default(),
+            caller: None,
+            continues: false,
+            // What programs write into the kernel's log never has its facility.
+            by_kernel: field(entry, "SYSLOG_FACILITY").is_none_or(|facility| facility == "0"),
+            text: field(entry, "MESSAGE")?,
+        };
+        self.log_line(line, ts)
+    }
+
+    fn kill(&self, kill: &Kill, ts: Timestamp) -> Option<What> {
+        // The chosen one is killed once more as a member of its group.
+        if kill.group.as_ref().is_some_and(|group| group.leader == kill.tid) {
+            return None;
+        }
+        let (group, report) = (kill.group.as_ref(), kill.report.as_deref());
+        let row = report.and_then(|report| report.row(kill.tid));
+        let tgid = row.map_or(Tgid(kill.tid.0), |row| row.tgid);
+        let path = logged::path(group, report, None);
+        let subject = match &path {
+            Some(path) => UnitPath::parse(path).into_subject(None, path, None),
+            None => Subject::default(),
+        };
+        let trigger = report.and_then(|report| {
+            let tid = report.trigger_tid?;
+            let is_victim = report.chosen == Some(tid);
+            let pid = report.row(tid).map(|row| row.tgid).or(is_victim.then_some(tgid));
+            Some(Trigger {
+                pid,
+                tid,
+                comm: report.trigger_comm.clone(),
+                uid: None,
+                unit: subject.unit.clone().filter(|_| is_victim),
+                cgroup: path.clone().filter(|_| is_victim),
+            })
+        });
+        let facts = KillFacts {
+            subject,
+            oom: match group {
+                Some(group) => Some(logged::group(group)),
+                None => report.and_then(logged::choice),
+            },
+            shared_mm: false,
+            user: None,
+            victim: event::Victim {
+                pid: tgid,
+                tid: Some(kill.tid),
+                comm: kill.comm.clone(),
+                cmdline: None,
+                uid: kill.uid,
+                oom_score_adj: kill.oom_score_adj,
+                total_vm: kill.sizes.total_vm,
+                anon: kill.sizes.anon,
+                file: kill.sizes.file,
+                shmem: kill.sizes.shmem,
+                swap: kill.sizes.swap,
+                pgtables: kill.sizes.pgtables,
+                started: None,
+                exiting: None,
+            },
+            tasks: logged::tasks(report, path.as_deref()).unwrap_or_default(),
+            trigger,
+            evidence: vec!["kernel log".to_owned()],
+            concluded_limit: None,
+            outside: None,
+        };
+        Some(What::Kill(Box::new(self.engine.kill(ts, facts))))
+    }
+
+    fn unit(&mut self, entry: &Map<String, Value>) -> Option<What> {
+        let message = field(entry, "MESSAGE").unwrap_or_default();
+        let id = field(entry, "MESSAGE_ID");
+        if field(entry, "_SYSTEMD_UNIT").as_deref() == Some("systemd-oomd.service") {
+            return oomd(message);
+        }
+        let subject = subject(entry);
+        let run = || {
+            let name = subject.user_unit.as_ref().or(subject.unit.as_ref());
+            (name.cloned().unwrap_or_default(), subject.invocation_id.clone())
+        };
+        match id.as_deref()? {
+            OUT_OF_MEMORY => Some(What::OutOfMemory(subject)),
+            OOMD_KILL => Some(What::Oomd(subject, message)),
+            PROCESS_EXIT => {
+                // Control processes end too, and are not what the unit is.
+                if message.starts_with("Main process") {
+                    let code = match field(entry, "EXIT_CODE").as_deref() {
+                        Some("exited") => 1,
+                        Some("killed") => 2,
+                        Some("dumped") => 3,
+                        _ => 0,
+                    };
+                    let status = field(entry, "EXIT_STATUS").and_then(|status| status.parse().ok());
+                    if self.exits.len() >= MAX_EXITS {
+                        self.exits.clear();
+                    }
+                    if let Some(exit) = status.and_then(|status| exit_text(code, status)) {
+                        self.exits.insert(run(), exit);
+                    }
+                }
+                None
+            }
+            FAILED => Some(What::Failed(Box::new(Unit {
+                exit: self.exits.remove(&run()),
+                result: field(entry, "UNIT_RESULT"),
+                state: UnitState::Failed,
+                subject,
+                ..Unit::default()
+            }))),
+            COREDUMP => {
+                let path = field(entry, "COREDUMP_CGROUP").unwrap_or_default();
+                let parsed = UnitPath::parse(&path).into_subject(None, &path, None);
+                let signal = field(entry, "COREDUMP_SIGNAL_NAME").unwrap_or_else(|| "a signal".to_owned());
+                let program = field(entry, "COREDUMP_EXE").or_else(|| field(entry, "COREDUMP_COMM"));
+                let words = format!(
+                    "{} crashed of {signal}",
+                    program.unwrap_or_else(|| "a program".to_owned())
+                );
+                let subject = Subject {
+                    unit: parsed.unit.clone().or_else(|| field(entry, "COREDUMP_UNIT")),
+                    ..parsed
+                };
+                let pid = field(entry, "COREDUMP_PID").and_then(|pid| pid.parse().ok());
+                Some(What::Core(subject, pid, words))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `Killed /system.slice/a.service due to memory pressure for /system.slice being 62.11% > 50.00% for > 20s with reclaim
+/// activity` (systemd's src/oom/oomd-manager.c).
+fn oomd(message: String) -> Option<What> {
+    let path = message.strip_prefix("Killed ")?.split(" due to ").next()?.to_owned();
+    let subject = UnitPath::parse(&path).into_subject(None, &path, None);
+    Some(What::Oomd(subject, message))
+}
+
+/// The unit that PID 1 or a user's manager speaks of.
+fn subject(entry: &Map<String, Value>) -> Subject {
+    let user_unit = field(entry, "USER_UNIT");
+    let unit = field(entry, "UNIT");
+    Subject {
+        invocation_id: field(
+            entry,
+            if user_unit.is_some() {
+                "USER_INVOCATION_ID"
+            } else {
+                "INVOCATION_ID"
+            },
+        ),
+        unit: unit.or_else(|| user_unit.as_ref().and_then(|_| field(entry, "_SYSTEMD_UNIT"))),
+        user_unit,
+        cgroup: CgroupRef::default(),
+        ..Subject::default()
+    }
+}
+
+/// A field as text: what is no text comes as its bytes, what is there more than once as a list (journalctl(1)).
+fn field(entry: &Map<String, Value>, name: &str) -> Option<String> {
+    match entry.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(values) => {
+            let bytes: Option<Vec<u8>> = values
+                .iter()
+                .map(|value| value.as_u64().and_then(|byte| u8::try_from(byte).ok()))
+                .collect();
+            match bytes {
+                Some(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+                None => values.iter().find_map(Value::as_str).map(str::to_owned),
+            }
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::{Origin, Relation};
+
+    fn read(entries: &[Value]) -> Vec<Told> {
+        let mut reader = Reader::default();
+        entries
+            .iter()
+            .filter_map(|entry| reader.entry(entry.to_string().as_bytes()).unwrap())
+            .collect()
+    }
+
+    fn kernel(text: &str) -> Value {
+        json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_TRANSPORT": "kernel", "SYSLOG_FACILITY": "0",
+            "_BOOT_ID": "b", "_HOSTNAME": "h", "_SOURCE_MONOTONIC_TIMESTAMP": "5000000", "MESSAGE": text})
+    }
+
+    /// As Linux 6.12 printed it.
+    const REPORT: [&str; 8] = [
+        "python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+        "CPU: 0 UID: 0 PID: 399 Comm: python3 Not tainted 6.12.117+deb13-cloud-amd64 #1  Debian 6.12.117-1",
+        "memory: usage 65536kB, limit 65536kB, failcnt 46",
+        "swap: usage 0kB, limit 0kB, failcnt 0",
+        "[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name",
+        "[    399]     0   399    37395    17661    16276     1385         0   212992        0             0 python3",
+        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/system.slice,task_memcg=/system.slice/a.service,task=python3,pid=399,uid=0",
+        "Memory cgroup out of memory: Killed process 399 (python3) total-vm:149580kB, anon-rss:65104kB, file-rss:5540kB, shmem-rss:0kB, UID:0 pgtables:208kB oom_score_adj:0",
+    ];
+
+    #[test]
+    fn the_kernels_lines_are_a_verdict() {
+        let told = read(&REPORT.map(kernel));
+        let [
+            Told {
+                what: What::Kill(kill), ..
+            },
+        ] = told.as_slice()
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!(kill.origin, Origin::MemcgLimit);
+        assert_eq!(kill.subject.unit.as_deref(), Some("a.service"));
+        let limit = kill.limit.as_ref().unwrap();
+        assert_eq!(
+            (limit.unit.as_deref(), limit.relation),
+            (Some("system.slice"), Some(Relation::Ancestor))
+        );
+        assert_eq!(limit.bytes.map(|bytes| bytes.0), Some(65_536 << 10));
+        assert_eq!(kill.victim.pid, Tgid(399));
+    }
+
+    #[test]
+    fn what_a_program_wrote_into_the_kernels_log_is_no_kill() {
+        let forged = REPORT.map(|text| {
+            let mut entry = kernel(text);
+            entry["SYSLOG_FACILITY"] = json!("1");
+            entry
+        });
+        assert!(read(&forged).is_empty());
+    }
+
+    #[test]
+    fn a_report_does_not_go_on_after_a_boot() {
+        let mut entries = REPORT.map(kernel);
+        for entry in entries.iter_mut().skip(7) {
+            entry["_BOOT_ID"] = json!("c");
+        }
+        let told = read(&entries);
+        let [
+            Told {
+                what: What::Kill(kill), ..
+            },
+        ] = told.as_slice()
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!((kill.origin, kill.subject.unit.as_deref()), (Origin::Unknown, None));
+    }
+
+    #[test]
+    fn systemds_ends_carry_how_the_main_process_ended() {
+        let entry = |id: &str, more: Value| {
+            let mut entry = json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_TRANSPORT": "journal", "MESSAGE_ID": id,
+                "UNIT": "a.service", "INVOCATION_ID": "1"});
+            entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            entry
+        };
+        let told = read(&[
+            entry(
+                PROCESS_EXIT,
+                json!({"MESSAGE": "Control process exited, code=exited, status=1/FAILURE", "EXIT_CODE": "exited", "EXIT_STATUS": "1"}),
+            ),
+            entry(
+                PROCESS_EXIT,
+                json!({"MESSAGE": "Main process exited, code=exited, status=203/EXEC", "EXIT_CODE": "exited", "EXIT_STATUS": "203"}),
+            ),
+            entry(FAILED, json!({"UNIT_RESULT": "exit-code"})),
+        ]);
+        let [
+            Told {
+                what: What::Failed(unit),
+                ..
+            },
+        ] = told.as_slice()
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!(
+            (unit.result.as_deref(), unit.exit.as_deref()),
+            (Some("exit-code"), Some("203/EXEC"))
+        );
+    }
+
+    #[test]
+    fn oomd_names_the_cgroup_in_its_words() {
+        let told = read(&[
+            json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_SYSTEMD_UNIT": "systemd-oomd.service",
+            "MESSAGE": "Killed /system.slice/a.service due to memory pressure for /system.slice being 62.11% > 50.00% for > 20s with reclaim activity"}),
+        ]);
+        assert_eq!(told[0].what.subject().unit.as_deref(), Some("a.service"));
+    }
+
+    #[test]
+    fn bytes_and_repeated_fields_are_text() {
+        let entry = json!({"MESSAGE": [104, 105, 255], "UNIT": ["a", "b"], "X": null});
+        let entry = entry.as_object().unwrap();
+        assert_eq!(field(entry, "MESSAGE").as_deref(), Some("hi\u{fffd}"));
+        assert_eq!(field(entry, "UNIT").as_deref(), Some("a"));
+        assert_eq!(field(entry, "X"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_nothing_panics(lines in prop::collection::vec(".{0,200}", 0..20), cut in 0usize..300) {
+            let mut reader = Reader::default();
+            for text in REPORT.iter().map(|text| (*text).to_owned()).chain(lines) {
+                let entry = kernel(&text).to_string();
+                let _ = reader.entry(entry.as_bytes());
+                let _ = reader.entry(entry.as_bytes().get(..cut).unwrap_or_default());
+            }
+        }
+    }
+}

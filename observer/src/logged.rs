@@ -1,0 +1,97 @@
+//! What the kernel's log tells of a kill, as the engine's facts. Pure: read as it is written, or from a journal long after.
+
+use observer_common::Constraint as Code;
+
+use crate::engine::{Constraint, OomFacts, OwnerFacts, gfp::gfp_name};
+use crate::event::Task;
+use crate::kernel::log::{Group, Report};
+use crate::measure::Tgid;
+use crate::unit::UnitPath;
+
+/// Processes told with a kill.
+pub(crate) const MAX_TASKS: usize = 64;
+
+/// The kernel's number for where it looked.
+pub(crate) fn constraint(number: i32) -> Constraint {
+    match number {
+        n if n == Code::None as i32 => Constraint::Host,
+        n if n == Code::Cpuset as i32 => Constraint::Cpuset,
+        n if n == Code::MemoryPolicy as i32 => Constraint::Mempolicy,
+        n if n == Code::Memcg as i32 => Constraint::Memcg,
+        other => Constraint::Unknown(other),
+    }
+}
+
+/// The choice; `None` where the line that says it is missing.
+pub(crate) fn choice(report: &Report) -> Option<OomFacts> {
+    let in_memcg = report.constraint? == Code::Memcg;
+    let chosen = report.chosen?;
+    Some(OomFacts {
+        constraint: constraint(report.constraint? as i32),
+        order: report.order,
+        gfp: report.gfp.map(gfp_name),
+        owner: in_memcg.then(|| OwnerFacts {
+            unit: report
+                .owner
+                .as_deref()
+                .map(UnitPath::parse)
+                .and_then(|unit| unit.user_unit.or(unit.unit)),
+            path: report.owner.clone(),
+            limit: report.limit,
+            usage: report.usage,
+            swap_usage: report.swap_usage,
+            swap_max: report.swap_max,
+        }),
+        chosen: Some(report.row(chosen).map_or(Tgid(chosen.0), |row| row.tgid)),
+        lowering: false,
+    })
+}
+
+/// The choice whose victims died with the chosen one.
+pub(crate) fn group(group: &Group) -> OomFacts {
+    let told = group.report.as_deref().and_then(choice);
+    told.unwrap_or(OomFacts {
+        constraint: Constraint::Memcg,
+        order: None,
+        gfp: None,
+        owner: None,
+        chosen: Some(Tgid(group.leader.0)),
+        lowering: false,
+    })
+}
+
+/// Where the victim lived: as the log says of the chosen one, else where it was seen.
+pub(crate) fn path(group: Option<&Group>, report: Option<&Report>, seen_in: Option<&str>) -> Option<String> {
+    let told = match group {
+        Some(group) => seen_in.or_else(|| {
+            // Below a slice it may have been anywhere.
+            let unit = UnitPath::parse(&group.path).unit?;
+            (!unit.ends_with(".slice")).then_some(group.path.as_str())
+        }),
+        None => report.and_then(|report| report.chosen_cgroup.as_deref()).or(seen_in),
+    };
+    told.map(str::to_owned)
+}
+
+/// The log's table, largest first, where it is of this cgroup.
+pub(crate) fn tasks(report: Option<&Report>, path: Option<&str>) -> Option<Vec<Task>> {
+    let rows = report
+        .filter(|report| report.owner.is_some() && report.owner.as_deref() == path)
+        .map(|report| report.tasks.as_slice())
+        .filter(|rows| rows.iter().all(|row| row.sizes.anon.is_some()))?;
+    let mut tasks: Vec<Task> = rows
+        .iter()
+        .map(|row| Task {
+            pid: row.tgid,
+            comm: row.comm.clone(),
+            anon: row.sizes.anon,
+            file: row.sizes.file,
+            shmem: row.sizes.shmem,
+            swap: row.sizes.swap,
+            oom_score_adj: row.oom_score_adj,
+        })
+        .collect();
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.anon));
+    tasks.truncate(MAX_TASKS);
+    Some(tasks)
+}
