@@ -19,6 +19,9 @@ const MAX_FRAME: u64 = 1 << 28;
 /// Longer than any line: a kill with 64 tasks is below 64 KiB.
 const MAX_LINE: u64 = 1 << 24;
 
+/// How the line of a sample begins.
+const SAMPLE: &[u8] = br#"{"event":"sample","#;
+
 /// A place that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
@@ -41,6 +44,7 @@ pub struct Lines {
     file: String,
     source: Source,
     number: u64,
+    samples: bool,
 }
 
 enum Source {
@@ -105,7 +109,21 @@ impl Lines {
             file,
             source,
             number: 0,
+            samples: true,
         })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Passes over samples without reading them: they are nearly all there is, and kills carry those that matter.
+    #[must_use]
+    pub fn without_samples(mut self) -> Self {
+        self.samples = false;
+        self
     }
 
     fn damage(&self, place: String, reason: String) -> Damage {
@@ -195,7 +213,7 @@ impl Iterator for Lines {
                 Ok(bytes) => bytes,
                 Err(damage) => return Some(Err(damage)),
             };
-            if bytes.trim_ascii().is_empty() {
+            if bytes.trim_ascii().is_empty() || !self.samples && bytes.starts_with(SAMPLE) {
                 continue;
             }
             let parsed = serde_json::from_slice(&bytes);

@@ -56,6 +56,7 @@ Examples:
   sudo oomtrace --slice batch -q         only warnings and kills below batch.slice
   sudo oomtrace record                   into /var/lib/oomtrace, for days
   oomtrace replay /var/lib/oomtrace      what was recorded, through the same pipeline
+  sudo oomtrace why myapp                why myapp.service was killed last, or ended for another reason
   oomtrace resolve 4711                  which unit a process belongs to
 
 Exit status:
@@ -87,6 +88,8 @@ pub enum Command {
     Record(Record),
     /// Runs captures through the same pipeline
     Replay(Replay),
+    /// Explains past kills of a unit, from captures and from what the host kept in its journal
+    Why(Why),
     /// Which unit, slice, user unit and container a cgroup or process belongs to
     Resolve {
         /// A cgroup's path or a process id
@@ -282,6 +285,42 @@ pub struct Replay {
     /// How many times as fast as it was [default: as fast as it goes]
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub speed: Option<f64>,
+}
+
+/// What is explained.
+#[derive(Debug, clap::Args)]
+pub struct Why {
+    /// A unit; '.service' is implied, globs work [default: every unit]
+    #[arg(value_name = "UNIT")]
+    pub units: Vec<String>,
+    /// Which units.
+    #[command(flatten)]
+    pub which: Which,
+    /// Every kill, not only the last one
+    #[arg(short, long)]
+    pub all: bool,
+    /// From this time on: '2026-11-21 03:00', 'yesterday', '-2h'
+    #[arg(short = 'S', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
+    pub since: Option<jiff::Timestamp>,
+    /// Up to this time
+    #[arg(short = 'U', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
+    pub until: Option<jiff::Timestamp>,
+    /// Only since this machine was booted
+    #[arg(short, long)]
+    pub boot: bool,
+    /// Captures, or a folder of them [default: /var/lib/oomtrace, where it is there]
+    #[arg(long, value_name = "PATH")]
+    pub dir: Option<std::path::PathBuf>,
+    /// The journal as `journalctl --output=json` wrote it, of this or another machine, in the place of this machine's own;
+    /// '-' = standard input
+    #[arg(long, value_name = "FILE")]
+    pub journal_file: Option<std::path::PathBuf>,
+    /// The form of the output
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    pub output: Output,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: When,
 }
 
 fn factor(text: &str) -> Result<f64, String> {

@@ -5,3 +5,4 @@ mod output;
 pub mod replay;
 pub mod resolve;
 pub mod watch;
+pub mod why;

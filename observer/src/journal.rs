@@ -224,7 +224,7 @@ impl Reader {
             OOMD_KILL => Some(What::Oomd(subject, message)),
             PROCESS_EXIT => {
                 // Control processes end too, and are not what the unit is.
-                if message.starts_with("Main process") {
+                if message.contains(": Main process exited") {
                     let code = match field(entry, "EXIT_CODE").as_deref() {
                         Some("exited") => 1,
                         Some("killed") => 2,
@@ -409,11 +409,11 @@ mod tests {
         let told = read(&[
             entry(
                 PROCESS_EXIT,
-                json!({"MESSAGE": "Control process exited, code=exited, status=1/FAILURE", "EXIT_CODE": "exited", "EXIT_STATUS": "1"}),
+                json!({"MESSAGE": "a.service: Control process exited, code=exited, status=1/FAILURE", "EXIT_CODE": "exited", "EXIT_STATUS": "1"}),
             ),
             entry(
                 PROCESS_EXIT,
-                json!({"MESSAGE": "Main process exited, code=exited, status=203/EXEC", "EXIT_CODE": "exited", "EXIT_STATUS": "203"}),
+                json!({"MESSAGE": "a.service: Main process exited, code=exited, status=203/EXEC", "EXIT_CODE": "exited", "EXIT_STATUS": "203"}),
             ),
             entry(FAILED, json!({"UNIT_RESULT": "exit-code"})),
         ]);

@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         None => cmd::watch::run(cli.watch),
         Some(Command::Record(record)) => cmd::watch::record(record),
         Some(Command::Replay(replay)) => cmd::replay::run(&replay),
+        Some(Command::Why(why)) => cmd::why::run(&why),
         Some(Command::Resolve { what }) => cmd::resolve::run(&what).and_then(|subject| json(&subject)),
         Some(Command::Doctor { output }) => {
             let report = cmd::doctor::examine();

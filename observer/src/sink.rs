@@ -11,6 +11,7 @@ use std::io;
 use crate::event::Line;
 
 pub use capture::{Capture, CaptureError, CaptureOptions};
+pub(crate) use fold::fold;
 pub use json::Json;
 pub use text::{Text, TextOptions};
 

@@ -194,3 +194,95 @@ fn a_replay_can_be_of_one_unit_and_of_a_time() {
     assert_eq!(of(&["--until", "2020-01-01"]), 0);
     assert_eq!(of(&["--since", "2020-01-01"]), of(&[]));
 }
+
+fn why() -> Command {
+    let mut command = oomtrace();
+    // As Linux 6.1 and systemd 252 wrote it, cut to the fields that are read.
+    let journal = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/journal.jsonl");
+    command.env("TZ", "UTC").args(["why", "--journal-file", journal]);
+    command
+}
+
+#[test]
+fn a_kill_is_explained_from_a_journal_alone() {
+    let told = why().arg("own").assert().success();
+    told.stdout(
+        predicate::str::contains("own.service was hit on Tue 2026-11-24 16:45:53.")
+            .and(predicate::str::contains("its own MemoryMax=64.0M was reached"))
+            .and(predicate::str::contains("Result=oom-kill, main process killed/KILL"))
+            .and(predicate::str::contains("Not known any more: the command line")),
+    );
+    let told = why().arg("big.service").assert().success();
+    told.stdout(predicate::str::contains("why.slice's MemoryMax=64.0M was reached"));
+}
+
+#[test]
+fn a_kill_from_a_journal_is_the_same_event_as_a_live_one() {
+    let output = why().args(["--all", "-o", "json"]).output().unwrap();
+    let kills: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &serde_json::Value| line["event"] == "kill")
+        .collect();
+    let facts: Vec<_> = kills
+        .iter()
+        .map(|kill| {
+            (
+                kill["unit"].as_str(),
+                kill["limit"]["relation"].as_str(),
+                kill["origin"].as_str(),
+            )
+        })
+        .collect();
+    let limit = Some("memcg_limit");
+    assert_eq!(
+        facts,
+        [
+            (Some("big.service"), Some("ancestor"), limit),
+            (Some("own.service"), Some("own"), limit)
+        ]
+    );
+    assert!(kills.iter().all(|kill| kill["invocation_id"].is_string()));
+}
+
+#[test]
+fn what_was_not_memory_is_told_in_systemds_terms() {
+    let told = why().arg("exits").assert().success();
+    told.stdout(
+        predicate::str::contains("not for memory: its main process exited with status 3")
+            .and(predicate::str::contains("No memory kill is recorded for it")),
+    );
+    let told = why().arg("dog").assert().success();
+    told.stdout(predicate::str::contains("TimeoutStartSec="));
+}
+
+#[test]
+fn a_unit_of_which_nothing_is_known_is_said_so() {
+    let told = why().arg("nosuch").assert().code(66);
+    told.stderr(predicate::str::contains("nothing is recorded of nosuch.service"));
+    let told = why().args(["--since", "2026-11-25", "own"]).assert().code(66);
+    told.stdout(predicate::str::is_empty());
+    oomtrace()
+        .args(["why", "--journal-file", "/nonexistent"])
+        .assert()
+        .code(66);
+    oomtrace().args(["why", "--dir", "/nonexistent"]).assert().code(66);
+}
+
+#[test]
+fn damage_in_a_journal_is_named_and_the_rest_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.json");
+    let good = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/journal.jsonl")).unwrap();
+    std::fs::write(&path, format!("{{\"cut\n{good}")).unwrap();
+    let told = oomtrace()
+        .args(["why", "own", "--journal-file"])
+        .arg(&path)
+        .assert()
+        .code(65);
+    told.stdout(predicate::str::contains("its own MemoryMax=64.0M"))
+        .stderr(predicate::str::contains(
+            "line 1: no entry of `journalctl --output=json`",
+        ));
+}

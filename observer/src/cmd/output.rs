@@ -23,7 +23,10 @@ pub(super) fn sink(show: &Show, selection: &Selection) -> Box<dyn Sink> {
     if show.json || show.output == Output::Json {
         Box::new(Stdout(Json::new(io::stdout())))
     } else {
-        Box::new(Stdout(Text::new(io::stdout(), text_options(show, selection))))
+        Box::new(Stdout(Text::new(
+            io::stdout(),
+            text_options(show.color, show.quiet, selection),
+        )))
     }
 }
 
@@ -53,12 +56,13 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn text_options(show: &Show, selection: &Selection) -> TextOptions {
+/// How this terminal, or what stands for it, takes text.
+pub(super) fn text_options(color: When, quiet: bool, selection: &Selection) -> TextOptions {
     let terminal = io::stdout().is_terminal();
     let wanted = set("NO_COLOR").is_none()
         && !matches!(set("SYSTEMD_COLORS").as_deref(), Some("0" | "no" | "false"))
         && set("TERM").as_deref() != Some("dumb");
-    let color = match show.color {
+    let color = match color {
         When::Auto => terminal && wanted,
         When::Always => true,
         When::Never => false,
@@ -78,7 +82,7 @@ fn text_options(show: &Show, selection: &Selection) -> TextOptions {
             .map(|width: usize| width.max(40)),
         today: jiff::Timestamp::now().to_zoned_datetime(TimeZone::system()).date(),
         time_zone: TimeZone::system(),
-        quiet: show.quiet,
+        quiet,
         names: selection.single_unit().is_none(),
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn middle(text: &str, width: usize, unicode: bool) -> String {
 /// Text folded at words, every line after the first indented. A word that has no room on a line of its own is cut in the
 /// middle.
 #[must_use]
-pub(super) fn fold(text: &str, width: usize, indent: usize, unicode: bool) -> String {
+pub(crate) fn fold(text: &str, width: usize, indent: usize, unicode: bool) -> String {
     let start = text.len() - text.trim_start_matches(' ').len();
     let (lead, text) = text.split_at(start);
     let mut out = lead.to_owned();
