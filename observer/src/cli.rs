@@ -212,6 +212,12 @@ pub struct Learn {
     /// Leaves command lines out
     #[arg(long)]
     pub no_cmdline: bool,
+    /// Writes kills and warnings to the journal too, where `journalctl -u` and `systemctl status` show them
+    #[arg(long)]
+    pub journal: bool,
+    /// Runs a program when a limit comes near, the event as JSON on its standard input; without a shell, for a minute at most
+    #[arg(long, value_name = "CMD")]
+    pub exec_on_warning: Option<String>,
     /// The best way to learn from the kernel that is tried
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub probes: ProbeChoice,

@@ -6,6 +6,7 @@
 mod forecast;
 pub mod gfp;
 mod series;
+mod throttle;
 mod verdict;
 
 use std::collections::{HashMap, VecDeque};
@@ -31,6 +32,9 @@ const LASTED: f64 = 0.75;
 /// seconds at least.
 const QUIET: f64 = 0.2;
 const QUIET_AT_LEAST: f64 = 10.0;
+
+/// Near `memory.high` from this share on.
+const NEAR_HIGH: f64 = 0.9;
 
 /// How the engine is set.
 #[derive(Debug, Clone)]
@@ -58,6 +62,7 @@ impl Default for Config {
 struct History {
     invocation: Option<String>,
     growth: Series,
+    throttling: throttle::Throttling,
     last: VecDeque<BeforeSample>,
     trend: Option<Trend>,
     forecast: Option<(Timestamp, Forecast)>,
@@ -146,6 +151,7 @@ impl Engine {
         history
             .growth
             .push_parts(ts, current.saturating_sub(reclaimable).as_f64(), &sample.memory);
+        out.extend(history.throttling.push(ts, sample).map(Event::Throttle));
         history.trend = history.growth.trend();
         sample.trend = history.trend;
         let class = history.trend.map_or(Class::Unknown, |trend| trend.class);
@@ -190,6 +196,14 @@ impl Engine {
     #[must_use]
     pub fn last(&self, path: &str) -> Option<&BeforeSample> {
         self.cgroups.get(path)?.last.back()
+    }
+
+    /// Whether a cgroup was near its `memory.high` when it was sampled last: then it may stand still without a sign.
+    #[must_use]
+    pub fn is_near_high(&self, path: &str) -> bool {
+        let memory = self.last(path).map(|sample| sample.memory);
+        let sizes = memory.and_then(|memory| memory.current.zip(memory.high));
+        sizes.is_some_and(|(current, high)| current.as_f64() >= high.as_f64() * NEAR_HIGH)
     }
 
     /// A kill, from the facts: the verdict, what was known before, and what follows.

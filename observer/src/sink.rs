@@ -1,7 +1,10 @@
 //! Sinks: what becomes of the events. In: [`Line`]s and nothing else, live or replayed. Out: bytes.
 
+mod all;
 mod capture;
+mod exec;
 mod fold;
+mod journal;
 mod json;
 mod text;
 mod verdict;
@@ -10,8 +13,11 @@ use std::io;
 
 use crate::event::Line;
 
+pub use all::All;
 pub use capture::{Capture, CaptureError, CaptureOptions};
+pub use exec::Exec;
 pub(crate) use fold::fold;
+pub use journal::Journal;
 pub use json::Json;
 pub use text::{Text, TextOptions};
 

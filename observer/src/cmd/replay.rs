@@ -142,7 +142,7 @@ impl Player {
         let mut changes = Vec::new();
         match &mut event {
             // Made anew from the samples.
-            Event::Forecast(_) => return Ok(()),
+            Event::Forecast(_) | Event::Throttle(_) => return Ok(()),
             Event::Sample(sample) => self.engine.sample(ts, sample, &mut changes),
             Event::Kill(kill) => self.engine.recall(ts, kill),
             _ => {}

@@ -3,11 +3,13 @@
 use std::io;
 use std::time::Duration;
 
+use anyhow::anyhow;
+
 use super::output;
 use crate::cgroup::CgroupError;
 use crate::cli::{Exit, Failure, Learn, ProbeChoice, Record, Watch};
 use crate::event::Via;
-use crate::sink::{Capture, CaptureOptions, Sink};
+use crate::sink::{All, Capture, CaptureOptions, Exec, Journal, Sink};
 use crate::unit::Selection;
 use crate::watch::{self, Options, StreamError, WatchError};
 
@@ -36,6 +38,7 @@ pub fn record(options: Record) -> Result<(), Failure> {
 }
 
 fn start(options: Learn, selection: Selection, warn_within: Duration, sink: Box<dyn Sink>) -> Result<(), Failure> {
+    let sink = beside(sink, &options)?;
     let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     let options = Options {
         selection,
@@ -70,4 +73,26 @@ fn start(options: Learn, selection: Selection, warn_within: Duration, sink: Box<
         WatchError::Stream(_) | WatchError::Io(_) => Exit::Failed,
     };
     Err(Failure::new(exit, error))
+}
+
+/// The sink, and those that are asked for beside it.
+fn beside(sink: Box<dyn Sink>, options: &Learn) -> Result<Box<dyn Sink>, Failure> {
+    let mut sinks = vec![sink];
+    if options.journal {
+        let journal = Journal::new().map_err(|error| {
+            let message =
+                anyhow!("--journal: there is no journal on this machine: /run/systemd/journal/socket: {error}");
+            Failure::new(Exit::Unsupported, message)
+        })?;
+        sinks.push(Box::new(journal));
+    }
+    if let Some(command) = &options.exec_on_warning {
+        let exec = Exec::new(command)
+            .map_err(|error| Failure::new(Exit::Usage, anyhow!("--exec-on-warning '{command}': {error}")))?;
+        sinks.push(Box::new(exec));
+    }
+    Ok(match sinks.len() {
+        1 => sinks.remove(0),
+        _ => Box::new(All(sinks)),
+    })
 }

@@ -84,7 +84,7 @@ pub(super) fn class_name(class: Class) -> &'static str {
     }
 }
 
-fn name(subject: &Subject) -> &str {
+pub(super) fn name(subject: &Subject) -> &str {
     let name = subject
         .user_unit
         .as_deref()
@@ -402,42 +402,56 @@ impl<W: Write> Text<W> {
     }
 
     fn forecast(&mut self, ts: Timestamp, change: &ForecastChange) -> io::Result<()> {
-        let unit = name(&change.subject);
-        let Some(forecast) = change
-            .forecast
-            .as_ref()
-            .filter(|_| change.state != ForecastState::Cleared)
-        else {
+        let text = warning(change);
+        if change.state == ForecastState::Cleared || change.forecast.is_none() {
             let clock = self.clock(ts);
-            return self.put(&format!("{clock}  {unit}: its limit is no longer in sight"), 10);
-        };
-        let own = change.subject.cgroup.path.as_deref() == Some(forecast.limit.cgroup.as_str());
-        let limit = match (own, &forecast.limit.unit) {
-            (true, _) => format!("its own MemoryMax={}", bytes(forecast.limit.bytes)),
-            (false, Some(owner)) => format!("{owner}'s MemoryMax={}", bytes(forecast.limit.bytes)),
-            (false, None) => format!("the host's memory, {},", bytes(forecast.limit.bytes)),
-        };
-        let growth = change
-            .trend
-            .map(|trend| format!("; {}, {}", rate(trend.bytes_per_second), class_name(change.class)));
-        let text = format!(
-            "WARNING  {unit} reaches {limit} in {}{}",
-            interval(forecast),
-            growth.unwrap_or_default()
-        );
-        self.mark(ts, "▲", Colour::Yellow, &text)
+            return self.put(&format!("{clock}  {text}"), 10);
+        }
+        self.mark(ts, "▲", Colour::Yellow, &format!("WARNING  {text}"))
     }
+}
 
-    fn throttle(&mut self, ts: Timestamp, throttle: &Throttle) -> io::Result<()> {
-        let high = throttle.high.map_or_else(|| "?".to_owned(), bytes);
-        let text = match throttle.state {
-            ThrottleState::Raised => format!(
-                "{} is brought to a standstill by its MemoryHigh={high}",
-                name(&throttle.subject)
-            ),
-            ThrottleState::Cleared => format!("{} runs again", name(&throttle.subject)),
-        };
-        self.mark(ts, "≋", Colour::Yellow, &text)
+/// A warning in a sentence.
+pub(super) fn warning(change: &ForecastChange) -> String {
+    let unit = name(&change.subject);
+    let Some(forecast) = change
+        .forecast
+        .as_ref()
+        .filter(|_| change.state != ForecastState::Cleared)
+    else {
+        return format!("{unit}: its limit is no longer in sight");
+    };
+    let own = change.subject.cgroup.path.as_deref() == Some(forecast.limit.cgroup.as_str());
+    let limit = match (own, &forecast.limit.unit) {
+        (true, _) => format!("its own MemoryMax={}", bytes(forecast.limit.bytes)),
+        (false, Some(owner)) => format!("{owner}'s MemoryMax={}", bytes(forecast.limit.bytes)),
+        (false, None) => format!("the host's memory, {},", bytes(forecast.limit.bytes)),
+    };
+    let growth = change
+        .trend
+        .map(|trend| format!("; {}, {}", rate(trend.bytes_per_second), class_name(change.class)));
+    format!(
+        "{unit} reaches {limit} in {}{}",
+        interval(forecast),
+        growth.unwrap_or_default()
+    )
+}
+
+/// A standstill in a sentence.
+pub(super) fn standstill(throttle: &Throttle) -> String {
+    let unit = name(&throttle.subject);
+    match throttle.state {
+        ThrottleState::Raised => {
+            let high = throttle.high.map_or_else(|| "?".to_owned(), bytes);
+            let share = throttle
+                .stalled_share
+                .map(|share| format!(": {:.0}% of the time no task of it ran", share * 100.0));
+            format!(
+                "{unit} is brought to a standstill by its MemoryHigh={high}{}",
+                share.unwrap_or_default()
+            )
+        }
+        ThrottleState::Cleared => format!("{unit} runs again"),
     }
 }
 
@@ -450,7 +464,7 @@ impl<W: Write> Sink for Text<W> {
             Event::Sample(sample) if !self.options.quiet => self.sample(ts, sample)?,
             Event::Unit(_) | Event::Sample(_) | Event::Stop(_) => {}
             Event::Forecast(change) => self.forecast(ts, change)?,
-            Event::Throttle(throttle) => self.throttle(ts, throttle)?,
+            Event::Throttle(throttle) => self.mark(ts, "≋", Colour::Yellow, &standstill(throttle))?,
             Event::Kill(kill) => {
                 let (head, lines) = paragraph(kill, ts);
                 self.mark(ts, "✖", Colour::Red, &format!("KILLED   {head}"))?;

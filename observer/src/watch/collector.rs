@@ -249,7 +249,9 @@ impl Collector {
         let due: Vec<(CgroupId, String)> = self
             .tree
             .live()
-            .filter(|(id, _)| selected || polled || self.first || self.moved.contains(id))
+            .filter(|(id, path)| {
+                selected || polled || self.first || self.moved.contains(id) || self.engine.is_near_high(path)
+            })
             .filter(|(_, path)| {
                 let unit = UnitPath::parse(path);
                 (unit.is_unit || unit.unit.is_none() && *path != "/") && self.selection.matches(&unit, path)
