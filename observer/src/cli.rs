@@ -215,6 +215,9 @@ pub struct Learn {
     /// Writes kills and warnings to the journal too, where `journalctl -u` and `systemctl status` show them
     #[arg(long)]
     pub journal: bool,
+    /// Answers Prometheus at http://ADDR:PORT/metrics; a port alone listens on this machine only
+    #[arg(long, value_name = "[ADDR:]PORT")]
+    pub metrics_listen: Option<String>,
     /// Runs a program when a limit comes near, the event as JSON on its standard input; without a shell, for a minute at most
     #[arg(long, value_name = "CMD")]
     pub exec_on_warning: Option<String>,

@@ -198,12 +198,17 @@ impl Engine {
         self.cgroups.get(path)?.last.back()
     }
 
-    /// Whether a cgroup was near its `memory.high` when it was sampled last: then it may stand still without a sign.
+    /// Whether a cgroup is to be sampled though nothing tells that it moves: near its `memory.high` it may stand still, and
+    /// one that does so is waited for.
     #[must_use]
-    pub fn is_near_high(&self, path: &str) -> bool {
-        let memory = self.last(path).map(|sample| sample.memory);
+    pub fn wants_samples(&self, path: &str) -> bool {
+        let Some(history) = self.cgroups.get(path) else {
+            return false;
+        };
+        let memory = history.last.back().map(|sample| sample.memory);
         let sizes = memory.and_then(|memory| memory.current.zip(memory.high));
-        sizes.is_some_and(|(current, high)| current.as_f64() >= high.as_f64() * NEAR_HIGH)
+        history.throttling.is_raised()
+            || sizes.is_some_and(|(current, high)| current.as_f64() >= high.as_f64() * NEAR_HIGH)
     }
 
     /// A kill, from the facts: the verdict, what was known before, and what follows.

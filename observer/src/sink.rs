@@ -6,6 +6,7 @@ mod exec;
 mod fold;
 mod journal;
 mod json;
+mod metrics;
 mod text;
 mod verdict;
 
@@ -19,6 +20,7 @@ pub use exec::Exec;
 pub(crate) use fold::fold;
 pub use journal::Journal;
 pub use json::Json;
+pub use metrics::{Metrics, listen};
 pub use text::{Text, TextOptions};
 
 /// Where lines go.

@@ -160,18 +160,23 @@ fn lead(cells: &[Option<Cell>]) -> String {
     let Some((Some(own), peers)) = cells.split_first() else {
         return "no: it did not run".to_owned();
     };
-    let rivals: Vec<&str> = peers
-        .iter()
-        .zip(TOOLS.iter().skip(1))
-        .filter(|(cell, _)| cell.as_ref().is_some_and(|cell| cell.rank() >= own.rank()))
-        .map(|(_, tool)| tool.name)
-        .collect();
-    if rivals.is_empty() {
-        "yes".to_owned()
-    } else if own.is_silence() {
+    let who = |wanted: std::cmp::Ordering| -> Vec<&str> {
+        let is_so = |cell: &Option<Cell>| cell.as_ref().is_some_and(|cell| cell.rank().cmp(&own.rank()) == wanted);
+        let named = peers.iter().zip(TOOLS.iter().skip(1));
+        named
+            .filter(|(cell, _)| is_so(cell))
+            .map(|(_, tool)| tool.name)
+            .collect()
+    };
+    let (better, equal) = (who(std::cmp::Ordering::Greater), who(std::cmp::Ordering::Equal));
+    if own.is_silence() {
         "nothing to tell, and none told".to_owned()
+    } else if !better.is_empty() {
+        format!("no: {} tells more", better.join(", "))
+    } else if !equal.is_empty() {
+        format!("no: {} tells as much of what is asked", equal.join(", "))
     } else {
-        format!("no: {} as good or better", rivals.join(", "))
+        "yes".to_owned()
     }
 }
 

@@ -9,7 +9,7 @@ use super::output;
 use crate::cgroup::CgroupError;
 use crate::cli::{Exit, Failure, Learn, ProbeChoice, Record, Watch};
 use crate::event::Via;
-use crate::sink::{All, Capture, CaptureOptions, Exec, Journal, Sink};
+use crate::sink::{All, Capture, CaptureOptions, Exec, Journal, Metrics, Sink, listen};
 use crate::unit::Selection;
 use crate::watch::{self, Options, StreamError, WatchError};
 
@@ -85,6 +85,15 @@ fn beside(sink: Box<dyn Sink>, options: &Learn) -> Result<Box<dyn Sink>, Failure
             Failure::new(Exit::Unsupported, message)
         })?;
         sinks.push(Box::new(journal));
+    }
+    if let Some(address) = &options.metrics_listen {
+        let metrics = listen(address).and_then(Metrics::serve).map_err(|error| {
+            Failure::new(
+                Exit::Failed,
+                anyhow!("--metrics-listen {address}: cannot listen there: {error}"),
+            )
+        })?;
+        sinks.push(Box::new(metrics));
     }
     if let Some(command) = &options.exec_on_warning {
         let exec = Exec::new(command)

@@ -34,6 +34,11 @@ pub(super) struct Throttling {
 }
 
 impl Throttling {
+    /// Whether it stands still as far as was told.
+    pub(super) fn is_raised(&self) -> bool {
+        self.is_raised
+    }
+
     /// Takes a sample; gives the change of state, where there is one.
     pub(super) fn push(&mut self, ts: Timestamp, sample: &Sample) -> Option<Throttle> {
         let memory = &sample.memory;

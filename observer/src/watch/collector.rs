@@ -250,7 +250,7 @@ impl Collector {
             .tree
             .live()
             .filter(|(id, path)| {
-                selected || polled || self.first || self.moved.contains(id) || self.engine.is_near_high(path)
+                selected || polled || self.first || self.moved.contains(id) || self.engine.wants_samples(path)
             })
             .filter(|(_, path)| {
                 let unit = UnitPath::parse(path);

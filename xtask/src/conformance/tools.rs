@@ -217,16 +217,21 @@ fn systemd(text: &str) -> Vec<Claim> {
         .collect()
 }
 
-/// earlyoom 1.7: `sending SIGTERM to process 205 uid 0 "python3": badness 900, VmRSS 100 MiB`; nohang 0.2: `[ OK ] Sending
-/// SIGTERM to python3, PID 205` in its many forms. Two signals to one process are one kill.
+/// earlyoom 1.7: `sending SIGTERM to process 205 uid 0 "python3": badness 900, VmRSS 100 MiB`. nohang 0.2: `PID:       205,
+/// name: python3, …` in one line and `Sending SIGTERM to the victim` in a later one. Two signals to one process are one kill.
 fn killers(text: &str) -> Vec<Claim> {
     static SIGNAL: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?i)sending SIG(?:TERM|KILL) to (?:process (\d+)|.*PID:? (\d+))").ok());
-    let mut seen = HashSet::new();
+        LazyLock::new(|| Regex::new(r"(?i)sending SIG(?:TERM|KILL)(?: to process (\d+))?").ok());
+    static VICTIM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"PID:\s+(\d+), name:").ok());
+    let (mut seen, mut victim) = (HashSet::new(), None);
     lines(text)
         .filter_map(|entry| {
-            let told = SIGNAL.as_ref()?.captures(entry["MESSAGE"].as_str()?)?;
-            let pid = number(&told, 1).or_else(|| number(&told, 2))?;
+            let message = entry["MESSAGE"].as_str()?;
+            if let Some(told) = VICTIM.as_ref()?.captures(message) {
+                victim = number(&told, 1);
+            }
+            let told = SIGNAL.as_ref()?.captures(message)?;
+            let pid = number(&told, 1).or(victim)?;
             seen.insert(pid).then(|| Claim {
                 pid: Some(pid),
                 origin: Some("userspace".to_owned()),
