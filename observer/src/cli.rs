@@ -90,6 +90,8 @@ pub enum Command {
     Replay(Replay),
     /// Explains past kills of a unit, from captures and from what the host kept in its journal
     Why(Why),
+    /// One table now: every unit, its use, limit, trend and time left
+    Units(Units),
     /// Which unit, slice, user unit and container a cgroup or process belongs to
     Resolve {
         /// A cgroup's path or a process id
@@ -294,6 +296,23 @@ pub struct Replay {
     /// How many times as fast as it was [default: as fast as it goes]
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub speed: Option<f64>,
+}
+
+/// What the table tells.
+#[derive(Debug, clap::Args)]
+pub struct Units {
+    /// Which units.
+    #[command(flatten)]
+    pub which: Which,
+    /// How long is looked before it is told: a trend takes some time to be seen
+    #[arg(long, value_name = "SPAN", default_value = "3s", value_parser = span)]
+    pub wait: Duration,
+    /// The form of the output
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    pub output: Output,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: When,
 }
 
 /// What is explained.

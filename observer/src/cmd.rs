@@ -4,5 +4,6 @@ pub mod doctor;
 mod output;
 pub mod replay;
 pub mod resolve;
+pub mod units;
 pub mod watch;
 pub mod why;

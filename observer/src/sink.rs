@@ -8,6 +8,7 @@ mod journal;
 mod json;
 mod metrics;
 mod text;
+mod units;
 mod verdict;
 
 use std::io;
@@ -22,6 +23,7 @@ pub use journal::Journal;
 pub use json::Json;
 pub use metrics::{Metrics, listen};
 pub use text::{Text, TextOptions};
+pub use units::Units;
 
 /// Where lines go.
 pub trait Sink {

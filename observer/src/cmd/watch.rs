@@ -37,7 +37,12 @@ pub fn record(options: Record) -> Result<(), Failure> {
     start(options.learn, selection, options.warn_within, Box::new(sink))
 }
 
-fn start(options: Learn, selection: Selection, warn_within: Duration, sink: Box<dyn Sink>) -> Result<(), Failure> {
+pub(super) fn start(
+    options: Learn,
+    selection: Selection,
+    warn_within: Duration,
+    sink: Box<dyn Sink>,
+) -> Result<(), Failure> {
     let sink = beside(sink, &options)?;
     let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     let options = Options {

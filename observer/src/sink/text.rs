@@ -106,7 +106,7 @@ fn interval(forecast: &Forecast) -> String {
     }
 }
 
-fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
+pub(super) fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
     match relation {
         Relation::Own => "own".to_owned(),
         Relation::Ancestor => unit.unwrap_or(cgroup).to_owned(),
