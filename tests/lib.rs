@@ -177,6 +177,7 @@ impl Scenario {
             }
             lines.push(value);
         }
+        valid(&serde_json::from_str(&read("schema.json")?)?, &lines)?;
         if lines.first().is_none_or(|line| line["event"] != "start")
             || lines.last().is_none_or(|line| line["event"] != "stop")
         {
@@ -254,6 +255,17 @@ impl Scenario {
         }
         Ok(lines)
     }
+}
+
+/// Every line is as the schema has it that the same program prints.
+fn valid(schema: &Value, lines: &[Value]) -> Result<()> {
+    let validator = jsonschema::validator_for(schema).map_err(|error| anyhow::anyhow!("the schema: {error}"))?;
+    for line in lines {
+        if let Err(error) = validator.validate(line) {
+            bail!("not as the schema has it: {error} at {}: {line}", error.instance_path());
+        }
+    }
+    Ok(())
 }
 
 /// What `run.sh` told.
@@ -346,6 +358,14 @@ mod tests {
             &below
         ));
         assert!(!meets(&json!({"bytes": null}), &json!({"bytes": 1}), &below));
+    }
+
+    #[test]
+    fn a_line_that_is_not_as_the_schema_has_it_is_named() {
+        let schema = json!({"type": "object", "properties": {"seq": {"type": "integer"}}, "required": ["seq"]});
+        assert!(valid(&schema, &[json!({"seq": 1})]).is_ok());
+        let error = valid(&schema, &[json!({"seq": 1}), json!({"seq": "x"})]).unwrap_err();
+        assert!(error.to_string().contains("/seq"), "{error}");
     }
 
     #[test]

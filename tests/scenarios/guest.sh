@@ -37,6 +37,7 @@ for run in "$@"; do
     kill -TERM "$OOMTRACE"
     wait "$OOMTRACE"
     echo "$?" > "$OUT/status"
+    oomtrace schema > "$OUT/schema.json"
     oomtrace replay -o json "$OUT/events.jsonl" > "$OUT/replayed.jsonl" 2>> "$OUT/stderr"
     journalctl -k -b > "$OUT/kernel.log"
     [ "$tier" = no-btf ] && umount "$types"

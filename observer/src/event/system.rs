@@ -9,7 +9,7 @@ use crate::measure::{Bytes, Timestamp};
 /// The stream begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Start {
-    /// [`super::SCHEMA`].
+    /// The version of the events, `oomtrace/1`: it is raised where a field vanishes or means something else.
     pub schema: String,
     /// oomtrace's version.
     pub version: String,
