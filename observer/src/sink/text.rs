@@ -10,7 +10,7 @@ use super::fold::{fold, middle};
 use super::verdict::paragraph;
 use crate::event::{
     Class, Event, Forecast, ForecastChange, ForecastState, Limit, Line, Probe, Relation, Sample, Subject, Throttle,
-    ThrottleState, Unit, UnitState, Via,
+    ThrottleState, Trend, Unit, UnitState, Via,
 };
 use crate::human::{bytes, duration, rate};
 use crate::measure::{Bytes, Timestamp};
@@ -352,7 +352,7 @@ impl<W: Write> Text<W> {
             class: sample.trend.map(|trend| trend.class),
             forecast: sample.forecast.is_some(),
         };
-        self.told.insert(key, told);
+        let before = self.told.insert(key, told).and_then(|before| before.class);
         // The limit that the time left is about, else the unit's own, else the one that is nearest to being full.
         let share = |limit: &&Limit| limit.usage.unwrap_or_default().as_f64() / limit.bytes.as_f64().max(1.0);
         let hard = || sample.limits.iter().filter(|limit| limit.file != "memory.high");
@@ -398,7 +398,19 @@ impl<W: Write> Text<W> {
             line += &column;
         }
         let line = self.plain(&line);
-        writeln!(self.out, "{line}")
+        writeln!(self.out, "{line}")?;
+        // Of one unit there is room to say why.
+        if let Some(trend) = sample
+            .trend
+            .filter(|trend| !self.options.names && before != Some(trend.class))
+            && let Some(reason) = reason(&trend)
+        {
+            let indent = self.indent();
+            let text = format!("{:indent$}{}: {reason}", "", class_name(trend.class));
+            let text = self.folded(&self.plain(&text), indent);
+            writeln!(self.out, "{}", self.paint(&text, Colour::Grey))?;
+        }
+        Ok(())
     }
 
     fn forecast(&mut self, ts: Timestamp, change: &ForecastChange) -> io::Result<()> {
@@ -409,6 +421,25 @@ impl<W: Write> Text<W> {
         }
         self.mark(ts, "▲", Colour::Yellow, &format!("WARNING  {text}"))
     }
+}
+
+/// Why a growth is taken for what it is, in a clause.
+fn reason(trend: &Trend) -> Option<String> {
+    let window = duration(trend.window_seconds);
+    Some(match trend.class {
+        Class::Leak => format!("what reclaim cannot give back has grown for {window}, its lowest points too"),
+        Class::Cache => "what grows is page cache, which the kernel gives back before it kills".to_owned(),
+        Class::Shmem => {
+            "shared memory or files on a tmpfs grow: nothing but swap or deleting takes them back".to_owned()
+        }
+        Class::Kernel => "what the kernel holds for it grows: files, pipes, sockets".to_owned(),
+        Class::Burst => "it rises at times and stands in between".to_owned(),
+        Class::Sawtooth => "it rises and comes back to where it was, again and again".to_owned(),
+        Class::Warmup => "it grows ever more slowly".to_owned(),
+        Class::Shrinking => format!("it has given memory back for {window}"),
+        Class::Steady => format!("it has not moved for {window}"),
+        Class::Unknown => return None,
+    })
 }
 
 /// A warning in a sentence.
