@@ -90,6 +90,8 @@ pub enum Command {
     Replay(Replay),
     /// Explains past kills of a unit, from captures and from what the host kept in its journal
     Why(Why),
+    /// Captures as one page: growth plots, limits, warnings as they stood, kills
+    Report(Report),
     /// One table now: every unit, its use, limit, trend and time left
     Units(Units),
     /// Which unit, slice, user unit and container a cgroup or process belongs to
@@ -296,6 +298,26 @@ pub struct Replay {
     /// How many times as fast as it was [default: as fast as it goes]
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub speed: Option<f64>,
+}
+
+/// What is reported.
+#[derive(Debug, clap::Args)]
+pub struct Report {
+    /// Captures, plain NDJSON, folders of them; '-' = standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<std::path::PathBuf>,
+    /// The page: one file, nothing from elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub html: std::path::PathBuf,
+    /// Which units.
+    #[command(flatten)]
+    pub which: Which,
+    /// From this time on: '2026-11-21 03:00', 'yesterday', '-2h'
+    #[arg(short = 'S', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
+    pub since: Option<jiff::Timestamp>,
+    /// Up to this time
+    #[arg(short = 'U', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
+    pub until: Option<jiff::Timestamp>,
 }
 
 /// What the table tells.

@@ -3,6 +3,7 @@
 pub mod doctor;
 mod output;
 pub mod replay;
+pub mod report;
 pub mod resolve;
 pub mod units;
 pub mod watch;

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Some(Command::Record(record)) => cmd::watch::record(record),
         Some(Command::Replay(replay)) => cmd::replay::run(&replay),
         Some(Command::Why(why)) => cmd::why::run(&why),
+        Some(Command::Report(report)) => cmd::report::run(&report),
         Some(Command::Units(units)) => cmd::units::run(&units),
         Some(Command::Resolve { what }) => cmd::resolve::run(&what).and_then(|subject| json(&subject)),
         Some(Command::Doctor { output }) => {

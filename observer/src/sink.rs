@@ -23,7 +23,9 @@ pub use journal::Journal;
 pub use json::Json;
 pub use metrics::{Metrics, listen};
 pub use text::{Text, TextOptions};
+pub(crate) use text::{name, warning};
 pub use units::Units;
+pub(crate) use verdict::paragraph;
 
 /// Where lines go.
 pub trait Sink {

@@ -286,3 +286,40 @@ fn damage_in_a_journal_is_named_and_the_rest_is_used() {
             "line 1: no entry of `journalctl --output=json`",
         ));
 }
+
+#[test]
+fn a_report_is_one_page_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stream, html) = (folder.path().join("run.jsonl"), folder.path().join("page.html"));
+    let lines: String = (0..60)
+        .map(|second| {
+            let current = (second + 1) << 20;
+            format!(
+                "{{\"event\":\"sample\",\"ts\":\"2026-11-21T03:12:{second:02}Z\",\"seq\":{second},\"host\":\"h\",\"unit\":\"a.service\",\"cgroup\":{{\"id\":7,\"path\":\"/system.slice/a.service\"}},\"memory\":{{\"current\":{current},\"anon\":{current}}}}}\n"
+            )
+        })
+        .collect();
+    std::fs::write(&stream, lines).unwrap();
+    oomtrace()
+        .arg("report")
+        .arg(&stream)
+        .arg("--html")
+        .arg(&html)
+        .assert()
+        .success();
+    let page = std::fs::read_to_string(&html).unwrap();
+    assert!(page.contains("<h2>a.service</h2>") && page.contains("at most 60.0M") && page.contains("</html>"));
+    oomtrace()
+        .arg("report")
+        .arg(&stream)
+        .args(["-u", "nosuch", "--html"])
+        .arg(&html)
+        .assert()
+        .code(66);
+    oomtrace()
+        .arg("report")
+        .arg(&stream)
+        .args(["--html", "/nonexistent/page.html"])
+        .assert()
+        .code(1);
+}

@@ -84,7 +84,7 @@ pub(super) fn class_name(class: Class) -> &'static str {
     }
 }
 
-pub(super) fn name(subject: &Subject) -> &str {
+pub(crate) fn name(subject: &Subject) -> &str {
     let name = subject
         .user_unit
         .as_deref()
@@ -443,7 +443,7 @@ fn reason(trend: &Trend) -> Option<String> {
 }
 
 /// A warning in a sentence.
-pub(super) fn warning(change: &ForecastChange) -> String {
+pub(crate) fn warning(change: &ForecastChange) -> String {
     let unit = name(&change.subject);
     let Some(forecast) = change
         .forecast

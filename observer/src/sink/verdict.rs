@@ -119,7 +119,7 @@ fn killer(kill: &Kill) -> String {
 }
 
 /// The paragraph: its first line without the clock, then the labelled ones.
-pub(super) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
+pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
     let victim = &kill.victim;
     let whose = kill
         .subject
