@@ -3,6 +3,8 @@
 //! In: typed values that carry their own time. Out: the same values, filled in, and events. It knows no clock, no file
 //! and no kernel, so that a replayed stream gives what the live one gave.
 
+mod above;
+mod advice;
 mod forecast;
 pub mod gfp;
 mod series;
@@ -64,6 +66,8 @@ struct History {
     growth: Series,
     throttling: throttle::Throttling,
     last: VecDeque<BeforeSample>,
+    /// The owners of the limits above it, nearest first.
+    owners: Vec<String>,
     trend: Option<Trend>,
     forecast: Option<(Timestamp, Forecast)>,
     /// What the standing warning said last.
@@ -79,6 +83,7 @@ pub struct Engine {
     config: Config,
     cgroups: HashMap<String, History>,
     owners: HashMap<String, Series>,
+    above: above::Above,
     turn: u64,
 }
 
@@ -90,6 +95,7 @@ impl Engine {
             config,
             cgroups: HashMap::new(),
             owners: HashMap::new(),
+            above: above::Above::default(),
             turn: 0,
         }
     }
@@ -164,6 +170,7 @@ impl Engine {
                 // An older forecast stays what was last said only while the series is silent for a moment.
                 |(said, _)| ts.seconds_since(*said) < 10.0,
             ));
+        history.owners = above::owners(&path, &sample.limits);
         history.last.push_back(BeforeSample {
             ts,
             cgroup: Some(path),
@@ -211,30 +218,39 @@ impl Engine {
             || sizes.is_some_and(|(current, high)| current.as_f64() >= high.as_f64() * NEAR_HIGH)
     }
 
+    /// What a cgroup held that is not sampled itself, but whose limit holds one that is: it goes out with a kill, and is told
+    /// nowhere else.
+    pub fn above(&mut self, sample: BeforeSample) {
+        self.above.push(sample, self.config.keep_before);
+    }
+
     /// A kill, from the facts: the verdict, what was known before, and what follows.
     #[must_use]
     pub fn kill(&self, ts: Timestamp, facts: KillFacts) -> Kill {
-        verdict::verdict(facts, |subject, owner| {
-            self.before(ts, subject.cgroup.path.as_deref(), owner)
-        })
+        verdict::verdict(facts, |subject| self.before(ts, subject.cgroup.path.as_deref()))
     }
 
-    /// A kill that was recorded: what was known before it is what this engine knows, where it knows anything.
+    /// A kill that was recorded: what was known before it is what this engine knows, where it knows anything. Of cgroups
+    /// that have no samples in the stream the kill itself tells.
     pub fn recall(&self, ts: Timestamp, kill: &mut Kill) {
-        let owner = kill.limit.as_ref().and_then(|limit| limit.cgroup.as_deref());
-        if let Some(before) = self.before(ts, kill.subject.cgroup.path.as_deref(), owner) {
-            kill.before = Some(before);
-        }
+        let Some(mut before) = self.before(ts, kill.subject.cgroup.path.as_deref()) else {
+            return;
+        };
+        let recorded = kill.before.take().map(|before| before.samples).unwrap_or_default();
+        let untold = |sample: &BeforeSample| {
+            let path = sample.cgroup.as_deref();
+            before.samples.iter().all(|known| known.cgroup.as_deref() != path)
+        };
+        let untold: Vec<BeforeSample> = recorded.into_iter().filter(untold).collect();
+        before.samples.extend(untold);
+        kill.before = Some(before);
     }
 
-    /// What was known of a cgroup and of the limit's owner before now.
-    fn before(&self, ts: Timestamp, path: Option<&str>, owner: Option<&str>) -> Option<Before> {
+    /// What was known of a cgroup and of the owners of the limits above it before now.
+    fn before(&self, ts: Timestamp, path: Option<&str>) -> Option<Before> {
         // A cgroup below the unit's own is not sampled: the unit's is.
-        let (sampled, history) = ancestry(path?).find_map(|path| {
-            self.cgroups
-                .get_key_value(path)
-                .filter(|(_, history)| !history.last.is_empty())
-        })?;
+        let history =
+            ancestry(path?).find_map(|path| self.cgroups.get(path).filter(|history| !history.last.is_empty()))?;
         let forecast = history.forecast.as_ref();
         let mut before = Before {
             samples: history.last.iter().cloned().collect(),
@@ -242,11 +258,16 @@ impl Engine {
             forecast: forecast.map(|(_, forecast)| forecast.clone()),
             forecast_age_seconds: forecast.map(|(said, _)| ts.seconds_since(*said).max(0.0)),
         };
-        if let Some(above) = owner
-            .filter(|owner| owner != sampled)
-            .and_then(|owner| self.cgroups.get(owner))
-        {
-            before.samples.extend(above.last.iter().cloned());
+        let sampled = |owner: &&String| self.cgroups.contains_key(*owner);
+        // Those of the stream first: a replay finds them there, and the others in the kill.
+        for owner in history.owners.iter().filter(sampled) {
+            let above = self.cgroups.get(owner).into_iter();
+            before
+                .samples
+                .extend(above.flat_map(|history| history.last.iter().cloned()));
+        }
+        for owner in history.owners.iter().filter(|owner| !sampled(owner)) {
+            before.samples.extend(self.above.last(owner).cloned());
         }
         Some(before)
     }

@@ -12,7 +12,8 @@ mod subject;
 mod system;
 
 pub use kill::{
-    Before, BeforeSample, Confidence, Kill, KillLimit, Killer, OomWithoutKill, Origin, Request, Task, Trigger, Victim,
+    Before, BeforeSample, Confidence, Holder, Kill, KillLimit, Killer, OomWithoutKill, Origin, Request, Task, Trigger,
+    Victim,
 };
 pub use line::{Event, Line};
 pub use sample::{

@@ -177,6 +177,7 @@ impl Reader {
         });
         let facts = KillFacts {
             subject,
+            holders: Vec::new(),
             oom: match group {
                 Some(group) => Some(logged::group(group)),
                 None => report.and_then(logged::choice),

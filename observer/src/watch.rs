@@ -5,6 +5,7 @@
 
 mod clock;
 mod collector;
+mod holders;
 mod kernel_log;
 mod kills;
 mod programs;

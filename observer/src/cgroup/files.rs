@@ -52,6 +52,20 @@ pub struct MemoryFiles {
     failures: Option<File>,
 }
 
+fn usage_file(hierarchy: &Hierarchy) -> &'static str {
+    match hierarchy.version() {
+        CgroupVersion::V2 => "memory.current",
+        CgroupVersion::V1 | CgroupVersion::Hybrid => "memory.usage_in_bytes",
+    }
+}
+
+/// What a cgroup uses now, and nothing else of it; `None` where it is gone.
+#[must_use]
+pub fn usage(hierarchy: &Hierarchy, path: &str) -> Option<Bytes> {
+    let text = std::fs::read_to_string(hierarchy.dir(path).join(usage_file(hierarchy))).ok()?;
+    text.trim().parse().ok().map(Bytes)
+}
+
 impl MemoryFiles {
     /// Opens what is there; only the usage file must be.
     ///
@@ -65,7 +79,7 @@ impl MemoryFiles {
             let name = if v1 { one } else { two };
             if name.is_empty() { None } else { open(name).ok() }
         };
-        let name = if v1 { "memory.usage_in_bytes" } else { "memory.current" };
+        let name = usage_file(hierarchy);
         let current = open(name).map_err(|source| {
             if source.kind() == io::ErrorKind::NotFound {
                 CgroupError::Gone(path.to_owned())

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{CgroupRef, KillLimit, Limit, Memory, Origin, Subject, Victim};
+use crate::event::{CgroupRef, Holder, KillLimit, Limit, Memory, Origin, Subject, Victim};
 use crate::measure::{Bytes, Tgid};
 
 const MIB: u64 = 1 << 20;
@@ -123,6 +123,7 @@ fn a_restart_begins_a_new_life() {
 
 fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
     KillFacts {
+        holders: Vec::new(),
         subject: subject("/system.slice/leak.service"),
         shared_mm: false,
         user: None,
@@ -254,6 +255,92 @@ fn advice_rests_on_the_limit_that_was_met_and_on_what_filled_it() {
     assert_eq!(kill.origin, Origin::Cpuset);
     assert_eq!(kill.limit.and_then(|limit| limit.relation), Some(Relation::Own));
     assert!(!kill.advice.join("\n").contains("MemoryMax="), "{:?}", kill.advice);
+}
+
+fn holder(unit: &str, mib: u64) -> Holder {
+    Holder {
+        unit: unit.to_owned(),
+        cgroup: format!("/a.slice/{unit}"),
+        current: Bytes(mib * MIB),
+    }
+}
+
+#[test]
+fn whoever_held_most_of_a_shared_limit_is_named_with_its_share() {
+    let engine = Engine::new(Config::default());
+    let told = |holders: Vec<Holder>, owner: Option<&str>| {
+        let mut shared = facts(owner, 7);
+        shared.holders = holders;
+        engine.kill(at(0.0), shared).advice
+    };
+    let above = Some("/system.slice");
+    let other = told(vec![holder("backup.service", 40), holder("leak.service", 16)], above);
+    assert_eq!(
+        other,
+        ["backup.service held 62% of /system.slice's 64.0M, leak.service 25%: look at backup.service first."]
+    );
+    let itself = told(vec![holder("leak.service", 60)], above);
+    assert!(
+        itself[0].starts_with("leak.service held 94% of /system.slice's 64.0M: a limit of its own"),
+        "{itself:?}"
+    );
+    let many = told(vec![holder("leak.service", 8), holder("b.service", 7)], above);
+    assert!(many[0].ends_with("what ran out was used by many."), "{many:?}");
+    assert!(told(vec![holder("leak.service", 60)], Some("/system.slice/leak.service")).is_empty());
+}
+
+#[test]
+fn a_lowered_limit_is_told_with_what_was_used() {
+    let mut engine = Engine::new(Config::default());
+    let _ = feed(&mut engine, 10, |_| sample(100 * MIB, 0, Vec::new()));
+    let mut lowered = facts(Some("/system.slice/leak.service"), 7);
+    lowered.oom = lowered.oom.map(|oom| OomFacts { lowering: true, ..oom });
+    let kill = engine.kill(at(10.0), lowered);
+    assert_eq!(kill.origin, Origin::LimitLowered);
+    assert_eq!(
+        kill.advice[0],
+        "MemoryMax= was set to 64.0M while 100.0M was used: the kernel kills until that fits."
+    );
+    assert!(kill.advice.len() <= 3 && !kill.advice.iter().any(|told| told.contains("Doubling")));
+}
+
+#[test]
+fn what_an_ancestor_held_goes_out_with_the_kill_and_comes_back_from_it() {
+    let limits = || {
+        vec![
+            limit(Relation::Ancestor, "/system.slice", 512 * MIB, 99 * MIB),
+            limit(Relation::Host, "/", 1024 * MIB, 0),
+        ]
+    };
+    let above = |second: u64| BeforeSample {
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        ts: at(second as f64),
+        cgroup: Some("/system.slice".to_owned()),
+        unit: Some("system.slice".to_owned()),
+        memory: Memory {
+            anon: Some(Bytes(77 * MIB)),
+            ..Memory::default()
+        },
+    };
+    let (mut live, mut replayed) = (Engine::new(Config::default()), Engine::new(Config::default()));
+    for second in 0..30 {
+        live.above(above(second));
+    }
+    let _ = feed(&mut live, 30, |second| sample(second * MIB, 0, limits()));
+    let _ = feed(&mut replayed, 30, |second| sample(second * MIB, 0, limits()));
+    let kill = live.kill(at(30.0), facts(Some("/system.slice"), 7));
+    let samples = &kill.before.as_ref().unwrap().samples;
+    let of_slice = samples
+        .iter()
+        .filter(|sample| sample.unit.as_deref() == Some("system.slice"));
+    assert_eq!(of_slice.count(), 12);
+    assert_eq!(samples.last().unwrap().memory.anon, Some(Bytes(77 * MIB)));
+    let mut recalled = kill.clone();
+    replayed.recall(at(30.0), &mut recalled);
+    assert_eq!(recalled, kill);
+    // An engine that knows nothing leaves what was recorded.
+    Engine::new(Config::default()).recall(at(30.0), &mut recalled);
+    assert_eq!(recalled, kill);
 }
 
 #[test]

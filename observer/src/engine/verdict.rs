@@ -3,10 +3,10 @@
 //! Only what the facts say: where the kernel was seen choosing, the origin is observed; where it is concluded, that is
 //! said; where nothing is known, it is `unknown`.
 
+use super::advice::advice;
 use crate::event::{
-    Before, Class, Confidence, Kill, KillLimit, Killer, Origin, Relation, Request, Subject, Task, Trigger, Victim,
+    Before, Confidence, Holder, Kill, KillLimit, Killer, Origin, Relation, Request, Subject, Task, Trigger, Victim,
 };
-use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Tgid};
 
 /// Where the kernel looked for a victim.
@@ -86,6 +86,8 @@ pub struct KillFacts {
     pub victim: Victim,
     /// The processes of its cgroup.
     pub tasks: Vec<Task>,
+    /// Who held what ran out, largest first.
+    pub holders: Vec<Holder>,
     /// Who asked for memory.
     pub trigger: Option<Trigger>,
     /// What it is known from.
@@ -95,13 +97,6 @@ pub struct KillFacts {
     /// The limit that is no memory cgroup's: the machine's memory, or that of a cpuset's nodes.
     pub outside: Option<KillLimit>,
 }
-
-/// Below this share of page cache, in per cent, nothing is left that reclaim could have given back: what is mapped and
-/// run comes back at once.
-const LITTLE: f64 = 5.0;
-
-/// Swap is as good as full from this share on: it is given out in clusters.
-const SWAP_FULL: f64 = 0.95;
 
 /// Whether `above` is `path` or a cgroup above it.
 pub(crate) fn holds(above: &str, path: &str) -> bool {
@@ -126,8 +121,8 @@ fn relation(owner: Option<&str>, owner_unit: Option<&str>, victim: &Subject) -> 
     })
 }
 
-/// `before` gives what was known before, of the victim's cgroup and of the limit's owner.
-pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject, Option<&str>) -> Option<Before>) -> Kill {
+/// `before` gives what was known before.
+pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<Before>) -> Kill {
     let (origin, confidence, limit) = match (&facts.user, &facts.oom) {
         (Some(user), _) => (user.origin, user.confidence, None),
         (None, None) => match facts.concluded_limit.clone() {
@@ -163,10 +158,8 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject, Option<&st
         Origin::OomGroup | Origin::SharedMm => facts.oom.as_ref().and_then(|oom| oom.chosen),
         _ => facts.user.as_ref().and_then(|user| user.after),
     };
-    let owner = limit.as_ref().and_then(|limit| limit.cgroup.as_deref());
-    let before = before(&facts.subject, owner);
-    let advice = advice(&facts.subject, limit.as_ref(), before.as_ref());
-    Kill {
+    let before = before(&facts.subject);
+    let mut kill = Kill {
         request: facts.oom.as_ref().and_then(|oom| {
             Some(Request {
                 order: oom.order.filter(|order| *order >= 0)?,
@@ -184,8 +177,11 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject, Option<&st
         killer: facts.user.map(|user| user.killer),
         before,
         tasks: facts.tasks,
-        advice,
-    }
+        holders: facts.holders,
+        advice: Vec::new(),
+    };
+    kill.advice = advice(&kill);
+    kill
 }
 
 /// What made a kill of the kernel's whose choice was seen.
@@ -225,75 +221,4 @@ fn kernel_origin(facts: &KillFacts, oom: &OomFacts) -> (Origin, Confidence) {
         Constraint::Unknown(_) => Origin::Unknown,
     };
     (origin, Confidence::Observed)
-}
-
-/// What follows from the evidence, each sentence with the number it rests on.
-fn advice(subject: &Subject, limit: Option<&KillLimit>, before: Option<&Before>) -> Vec<String> {
-    let mut advice = Vec::new();
-    let Some(limit) = limit else { return advice };
-    let Some(before) = before else { return advice };
-    let Some(last) = before
-        .samples
-        .iter()
-        .rev()
-        .find(|sample| sample.cgroup == subject.cgroup.path)
-    else {
-        return advice;
-    };
-    let (Some(max), Some(current)) = (limit.bytes.filter(|max| max.0 > 0), last.memory.current) else {
-        return advice;
-    };
-    let per_cent = |part: Bytes, whole: Bytes| part.as_f64() / whole.as_f64().max(1.0) * 100.0;
-    if limit.relation == Some(Relation::Ancestor) {
-        let owner = limit
-            .unit
-            .as_deref()
-            .or(limit.cgroup.as_deref())
-            .unwrap_or("the limit's owner");
-        let name = subject.unit.as_deref().unwrap_or("the victim's cgroup");
-        advice.push(format!(
-            "{name} held {:.0}% of {owner}'s limit: look at what else runs in {owner}.",
-            per_cent(current, max)
-        ));
-    }
-    if limit.relation == Some(Relation::Own)
-        && limit.file == "memory.max"
-        && let Some(trend) = before
-            .trend
-            .filter(|trend| trend.class == Class::Leak && trend.bytes_per_second > 0.0)
-    {
-        let bought = duration(max.as_f64() / trend.bytes_per_second);
-        advice.push(format!(
-            "Doubling MemoryMax= buys about {bought} at this growth: it is a leak."
-        ));
-    }
-    if let (Some(usage), Some(max)) = (limit.swap_usage, limit.swap_max)
-        && max.0 > 0
-        && usage.as_f64() >= SWAP_FULL * max.as_f64()
-    {
-        advice.push(format!("MemorySwapMax= was used up too: {} in swap.", bytes(usage)));
-    }
-    let half = |part: &Bytes| part.0 >= current.0 / 2;
-    if let Some(shmem) = last.memory.shmem.filter(half) {
-        advice.push(format!(
-            "{} of it was shared memory or files on a tmpfs: a kill gives none of that back.",
-            bytes(shmem)
-        ));
-    } else if let Some(kernel) = last.memory.kernel.filter(half) {
-        advice.push(format!(
-            "{} of it was the kernel's on the unit's behalf (files, pipes, sockets it holds), not its processes' own.",
-            bytes(kernel)
-        ));
-    }
-    if let (Some(file), shmem) = (last.memory.file, last.memory.shmem.unwrap_or_default()) {
-        let cache = file.saturating_sub(shmem);
-        let share = per_cent(cache, current);
-        advice.push(if share < LITTLE {
-            format!("Reclaim had nothing to give back: {share:.0}% of what was used was page cache.")
-        } else {
-            format!("{share:.0}% of what was used was page cache, which reclaim gives back.")
-        });
-    }
-    advice.truncate(3);
-    advice
 }

@@ -35,6 +35,10 @@ pub struct Kill {
     /// The processes of the victim's cgroup at the kill, largest first.
     #[serde(default)]
     pub tasks: Vec<Task>,
+    /// Which units held most of the memory that ran out, largest first: those below the limit's owner, or of the whole
+    /// host. Empty where the limit was the victim's unit's own.
+    #[serde(default)]
+    pub holders: Vec<Holder>,
     /// What follows, each sentence with its number.
     #[serde(default)]
     pub advice: Vec<String>,
@@ -222,6 +226,17 @@ pub struct Task {
     pub swap: Option<Bytes>,
     /// Its `oom_score_adj`.
     pub oom_score_adj: Option<i16>,
+}
+
+/// A unit, and what it held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Holder {
+    /// The unit, or a user's unit by its own name.
+    pub unit: String,
+    /// Its cgroup's path.
+    pub cgroup: String,
+    /// What it used: the victim's unit as last seen before the kill, the others as the kill was told.
+    pub current: Bytes,
 }
 
 /// The kernel was out of memory and killed nothing.

@@ -39,15 +39,19 @@ fn why(kill: &Kill) -> String {
     match kill.origin {
         Origin::MemcgLimit => {
             format!(
-                "{probably}by the kernel: {}",
-                reached.unwrap_or_else(|| "a memory cgroup's limit was reached".into())
+                "{probably}by the kernel: {}{}",
+                reached.unwrap_or_else(|| "a memory cgroup's limit was reached".into()),
+                own_limit(kill).unwrap_or_default()
             )
         }
         Origin::Host => format!("{probably}by the kernel: the whole host was out of memory"),
         Origin::Cpuset => format!("{probably}by the kernel: {} used up", nodes(kill, "its cpuset")),
         Origin::Mempolicy => format!("{probably}by the kernel: {} used up", nodes(kill, "a memory policy")),
         Origin::Sysrq => format!("{probably}by the kernel: someone pressed the magic SysRq key"),
-        Origin::LimitLowered => format!("{probably}by the kernel: a limit was set below what was used"),
+        Origin::LimitLowered => {
+            let limit = kill.limit.as_ref().map_or_else(|| "a limit".to_owned(), limit_name);
+            format!("{probably}by the kernel: {limit} was set below what was used")
+        }
         Origin::OomGroup => format!(
             "{probably}by the kernel, together with pid {}: memory.oom.group; {}",
             kill.leader_pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string()),
@@ -105,6 +109,28 @@ fn limit_line(limit: &KillLimit) -> String {
         used.unwrap_or_default(),
         swap.unwrap_or_default()
     )
+}
+
+/// `1.2G 61%`: of the limit, where one ran out.
+fn held(current: Bytes, limit: Option<&KillLimit>) -> String {
+    let whole = limit.and_then(|limit| limit.bytes).filter(|whole| whole.0 > 0);
+    let share = whole.map(|whole| format!(" {:.0}%", current.as_f64() / whole.as_f64() * 100.0));
+    format!("{}{}", bytes(current), share.unwrap_or_default())
+}
+
+/// What an ancestor's limit has to do with a unit: it has none of its own, or one that it did not reach.
+fn own_limit(kill: &Kill) -> Option<String> {
+    let limit = kill.limit.as_ref()?;
+    if limit.relation != Some(Relation::Ancestor) {
+        return None;
+    }
+    let samples = &kill.before.as_ref()?.samples;
+    let last = samples.iter().rev().find(|sample| sample.unit == kill.subject.unit)?;
+    let name = kill.subject.unit.as_deref()?;
+    Some(match last.memory.max {
+        None => format!(" ({name} itself has none)"),
+        Some(max) => format!(" ({name}'s own {} was not)", bytes(max)),
+    })
 }
 
 /// `earlyoom[221] of early.service`.
@@ -183,6 +209,14 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
     }
     if let Some(limit) = &kill.limit {
         lines.push(("limit", limit_line(limit)));
+    }
+    if !kill.holders.is_empty() {
+        let held: Vec<String> = kill
+            .holders
+            .iter()
+            .map(|holder| format!("{} {}", holder.unit, held(holder.current, kill.limit.as_ref())))
+            .collect();
+        lines.push(("held by", held.join(" · ")));
     }
     if let Some(before) = &kill.before
         && let Some(last) = before

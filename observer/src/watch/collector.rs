@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::clock::Clock;
+use super::holders::Holders;
 use super::kernel_log::KernelLog;
 use super::kills::Joiner;
 use super::programs::Programs;
@@ -14,7 +15,7 @@ use super::{Options, rings::Sees, units::UnitStates};
 use crate::cgroup::{Hierarchy, MemoryFiles, Reading, Tree};
 use crate::cgroup::{host::HostMemory, nodes};
 use crate::engine::{Config, Engine};
-use crate::event::{CgroupRef, Event, Limit, Relation, Sample, Subject, Unexplained};
+use crate::event::{BeforeSample, CgroupRef, Event, Limit, Relation, Sample, Subject, Unexplained};
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
 use crate::measure::{CgroupId, Timestamp};
 use crate::unit::{Selection, UnitPath, invocation_id, systemd::Systemd};
@@ -42,6 +43,7 @@ pub(super) struct Collector {
     pub(super) joiner: Joiner,
     pub(super) programs: Programs,
     pub(super) signals: Signals,
+    pub(super) holders: Holders,
     pub(super) cmdline: bool,
     interval: Duration,
     pub(super) reconciler: Reconciler,
@@ -88,6 +90,7 @@ impl Collector {
             joiner: Joiner::default(),
             programs: Programs::read(),
             signals: Signals::default(),
+            holders: Holders::default(),
             cmdline: options.cmdline,
             interval: options.interval,
             reconciler: Reconciler::new(),
@@ -396,9 +399,28 @@ impl Collector {
             trend: None,
             forecast: None,
         };
+        self.look_above(ts, &sample, read);
         let subject = sample.subject.clone();
         self.tell(ts, sample, stream)?;
         self.count(ts, subject, path, reading, stream)
+    }
+
+    /// The owners of limits above a cgroup were read with it: what they held goes out with a kill.
+    fn look_above(&mut self, ts: Timestamp, sample: &Sample, read: &HashMap<String, Reading>) {
+        for limit in sample.limits.iter().filter(|limit| limit.relation != Relation::Own) {
+            let memory = match limit.relation {
+                Relation::Host => HostMemory::read().map(|host| host.memory()),
+                Relation::Own | Relation::Ancestor => read.get(&limit.cgroup).map(|reading| reading.memory),
+            };
+            if let Some(memory) = memory {
+                self.engine.above(BeforeSample {
+                    ts,
+                    cgroup: Some(limit.cgroup.clone()),
+                    unit: limit.unit.clone(),
+                    memory,
+                });
+            }
+        }
     }
 
     /// Through the engine into the stream, with what follows from it.

@@ -238,11 +238,13 @@ impl Collector {
         let trigger = report.and_then(|report| self.logged_trigger(report, tgid));
         let asked_in = trigger.as_ref().and_then(|trigger| trigger.cgroup.as_deref());
         let nodes = report.map_or(&[][..], |report| &report.nodes);
+        let outside = oom
+            .as_ref()
+            .filter(|oom| oom.owner.is_none())
+            .and_then(|oom| self.outside(oom.constraint, asked_in, nodes));
         let facts = KillFacts {
-            outside: oom
-                .as_ref()
-                .filter(|oom| oom.owner.is_none())
-                .and_then(|oom| self.outside(oom.constraint, asked_in, nodes)),
+            outside,
+            holders: self.kernel_holders(oom.as_ref(), concluded_limit.as_ref(), path.as_deref()),
             trigger,
             oom,
             shared_mm: false,

@@ -7,7 +7,7 @@ use super::stream::{Stream, StreamError};
 use crate::cgroup::{Reading, TaskInfo, cgroup_of, process, tasks, tgid_of};
 use crate::cgroup::{host::HostMemory, nodes};
 use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts, gfp::gfp_name};
-use crate::event::{self, CgroupVersion, Event, KillLimit, Relation, Trigger, ancestry};
+use crate::event::{self, CgroupVersion, Event, Holder, KillLimit, Relation, Trigger, ancestry};
 use crate::kernel::log::DEVICE;
 use crate::kernel::record::{Oom, Sizes, Task, Victim, Writing};
 use crate::logged::{MAX_TASKS, constraint};
@@ -192,12 +192,15 @@ impl Collector {
             evidence.push(file.to_owned());
             concluded_limit = Some(limit);
         }
+        let outside = facts
+            .as_ref()
+            .filter(|facts| facts.owner.is_none())
+            .and_then(|facts| self.outside(facts.constraint, asked_in.as_deref(), &nodes));
+        let holders = self.kernel_holders(facts.as_ref(), concluded_limit.as_ref(), path.as_deref());
         let facts = KillFacts {
             trigger: Some(self.trigger(victim, tgid, path.as_deref(), oom.as_ref())),
-            outside: facts
-                .as_ref()
-                .filter(|facts| facts.owner.is_none())
-                .and_then(|facts| self.outside(facts.constraint, asked_in.as_deref(), &nodes)),
+            outside,
+            holders,
             oom: facts,
             shared_mm: victim.shared_mm,
             user: None,
@@ -209,6 +212,25 @@ impl Collector {
         };
         let kill = self.engine.kill(ts, facts);
         stream.write(ts, Event::Kill(Box::new(kill)))
+    }
+
+    /// Who held what the kernel ran out of: below the owner of the limit, or on the host.
+    pub(super) fn kernel_holders(
+        &mut self,
+        oom: Option<&OomFacts>,
+        concluded: Option<&KillLimit>,
+        victim: Option<&str>,
+    ) -> Vec<Holder> {
+        let owner = match oom {
+            Some(oom) => match (&oom.owner, oom.constraint) {
+                (Some(owner), _) => owner.path.as_deref(),
+                (None, Constraint::Host) => Some("/"),
+                // Of a node it is not known who held it.
+                (None, Constraint::Cpuset | Constraint::Mempolicy | Constraint::Memcg | Constraint::Unknown(_)) => None,
+            },
+            None => concluded.and_then(|limit| limit.cgroup.as_deref()),
+        };
+        owner.map(|owner| self.holders(owner, victim)).unwrap_or_default()
     }
 
     /// Whose process it was.

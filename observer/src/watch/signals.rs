@@ -81,7 +81,13 @@ impl Collector {
             self.ledger.kill(path, run, false);
         }
         let victim = self.victim_event(&signal.target, tgid, signal.sizes, process(tgid));
+        // Who kills for the host's memory looked at all of it.
+        let holders = match user.origin {
+            Origin::Userspace | Origin::SystemdOomd => self.holders("/", path.as_deref()),
+            _ => Vec::new(),
+        };
         let facts = KillFacts {
+            holders,
             subject: self.victim_subject(signal.target.cgroup, path.as_deref()).await,
             oom: None,
             shared_mm: false,

@@ -1,0 +1,167 @@
+//! What follows from a kill's evidence: at most three sentences, each with the number it rests on.
+//!
+//! In the order of what helps most: where to look, what a change would buy, what could or could not have been given back.
+//! Where the evidence is missing there is no sentence.
+
+use crate::event::{BeforeSample, Class, Kill, KillLimit, Memory, Origin, Relation};
+use crate::human::{bytes, duration};
+use crate::measure::Bytes;
+
+/// Sentences, at most.
+const MAX: usize = 3;
+
+/// Below this share of page cache, in per cent, nothing is left that reclaim could have given back: what is mapped and
+/// run comes back at once.
+const LITTLE: f64 = 5.0;
+
+/// Swap is as good as full from this share on: it is given out in clusters.
+const SWAP_FULL: f64 = 0.95;
+
+/// Who held this share of what ran out, in per cent, is whom to look at.
+const MOST: f64 = 50.0;
+
+/// A trend over less than this says nothing of hours to come, in seconds.
+const LONG_ENOUGH: f64 = 20.0;
+
+fn per_cent(part: Bytes, whole: Bytes) -> f64 {
+    part.as_f64() / whole.as_f64().max(1.0) * 100.0
+}
+
+/// The sentences for a kill whose other fields are there.
+pub(super) fn advice(kill: &Kill) -> Vec<String> {
+    let path = kill.subject.cgroup.path.as_deref();
+    let unit = path.map(own_path);
+    let last = kill.before.as_ref().and_then(|before| {
+        let of_unit = |sample: &&BeforeSample| sample.cgroup.as_deref().map(own_path) == unit;
+        before.samples.iter().rev().find(of_unit).map(|sample| sample.memory)
+    });
+    let sentences = [
+        lowered(kill, last.as_ref()),
+        shares(kill, last.as_ref()),
+        growth(kill),
+        swap(kill.limit.as_ref()),
+        makeup(last.as_ref()),
+        reclaim(kill.origin, last.as_ref()),
+    ];
+    sentences.into_iter().flatten().take(MAX).collect()
+}
+
+/// A cgroup's path as it is compared: the root's is empty to some.
+fn own_path(path: &str) -> &str {
+    path.trim_end_matches('/')
+}
+
+/// A limit came down on what was used.
+fn lowered(kill: &Kill, last: Option<&Memory>) -> Option<String> {
+    let max = kill.limit.as_ref()?.bytes?;
+    let used = last?.current.filter(|used| *used > max)?;
+    (kill.origin == Origin::LimitLowered).then(|| {
+        format!(
+            "MemoryMax= was set to {} while {} was used: the kernel kills until that fits.",
+            bytes(max),
+            bytes(used)
+        )
+    })
+}
+
+/// Who held most of a limit that others share.
+fn shares(kill: &Kill, last: Option<&Memory>) -> Option<String> {
+    let limit = kill.limit.as_ref()?;
+    let (max, whole) = match limit.relation? {
+        Relation::Own => return None,
+        Relation::Ancestor => {
+            let owner = limit.unit.as_deref().or(limit.cgroup.as_deref())?;
+            (limit.bytes?, format!("{owner}'s {}", bytes(limit.bytes?)))
+        }
+        Relation::Host => (limit.bytes?, format!("the host's {}", bytes(limit.bytes?))),
+    };
+    let name = kill.subject.user_unit.as_deref().or(kill.subject.unit.as_deref())?;
+    let share = |unit: &str| {
+        let held = kill.holders.iter().find(|holder| holder.unit == unit)?;
+        Some(per_cent(held.current, max))
+    };
+    let own = share(name).or_else(|| Some(per_cent(last?.current?, max)));
+    let largest = kill.holders.first();
+    match (largest, own) {
+        (Some(largest), own) if largest.unit != name => {
+            let own = own.map(|own| format!(", {name} {own:.0}%")).unwrap_or_default();
+            Some(format!(
+                "{} held {:.0}% of {whole}{own}: look at {} first.",
+                largest.unit,
+                per_cent(largest.current, max),
+                largest.unit
+            ))
+        }
+        (_, Some(own)) if own >= MOST => Some(format!(
+            "{name} held {own:.0}% of {whole}: a limit of its own would keep it from taking the others' share."
+        )),
+        (_, Some(own)) => Some(format!(
+            "{name} held {own:.0}% of {whole}: what ran out was used by many."
+        )),
+        _ => None,
+    }
+}
+
+/// What a larger limit would buy.
+fn growth(kill: &Kill) -> Option<String> {
+    let limit = kill.limit.as_ref()?;
+    let trend = kill.before.as_ref()?.trend?;
+    let leaks = trend.class == Class::Leak && trend.bytes_per_second > 0.0 && trend.window_seconds >= LONG_ENOUGH;
+    let own = limit.relation == Some(Relation::Own) && limit.file == "memory.max";
+    let max = limit
+        .bytes
+        .filter(|max| max.0 > 0 && leaks && own && kill.origin != Origin::LimitLowered)?;
+    Some(format!(
+        "Doubling MemoryMax= buys about {} at this growth: it is a leak.",
+        duration(max.as_f64() / trend.bytes_per_second)
+    ))
+}
+
+/// Swap was to help, and was used up too.
+fn swap(limit: Option<&KillLimit>) -> Option<String> {
+    let (usage, max) = limit?.swap_usage.zip(limit?.swap_max)?;
+    let full = max.0 > 0 && usage.as_f64() >= SWAP_FULL * max.as_f64();
+    full.then(|| format!("MemorySwapMax= was used up too: {} in swap.", bytes(usage)))
+}
+
+/// What no kill of a process gives back.
+fn makeup(last: Option<&Memory>) -> Option<String> {
+    let last = last?;
+    let current = last.current?;
+    let half = |part: &Bytes| part.0 >= current.0 / 2;
+    if let Some(shmem) = last.shmem.filter(half) {
+        return Some(format!(
+            "{} of it was shared memory or files on a tmpfs: a kill gives none of that back.",
+            bytes(shmem)
+        ));
+    }
+    let kernel = last.kernel.filter(half)?;
+    Some(format!(
+        "{} of it was the kernel's on the unit's behalf (files, pipes, sockets it holds), not its processes' own.",
+        bytes(kernel)
+    ))
+}
+
+/// What reclaim could have given back: of a kill that only a full limit makes.
+fn reclaim(origin: Origin, last: Option<&Memory>) -> Option<String> {
+    let at_limit = match origin {
+        Origin::MemcgLimit | Origin::OomGroup | Origin::SharedMm | Origin::LimitLowered => true,
+        Origin::Host
+        | Origin::Cpuset
+        | Origin::Mempolicy
+        | Origin::Sysrq
+        | Origin::SystemdOomd
+        | Origin::CgroupKill
+        | Origin::UnitOomPolicy
+        | Origin::Userspace
+        | Origin::Unknown => false,
+    };
+    let last = last.filter(|_| at_limit)?;
+    let cache = last.file?.saturating_sub(last.shmem.unwrap_or_default());
+    let share = per_cent(cache, last.current?);
+    Some(if share < LITTLE {
+        format!("Reclaim had nothing to give back: {share:.0}% of what was used was page cache.")
+    } else {
+        format!("{share:.0}% of what was used was page cache, which reclaim gives back.")
+    })
+}
