@@ -211,9 +211,17 @@ impl Scenario {
         {
             bail!("records of kills were lost: {line}");
         }
+        let expected = self.expected(out)?;
+        self.met(&lines, &expected, less)?;
+        self.is_guarded(&lines, &expected, less)
+    }
+
+    /// Whether every expected line is met by a line of its own.
+    fn met(&self, lines: &[Value], expected: &[Value], less: &Less) -> Result<()> {
+        let mut lines: Vec<&Value> = lines.iter().collect();
         // Who is missing may be missing, as often as there are fewer kills; who is there is one of the expected.
-        let mut missing = self.expectation.kills - due;
-        for expected in self.expected(out)? {
+        let mut missing = self.expectation.kills - less.kills.unwrap_or(self.expectation.kills);
+        for expected in expected {
             let kind = &expected["event"];
             if kind
                 .as_str()
@@ -221,7 +229,7 @@ impl Scenario {
             {
                 continue;
             }
-            let Some(place) = lines.iter().position(|line| meets(line, &expected, &less.unknown)) else {
+            let Some(place) = lines.iter().position(|line| meets(line, expected, &less.unknown)) else {
                 if kind == "kill" && missing > 0 {
                     missing -= 1;
                     continue;
@@ -235,6 +243,37 @@ impl Scenario {
                 bail!("no line meets {expected}; of its kind there are:\n{}", near.join("\n"));
             };
             lines.remove(place);
+        }
+        Ok(())
+    }
+
+    /// Breaks each fact of the kills on purpose, one after the other, and sees that it is noticed: a check that cannot fail is
+    /// none.
+    fn is_guarded(&self, lines: &[Value], expected: &[Value], less: &Less) -> Result<()> {
+        let kills = expected.iter().filter(|expected| expected["event"] == "kill");
+        for expected_kill in kills.take(MAX_GUARDED) {
+            // A kill that may be missing here.
+            let Some(place) = lines.iter().position(|line| meets(line, expected_kill, &less.unknown)) else {
+                continue;
+            };
+            for fact in facts(expected_kill) {
+                let told = lines.get(place).and_then(|line| line.pointer(&fact));
+                if fact == "/event" || told.is_none_or(Value::is_null) {
+                    continue;
+                }
+                let mut broken = lines.to_vec();
+                let fact_told = broken.get_mut(place).and_then(|line| line.pointer_mut(&fact));
+                if let Some(told) = fact_told {
+                    *told = if expected_kill.pointer(&fact) == Some(&Value::from("*")) {
+                        Value::Null
+                    } else {
+                        wrong(told)
+                    };
+                }
+                if less.kills.is_none() && self.met(&broken, expected, less).is_ok() {
+                    bail!("a wrong {fact} of a kill goes unnoticed");
+                }
+            }
         }
         Ok(())
     }
@@ -254,6 +293,30 @@ impl Scenario {
             }
         }
         Ok(lines)
+    }
+}
+
+/// Kills whose facts are broken on purpose, at most: of a storm some stand for all.
+const MAX_GUARDED: usize = 12;
+
+/// Where the facts are that an expectation names, as JSON pointers.
+fn facts(expected: &Value) -> Vec<String> {
+    match expected {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(key, value)| facts(value).into_iter().map(move |below| format!("/{key}{below}")))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => vec![String::new()],
+    }
+}
+
+/// Something of the same kind that is not so.
+fn wrong(told: &Value) -> Value {
+    match told {
+        Value::Bool(told) => Value::from(!told),
+        Value::Number(told) => Value::from(told.as_u64().unwrap_or_default().wrapping_add(1)),
+        Value::Array(_) | Value::Object(_) | Value::Null => Value::Null,
+        Value::String(told) => Value::from(format!("{told}-wrong")),
     }
 }
 
@@ -305,8 +368,8 @@ fn with_truth(expected: &Value, truth: &BTreeMap<String, String>) -> Result<Valu
     })
 }
 
-/// Whether everything that is expected is there; what is not named may be anything. `"*"` = anything but null. The fields
-/// that may be unknown may say so.
+/// Whether everything that is expected is there; what is not named may be anything. `"*"` = anything but null. Of a list
+/// `{"0": …}` expects the first. The fields that may be unknown may say so.
 fn meets(line: &Value, expected: &Value, unknown: &[String]) -> bool {
     meets_at("", line, expected, unknown)
 }
@@ -315,7 +378,11 @@ fn meets(line: &Value, expected: &Value, unknown: &[String]) -> bool {
 fn meets_at(at: &str, line: &Value, expected: &Value, unknown: &[String]) -> bool {
     match expected {
         Value::Object(fields) => fields.iter().all(|(key, value)| {
-            let told = line.get(key).unwrap_or(&Value::Null);
+            let told = match line {
+                Value::Array(list) => key.parse::<usize>().ok().and_then(|place| list.get(place)),
+                _ => line.get(key),
+            };
+            let told = told.unwrap_or(&Value::Null);
             let says_so =
                 told.is_null() || key == "origin" && told == "unknown" || key == "confidence" && told == "inferred";
             let place = format!("{at}{key}");
@@ -341,6 +408,26 @@ mod tests {
         assert!(!meets(&line, &json!({"victim": {"pid": 8}}), &[]));
         assert!(!meets(&line, &json!({"limit": {"bytes": 1}}), &[]));
         assert!(!meets(&line, &json!({"limit": "*"}), &[]));
+    }
+
+    #[test]
+    fn each_fact_of_a_kill_that_is_named_is_guarded() {
+        let scenario = |lines: Value| Scenario {
+            name: "x".to_owned(),
+            expectation: serde_json::from_value(json!({"why": "", "kills": 2, "lines": lines})).unwrap(),
+        };
+        let told = [
+            json!({"event": "kill", "unit": "a", "victim": {"pid": 7}, "list": [{"unit": "b"}]}),
+            json!({"event": "kill", "unit": "a", "victim": {"pid": 8}, "list": []}),
+        ];
+        let guard = |expected: Value| {
+            let scenario = scenario(expected);
+            scenario.is_guarded(&told, &scenario.expectation.lines, &Less::default())
+        };
+        guard(json!([{"event": "kill", "unit": "a", "victim": {"pid": 7}, "list": {"0": {"unit": "b"}}}])).unwrap();
+        // Another line stands in for the broken one: it is not this one that is checked.
+        let error = guard(json!([{"event": "kill", "unit": "a"}])).unwrap_err().to_string();
+        assert!(error.contains("/unit"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod collector;
 mod holders;
 mod kernel_log;
 mod kills;
+mod ledger;
 mod programs;
 mod reconcile;
 mod rings;

@@ -80,6 +80,9 @@ pub struct Unit {
     /// How the main process ended, in systemd's terms: `killed/KILL`, `exited/1`.
     #[serde(default)]
     pub exit: Option<String>,
+    /// How many of its processes were killed for memory in this run, where it ended.
+    #[serde(default)]
+    pub kills: Option<u64>,
     /// `Description=`.
     #[serde(default)]
     pub description: Option<String>,

@@ -226,6 +226,9 @@ impl<W: Write> Text<W> {
                     }
                     text += ")";
                 }
+                if let Some(kills) = unit.kills.filter(|kills| *kills > 1) {
+                    text += &format!(", {kills} of its processes killed for memory in this run");
+                }
                 if let Some(restarts) = unit.restarts.filter(|restarts| *restarts > 0) {
                     text += &format!(", restarted {restarts} times by systemd");
                 }

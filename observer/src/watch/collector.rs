@@ -7,8 +7,9 @@ use super::clock::Clock;
 use super::holders::Holders;
 use super::kernel_log::KernelLog;
 use super::kills::Joiner;
+use super::ledger::Ledger;
 use super::programs::Programs;
-use super::reconcile::{Ledger, Reconciler};
+use super::reconcile::Reconciler;
 use super::signals::Signals;
 use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, units::UnitStates};
@@ -141,6 +142,10 @@ impl Collector {
             self.files.remove(path);
             self.counted.remove(path);
             self.ooms.remove(path);
+            // A successor's counter begins anew.
+            if self.tree.id(path) == Some(id) {
+                self.ledger.gone(path);
+            }
         }
         self.tree.gone(id);
         self.moved.remove(&id);

@@ -204,7 +204,8 @@ impl Collector {
         if let Some(path) = &path {
             self.joiner.killed(time, tgid, path);
             let run = self.tree.id(path).and_then(|id| self.invocation(id, path));
-            self.ledger.kill(path, run, true);
+            self.ledger.marked(path);
+            self.ledger.killed(path, run);
         }
         let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
         if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {

@@ -130,12 +130,15 @@ impl Collector {
             .as_ref()
             .and_then(|logged| logged.path.clone())
             .or_else(|| self.victim_path(victim.task.cgroup, tgid));
-        if let Some(path) = &path {
-            let run = victim.task.cgroup.and_then(|id| self.invocation(id, path));
-            self.ledger.kill(path, run, !victim.shared_mm);
+        if let Some(path) = path.as_ref().filter(|_| !victim.shared_mm) {
+            self.ledger.marked(path);
         }
         if !self.joiner.is_new(Some(tgid), started) {
             return Ok(());
+        }
+        if let Some(path) = &path {
+            let run = victim.task.cgroup.and_then(|id| self.invocation(id, path));
+            self.ledger.killed(path, run);
         }
         let ts = self.clock.at(victim.time);
         let oom = self.joiner.choice(victim.oom_time);

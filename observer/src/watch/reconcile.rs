@@ -3,81 +3,17 @@
 //! `oom_kill` of `/proc/vmstat` counts every call of the kernel's killer that ends a process, wherever it lived and even
 //! where its cgroup is gone; a task is marked in each of these calls, doubles of a group's leader included, and sometimes
 //! without being counted (it was exiting already; mm/oom_kill.c). So more counted than marked is a kill that nobody saw;
-//! which cgroup's it was `memory.events.local` tells, while the cgroup is there.
+//! which cgroup's it was `memory.events` tells, of the innermost one that counts more than was seen. On v1 that is
+//! `memory.oom_control`, which counts the cgroup's own (mm/memcontrol.c: `memcg_memory_event`).
 //!
 //! What systemd recorded is compared too: a unit that ended with `Result=oom-kill` has had a kill.
 
-use std::collections::{HashMap, HashSet};
 use std::fs;
 
 use super::collector::Collector;
+use super::ledger::Missing;
 use super::stream::{Stream, StreamError};
-use crate::event::{CgroupRef, Event, Subject, Unexplained};
-use crate::unit::UnitPath;
-
-/// Cgroups and units remembered, at most.
-const REMEMBERED: usize = 16_384;
-
-/// What was counted and what was seen, by place.
-#[derive(Debug, Default)]
-pub(super) struct Ledger {
-    /// `memory.events.local oom_kill` at the start, by path, where it was not zero.
-    before: HashMap<String, u64>,
-    /// Marks since, by path.
-    marks: HashMap<String, u64>,
-    /// Runs of units in which something was killed; a kill whose run is not known may be any's.
-    hit: HashSet<(String, Option<String>)>,
-    /// Units that systemd says were hit, whose kill may still be on its way.
-    waiting: Vec<(Subject, bool)>,
-}
-
-impl Ledger {
-    /// A kill in this cgroup and run of a unit, of which the kernel has marked a task or not.
-    pub(super) fn kill(&mut self, path: &str, invocation: Option<String>, marked: bool) {
-        if self.marks.len() >= REMEMBERED {
-            self.marks.clear();
-        }
-        if self.hit.len() >= REMEMBERED {
-            self.hit.clear();
-        }
-        if marked {
-            *self.marks.entry(path.to_owned()).or_default() += 1;
-        }
-        if let Some(unit) = UnitPath::parse(path).unit {
-            self.hit.insert((unit, invocation));
-        }
-    }
-
-    /// systemd says that a unit's run ended because something in it was killed for memory.
-    pub(super) fn recorded(&mut self, subject: Subject) {
-        self.waiting.push((subject, false));
-    }
-
-    /// Whether a kill is known that systemd's record can stand for.
-    fn explains(&self, subject: &Subject) -> bool {
-        let unit = subject.unit.as_deref().unwrap_or_default();
-        self.hit.iter().any(|(hit, run)| {
-            let same_run = run.is_none() || subject.invocation_id.is_none() || *run == subject.invocation_id;
-            hit == unit && same_run
-        })
-    }
-
-    /// Those that were waited for since the last look in vain.
-    fn unsettled(&mut self) -> Vec<Subject> {
-        let mut unsettled = Vec::new();
-        for (subject, waited) in std::mem::take(&mut self.waiting) {
-            if self.explains(&subject) {
-                continue;
-            }
-            if waited {
-                unsettled.push(subject);
-            } else {
-                self.waiting.push((subject, true));
-            }
-        }
-        unsettled
-    }
-}
+use crate::event::{CgroupRef, CgroupVersion, Event, Subject, Unexplained};
 
 impl Collector {
     /// What the kernel has counted so far was not to be seen; what is set already is.
@@ -85,7 +21,7 @@ impl Collector {
         for path in self.paths() {
             self.learn_nodes(&path);
             if let Some(counted) = self.counted_in(&path).filter(|counted| *counted > 0) {
-                self.ledger.before.insert(path, counted);
+                self.ledger.counted_before(path, counted);
             }
         }
     }
@@ -94,9 +30,17 @@ impl Collector {
         self.tree.live().map(|(_, path)| path.to_owned()).collect()
     }
 
-    /// `memory.events.local oom_kill`, read anew.
+    /// The file that counts a cgroup's kills, and whether it counts those below.
+    fn counter(&self) -> (&'static str, bool) {
+        match self.hierarchy.version() {
+            CgroupVersion::V2 => ("memory.events", true),
+            CgroupVersion::V1 | CgroupVersion::Hybrid => ("memory.oom_control", false),
+        }
+    }
+
+    /// `oom_kill`, read anew.
     fn counted_in(&self, path: &str) -> Option<u64> {
-        let text = fs::read_to_string(self.hierarchy.dir(path).join("memory.events.local")).ok()?;
+        let text = fs::read_to_string(self.hierarchy.dir(path).join(self.counter().0)).ok()?;
         parse(&text)
     }
 
@@ -111,55 +55,57 @@ impl Collector {
             self.unexplained(difference, stream)?;
         }
         for subject in unsettled {
-            let event = Unexplained {
-                subject,
-                counter: "systemd Result=oom-kill".to_owned(),
-                counted: 1,
-                seen: 0,
-            };
-            stream.write(self.now(), Event::Unexplained(event))?;
+            let missing = Missing { counted: 1, seen: 0 };
+            self.tell_missing(subject, "systemd Result=oom-kill", missing, stream)?;
         }
         Ok(())
     }
 
-    /// The cgroups whose own counters say more than was seen there; the host's, where they are gone.
-    fn unexplained(&mut self, difference: Difference, stream: &mut Stream) -> Result<(), StreamError> {
-        let mut found = false;
-        for path in self.paths() {
-            let before = self.ledger.before.get(&path).copied().unwrap_or_default();
-            let seen = self.ledger.marks.get(&path).copied().unwrap_or_default();
-            let Some(counted) = self.counted_in(&path).map(|counted| counted.saturating_sub(before)) else {
-                continue;
-            };
-            if counted > seen {
-                found = true;
-                let id = self.tree.id(&path);
-                let event = Unexplained {
-                    subject: self.subject(id, &path),
-                    counter: "memory.events.local oom_kill".to_owned(),
-                    counted,
-                    seen,
-                };
-                stream.write(self.now(), Event::Unexplained(event))?;
-                // Told once.
-                self.ledger.marks.insert(path, counted);
+    /// The innermost cgroups whose counters say more than was seen there; the host, where they are gone.
+    fn unexplained(&mut self, difference: Missing, stream: &mut Stream) -> Result<(), StreamError> {
+        let (file, with_below) = self.counter();
+        let mut found: Vec<(String, Missing)> = Vec::new();
+        let mut paths = self.paths();
+        // The deepest first: what is told there is explained above.
+        paths.sort_by_key(|path| std::cmp::Reverse(path.matches('/').count()));
+        for path in paths.into_iter().filter(|path| path != "/") {
+            let missing = self
+                .counted_in(&path)
+                .and_then(|counted| self.ledger.missing(&path, counted, with_below));
+            if let Some(missing) = missing {
+                self.ledger.settle(&path, missing);
+                found.push((path, missing));
             }
         }
-        if found {
-            return Ok(());
+        if found.is_empty() {
+            let subject = Subject {
+                cgroup: CgroupRef {
+                    id: None,
+                    path: Some("/".to_owned()),
+                },
+                ..Subject::default()
+            };
+            return self.tell_missing(subject, "vmstat oom_kill", difference, stream);
         }
-        let subject = Subject {
-            cgroup: CgroupRef {
-                id: None,
-                path: Some("/".to_owned()),
-            },
-            ..Subject::default()
-        };
+        for (path, missing) in found {
+            let subject = self.subject(self.tree.id(&path), &path);
+            self.tell_missing(subject, &format!("{file} oom_kill"), missing, stream)?;
+        }
+        Ok(())
+    }
+
+    fn tell_missing(
+        &mut self,
+        subject: Subject,
+        counter: &str,
+        missing: Missing,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
         let event = Unexplained {
             subject,
-            counter: "vmstat oom_kill".to_owned(),
-            counted: difference.counted,
-            seen: difference.seen,
+            counter: counter.to_owned(),
+            counted: missing.counted,
+            seen: missing.seen,
         };
         stream.write(self.now(), Event::Unexplained(event))
     }
@@ -172,13 +118,6 @@ pub(super) struct Reconciler {
     /// How much more was counted when last looked at, and how much of that has been told.
     missing: u64,
     told: u64,
-}
-
-/// More was counted than seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Difference {
-    pub(super) counted: u64,
-    pub(super) seen: u64,
 }
 
 fn vmstat() -> Option<u64> {
@@ -205,12 +144,12 @@ impl Reconciler {
     }
 
     /// Looks, given how many marks were seen since the start.
-    pub(super) fn look(&mut self, seen: u64) -> Option<Difference> {
+    pub(super) fn look(&mut self, seen: u64) -> Option<Missing> {
         self.compare(vmstat()?, seen)
     }
 
     /// A difference is certain where it is still there a look later: a record may be on its way.
-    fn compare(&mut self, counter: u64, seen: u64) -> Option<Difference> {
+    fn compare(&mut self, counter: u64, seen: u64) -> Option<Missing> {
         let counted = counter.saturating_sub(self.counted_before?);
         let missing = counted.saturating_sub(seen);
         let certain = missing.min(std::mem::replace(&mut self.missing, missing));
@@ -218,7 +157,7 @@ impl Reconciler {
             return None;
         }
         self.told = certain;
-        Some(Difference { counted, seen })
+        Some(Missing { counted, seen })
     }
 }
 
@@ -227,34 +166,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_record_of_systemds_needs_a_kill_in_the_same_run() {
-        let recorded = |ledger: &mut Ledger, run: &str| {
-            ledger.recorded(Subject {
-                unit: Some("a.service".to_owned()),
-                invocation_id: Some(run.to_owned()),
-                ..Subject::default()
-            });
-        };
-        let mut ledger = Ledger::default();
-        ledger.kill("/system.slice/a.service/below", Some("1".to_owned()), true);
-        recorded(&mut ledger, "1");
-        assert!(ledger.unsettled().is_empty());
-        recorded(&mut ledger, "2");
-        assert!(ledger.unsettled().is_empty(), "its kill may be on its way");
-        assert_eq!(ledger.unsettled().len(), 1);
-        assert!(ledger.unsettled().is_empty(), "told once");
-        recorded(&mut ledger, "3");
-        ledger.kill("/system.slice/a.service", None, false);
-        assert!(ledger.unsettled().is_empty(), "of whichever run that was");
-    }
-
-    #[test]
     fn a_difference_is_told_once_when_it_has_stayed() {
         let mut reconciler = Reconciler::from(Some(10));
         assert_eq!(reconciler.compare(11, 0), None);
         assert_eq!(reconciler.compare(11, 1), None, "it was on its way");
         assert_eq!(reconciler.compare(13, 1), None);
-        let difference = Difference { counted: 3, seen: 1 };
+        let difference = Missing { counted: 3, seen: 1 };
         assert_eq!(reconciler.compare(13, 1), Some(difference));
         assert_eq!(reconciler.compare(13, 1), None);
         assert_eq!(

@@ -76,10 +76,6 @@ impl Collector {
         let Some((user, evidence)) = self.purpose(&signal, path.as_deref()).await else {
             return Ok(());
         };
-        if let Some(path) = &path {
-            let run = signal.target.cgroup.and_then(|id| self.invocation(id, path));
-            self.ledger.kill(path, run, false);
-        }
         let victim = self.victim_event(&signal.target, tgid, signal.sizes, process(tgid));
         // Who kills for the host's memory looked at all of it.
         let holders = match user.origin {
@@ -111,6 +107,7 @@ impl Collector {
         if !self.joiner.is_new(Some(tgid), signal.target.started) {
             return Ok(());
         }
+        self.count_kill(&facts);
         let by_oomd = facts
             .user
             .as_ref()
@@ -168,7 +165,15 @@ impl Collector {
         if !self.joiner.is_new(Some(facts.victim.pid), death.target.started) {
             return Ok(());
         }
+        self.count_kill(&facts);
         self.user_kill(time, *facts, stream)
+    }
+
+    /// Counted at once: systemd's record of it may come before its reason.
+    fn count_kill(&mut self, facts: &KillFacts) {
+        if let Some(path) = &facts.subject.cgroup.path {
+            self.ledger.killed(path, facts.subject.invocation_id.clone());
+        }
     }
 
     fn user_kill(&mut self, time: BootNanos, facts: KillFacts, stream: &mut Stream) -> Result<(), StreamError> {

@@ -198,6 +198,7 @@ impl Collector {
             self.ledger.recorded(subject.clone());
         }
         let event = Unit {
+            kills: Some(self.ledger.kills(&subject)),
             subject,
             state,
             result: status.result,
