@@ -5,6 +5,7 @@
 
 pub mod ends;
 mod invocation;
+pub mod oomd;
 mod path;
 mod select;
 pub mod systemd;

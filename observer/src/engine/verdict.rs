@@ -41,6 +41,22 @@ pub struct OwnerFacts {
     pub swap_max: Option<Bytes>,
 }
 
+impl OwnerFacts {
+    /// As a kill tells it, seen from where the victim lived.
+    pub(crate) fn limit_of(&self, victim: &Subject) -> KillLimit {
+        KillLimit {
+            cgroup: self.path.clone(),
+            unit: self.unit.clone(),
+            relation: relation(self.path.as_deref(), self.unit.as_deref(), victim),
+            file: "memory.max".to_owned(),
+            bytes: self.limit,
+            usage: self.usage,
+            swap_usage: self.swap_usage,
+            swap_max: self.swap_max,
+        }
+    }
+}
+
 /// The kernel's choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OomFacts {
@@ -56,6 +72,16 @@ pub struct OomFacts {
     pub chosen: Option<Tgid>,
     /// Whether the trigger was writing to `memory.max`: the limit came down to what was used.
     pub lowering: bool,
+}
+
+impl OomFacts {
+    /// The allocation; the magic key makes none.
+    pub(crate) fn request(&self) -> Option<Request> {
+        Some(Request {
+            order: self.order.filter(|order| *order >= 0)?,
+            gfp: self.gfp.clone()?,
+        })
+    }
 }
 
 /// A program that killed.
@@ -131,16 +157,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
         },
         (None, Some(oom)) => {
             let limit = match (&oom.owner, oom.constraint) {
-                (Some(owner), _) => Some(KillLimit {
-                    cgroup: owner.path.clone(),
-                    unit: owner.unit.clone(),
-                    relation: relation(owner.path.as_deref(), owner.unit.as_deref(), &facts.subject),
-                    file: "memory.max".to_owned(),
-                    bytes: owner.limit,
-                    usage: owner.usage,
-                    swap_usage: owner.swap_usage,
-                    swap_max: owner.swap_max,
-                }),
+                (Some(owner), _) => Some(owner.limit_of(&facts.subject)),
                 // The magic key kills without a limit having been reached.
                 (None, _) if oom.order.is_some_and(|order| order < 0) => None,
                 (None, _) => facts.outside.clone().map(|limit| KillLimit {
@@ -160,12 +177,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
     };
     let before = before(&facts.subject);
     let mut kill = Kill {
-        request: facts.oom.as_ref().and_then(|oom| {
-            Some(Request {
-                order: oom.order.filter(|order| *order >= 0)?,
-                gfp: oom.gfp.clone()?,
-            })
-        }),
+        request: facts.oom.as_ref().and_then(OomFacts::request),
         subject: facts.subject,
         origin,
         confidence,

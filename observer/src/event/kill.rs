@@ -169,8 +169,11 @@ pub struct Killer {
     pub comm: Option<String>,
     /// Its unit.
     pub unit: Option<String>,
-    /// Why, in its own words.
+    /// Why, by its own name for it: `memory-pressure`.
     pub reason: Option<String>,
+    /// Why, in its own words, with the figures.
+    #[serde(default)]
+    pub words: Option<String>,
 }
 
 /// The allocation that could not be met.
@@ -240,11 +243,23 @@ pub struct Holder {
 }
 
 /// The kernel was out of memory and killed nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OomWithoutKill {
     /// The limit's owner.
     #[serde(flatten)]
     pub subject: Subject,
     /// `no_killable_task` or what else stopped it.
     pub reason: String,
+    /// The limit that was reached.
+    #[serde(default)]
+    pub limit: Option<KillLimit>,
+    /// Who asked for the memory, and goes on asking: the kernel lets a page fault try again at once, a system call fail.
+    #[serde(default)]
+    pub trigger: Option<Trigger>,
+    /// The allocation that could not be met.
+    #[serde(default)]
+    pub request: Option<Request>,
+    /// How often the owner was out of memory since it was last looked at: `oom` of its `memory.events.local`.
+    #[serde(default)]
+    pub ooms: Option<u64>,
 }

@@ -9,8 +9,8 @@ use super::Sink;
 use super::fold::{fold, middle};
 use super::verdict::paragraph;
 use crate::event::{
-    Class, Event, Forecast, ForecastChange, ForecastState, Limit, Line, Probe, Relation, Sample, Subject, Throttle,
-    ThrottleState, Trend, Unit, UnitState, Via,
+    Class, Event, Forecast, ForecastChange, ForecastState, Limit, Line, OomWithoutKill, Probe, Relation, Sample,
+    Subject, Throttle, ThrottleState, Trend, Unit, UnitState, Via,
 };
 use crate::human::{bytes, duration, rate};
 use crate::measure::{Bytes, Timestamp};
@@ -445,6 +445,22 @@ fn reason(trend: &Trend) -> Option<String> {
     })
 }
 
+/// An OOM that killed nobody in a sentence.
+fn unkilled(oom: &OomWithoutKill) -> String {
+    let mut text = format!("OUT OF MEMORY, and nothing can be killed: {}", name(&oom.subject));
+    if let Some(limit) = oom.limit.as_ref().and_then(|limit| limit.bytes) {
+        text += &format!(", {} reached", bytes(limit));
+    }
+    if let Some(trigger) = &oom.trigger {
+        let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
+        text += &format!("; {}[{pid}] asks for memory in vain, again and again", trigger.comm);
+    }
+    if let Some(ooms) = oom.ooms.filter(|ooms| *ooms > 1) {
+        text += &format!(" ({ooms} times)");
+    }
+    text
+}
+
 /// A warning in a sentence.
 pub(crate) fn warning(change: &ForecastChange) -> String {
     let unit = name(&change.subject);
@@ -508,8 +524,7 @@ impl<W: Write> Sink for Text<W> {
                 }
             }
             Event::OomWithoutKill(oom) => {
-                let text = format!("OUT OF MEMORY, nothing killed: {} ({})", name(&oom.subject), oom.reason);
-                self.mark(ts, "✖", Colour::Red, &text)?;
+                self.mark(ts, "✖", Colour::Red, &unkilled(oom))?;
             }
             Event::Lost(lost) => {
                 let text = self.paint(

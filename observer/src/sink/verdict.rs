@@ -59,8 +59,12 @@ fn why(kill: &Kill) -> String {
         ),
         Origin::SharedMm => format!("{probably}by the kernel: it shared the memory of the chosen process"),
         Origin::SystemdOomd => {
-            let reason = kill.killer.as_ref().and_then(|killer| killer.reason.as_deref());
-            let reason = reason.map(|reason| format!(": {}", reason.replace('-', " ")));
+            let killer = kill.killer.as_ref();
+            let reason = killer.and_then(|killer| {
+                let named = || killer.reason.as_deref().map(|reason| reason.replace('-', " "));
+                killer.words.clone().or_else(named)
+            });
+            let reason = reason.map(|reason| format!(": {reason}"));
             format!("{probably}by systemd-oomd{}", reason.unwrap_or_default())
         }
         Origin::CgroupKill => format!("{probably}by {} through cgroup.kill", killer(kill)),

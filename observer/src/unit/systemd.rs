@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ends::exit_text;
+use super::oomd::{self, OomdKill};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, message, proxy};
@@ -106,15 +107,6 @@ pub struct UnitChange {
     pub unit: String,
 }
 
-/// What systemd-oomd tells of a kill.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OomdKill {
-    /// The cgroup whose processes it killed.
-    pub cgroup: String,
-    /// `memory-used` or `memory-pressure`.
-    pub reason: String,
-}
-
 /// The connection to systemd.
 #[derive(Debug, Clone)]
 pub struct Systemd {
@@ -197,32 +189,12 @@ impl Systemd {
         tokio::time::timeout(LIST_TIMEOUT, ask).await.map_err(timed_out)?
     }
 
-    /// Sends what systemd-oomd tells of its kills (org.freedesktop.oom1(5)). A full channel loses reasons, never kills.
+    /// Sends what systemd-oomd tells of its kills.
     ///
     /// # Errors
     /// Where the bus fails.
     pub async fn subscribe_oomd(&self, kills: mpsc::Sender<OomdKill>) -> zbus::Result<()> {
-        let rule = MatchRule::builder()
-            .msg_type(message::Type::Signal)
-            .interface("org.freedesktop.oom1.Manager")
-            .member("Killed")
-            .build()?;
-        let mut signals = MessageStream::for_match_rule(rule, &self.connection, std::num::NonZero::new(64)).await?;
-        tokio::spawn(async move {
-            while let Some(signal) = signals.next().await {
-                let told = signal
-                    .ok()
-                    .and_then(|signal| signal.body().deserialize::<(String, String)>().ok());
-                if let Some((cgroup, reason)) = told
-                    && kills
-                        .try_send(OomdKill { cgroup, reason })
-                        .is_err_and(|error| matches!(error, mpsc::error::TrySendError::Closed(_)))
-                {
-                    return;
-                }
-            }
-        });
-        Ok(())
+        oomd::subscribe(&self.connection, kills).await
     }
 
     /// Sends the name of every unit whose properties change. A full channel loses names: each is a hint to look.

@@ -366,6 +366,7 @@ impl Collector {
         let event = OomWithoutKill {
             subject: self.logged_subject(path, None),
             reason: "no_killable_task".to_owned(),
+            ..OomWithoutKill::default()
         };
         stream.write(self.now(), Event::OomWithoutKill(event))
     }

@@ -356,6 +356,21 @@ impl Collector {
         }
     }
 
+    /// Who asked, where nobody was killed for it.
+    pub(super) fn asker(&self, task: &Task) -> Trigger {
+        let tgid = task.tgid.unwrap_or(Tgid(task.tid.0));
+        let known = task.cgroup.and_then(|id| self.tree.path(id)).map(str::to_owned);
+        let path = known.or_else(|| cgroup_of(&self.hierarchy, tgid));
+        Trigger {
+            pid: task.tgid,
+            tid: task.tid,
+            comm: task.comm.clone(),
+            uid: task.uid,
+            unit: path.as_deref().and_then(|path| UnitPath::parse(path).unit),
+            cgroup: path,
+        }
+    }
+
     /// What was full where no memory cgroup's limit was: the machine, or the nodes that a cpuset or a memory policy names.
     pub(super) fn outside(&self, constraint: Constraint, trigger: Option<&str>, nodes: &[u32]) -> Option<KillLimit> {
         let (file, cgroup) = match constraint {
@@ -383,7 +398,7 @@ impl Collector {
         ancestry(path).find_map(|above| self.confined.get(above).map(String::as_str))
     }
 
-    fn oom_facts(&self, oom: &Oom) -> OomFacts {
+    pub(super) fn oom_facts(&self, oom: &Oom) -> OomFacts {
         let (swap_usage, swap_max) = match self.hierarchy.version() {
             CgroupVersion::V2 => (oom.swap_usage, oom.swap_max),
             // On v1 that counter is memory and swap together (`struct mem_cgroup`: a union).

@@ -4,7 +4,7 @@
 //! sender is a program whose business that is, where it goes through `cgroup.kill`, where systemd sends it because the
 //! kernel killed in the same unit, or where the victim's unit or the host was short of memory.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::clock::Clock;
@@ -16,7 +16,7 @@ use crate::engine::{KillFacts, UserFacts};
 use crate::event::{Confidence, Event, Killer, Memory, OomWithoutKill, Origin, Subject, ancestry};
 use crate::kernel::record::{Oom, Signal, Writing};
 use crate::measure::{BootNanos, Bytes, Tgid};
-use crate::unit::{UnitPath, systemd::OomdKill};
+use crate::unit::{UnitPath, oomd::OomdKill};
 
 const SIGTERM: u32 = 15;
 
@@ -46,7 +46,7 @@ const STALLED: f64 = 10.0;
 const WAITING: usize = 1_024;
 
 /// A kill by systemd-oomd waits this long for its reason, which is told after the signals.
-const REASON: Duration = Duration::from_millis(1500);
+const REASON: Duration = Duration::from_secs(4);
 
 /// Kills that are not told yet.
 #[derive(Debug, Default)]
@@ -129,6 +129,7 @@ impl Collector {
         for (_, time, mut facts) in told {
             if let Some(user) = &mut facts.user {
                 user.killer.reason = Some(kill.reason.clone());
+                user.killer.words.clone_from(&kill.words);
                 facts.evidence.push("org.freedesktop.oom1 Killed".to_owned());
             }
             self.user_kill(time, *facts, stream)?;
@@ -200,6 +201,7 @@ impl Collector {
                 comm: Some(sender.comm.clone()),
                 unit: sender_unit.clone(),
                 reason: None,
+                words: None,
             },
             after,
         };
@@ -257,7 +259,7 @@ impl Collector {
 
     /// What is short at a cgroup, as the file that says so; `None` where nothing is.
     fn shortage(&mut self, path: &str) -> Option<String> {
-        let mut read = std::collections::HashMap::new();
+        let mut read = HashMap::new();
         for above in ancestry(path) {
             let now = self.read(above, &mut read);
             // By now the victim may have let go of what it had, or its cgroup be gone: the sample from before counts too.
@@ -301,7 +303,19 @@ impl Collector {
         if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
             return Ok(());
         }
+        let facts = self.oom_facts(oom);
+        let before = path.as_ref().and_then(|path| self.ooms.get(path)).copied();
+        let now = path.as_deref().and_then(|path| self.read(path, &mut HashMap::new()));
         let event = OomWithoutKill {
+            limit: match &facts.owner {
+                Some(owner) => Some(owner.limit_of(&subject)),
+                None => self.outside(facts.constraint, None, &oom.nodes),
+            },
+            trigger: Some(self.asker(&oom.trigger)),
+            request: facts.request(),
+            ooms: now
+                .and_then(|reading| reading.events_local)
+                .map(|events| events.oom.saturating_sub(before.unwrap_or_default())),
             subject,
             reason: "no_killable_task".to_owned(),
         };
