@@ -16,7 +16,7 @@ use xshell::{Shell, cmd};
 use crate::{cache, step};
 
 /// Where kernels and the standard library's source are looked for: the releases that carry the kernels under test.
-const SUITES: [&str; 4] = ["bookworm", "trixie", "trixie-backports", "sid"];
+const SUITES: [&str; 5] = ["bullseye", "bookworm", "trixie", "trixie-backports", "sid"];
 
 /// Lists are asked for anew after this time. A new kernel of a series waits a day at most.
 const LISTS_AGE: Duration = Duration::from_secs(24 * 3600);

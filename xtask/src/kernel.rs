@@ -43,6 +43,9 @@ const MODULES: [&str; 4] = ["virtio_pci", "virtio_blk", "virtio_console", "ext4"
 
 const INIT: &str = include_str!("../guest/init");
 
+/// Small kernels that have what a guest needs.
+const FLAVOUR: &str = "-cloud-amd64";
+
 /// How long a kernel found for a series is taken without asking again.
 const FOUND_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -56,6 +59,9 @@ pub(crate) struct Series {
 impl Series {
     /// What is tested: the oldest and newest long-term kernels of Debian releases, and the newest of all.
     pub(crate) const ALL: [Self; 3] = [Self::new(6, 1), Self::new(6, 12), Self::new(7, 2)];
+
+    /// What is tested beside them where time does not matter: the oldest that is still cared for, and the next.
+    pub(crate) const BESIDE: [Self; 3] = [Self::new(5, 10), Self::new(6, 18), Self::new(7, 3)];
 
     pub(crate) const fn new(major: u32, minor: u32) -> Self {
         Self { major, minor }
@@ -131,19 +137,17 @@ fn ask_apt(series: Series) -> Result<String> {
     apt.names(&format!("linux-image-{series}."))?
         .iter()
         .filter_map(|name| name.strip_prefix("linux-image-"))
-        .filter(|release| release.ends_with("-cloud-amd64"))
+        .filter(|release| release.ends_with(FLAVOUR))
         .max_by_key(|release| numbers(release))
         .map(str::to_owned)
         .with_context(|| format!("apt knows no cloud kernel of the series {series}"))
 }
 
-/// `6.12.115+deb13.1-cloud-amd64` → 6, 12, 115, 13, 1, …: good enough an order within one series.
+/// `6.12.115+deb13.1-cloud-amd64` → 6, 12, 115, 13, 1; `5.10.0-46-cloud-amd64` → 5, 10, 0, 46: good enough an order within one series.
 fn numbers(release: &str) -> Vec<u32> {
-    // What comes after the version names the flavour: its numbers (amd64) count for nothing.
+    // The flavour's numbers (amd64) count for nothing.
     release
-        .split('-')
-        .next()
-        .unwrap_or_default()
+        .trim_end_matches(FLAVOUR)
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|digits| digits.parse().ok())
         .collect()
@@ -281,6 +285,11 @@ mod tests {
         .into_iter()
         .max_by_key(|release| numbers(release));
         assert_eq!(newest, Some("6.12.115+deb13.1-cloud-amd64"));
+        let older = ["5.10.0-9-cloud-amd64", "5.10.0-46-cloud-amd64", "5.10.0-44-cloud-amd64"];
+        assert_eq!(
+            older.into_iter().max_by_key(|release| numbers(release)),
+            Some("5.10.0-46-cloud-amd64")
+        );
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) struct Test {
     #[arg(long = "kernel", value_name = "SERIES")]
     kernels: Vec<Series>,
 
-    /// All scenarios on all kernels
+    /// All scenarios on all kernels, older and newer ones beside them
     #[arg(long)]
     all: bool,
 
@@ -162,8 +162,10 @@ impl Test {
         }
         let whole = turn() % Series::ALL.len();
         let all = self.all || !self.scenarios.is_empty();
+        let beside: &[Series] = if self.all { &Series::BESIDE } else { &[] };
         Series::ALL
             .iter()
+            .chain(beside)
             .enumerate()
             .filter(|(place, _)| self.tiers.is_empty() || self.all || *place == whole)
             .map(|(place, kernel)| (*kernel, all || place == whole))
