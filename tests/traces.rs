@@ -5,21 +5,36 @@ use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// What a program's first line says of its run.
+/// What a program's `trace:` line says of its run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// The limit of its cgroup, as the kernel takes it.
     pub limit: String,
-    /// For how long it runs at most.
+    /// For how long it runs at most, all its lives together.
     pub seconds: u64,
     /// Whether it leaks.
     pub kind: Kind,
-    /// Words for the interpreter.
-    #[serde(default)]
-    pub args: String,
+    /// What its trace is for.
+    pub split: Split,
+    /// The classes that are right for its last half, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class: Vec<String>,
+    /// A leak ends with so many kills, what does not leak after so many runs: it is started again after each.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub lives: u32,
+    /// For how many seconds of the life that it imitates one second stands.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub compressed: u32,
+    /// Words for the interpreter or the compiler.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Debian packages that it takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
 }
 
 /// What kind of life a program leads.
@@ -32,63 +47,115 @@ pub enum Kind {
     Calm,
 }
 
+/// Whether anyone may look at a trace while the engine is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// Constants are chosen on it.
+    Tune,
+    /// It is scored, and nothing is chosen on it.
+    Score,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_one(value: &u32) -> bool {
+    *value == 1
+}
+
 impl Header {
-    /// Reads `trace: limit=192M seconds=420 kind=leak`.
+    /// Reads `trace: limit=192M seconds=420 kind=leak split=score lives=3 needs=ruby args=-v,-w`.
     ///
     /// # Errors
-    /// Where a word is missing.
+    /// Where a word is missing or is none of those.
     pub fn parse(text: &str) -> Result<Self> {
         let line = text
             .lines()
             .find_map(|line| line.split_once("trace: "))
             .context("no 'trace:' line")?
             .1;
-        let value = |name: &str| {
-            let found = line
-                .split(' ')
-                .find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-            found.with_context(|| format!("no {name}= in '{line}'"))
-        };
-        Ok(Self {
-            limit: value("limit")?.to_owned(),
-            seconds: value("seconds")?.parse()?,
-            kind: serde_json::from_value(Value::from(value("kind")?))?,
-            args: value("args").unwrap_or_default().to_owned(),
-        })
+        let mut words = Map::new();
+        for word in line.split_whitespace() {
+            let (name, value) = word
+                .split_once('=')
+                .with_context(|| format!("'{word}' is no word=value"))?;
+            let value = match name {
+                "seconds" | "lives" | "compressed" => Value::from(value.parse::<u32>()?),
+                "args" | "needs" | "class" => value.split(',').collect(),
+                _ => Value::from(value),
+            };
+            words.insert(name.to_owned(), value);
+        }
+        serde_json::from_value(Value::Object(words)).with_context(|| format!("in '{line}'"))
     }
 }
 
-/// Keeps of a recorded stream what a forecast needs: samples up to the kill, and the kill.
+/// Keeps of a recorded stream what a forecast needs of one cgroup: samples up to the last kill that the header asks for,
+/// and the kills. Each of `lives` is an invocation of its own; what was sampled outside of them is not the program's.
 ///
 /// # Errors
 /// Where a file cannot be read or written.
-pub fn slim(raw: &Path, header: &Header, trace: &Path) -> Result<()> {
+pub fn slim(raw: &Path, cgroup: &str, header: &Header, lives: &[Lived], trace: &Path) -> Result<Slimmed> {
     let mut out = BufWriter::new(File::create(trace)?);
     writeln!(out, "{}", json!({"trace": header}))?;
+    let mut slimmed = Slimmed::default();
     for line in BufReader::new(File::open(raw)?).lines() {
-        let mut line: Value = serde_json::from_str(&line?)?;
-        let path = line["cgroup"]["path"].as_str().unwrap_or_default().to_owned();
-        if !path.starts_with("/trace-") {
+        let line: Value = serde_json::from_str(&line?)?;
+        if line["cgroup"]["path"] != cgroup {
             continue;
         }
+        let ts: Timestamp = line["ts"].as_str().context("a line without ts")?.parse()?;
+        // A millisecond is as exact as a sample is.
+        let at = format!("{ts:.3}");
         match line["event"].as_str() {
             Some("sample") => {
-                let memory = line["memory"].as_object_mut().context("a sample without memory")?;
-                memory.retain(|_, value| !value.is_null());
-                let slim =
-                    json!({"event": "sample", "ts": line["ts"], "cgroup": {"path": path}, "memory": line["memory"]});
+                let Some(life) = lives.iter().position(|life| life.start <= ts && ts <= life.end) else {
+                    continue;
+                };
+                let mut memory = line["memory"].as_object().context("a sample without memory")?.clone();
+                memory.retain(|name, value| {
+                    !value.is_null() && name != "peak" && (name != "swap_current" || *value != 0)
+                });
+                let mut slim = json!({"event": "sample", "ts": at, "cgroup": {"path": cgroup}, "memory": memory});
+                if lives.len() > 1 {
+                    slim["invocation_id"] = format!("{:032x}", life + 1).into();
+                }
                 writeln!(out, "{slim}")?;
+                slimmed.samples += 1;
             }
             Some("kill") => {
-                let slim = json!({"event": "kill", "ts": line["ts"]});
-                writeln!(out, "{slim}")?;
-                break;
+                writeln!(out, "{}", json!({"event": "kill", "ts": at}))?;
+                slimmed.kills += 1;
+                if header.kind == Kind::Leak && slimmed.kills == header.lives {
+                    break;
+                }
             }
             _ => {}
         }
     }
     out.flush()?;
-    Ok(())
+    Ok(slimmed)
+}
+
+/// From a program's start to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lived {
+    /// It was started.
+    pub start: Timestamp,
+    /// It was gone, or its time was over.
+    pub end: Timestamp,
+}
+
+/// How much a trace holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Slimmed {
+    /// Samples.
+    pub samples: u32,
+    /// Kills.
+    pub kills: u32,
 }
 
 /// The header of a recorded trace.
@@ -98,5 +165,5 @@ pub fn slim(raw: &Path, header: &Header, trace: &Path) -> Result<()> {
 pub fn header(trace: &Path) -> Result<Header> {
     let text = fs::read_to_string(trace)?;
     let first: Value = serde_json::from_str(text.lines().next().context("an empty trace")?)?;
-    Ok(serde_json::from_value(first["trace"].clone())?)
+    serde_json::from_value(first["trace"].clone()).with_context(|| trace.display().to_string())
 }

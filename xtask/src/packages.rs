@@ -23,24 +23,44 @@ pub(crate) fn require(tools: &[Tool]) -> Result<()> {
     }
     let mut packages: Vec<_> = missing.iter().map(|tool| tool.package).collect();
     packages.dedup();
-    let names = packages.join(" ");
     let wanted: Vec<_> = missing
         .iter()
         .map(|tool| format!("{} ({})", tool.program, tool.purpose))
         .collect();
-    if !is_root()? {
-        bail!(
-            "missing: {}; install with: sudo apt-get install --no-install-recommends {}",
-            wanted.join(", "),
-            names
-        );
+    install_for(&packages, &wanted.join(", "))
+}
+
+/// Makes sure that these Debian packages are installed.
+pub(crate) fn install(packages: &[String], purpose: &str) -> Result<()> {
+    let sh = Shell::new()?;
+    let missing: Vec<_> = packages
+        .iter()
+        .map(String::as_str)
+        .filter(|package| {
+            let format = "--showformat=${db:Status-Abbrev}";
+            let status = cmd!(sh, "dpkg-query --show {format} {package}")
+                .quiet()
+                .ignore_stderr()
+                .read();
+            !status.is_ok_and(|status| status.starts_with("ii"))
+        })
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
     }
-    step(format!(
-        "installing {names} from the distribution: {}",
-        wanted.join(", ")
-    ));
+    install_for(&missing, purpose)
+}
+
+fn install_for(packages: &[&str], purpose: &str) -> Result<()> {
+    let names = packages.join(" ");
+    if !is_root()? {
+        bail!("missing: {purpose}; install with: sudo apt-get install --no-install-recommends {names}");
+    }
+    step(format!("installing {names} from the distribution: {purpose}"));
     let sh = Shell::new()?;
     sh.set_var("DEBIAN_FRONTEND", "noninteractive");
+    // Daemons are wanted as programs: init scripts of another run level are not started.
+    sh.set_var("RUNLEVEL", "1");
     // stdout belongs to the step's own result.
     let update = cmd!(sh, "apt-get update --quiet").quiet().ignore_stdout().run();
     cmd!(

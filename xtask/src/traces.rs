@@ -1,8 +1,9 @@
 //! `cargo xtask traces`: records how real programs use memory, to their real end.
 //!
 //! Each program of `tests/traces/programs` runs alone in a memory cgroup with the limit that its header names, until it
-//! is killed there or its time is over; oomtrace records it, and what a forecast needs of the stream is kept. On this
-//! machine, not in a guest: emulation would change the pace, and the memory controller is the same.
+//! is killed there or its time is over, as many lives as the header asks for; oomtrace records it, and what a forecast
+//! needs of the stream is kept. On this machine, not in a guest: emulation would change the pace, and the memory
+//! controller is the same.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,10 +12,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use oomtrace_tests::traces::{Header, slim};
+use jiff::Timestamp;
+use oomtrace_tests::traces::{Header, Kind, Lived, slim};
 
 use crate::binary::{self, Profile};
 use crate::{packages, step, workspace};
+
+/// How often a program is looked after.
+const LOOK: Duration = Duration::from_millis(200);
+/// Between two lives, as `RestartSec=` has it.
+const RESTART: Duration = Duration::from_secs(1);
+/// How long the last kill may take to be seen.
+const SETTLE: Duration = Duration::from_millis(1500);
+/// How long killed processes may take to be gone.
+const GONE: Duration = Duration::from_secs(10);
 
 /// Record how real programs use memory: tests/traces/*.jsonl
 #[derive(Debug, Args)]
@@ -23,14 +34,17 @@ pub(crate) struct Traces {
     names: Vec<String>,
 }
 
-struct Run {
+/// A program, and where it is recorded.
+#[derive(Debug)]
+struct Program {
     name: String,
     header: Header,
-    cgroup: PathBuf,
-    program: Child,
-    observer: Child,
-    raw: PathBuf,
-    since: Instant,
+    /// What runs it, in bash.
+    command: String,
+    /// Where it may leave files.
+    folder: PathBuf,
+    /// The path of its cgroup below the controller's folder.
+    cgroup: String,
 }
 
 impl Traces {
@@ -40,8 +54,11 @@ impl Traces {
         }
         let oomtrace = binary::oomtrace(Profile::Release)?;
         let root = workspace().join("tests/traces");
-        let work = tempfile::tempdir()?;
-        let mut runs = Vec::new();
+        // Not in memory: files on a tmpfs would count as the program's.
+        let work = tempfile::tempdir_in("/var/tmp")?;
+        // Programs may run as someone else.
+        Command::new("chmod").arg("755").arg(work.path()).status()?;
+        let mut programs = Vec::new();
         for entry in fs::read_dir(root.join("programs"))? {
             let path = entry?.path();
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -51,104 +68,199 @@ impl Traces {
                 self.names.contains(&name)
             };
             if wanted {
-                runs.push(start(&oomtrace, &path, name, work.path())?);
+                programs.push(Program::prepare(&path, name, work.path())?);
             }
         }
-        step(format!("recording {} programs at once, some minutes", runs.len()));
-        for mut run in runs {
-            finish(&mut run)?;
-            let trace = root.join(format!("{}.jsonl", run.name));
-            slim(&run.raw, &run.header, &trace)?;
-            println!("{}", trace.display());
+        let raw = work.path().join("raw");
+        let mut observer = Command::new(oomtrace);
+        observer.args(["--output", "json", "--host", "trace", "--no-cmdline"]);
+        for program in &programs {
+            program.make_cgroup()?;
+            observer.args(["--cgroup", &program.cgroup]);
+        }
+        let mut observer = observer.stdout(File::create(&raw)?).spawn()?;
+        step(format!("recording {} programs at once, some minutes", programs.len()));
+        let lives: Vec<Result<Vec<Lived>>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = programs.iter().map(|program| scope.spawn(|| program.live())).collect();
+            let ends = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+            ends.map(|end| end.unwrap_or_else(|_| bail!("the recorder's thread failed")))
+                .collect()
+        });
+        std::thread::sleep(SETTLE);
+        Command::new("kill").arg(observer.id().to_string()).status()?;
+        observer.wait()?;
+        let mut failed = 0;
+        for (program, lives) in programs.iter().zip(lives) {
+            let lives = match lives {
+                Ok(lives) => lives,
+                Err(error) => {
+                    step(format!("{}: {error:#}", program.name));
+                    failed += 1;
+                    continue;
+                }
+            };
+            let trace = root.join(format!("{}.jsonl", program.name));
+            let kept = slim(&raw, &program.cgroup, &program.header, &lives, &trace)?;
+            println!("{}: {} samples, {} kills", trace.display(), kept.samples, kept.kills);
+            if program.header.kind == Kind::Leak && kept.kills < program.header.lives {
+                step(format!("{} was not killed as often as its header says", program.name));
+                failed += 1;
+            }
+        }
+        if failed > 0 {
+            bail!(
+                "{failed} of {} programs did not live as their header says",
+                programs.len()
+            );
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The memory controller's folder: v1 where it is mounted there.
-fn controller() -> (&'static Path, &'static str) {
+impl Program {
+    /// Reads the header, installs what it needs, and compiles what is to be compiled.
+    fn prepare(path: &Path, name: String, work: &Path) -> Result<Self> {
+        let header = Header::parse(&fs::read_to_string(path)?).with_context(|| path.display().to_string())?;
+        packages::install(&header.needs, &name)?;
+        let folder = work.join(&name);
+        fs::create_dir(&folder)?;
+        let built = work.join(format!("{name}.bin"));
+        let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+        let compiler: &[&str] = match extension.as_str() {
+            "c" => &["cc", "-O1", "-o"],
+            "go" => &["go", "build", "-o"],
+            _ => &[],
+        };
+        let words = header.args.join(" ");
+        let file = path.display();
+        let command = match (extension.as_str(), compiler) {
+            ("py", _) => format!("python3 {words} {file}"),
+            ("pl", _) => format!("perl {words} {file}"),
+            ("rb", _) => format!("ruby {words} {file}"),
+            ("php", _) => format!("php {words} {file}"),
+            ("js", _) => format!("node {words} {file}"),
+            ("sh", _) => format!("bash {words} {file}"),
+            ("java", _) => format!("java {words} {file}"),
+            ("escript", _) => format!("escript {words} {file}"),
+            (_, [compiler, options @ ..]) => {
+                let status = Command::new(compiler)
+                    .args(options)
+                    .arg(&built)
+                    .arg(path)
+                    .args(&header.args)
+                    .status()?;
+                if !status.success() {
+                    bail!("{file} does not compile");
+                }
+                built.display().to_string()
+            }
+            (other, []) => bail!("{file}: nothing runs .{other}"),
+        };
+        let cgroup = format!("/trace-{name}");
+        Ok(Self {
+            name,
+            header,
+            command,
+            folder,
+            cgroup,
+        })
+    }
+
+    /// One life after the other, until there were enough or the time is over.
+    fn live(&self) -> Result<Vec<Lived>> {
+        let end = Instant::now() + Duration::from_secs(self.header.seconds);
+        let mut lives = Vec::new();
+        let mut kills = 0;
+        loop {
+            self.make_cgroup()?;
+            let start = Timestamp::now();
+            let mut program = self.spawn()?;
+            while Instant::now() < end && !self.is_enough(kills + self.kills()?, 0) && program.try_wait()?.is_none() {
+                std::thread::sleep(LOOK);
+            }
+            let killed = self.kills()?;
+            lives.push(Lived {
+                start,
+                end: Timestamp::now(),
+            });
+            self.remove_cgroup()?;
+            program.wait()?;
+            if self.header.kind == Kind::Leak && killed == 0 && Instant::now() < end {
+                bail!("ended without a kill");
+            }
+            kills += killed;
+            if Instant::now() >= end || self.is_enough(kills, lives.len()) {
+                return Ok(lives);
+            }
+            std::thread::sleep(RESTART);
+        }
+    }
+
+    fn is_enough(&self, kills: u32, ended: usize) -> bool {
+        match self.header.kind {
+            Kind::Leak => kills >= self.header.lives,
+            Kind::Calm => ended >= self.header.lives as usize,
+        }
+    }
+
+    fn spawn(&self) -> Result<Child> {
+        let procs = self.files().join("cgroup.procs");
+        let script = format!("echo $$ > {} && exec {}", procs.display(), self.command);
+        Ok(Command::new("bash")
+            .args(["-c", &script])
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()?)
+    }
+
+    /// The folder of its cgroup.
+    fn files(&self) -> PathBuf {
+        let (controller, ..) = controller();
+        controller.join(self.cgroup.trim_start_matches('/'))
+    }
+
+    fn make_cgroup(&self) -> Result<()> {
+        let (_, limit, _) = controller();
+        fs::create_dir_all(self.files())?;
+        fs::write(self.files().join(limit), &self.header.limit).with_context(|| format!("cannot limit {}", self.name))
+    }
+
+    /// How often the kernel killed there.
+    fn kills(&self) -> Result<u32> {
+        let (.., events) = controller();
+        let text = fs::read_to_string(self.files().join(events))?;
+        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        Ok(count.context("no oom_kill count")?.parse()?)
+    }
+
+    /// Ends what is left in it, and removes it.
+    fn remove_cgroup(&self) -> Result<()> {
+        let deadline = Instant::now() + GONE;
+        loop {
+            for pid in fs::read_to_string(self.files().join("cgroup.procs"))?.lines() {
+                Command::new("kill")
+                    .args(["-KILL", pid])
+                    .stderr(Stdio::null())
+                    .status()?;
+            }
+            match fs::remove_dir(self.files()) {
+                Err(error) if Instant::now() >= deadline => {
+                    return Err(error).with_context(|| format!("cannot remove {}", self.files().display()));
+                }
+                Err(_) => std::thread::sleep(LOOK),
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+}
+
+/// The memory controller's folder, its file for a limit and that for kills: v1 where it is mounted there.
+fn controller() -> (&'static Path, &'static str, &'static str) {
     let legacy = Path::new("/sys/fs/cgroup/memory");
     if legacy.join("memory.limit_in_bytes").exists() {
-        (legacy, "memory.limit_in_bytes")
+        (legacy, "memory.limit_in_bytes", "memory.oom_control")
     } else {
-        (Path::new("/sys/fs/cgroup"), "memory.max")
+        (Path::new("/sys/fs/cgroup"), "memory.max", "memory.events")
     }
-}
-
-fn start(oomtrace: &Path, path: &Path, name: String, work: &Path) -> Result<Run> {
-    let text = fs::read_to_string(path)?;
-    let header = Header::parse(&text).with_context(|| path.display().to_string())?;
-    let (controller, limit) = controller();
-    let cgroup = controller.join(format!("trace-{name}"));
-    fs::create_dir_all(&cgroup)?;
-    fs::write(cgroup.join(limit), &header.limit)?;
-    let raw = work.join(format!("{name}.raw"));
-    let observer = Command::new(oomtrace)
-        .args([
-            "--output",
-            "json",
-            "--host",
-            "trace",
-            "--no-cmdline",
-            "--cgroup",
-            &format!("/trace-{name}"),
-        ])
-        .stdout(File::create(&raw)?)
-        .spawn()?;
-    let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-    let file = path.display();
-    let command = match extension.as_str() {
-        "py" => format!("exec python3 {file}"),
-        "pl" => format!("exec perl {file}"),
-        "js" => format!("exec node {file}"),
-        "sh" => format!("exec bash {file}"),
-        "java" => format!("exec java {} {file}", header.args),
-        "c" => {
-            let program = work.join(&name);
-            let status = Command::new("cc")
-                .arg("-O1")
-                .arg("-o")
-                .arg(&program)
-                .arg(path)
-                .status()?;
-            if !status.success() {
-                bail!("{file} does not compile");
-            }
-            format!("exec {}", program.display())
-        }
-        other => bail!("{file}: nothing runs .{other}"),
-    };
-    let program = Command::new("bash")
-        .args(["-c", &format!("echo $$ > {}/cgroup.procs; {command}", cgroup.display())])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()?;
-    Ok(Run {
-        name,
-        header,
-        cgroup,
-        program,
-        observer,
-        raw,
-        since: Instant::now(),
-    })
-}
-
-fn finish(run: &mut Run) -> Result<()> {
-    while run.program.try_wait()?.is_none() && run.since.elapsed() < Duration::from_secs(run.header.seconds) {
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    let _ = run.program.kill();
-    run.program.wait()?;
-    std::thread::sleep(Duration::from_millis(1500));
-    let pid = run.observer.id().to_string();
-    Command::new("kill").args(["-TERM", &pid]).status()?;
-    run.observer.wait()?;
-    // Children that outlive the program.
-    for pid in fs::read_to_string(run.cgroup.join("cgroup.procs"))?.lines() {
-        Command::new("kill").args(["-KILL", pid]).status()?;
-    }
-    std::thread::sleep(Duration::from_millis(300));
-    let _ = fs::remove_dir(&run.cgroup);
-    Ok(())
 }
