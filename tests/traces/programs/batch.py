@@ -1,4 +1,4 @@
-# trace: limit=256M seconds=300 kind=calm
+# trace: limit=256M seconds=300 kind=calm class=sawtooth,burst split=tune
 # A batch a minute: it takes much, works, and gives it back.
 import time
 while True:

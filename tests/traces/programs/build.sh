@@ -1,4 +1,4 @@
-# trace: limit=256M seconds=300 kind=calm
+# trace: limit=256M seconds=300 kind=calm class=sawtooth,burst,cache,steady split=tune
 # A build: compilers come and go.
 dir=$(mktemp -d)
 for i in $(seq 40); do

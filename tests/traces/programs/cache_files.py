@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=300 kind=calm
+# trace: limit=192M seconds=300 kind=calm class=cache,steady split=tune
 # Reads a file that is larger than the unit's limit: page cache fills it and costs nothing.
 import os, time
 path = f"/var/tmp/oomtrace-trace-{os.getpid()}"

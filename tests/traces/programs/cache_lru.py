@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=300 kind=calm
+# trace: limit=192M seconds=300 kind=calm class=steady split=tune
 # A cache with a capacity: it grows until it is full.
 import collections, random, time
 random.seed(3)

@@ -1,4 +1,4 @@
-// trace: limit=128M seconds=300 kind=calm
+// trace: limit=128M seconds=300 kind=calm class=steady,warmup split=tune
 // Pieces of all sizes, allocated and freed at random: the heap grows by holes, and stops.
 #include <stdlib.h>
 #include <string.h>

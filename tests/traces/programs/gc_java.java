@@ -1,4 +1,4 @@
-// trace: limit=320M seconds=300 kind=calm args=-Xmx128m
+// trace: limit=320M seconds=300 kind=calm class=steady,sawtooth split=tune args=-Xmx128m
 // Garbage and a working set that stays the same, in a JVM with a heap of its own limit.
 import java.util.*;
 class gc_java {

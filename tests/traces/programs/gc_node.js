@@ -1,4 +1,4 @@
-// trace: limit=192M seconds=300 kind=calm
+// trace: limit=192M seconds=300 kind=calm class=sawtooth,steady split=tune
 // Much garbage, nothing kept.
 let last = [];
 setInterval(() => {

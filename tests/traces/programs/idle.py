@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=300 kind=calm
+# trace: limit=96M seconds=300 kind=calm class=steady split=tune
 # A server with nothing to do but a little, now and then.
 import time
 state = {}

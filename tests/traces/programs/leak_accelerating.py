@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=420 kind=leak
+# trace: limit=192M seconds=420 kind=leak class=leak split=tune
 # A leak that grows with what it has leaked: every entry is copied into a growing index.
 import time
 kept, rate = [], 60 << 10

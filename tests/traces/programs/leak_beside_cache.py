@@ -1,4 +1,4 @@
-# trace: limit=256M seconds=420 kind=leak
+# trace: limit=256M seconds=420 kind=leak class=leak split=tune
 # A leak beside page cache: usage stands at the limit long before the kill.
 import os, time
 path = f"/var/tmp/oomtrace-trace-{os.getpid()}"

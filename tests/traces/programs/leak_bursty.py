@@ -1,4 +1,4 @@
-# trace: limit=256M seconds=420 kind=leak
+# trace: limit=256M seconds=420 kind=leak class=leak split=tune
 # A leak in jobs: nothing for a while, then some at once.
 import random, time
 random.seed(7)

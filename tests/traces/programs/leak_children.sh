@@ -1,4 +1,4 @@
-# trace: limit=160M seconds=420 kind=leak
+# trace: limit=160M seconds=420 kind=leak class=leak split=tune
 # Children that never end: each is small, together they fill the unit.
 while true; do
     perl -e '$x = "x" x 1500000; sleep 3600' &

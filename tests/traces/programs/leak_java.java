@@ -1,4 +1,4 @@
-// trace: limit=160M seconds=420 kind=leak args=-Xmx1g
+// trace: limit=160M seconds=420 kind=leak class=leak split=tune args=-Xmx1g
 // A static list in a JVM whose heap may grow beyond the unit's limit.
 import java.util.*;
 class leak_java {

@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=420 kind=leak
+# trace: limit=192M seconds=420 kind=leak class=leak split=tune
 # Calm for a long time, then a leak.
 import time
 kept = [bytearray(40 << 20)]

@@ -1,4 +1,4 @@
-// trace: limit=128M seconds=420 kind=leak
+// trace: limit=128M seconds=420 kind=leak class=leak split=tune
 // glibc's malloc: small pieces, of which a tenth is never freed.
 #include <stdlib.h>
 #include <string.h>

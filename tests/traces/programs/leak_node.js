@@ -1,4 +1,4 @@
-// trace: limit=192M seconds=420 kind=leak
+// trace: limit=192M seconds=420 kind=leak class=leak split=tune
 // A listener that is never removed keeps what it closed over, beside much garbage.
 const kept = [];
 setInterval(() => {

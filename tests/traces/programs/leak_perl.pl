@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=420 kind=leak
+# trace: limit=96M seconds=420 kind=leak class=leak split=tune
 # References in a ring: perl counts them and never frees them.
 while (1) {
     my $first = { text => "x" x 40000 };

@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=420 kind=leak
+# trace: limit=192M seconds=420 kind=leak class=leak split=tune
 # Sessions come and go, and more come than go.
 import random, time
 random.seed(11)

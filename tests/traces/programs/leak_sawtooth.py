@@ -1,4 +1,4 @@
-# trace: limit=256M seconds=420 kind=leak
+# trace: limit=256M seconds=420 kind=leak class=leak split=tune
 # A leak below a sawtooth: buffers fill and are freed, and a little stays each time.
 import time
 kept, work = [], []

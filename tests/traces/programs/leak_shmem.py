@@ -1,4 +1,4 @@
-# trace: limit=160M seconds=420 kind=leak
+# trace: limit=160M seconds=420 kind=leak class=shmem split=tune
 # A file on a tmpfs that is written to and never rotated.
 import os, time
 path = f"/dev/shm/oomtrace-trace-{os.getpid()}"

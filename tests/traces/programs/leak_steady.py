@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=420 kind=leak
+# trace: limit=192M seconds=420 kind=leak class=leak split=tune
 # A steady leak: a request keeps a little of what it made.
 import time
 kept = []

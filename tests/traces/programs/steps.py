@@ -1,4 +1,4 @@
-# trace: limit=256M seconds=300 kind=calm
+# trace: limit=256M seconds=300 kind=calm class=steady split=tune
 # A server that loads its modules on first use: a few steps up, then nothing.
 import time
 kept = [bytearray(30 << 20)]

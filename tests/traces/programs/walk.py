@@ -1,4 +1,4 @@
-# trace: limit=256M seconds=300 kind=calm
+# trace: limit=256M seconds=300 kind=calm class=steady split=tune
 # A random walk that comes back: sessions around a mean.
 import random, time
 random.seed(2)

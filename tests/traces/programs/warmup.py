@@ -1,4 +1,4 @@
-# trace: limit=256M seconds=300 kind=calm
+# trace: limit=256M seconds=300 kind=calm class=warmup,steady split=tune
 # Warms up: fast at first, then ever slower, and stays.
 import time
 kept, total, full = [], 0, 110 << 20
