@@ -1,56 +1,77 @@
-//! How good the forecasts are, on recorded traces of real programs.
+//! `cargo xtask bench forecast`: how good the forecasts are, and those of others, on recorded traces of real programs.
+//!
+//! Every rule sees the same traces twice: as they were recorded, and stretched to sixty times their length, where minutes
+//! are hours: some rules need an hour to speak.
 
-use std::collections::BTreeMap;
+mod plots;
+mod rules;
+mod score;
+mod table;
+#[cfg(test)]
+mod tests;
+mod trace;
+
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use oomtrace_tests::traces::{self, Kind};
+use jiff::Timestamp;
+use oomtrace_tests::traces::Split;
 use serde_json::Value;
 
 use crate::{step, target_dir, workspace};
+use score::{Left, Score, Told};
+use trace::Trace;
 
-/// Where in the last half of a life the time left is asked for.
-const POINTS: usize = 10;
+/// How a table's rows of oomtrace are named.
+const OWN: &str = "oomtrace";
 
 /// The error of the time left, the interval's coverage, warnings and false alarms, on tests/traces
 #[derive(Debug, Args)]
 pub(crate) struct Forecast {
     /// Only these traces
     names: Vec<String>,
+
+    /// Write the tables into FILE, between its two lines of `<!-- figures -->`
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+
+    /// Write a page of plots: usage, limit, what was forecast, warnings, kills
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// Write the plots as one SVG
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
-/// One statement about the time left.
-#[derive(Debug, Clone)]
-struct Said {
-    at: f64,
-    seconds: Option<f64>,
-    low: f64,
-    high: f64,
-    class: String,
+/// How time is read, and from when on a warning is wanted.
+struct Pace {
+    title: &'static str,
+    stretch: u32,
+    warn_within: &'static str,
 }
 
-#[derive(Debug, Default)]
-struct Life {
-    start: f64,
-    end: f64,
-    said: Vec<Said>,
-    /// When a warning was raised, and when cleared.
-    warnings: Vec<(f64, Option<f64>)>,
-}
+const PACES: [Pace; 2] = [
+    Pace {
+        title: "as recorded",
+        stretch: 1,
+        warn_within: "30m",
+    },
+    Pace {
+        title: "stretched, a second is a minute, oomtrace warns within 4 h",
+        stretch: 60,
+        warn_within: "4h",
+    },
+];
 
-/// What came of one trace.
-struct Outcome {
-    errors: Vec<f64>,
-    covered: usize,
-    intervals: usize,
-    /// The share of the life that was over at the first warning that stood until the kill.
-    warned: Option<f64>,
-    alarms: usize,
-    alarmed_share: f64,
-    class: String,
+/// A trace, and what oomtrace said of it.
+struct Own {
+    trace: Trace,
+    told: Told,
+    score: Score,
 }
 
 impl Forecast {
@@ -63,182 +84,111 @@ impl Forecast {
         if !built.success() {
             bail!("cannot build oomtrace");
         }
-        let mut files: Vec<_> = fs::read_dir(workspace().join("tests/traces"))?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
-            .collect();
-        files.sort();
-        let mut outcomes: BTreeMap<Kind, Vec<Outcome>> = BTreeMap::new();
-        println!(
-            "{:<22} {:>7} {:>7} {:>9} {:>8} {:>7}  classes",
-            "trace", "median", "worst", "covered", "warned", "alarms"
-        );
-        for file in files {
-            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            if !self.names.is_empty() && !self.names.contains(&name) {
-                continue;
+        let mut text = String::new();
+        for pace in &PACES {
+            let mut owns = Vec::new();
+            for file in files()? {
+                let trace = Trace::read(&file, pace.stretch)?;
+                if self.names.is_empty() || self.names.contains(&trace.name) {
+                    let told = replay(&trace, pace.warn_within)?;
+                    let score = Score::of(&trace, &told);
+                    owns.push(Own { trace, told, score });
+                }
             }
-            let kind = traces::header(&file)?.kind;
-            let outcome = judge(&replay(&file)?, kind);
-            println!("{}", row(&name, &outcome));
-            outcomes.entry(kind).or_default().push(outcome);
+            for (split, of) in [(Split::Score, "scored only"), (Split::Tune, "tuned on")] {
+                let rows = compare(&owns, split);
+                text += &table::rules(&format!("Traces that are {of}, {}", pace.title), &rows);
+            }
+            if pace.stretch == 1 {
+                text += &table::traces(&owns);
+                text += &table::classes(&owns);
+                self.plot(&owns)?;
+            }
         }
-        summary(&outcomes);
+        print!("{text}");
+        if let Some(file) = &self.markdown {
+            table::insert(file, &text)?;
+        }
         Ok(ExitCode::SUCCESS)
     }
-}
 
-fn replay(file: &Path) -> Result<Life> {
-    let text = fs::read_to_string(file)?;
-    // The first line is the trace's own header.
-    let lines = text.split_once('\n').map_or("", |(_, lines)| lines);
-    let bare = tempfile::NamedTempFile::new()?;
-    fs::write(bare.path(), lines)?;
-    let output = Command::new(target_dir().join("release/oomtrace"))
-        .args(["replay", "-o", "json"])
-        .arg(bare.path())
-        .output()?;
-    let mut life = Life::default();
-    for line in lines.lines() {
-        let line: Value = serde_json::from_str(line)?;
-        let at = seconds(&line)?;
-        if life.start == 0.0 {
-            life.start = at;
-        }
-        life.end = at;
-    }
-    for line in String::from_utf8(output.stdout)?.lines() {
-        let line: Value = serde_json::from_str(line)?;
-        let at = seconds(&line)?;
-        match line["event"].as_str() {
-            Some("sample") => life.said.push(Said {
-                at,
-                seconds: line["forecast"]["seconds"].as_f64(),
-                low: line["forecast"]["low_seconds"].as_f64().unwrap_or(0.0),
-                high: line["forecast"]["high_seconds"].as_f64().unwrap_or(f64::INFINITY),
-                class: line["trend"]["class"].as_str().unwrap_or("-").to_owned(),
-            }),
-            Some("forecast") => match line["state"].as_str() {
-                Some("raised") => life.warnings.push((at, None)),
-                Some("cleared") => {
-                    if let Some(last) = life.warnings.last_mut() {
-                        last.1 = Some(at);
-                    }
-                }
-                _ => {}
-            },
-            _ => {}
-        }
-    }
-    Ok(life)
-}
-
-fn seconds(line: &Value) -> Result<f64> {
-    let text = line["ts"].as_str().context("a line without ts")?;
-    let ts: jiff::Timestamp = text.parse()?;
-    Ok(ts.as_nanosecond() as f64 / 1e9)
-}
-
-fn judge(life: &Life, kind: Kind) -> Outcome {
-    let length = life.end - life.start;
-    let mut outcome = Outcome {
-        errors: Vec::new(),
-        covered: 0,
-        intervals: 0,
-        warned: None,
-        alarms: life.warnings.len(),
-        alarmed_share: life
-            .warnings
-            .iter()
-            .map(|(raised, cleared)| cleared.unwrap_or(life.end) - raised)
-            .sum::<f64>()
-            / length,
-        class: classes(life),
-    };
-    if kind == Kind::Leak {
-        for point in 0..POINTS {
-            let at = life.start + length * (0.5 + 0.5 * point as f64 / POINTS as f64);
-            let Some(said) = life.said.iter().rev().find(|said| said.at <= at) else {
-                continue;
-            };
-            let left = life.end - said.at;
-            let error = said.seconds.map_or(1.0, |seconds| (seconds - left).abs() / left);
-            outcome.errors.push(error);
-            if said.seconds.is_some() {
-                outcome.intervals += 1;
-                outcome.covered += usize::from(said.low <= left && left <= said.high);
+    fn plot(&self, owns: &[Own]) -> Result<()> {
+        for (file, text) in [
+            (&self.html, plots::page as fn(&[Own]) -> String),
+            (&self.svg, plots::sheet),
+        ] {
+            if let Some(file) = file {
+                fs::write(file, text(owns)).with_context(|| format!("cannot write {}", file.display()))?;
             }
         }
-        let standing = life.warnings.iter().find(|(_, cleared)| cleared.is_none());
-        outcome.warned = standing.map(|(raised, _)| (raised - life.start) / length);
+        Ok(())
     }
-    outcome
 }
 
-/// The classes by how long each was said.
-fn classes(life: &Life) -> String {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for said in &life.said {
-        *counts.entry(&said.class).or_default() += 1;
-    }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let total = life.said.len().max(1);
-    let shares: Vec<String> = counts
-        .iter()
-        .take(3)
-        .map(|(class, count)| format!("{class} {}%", count * 100 / total))
+/// All traces.
+fn files() -> Result<Vec<PathBuf>> {
+    let mut files: Vec<_> = fs::read_dir(workspace().join("tests/traces"))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
         .collect();
-    shares.join(" ")
+    files.sort();
+    Ok(files)
 }
 
-fn row(name: &str, outcome: &Outcome) -> String {
-    let errors = || outcome.errors.iter().copied();
-    format!(
-        "{name:<22} {:>7} {:>7} {:>9} {:>8} {:>7}  {}",
-        text(quantile(errors(), 0.5)),
-        text(quantile(errors(), 1.0)),
-        format!("{}/{}", outcome.covered, outcome.intervals),
-        text(outcome.warned),
-        format!("{} {:.0}%", outcome.alarms, outcome.alarmed_share * 100.0),
-        outcome.class,
-    )
-}
-
-fn text(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
-}
-
-fn quantile(values: impl Iterator<Item = f64>, share: f64) -> Option<f64> {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    let place = (share * sorted.len().checked_sub(1)? as f64).round();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
-    sorted.get(place as usize).copied()
-}
-
-fn summary(outcomes: &BTreeMap<Kind, Vec<Outcome>>) {
-    if let Some(leaks) = outcomes.get(&Kind::Leak) {
-        let errors = || leaks.iter().flat_map(|outcome| outcome.errors.iter().copied());
-        let covered: usize = leaks.iter().map(|outcome| outcome.covered).sum();
-        let intervals: usize = leaks.iter().map(|outcome| outcome.intervals).sum();
-        println!(
-            "\nleaks: error of the time left median {}, p90 {}; the interval holds {:.0}% of the time; warned {} of {}, in \
-             the median at {} of their life",
-            text(quantile(errors(), 0.5)),
-            text(quantile(errors(), 0.9)),
-            covered as f64 / intervals.max(1) as f64 * 100.0,
-            leaks.iter().filter(|outcome| outcome.warned.is_some()).count(),
-            leaks.len(),
-            text(quantile(leaks.iter().filter_map(|outcome| outcome.warned), 0.5)),
-        );
+/// The score of oomtrace and of every rule on the traces of one split.
+fn compare(owns: &[Own], split: Split) -> Vec<(&'static str, Score)> {
+    let chosen = || owns.iter().filter(|own| own.trace.header.split == split);
+    let mut sum = Score::default();
+    for own in chosen() {
+        sum.add(&own.score);
     }
-    if let Some(calm) = outcomes.get(&Kind::Calm) {
-        println!(
-            "others: warned of {} of {}, {:.1}% of the time",
-            calm.iter().filter(|outcome| outcome.alarms > 0).count(),
-            calm.len(),
-            calm.iter().map(|outcome| outcome.alarmed_share).sum::<f64>() / calm.len() as f64 * 100.0,
-        );
+    let mut rows = vec![(OWN, sum)];
+    for (name, rule) in rules::RULES {
+        let mut sum = Score::default();
+        for own in chosen() {
+            sum.add(&Score::of(&own.trace, &rule(&own.trace)));
+        }
+        rows.push((name, sum));
     }
+    rows
+}
+
+fn replay(trace: &Trace, warn_within: &str) -> Result<Told> {
+    let stream = tempfile::NamedTempFile::new()?;
+    fs::write(stream.path(), &trace.stream)?;
+    let output = Command::new(target_dir().join("release/oomtrace"))
+        .args(["replay", "--output", "json", "--warn-within", warn_within])
+        .arg(stream.path())
+        .output()?;
+    if !output.status.success() {
+        bail!("{}: {}", trace.name, String::from_utf8_lossy(&output.stderr));
+    }
+    let mut told = Told::default();
+    for line in String::from_utf8(output.stdout)?.lines() {
+        hear(&serde_json::from_str(line)?, trace.began, &mut told)?;
+    }
+    Ok(told)
+}
+
+/// Takes what a line of oomtrace's stream says.
+fn hear(line: &Value, began: Timestamp, told: &mut Told) -> Result<()> {
+    let ts: Timestamp = line["ts"].as_str().context("a line without ts")?.parse()?;
+    let at = ts.duration_since(began).as_secs_f64();
+    match (line["event"].as_str(), line["state"].as_str()) {
+        (Some("sample"), _) => {
+            let forecast = &line["forecast"];
+            let left = forecast["seconds"].as_f64().map(|seconds| Left {
+                seconds,
+                interval: Some((
+                    forecast["low_seconds"].as_f64().unwrap_or(0.0),
+                    forecast["high_seconds"].as_f64().unwrap_or(f64::INFINITY),
+                )),
+            });
+            told.say(at, left, line["trend"]["class"].as_str().map(str::to_owned));
+        }
+        (Some("forecast"), Some("raised")) => told.raise(at),
+        (Some("forecast"), Some("cleared")) => told.clear(at),
+        _ => {}
+    }
+    Ok(())
 }
