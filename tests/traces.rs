@@ -167,3 +167,61 @@ pub fn header(trace: &Path) -> Result<Header> {
     let first: Value = serde_json::from_str(text.lines().next().context("an empty trace")?)?;
     serde_json::from_value(first["trace"].clone()).with_context(|| trace.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_says_what_its_words_say() {
+        let text = "#!/bin/sh\n# trace: limit=64M seconds=60 kind=leak split=tune lives=2 needs=ruby,curl args=-v\n";
+        let header = Header::parse(text).unwrap();
+        assert_eq!(
+            (header.kind, header.split, header.lives, header.compressed),
+            (Kind::Leak, Split::Tune, 2, 1)
+        );
+        assert_eq!(header.needs, ["ruby", "curl"]);
+        for wrong in [
+            "trace: limit=64M",
+            "trace: limit=64M seconds=1 kind=leak split=score swap",
+            "nothing",
+        ] {
+            assert!(Header::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_trace_keeps_what_happened_in_the_lives_of_its_cgroup_until_the_last_kill() {
+        let folder = tempfile::tempdir().unwrap();
+        let (raw, trace) = (folder.path().join("raw"), folder.path().join("trace"));
+        let line = |event: &str, second: u32, path: &str| {
+            json!({"event": event, "ts": format!("2026-01-01T00:00:{second:02}Z"), "cgroup": {"path": path},
+                   "memory": {"current": 1, "peak": 2, "swap_current": 0, "high": null}})
+            .to_string()
+        };
+        let told = [
+            line("sample", 0, "/a"),
+            line("sample", 1, "/a"),
+            line("sample", 1, "/b"),
+            line("kill", 2, "/a"),
+            line("sample", 3, "/a"),
+            line("sample", 5, "/a"),
+            line("kill", 6, "/a"),
+            line("sample", 6, "/a"),
+        ];
+        fs::write(&raw, told.join("\n")).unwrap();
+        let header = Header::parse("trace: limit=64M seconds=60 kind=leak split=tune lives=2").unwrap();
+        let time = |second: u32| format!("2026-01-01T00:00:{second:02}Z").parse().unwrap();
+        let lives = [(1, 2), (4, 7)].map(|(start, end)| Lived {
+            start: time(start),
+            end: time(end),
+        });
+        let kept = slim(&raw, "/a", &header, &lives, &trace).unwrap();
+        assert_eq!(kept, Slimmed { samples: 2, kills: 2 });
+        assert_eq!(super::header(&trace).unwrap(), header);
+        let text = fs::read_to_string(&trace).unwrap();
+        let second: Value = serde_json::from_str(text.lines().nth(3).unwrap()).unwrap();
+        assert_eq!(second["memory"], json!({"current": 1}));
+        assert!(second["invocation_id"].as_str().unwrap().ends_with("02"));
+    }
+}

@@ -3,7 +3,7 @@
 import collections, time
 queue, start = collections.deque(), time.time()
 while True:
-    arriving = 30 + (time.time() - start) / 6
+    arriving = 30 + (time.time() - start) / 5
     for _ in range(int(arriving / 5)):
         queue.append(bytearray(18 << 10))
     for _ in range(min(len(queue), 9)):

@@ -104,10 +104,11 @@ impl Score {
             }
             Kind::Calm => {
                 let end = trace.samples.last().map_or(0.0, |last| last.at);
-                let lasted = |warning: &Warning| warning.cleared.unwrap_or(end) - warning.raised;
                 score.alarms.push(told.warnings.len());
                 score.calm = end;
-                score.alarmed = told.warnings.iter().map(lasted).sum();
+                for warning in &told.warnings {
+                    score.alarmed += warning.cleared.unwrap_or(end) - warning.raised;
+                }
             }
         }
         score.class(trace, told);

@@ -1,12 +1,142 @@
-//! On the traces that nothing was chosen on, the figures stay above these bounds.
+//! The scores of what is known, what others' rules say of plain shapes, and the bounds of oomtrace's own figures on the
+//! traces that nothing was chosen on.
 
+use jiff::Timestamp;
 use observer::engine::{Config, Engine};
 use observer::event::{Event, Line};
-use oomtrace_tests::traces::Split;
+use oomtrace_tests::traces::{Header, Split};
 
-use super::score::{Score, Told};
-use super::trace::Trace;
+use super::rules::{RULES, Rule};
+use super::score::{Left, Score, Told};
+use super::trace::{Life, Sample, Trace};
 use super::{files, hear};
+
+const MIB: f64 = 1_048_576.0;
+
+/// A trace with a sample a second of what `size` says, in MiB below a limit of 100.
+fn drawn(kind: &str, seconds: u32, size: impl Fn(f64) -> f64) -> Trace {
+    let sample = |second| {
+        let bytes = size(f64::from(second)) * MIB;
+        Sample {
+            at: f64::from(second),
+            current: bytes,
+            fixed: bytes,
+            anon: bytes,
+            limit: 100.0 * MIB,
+            start: 0,
+        }
+    };
+    Trace {
+        name: "drawn".to_owned(),
+        header: Header::parse(&format!(
+            "trace: limit=100M seconds=1 kind={kind} class=leak split=score"
+        ))
+        .unwrap(),
+        samples: (0..seconds).map(sample).collect(),
+        lives: vec![Life {
+            start: 0.0,
+            end: f64::from(seconds),
+            is_killed: kind == "leak",
+        }],
+        stream: String::new(),
+        began: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// Says at each sample what `left` says of it.
+fn always(trace: &Trace, left: impl Fn(&Sample) -> Option<Left>) -> Told {
+    let mut told = Told::default();
+    for sample in &trace.samples {
+        told.say(sample.at, left(sample), Some("leak".to_owned()));
+    }
+    told
+}
+
+fn rule(name: &str) -> Rule {
+    *RULES.iter().find(|(known, _)| known.starts_with(name)).unwrap()
+}
+
+#[test]
+fn who_knows_the_end_has_no_error_and_who_says_nothing_has_an_error_of_one() {
+    let trace = drawn("leak", 100, |second| second);
+    let knowing = always(&trace, |sample| {
+        let seconds = 100.0 - sample.at;
+        let interval = Some((seconds * 0.9, seconds * 1.1));
+        Some(Left { seconds, interval })
+    });
+    let score = Score::of(&trace, &knowing);
+    assert!(score.error(1.0).unwrap() < 1e-9);
+    assert_eq!(score.coverage(), Some(1.0));
+    assert!((score.width().unwrap() - 0.2).abs() < 1e-9);
+    assert!((score.rightly_classed[0] - 1.0).abs() < 1e-9);
+    let silent = Score::of(&trace, &always(&trace, |_| None));
+    assert_eq!(silent.error(0.0), Some(1.0));
+    assert_eq!(silent.coverage(), None);
+}
+
+#[test]
+fn a_warning_counts_where_it_stands_until_the_kill() {
+    let trace = drawn("leak", 100, |second| second);
+    let mut told = Told::default();
+    told.raise(10.0);
+    told.clear(20.0);
+    assert_eq!(Score::of(&trace, &told).warned, [None]);
+    told.raise(60.0);
+    assert_eq!(Score::of(&trace, &told).warned, [Some(0.6)]);
+}
+
+#[test]
+fn a_false_alarm_counts_once_and_as_long_as_it_stands() {
+    let trace = drawn("calm", 101, |_| 10.0);
+    let mut told = Told::default();
+    for second in 0..=100 {
+        told.alarm(f64::from(second), (40..60).contains(&second));
+    }
+    let score = Score::of(&trace, &told);
+    assert_eq!(score.alarms, [1]);
+    assert_eq!(score.alarmed_share(), Some(0.2));
+}
+
+#[test]
+fn predict_linear_knows_a_straight_line_and_is_fooled_by_one_that_ends() {
+    let (_, predict) = rule("predict_linear, 5 min");
+    let trace = drawn("leak", 900, |second| second / 9.0);
+    let score = Score::of(&trace, &predict(&trace));
+    assert!(score.error(1.0).unwrap() < 0.2);
+    assert_eq!(score.warned(), 1);
+    let warm = drawn("calm", 900, |second| second.min(300.0) / 9.0);
+    assert_eq!(Score::of(&warm, &predict(&warm)).alarmed_traces(), 1);
+}
+
+#[test]
+fn coroot_wants_an_hour_and_a_last_quarter_that_still_grows() {
+    let (_, coroot) = rule("Coroot");
+    let alarms = |trace: &Trace| coroot(trace).warnings.len();
+    assert_eq!(alarms(&drawn("leak", 2000, |second| 20.0 + second / 100.0)), 0);
+    assert_eq!(alarms(&drawn("leak", 5000, |second| 20.0 + second / 100.0)), 1);
+    assert_eq!(
+        alarms(&drawn("calm", 3700, |second| 20.0 + second.min(900.0) / 30.0)),
+        0
+    );
+}
+
+#[test]
+fn linnix_wants_fifty_mebibytes_on_a_line_in_fifteen_minutes() {
+    let (_, linnix) = rule("linnix");
+    let alarms = |trace: &Trace| linnix(trace).warnings.len();
+    assert_eq!(alarms(&drawn("leak", 1000, |second| second / 12.0)), 1);
+    assert_eq!(alarms(&drawn("leak", 1000, |second| second / 25.0)), 0);
+    assert_eq!(alarms(&drawn("calm", 1000, |second| second % 60.0)), 0);
+}
+
+#[test]
+fn kerno_speaks_above_85_per_cent_whatever_comes() {
+    let (_, kerno) = rule("kerno");
+    assert_eq!(kerno(&drawn("calm", 100, |_| 90.0)).warnings.len(), 1);
+    assert_eq!(kerno(&drawn("calm", 100, |_| 80.0)).warnings.len(), 0);
+    let leak = drawn("leak", 100, |second| second);
+    assert!(Score::of(&leak, &kerno(&leak)).error(0.0).unwrap() < 0.1);
+}
 
 /// What the engine of this build says of a trace.
 fn told(trace: &Trace) -> Told {
