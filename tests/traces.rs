@@ -108,32 +108,36 @@ pub fn slim(raw: &Path, cgroup: &str, header: &Header, lives: &[Lived], trace: &
             continue;
         }
         let ts: Timestamp = line["ts"].as_str().context("a line without ts")?.parse()?;
-        // A millisecond is as exact as a sample is.
-        let at = format!("{ts:.3}");
-        match line["event"].as_str() {
-            Some("sample") => {
-                let Some(life) = lives.iter().position(|life| life.start <= ts && ts <= life.end) else {
-                    continue;
-                };
+        let event = line["event"].as_str().unwrap_or_default();
+        let life = lives.iter().rposition(|life| life.start <= ts);
+        let mut slim = match event {
+            "sample" if life.is_some_and(|life| lives.get(life).is_some_and(|life| ts <= life.end)) => {
+                slimmed.samples += 1;
                 let mut memory = line["memory"].as_object().context("a sample without memory")?.clone();
                 memory.retain(|name, value| {
                     !value.is_null() && name != "peak" && (name != "swap_current" || *value != 0)
                 });
-                let mut slim = json!({"event": "sample", "ts": at, "cgroup": {"path": cgroup}, "memory": memory});
-                if lives.len() > 1 {
-                    slim["invocation_id"] = format!("{:032x}", life + 1).into();
-                }
-                writeln!(out, "{slim}")?;
-                slimmed.samples += 1;
+                json!({"memory": memory})
             }
-            Some("kill") => {
-                writeln!(out, "{}", json!({"event": "kill", "ts": at}))?;
+            "kill" => {
                 slimmed.kills += 1;
-                if header.kind == Kind::Leak && slimmed.kills == header.lives {
-                    break;
-                }
+                // Who it was is told; a pid means nothing later.
+                json!({"origin": line["origin"], "confidence": line["confidence"], "evidence": line["evidence"],
+                       "victim": {"pid": 0, "comm": line["victim"]["comm"]}})
             }
-            _ => {}
+            _ => continue,
+        };
+        slim["event"] = event.into();
+        // A millisecond is as exact as a sample is.
+        slim["ts"] = format!("{ts:.3}").into();
+        slim["cgroup"] = json!({"path": cgroup});
+        if let Some(life) = life.filter(|_| lives.len() > 1) {
+            slim["unit"] = format!("{}.service", cgroup.trim_start_matches('/')).into();
+            slim["invocation_id"] = format!("{:032x}", life + 1).into();
+        }
+        writeln!(out, "{slim}")?;
+        if header.kind == Kind::Leak && slimmed.kills == header.lives {
+            break;
         }
     }
     out.flush()?;
@@ -196,7 +200,7 @@ mod tests {
         let (raw, trace) = (folder.path().join("raw"), folder.path().join("trace"));
         let line = |event: &str, second: u32, path: &str| {
             json!({"event": event, "ts": format!("2026-01-01T00:00:{second:02}Z"), "cgroup": {"path": path},
-                   "memory": {"current": 1, "peak": 2, "swap_current": 0, "high": null}})
+                   "origin": "memcg_limit", "memory": {"current": 1, "peak": 2, "swap_current": 0, "high": null}})
             .to_string()
         };
         let told = [
@@ -218,6 +222,8 @@ mod tests {
         });
         let kept = slim(&raw, "/a", &header, &lives, &trace).unwrap();
         assert_eq!(kept, Slimmed { samples: 2, kills: 2 });
+        let lines = fs::read_to_string(&trace).unwrap();
+        assert!(lines.contains("\"origin\":\"memcg_limit\""));
         assert_eq!(super::header(&trace).unwrap(), header);
         let text = fs::read_to_string(&trace).unwrap();
         let second: Value = serde_json::from_str(text.lines().nth(3).unwrap()).unwrap();

@@ -145,10 +145,11 @@ fn told(trace: &Trace) -> Told {
     for line in trace.stream.lines() {
         let mut line: Line = serde_json::from_str(line).unwrap();
         let mut changes = Vec::new();
-        let Event::Sample(sample) = &mut line.event else {
-            panic!("a trace holds samples");
-        };
-        engine.sample(line.ts, sample, &mut changes);
+        match &mut line.event {
+            Event::Sample(sample) => engine.sample(line.ts, sample, &mut changes),
+            Event::Kill(kill) => engine.recall(line.ts, kill),
+            other => panic!("a trace holds samples and kills, not {other:?}"),
+        }
         let rest = changes.into_iter().map(|event| Line { event, ..line.clone() });
         for line in std::iter::once(line.clone()).chain(rest) {
             hear(&serde_json::to_value(line).unwrap(), trace.began, &mut told).unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use oomtrace_tests::traces::{self, Header};
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub(super) struct Trace {
     pub(super) header: Header,
     pub(super) samples: Vec<Sample>,
     pub(super) lives: Vec<Life>,
-    /// The samples as NDJSON, for a replay.
+    /// Samples and kills as NDJSON, for a replay.
     pub(super) stream: String,
     pub(super) began: Timestamp,
 }
@@ -77,10 +77,17 @@ impl Trace {
         let at = since.as_secs_f64();
         if line["event"] == "kill" {
             self.end_life(at, true);
-            return Ok(());
+        } else {
+            self.sample(at, &line)?;
         }
-        let memory = &line["memory"];
-        let size = |name: &str| memory[name].as_f64();
+        line["ts"] = format!("{:.9}", self.began + since).into();
+        self.stream += &line.to_string();
+        self.stream.push('\n');
+        Ok(())
+    }
+
+    fn sample(&mut self, at: f64, line: &Value) -> Result<()> {
+        let size = |name: &str| line["memory"][name].as_f64();
         let current = size("current").context("a sample without memory.current")?;
         let cache = size("file").unwrap_or(0.0) - size("shmem").unwrap_or(0.0);
         let start = line["invocation_id"]
@@ -99,9 +106,6 @@ impl Trace {
             limit: size("max").context("a sample without memory.max")?,
             start,
         });
-        line["ts"] = format!("{:.9}", self.began + SignedDuration::from_secs_f64(at)).into();
-        self.stream += &line.to_string();
-        self.stream.push('\n');
         Ok(())
     }
 
