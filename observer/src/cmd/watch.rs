@@ -93,9 +93,14 @@ fn beside(sink: Box<dyn Sink>, options: &Learn) -> Result<Box<dyn Sink>, Failure
     }
     if let Some(address) = &options.metrics_listen {
         let metrics = listen(address).and_then(Metrics::serve).map_err(|error| {
+            let mend = match error.kind() {
+                io::ErrorKind::AddrInUse => "; take another port, or see who has it with 'ss -ltnp'",
+                io::ErrorKind::PermissionDenied => "; ports below 1024 take CAP_NET_BIND_SERVICE",
+                _ => "; it is PORT, or ADDRESS:PORT of this machine",
+            };
             Failure::new(
                 Exit::Failed,
-                anyhow!("--metrics-listen {address}: cannot listen there: {error}"),
+                anyhow!("--metrics-listen {address}: cannot listen there: {error}{mend}"),
             )
         })?;
         sinks.push(Box::new(metrics));

@@ -118,7 +118,12 @@ impl super::Sink for Journal {
         ];
         fields.extend(subject.unit.clone().map(|unit| ("OBJECT_SYSTEMD_UNIT", unit)));
         fields.extend(subject.user_unit.clone().map(|unit| ("OBJECT_SYSTEMD_USER_UNIT", unit)));
-        fields.extend(subject.invocation_id.clone().map(|id| ("OOMTRACE_INVOCATION_ID", id)));
+        fields.extend(
+            subject
+                .invocation_id
+                .clone()
+                .map(|id| ("OBJECT_SYSTEMD_INVOCATION_ID", id)),
+        );
         fields.extend(subject.cgroup.path.clone().map(|path| ("OOMTRACE_CGROUP", path)));
         fields.extend(entry.more);
         match journal_send(entry.priority, &entry.message, fields.into_iter()) {

@@ -1,28 +1,27 @@
 //! Metrics for Prometheus and its like, as OpenMetrics over HTTP. In: lines. Out: what they add up to, to whoever asks.
 //!
 //! Base units, `_total`, HELP, TYPE and UNIT as the OpenMetrics specification has them. Totals outlive the cgroup; what
-//! describes a unit as it stands goes with the unit. The first [`MAX_UNITS`] units have labels of their own: kills of
-//! others count as `unit="other"`, and their sizes are left out.
+//! describes a unit as it stands goes with the unit. At most [`MAX_UNITS`] units have labels of their own: those that run,
+//! and those of which something was counted. Kills of others count as `unit="other"`, and their sizes are left out. A
+//! cgroup within a unit is told by the unit's sizes, which hold its own.
 
-use std::collections::HashSet;
-use std::convert::Infallible;
+mod http;
+mod plain;
+
+use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::net::TcpListener;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
-use http_body_util::Full;
-use hyper::body::Bytes as Body;
-use hyper::{Method, Request, Response, StatusCode, header, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 use prometheus_client::registry::{Registry, Unit};
-use std::sync::atomic::AtomicU64;
-use tokio::sync::Semaphore;
 
-use super::text::name;
-use crate::event::{Event, ForecastState, Line, Relation, Sample, Subject, ThrottleState, UnitState};
+pub use http::listen;
+
+use super::text::{HOST, name};
+use crate::event::{Event, ForecastState, Line, Memory, Relation, Sample, Subject, ThrottleState, UnitState};
 use crate::measure::Bytes;
 
 /// Units with labels of their own.
@@ -30,15 +29,6 @@ const MAX_UNITS: usize = 1_000;
 
 /// The units beyond them.
 const OTHER: &str = "other";
-
-/// Connections at one time.
-const CONNECTIONS: usize = 16;
-
-/// How long a connection may last, and how long its request may take to come.
-const CONNECTION: Duration = Duration::from_secs(120);
-const REQUEST: Duration = Duration::from_secs(10);
-
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
@@ -77,8 +67,10 @@ type Value = Gauge<f64, AtomicU64>;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
-    known: HashSet<Of>,
+    /// Who has labels, and whether something was counted of it.
+    known: HashMap<Of, bool>,
     kills: Family<OfOrigin, Counter>,
+    nothing_killed: Family<Of, Counter>,
     unexplained: Family<Of, Counter>,
     lost: Family<OfStream, Counter>,
     usage: Family<Of, Value>,
@@ -91,27 +83,14 @@ pub struct Metrics {
     stalled: Family<Of, Value>,
 }
 
-/// Where to listen: `9877` and `:9877` are this machine's own address.
-///
-/// # Errors
-/// Where it is no address, or cannot be listened at.
-pub fn listen(address: &str) -> io::Result<TcpListener> {
-    let port = address.strip_prefix(':').unwrap_or(address).parse::<u16>().ok();
-    let listener = match port {
-        Some(port) => TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port)))?,
-        None => TcpListener::bind(address.to_socket_addrs()?.collect::<Vec<_>>().as_slice())?,
-    };
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("oomtrace");
         let mut metrics = Self {
             registry: Arc::default(),
-            known: HashSet::new(),
+            known: HashMap::new(),
             kills: Family::default(),
+            nothing_killed: Family::default(),
             unexplained: Family::default(),
             lost: Family::default(),
             usage: Family::default(),
@@ -130,6 +109,11 @@ impl Default for Metrics {
         let bytes = || Unit::Bytes;
         registry.register("kills", "Processes killed for memory", metrics.kills.clone());
         registry.register(
+            "out_of_memory_without_kill",
+            "Limits that were reached with nothing to kill",
+            metrics.nothing_killed.clone(),
+        );
+        registry.register(
             "unexplained_kills",
             "Kills that were counted by the kernel or recorded by systemd and not seen",
             metrics.unexplained.clone(),
@@ -138,9 +122,10 @@ impl Default for Metrics {
         registry.register_with_unit("usage", "memory.current", bytes(), metrics.usage.clone());
         registry.register_with_unit("memory", "What it is made of", bytes(), metrics.parts.clone());
         registry.register_with_unit("limit", "The unit's own limits", bytes(), metrics.limits.clone());
-        registry.register(
-            "growth_bytes_per_second",
+        registry.register_with_unit(
+            "growth",
             "The trend of what cannot be reclaimed",
+            Unit::Other("bytes_per_second".to_owned()),
             metrics.growth.clone(),
         );
         registry.register_with_unit(
@@ -177,7 +162,7 @@ impl Metrics {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("metrics".to_owned())
-            .spawn(move || runtime.block_on(accept(listener, registry)))?;
+            .spawn(move || runtime.block_on(http::accept(listener, registry)))?;
         Ok(metrics)
     }
 
@@ -187,48 +172,42 @@ impl Metrics {
             unit: name(subject).to_owned(),
             slice: subject.slice.clone().unwrap_or_default(),
         };
-        if self.known.len() >= MAX_UNITS && !self.known.contains(&of) {
+        if self.known.len() >= MAX_UNITS && !self.known.contains_key(&of) {
             return None;
         }
-        self.known.insert(of.clone());
+        self.known.entry(of.clone()).or_insert(false);
         Some(of)
     }
 
     /// For what is counted, and never left out.
     fn of_or_other(&mut self, subject: &Subject) -> Of {
-        self.of(subject).unwrap_or_else(|| Of {
+        let of = self.of(subject).unwrap_or_else(|| Of {
             unit: OTHER.to_owned(),
             slice: String::new(),
-        })
+        });
+        if let Some(is_counted) = self.known.get_mut(&of) {
+            *is_counted = true;
+        }
+        of
     }
 
     fn sample(&mut self, sample: &Sample) {
+        if is_within(&sample.subject) {
+            return;
+        }
         let Some(of) = self.of(&sample.subject) else { return };
         let memory = &sample.memory;
         set(&self.usage, &of, memory.current.map(Bytes::as_f64));
-        for (kind, size) in [
-            ("anon", memory.anon),
-            ("file", memory.file),
-            ("shmem", memory.shmem),
-            ("kernel", memory.kernel),
-            ("slab_reclaimable", memory.slab_reclaimable),
-            ("slab_unreclaimable", memory.slab_unreclaimable),
-            ("sock", memory.sock),
-            ("swap", memory.swap_current),
-        ] {
+        for (kind, size) in parts(memory) {
             set(&self.parts, &OfKind::new(&of, kind), size.map(Bytes::as_f64));
         }
-        for (file, size) in [
-            ("memory.max", memory.max),
-            ("memory.high", memory.high),
-            ("memory.swap.max", memory.swap_max),
-        ] {
+        for (file, size) in limits(memory) {
             set(&self.limits, &OfFile::new(&of, file), size.map(Bytes::as_f64));
         }
         // The host's has no file of a cgroup.
         for limit in sample.limits.iter().filter(|limit| limit.relation == Relation::Host) {
             let host = Of {
-                unit: "host".to_owned(),
+                unit: HOST.to_owned(),
                 slice: String::new(),
             };
             set(
@@ -256,24 +235,16 @@ impl Metrics {
     /// What describes a unit as it stands goes with it.
     fn ended(&mut self, subject: &Subject) {
         let unit = name(subject).to_owned();
-        let gone: Vec<Of> = self.known.iter().filter(|of| of.unit == unit).cloned().collect();
+        let gone: Vec<Of> = self.known.keys().filter(|of| of.unit == unit).cloned().collect();
+        self.known.retain(|of, is_counted| of.unit != unit || *is_counted);
         for of in gone {
             for family in [&self.usage, &self.growth, &self.warned, &self.throttled, &self.stalled] {
                 family.remove(&of);
             }
-            for kind in [
-                "anon",
-                "file",
-                "shmem",
-                "kernel",
-                "slab_reclaimable",
-                "slab_unreclaimable",
-                "sock",
-                "swap",
-            ] {
+            for (kind, _) in parts(&Memory::default()) {
                 self.parts.remove(&OfKind::new(&of, kind));
             }
-            for file in ["memory.max", "memory.high", "memory.swap.max"] {
+            for (file, _) in limits(&Memory::default()) {
                 self.limits.remove(&OfFile::new(&of, file));
             }
             for bound in ["low", "middle", "high"] {
@@ -301,6 +272,38 @@ labelled!(OfOrigin, origin);
 labelled!(OfFile, file);
 labelled!(OfBound, bound);
 
+/// What a unit's memory is made of.
+fn parts(memory: &Memory) -> [(&'static str, Option<Bytes>); 8] {
+    [
+        ("anon", memory.anon),
+        ("file", memory.file),
+        ("shmem", memory.shmem),
+        ("kernel", memory.kernel),
+        ("slab_reclaimable", memory.slab_reclaimable),
+        ("slab_unreclaimable", memory.slab_unreclaimable),
+        ("sock", memory.sock),
+        ("swap", memory.swap_current),
+    ]
+}
+
+/// A unit's own limits by their files.
+fn limits(memory: &Memory) -> [(&'static str, Option<Bytes>); 3] {
+    [
+        ("memory.max", memory.max),
+        ("memory.high", memory.high),
+        ("memory.swap.max", memory.swap_max),
+    ]
+}
+
+/// Whether it is a cgroup below its unit's own, as a service with `Delegate=` has them.
+fn is_within(subject: &Subject) -> bool {
+    let unit = subject.user_unit.as_deref().or(subject.unit.as_deref());
+    match (unit, subject.cgroup.path.as_deref()) {
+        (Some(unit), Some(path)) => path.rsplit('/').next() != Some(unit),
+        _ => false,
+    }
+}
+
 /// What is not known is absent, never 0.
 fn set<L: Clone + std::hash::Hash + Eq>(family: &Family<L, Value>, labels: &L, value: Option<f64>) {
     match value.filter(|value| value.is_finite()) {
@@ -326,6 +329,10 @@ impl super::Sink for Metrics {
                 let of = self.of_or_other(&kill.subject);
                 self.kills.get_or_create(&OfOrigin::new(&of, &word(&kill.origin))).inc();
             }
+            Event::OomWithoutKill(oom) => {
+                let of = self.of_or_other(&oom.subject);
+                self.nothing_killed.get_or_create(&of).inc();
+            }
             Event::Unexplained(unexplained) => {
                 let of = self.of_or_other(&unexplained.subject);
                 let missing = unexplained.counted.saturating_sub(unexplained.seen);
@@ -350,7 +357,7 @@ impl super::Sink for Metrics {
             Event::Unit(unit) if matches!(unit.state, UnitState::Stopped | UnitState::Failed) => {
                 self.ended(&unit.subject);
             }
-            Event::Unit(_) | Event::Start(_) | Event::OomWithoutKill(_) | Event::Stop(_) => {}
+            Event::Unit(_) | Event::Start(_) | Event::Stop(_) => {}
         }
         Ok(())
     }
@@ -360,66 +367,9 @@ impl super::Sink for Metrics {
     }
 }
 
-async fn accept(listener: TcpListener, registry: Arc<Mutex<Registry>>) {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
-        return;
-    };
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, it may be: a moment later there are some.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let registry = Arc::clone(&registry);
-        tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let answer = answer(&request, &registry);
-                async { Ok::<_, Infallible>(answer) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(REQUEST)
-                .serve_connection(TokioIo::new(stream), service);
-            // Whoever breaks off, or is too slow, asks again.
-            let _ = tokio::time::timeout(CONNECTION, connection).await;
-            drop(permit);
-        });
-    }
-}
-
-fn answer<B>(request: &Request<B>, registry: &Mutex<Registry>) -> Response<Full<Body>> {
-    let tell = |status: StatusCode, text: String| {
-        let mut response = Response::new(Full::new(Body::from(text)));
-        *response.status_mut() = status;
-        response
-    };
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return tell(StatusCode::METHOD_NOT_ALLOWED, "GET /metrics\n".to_owned());
-    }
-    if request.uri().path() != "/metrics" {
-        return tell(StatusCode::NOT_FOUND, "oomtrace's metrics are at /metrics\n".to_owned());
-    }
-    let mut text = String::new();
-    let registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
-    if encode(&mut text, &registry).is_err() {
-        return tell(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the metrics cannot be written\n".to_owned(),
-        );
-    }
-    let mut response = tell(StatusCode::OK, text);
-    let content = header::HeaderValue::from_static(CONTENT_TYPE);
-    response.headers_mut().insert(header::CONTENT_TYPE, content);
-    response
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
+    use prometheus_client::encoding::text::encode;
 
     use super::*;
     use crate::sink::Sink as _;
@@ -471,6 +421,35 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_that_ended_gives_its_place_to_another_unless_it_was_killed() {
+        let mut metrics = Metrics::default();
+        metrics.line(&serde_json::from_str(KILL).unwrap()).unwrap();
+        metrics.line(&ended("a.service")).unwrap();
+        for unit in 0..MAX_UNITS * 2 {
+            metrics.line(&sample(&format!("u{unit}.service"), 1)).unwrap();
+            metrics.line(&ended(&format!("u{unit}.service"))).unwrap();
+        }
+        metrics.line(&sample("b.service", 7)).unwrap();
+        let told = text(&metrics);
+        assert_eq!(metrics.known.len(), 2);
+        assert!(told.contains("oomtrace_kills_total{unit=\"a.service\""), "{told}");
+        assert!(told.contains("oomtrace_usage_bytes{unit=\"b.service\",slice=\"system.slice\"} 7"));
+    }
+
+    #[test]
+    fn a_cgroup_within_a_unit_does_not_stand_for_it() {
+        let mut metrics = Metrics::default();
+        metrics.line(&sample("a.service", 64)).unwrap();
+        let mut inner = sample("a.service", 3);
+        let Event::Sample(sample) = &mut inner.event else {
+            panic!()
+        };
+        sample.subject.cgroup.path = Some("/system.slice/a.service/inner".to_owned());
+        metrics.line(&inner).unwrap();
+        assert!(text(&metrics).contains("oomtrace_usage_bytes{unit=\"a.service\",slice=\"system.slice\"} 64"));
+    }
+
+    #[test]
     fn labels_are_bounded_and_kills_are_counted_all_the_same() {
         let mut metrics = Metrics::default();
         for unit in 0..MAX_UNITS + 50 {
@@ -480,25 +459,5 @@ mod tests {
         let told = text(&metrics);
         assert_eq!(told.matches("oomtrace_usage_bytes{").count(), MAX_UNITS);
         assert!(told.contains("oomtrace_kills_total{unit=\"other\",slice=\"\",origin=\"memcg_limit\"} 1"));
-    }
-
-    #[test]
-    fn who_asks_is_answered_and_who_asks_for_something_else_is_told_where() {
-        let listener = listen(":0").unwrap();
-        let address = listener.local_addr().unwrap();
-        assert!(address.ip().is_loopback());
-        let _metrics = Metrics::serve(listener).unwrap();
-        let ask = |path: &str| {
-            let mut stream = std::net::TcpStream::connect(address).unwrap();
-            write!(stream, "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
-            let mut text = String::new();
-            stream.read_to_string(&mut text).unwrap();
-            text
-        };
-        let told = ask("/metrics");
-        assert!(told.starts_with("HTTP/1.1 200") && told.contains("openmetrics-text") && told.contains("# EOF"));
-        assert!(ask("/").starts_with("HTTP/1.1 404") && ask("/").contains("/metrics"));
-        assert!(listen(&address.to_string()).is_err(), "it is in use");
-        assert!(listen("nonsense").is_err());
     }
 }

@@ -22,7 +22,7 @@ const TELL_EVERY: f64 = 60.0;
 const MAIN_PROBES: [&str; 3] = ["oom_kill_process", "mark_victim", "page_counter_try_charge"];
 
 /// What the root of all cgroups is called.
-const HOST: &str = "host";
+pub(super) const HOST: &str = "host";
 
 /// How text is written.
 #[derive(Debug, Clone)]

@@ -1,0 +1,150 @@
+//! The metrics over HTTP: to whom OpenMetrics can be told as that, to others as the text format before it.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes as Body;
+use hyper::{Method, Request, Response, StatusCode, header, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
+
+use super::plain::plain;
+
+/// Connections at one time.
+const CONNECTIONS: usize = 16;
+
+/// How long a connection may last, and how long its request may take to come.
+const CONNECTION: Duration = Duration::from_secs(120);
+const REQUEST: Duration = Duration::from_secs(10);
+
+const OPENMETRICS: &str = "application/openmetrics-text";
+const OPENMETRICS_1: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Where to listen: `9877` and `:9877` are this machine's own address.
+///
+/// # Errors
+/// Where it is no address, or cannot be listened at.
+pub fn listen(address: &str) -> io::Result<TcpListener> {
+    let port = address.strip_prefix(':').unwrap_or(address).parse::<u16>().ok();
+    let listener = match port {
+        Some(port) => TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port)))?,
+        None => TcpListener::bind(address.to_socket_addrs()?.collect::<Vec<_>>().as_slice())?,
+    };
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+pub(super) async fn accept(listener: TcpListener, registry: Arc<Mutex<Registry>>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        return;
+    };
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, it may be: a moment later there are some.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let registry = Arc::clone(&registry);
+        tokio::spawn(async move {
+            let service = service_fn(|request| {
+                let answer = answer(&request, &registry);
+                async { Ok::<_, Infallible>(answer) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(REQUEST)
+                .serve_connection(TokioIo::new(stream), service);
+            // Whoever breaks off, or is too slow, asks again.
+            let _ = tokio::time::timeout(CONNECTION, connection).await;
+            drop(permit);
+        });
+    }
+}
+
+fn answer<B>(request: &Request<B>, registry: &Mutex<Registry>) -> Response<Full<Body>> {
+    let tell = |status: StatusCode, text: String| {
+        let mut response = Response::new(Full::new(Body::from(text)));
+        *response.status_mut() = status;
+        response
+    };
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return tell(StatusCode::METHOD_NOT_ALLOWED, "GET /metrics\n".to_owned());
+    }
+    if request.uri().path() != "/metrics" {
+        return tell(StatusCode::NOT_FOUND, "oomtrace's metrics are at /metrics\n".to_owned());
+    }
+    let mut text = String::new();
+    let registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
+    if encode(&mut text, &registry).is_err() {
+        return tell(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the metrics cannot be written\n".to_owned(),
+        );
+    }
+    drop(registry);
+    let accepted = request.headers().get_all(header::ACCEPT).iter();
+    let takes_openmetrics = accepted
+        .filter_map(|accepted| accepted.to_str().ok())
+        .any(|accepted| accepted.contains(OPENMETRICS));
+    let (text, content) = if takes_openmetrics {
+        (text, OPENMETRICS_1)
+    } else {
+        (plain(&text), PLAIN)
+    };
+    let mut response = tell(StatusCode::OK, text);
+    let content = header::HeaderValue::from_static(content);
+    response.headers_mut().insert(header::CONTENT_TYPE, content);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use super::*;
+    use crate::sink::Metrics;
+
+    #[test]
+    fn who_asks_is_answered_and_who_asks_for_something_else_is_told_where() {
+        let listener = listen(":0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert!(address.ip().is_loopback());
+        let _metrics = Metrics::serve(listener).unwrap();
+        let ask_for = |path: &str, accept: &str| {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            let accept = format!("Accept: {accept}\r\n");
+            write!(
+                stream,
+                "GET {path} HTTP/1.1\r\nHost: h\r\n{accept}Connection: close\r\n\r\n"
+            )
+            .unwrap();
+            let mut text = String::new();
+            stream.read_to_string(&mut text).unwrap();
+            text
+        };
+        let ask = |path: &str| ask_for(path, "*/*");
+        let told = ask_for(
+            "/metrics",
+            "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+        );
+        assert!(told.starts_with("HTTP/1.1 200") && told.contains("openmetrics-text") && told.contains("# EOF"));
+        let told = ask("/metrics");
+        assert!(
+            told.starts_with("HTTP/1.1 200") && told.contains("text/plain; version=0.0.4") && !told.contains("# EOF")
+        );
+        assert!(ask("/").starts_with("HTTP/1.1 404") && ask("/").contains("/metrics"));
+        assert!(listen(&address.to_string()).is_err(), "it is in use");
+        assert!(listen("nonsense").is_err());
+    }
+}
