@@ -1,9 +1,13 @@
 //! What the commands that show a stream have in common: which units, and in which form.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 
+use anyhow::anyhow;
 use jiff::tz::TimeZone;
 
+use crate::capture::Merged;
 use crate::cli::{Exit, Failure, Output, Show, When, Which};
 use crate::event::Line;
 use crate::sink::{Json, Sink, Text, TextOptions};
@@ -18,15 +22,56 @@ pub(super) fn selection(which: &Which) -> Result<Selection, Failure> {
         .map_err(|error| Failure::new(Exit::Usage, error))
 }
 
+/// Damages that are told one by one; of the rest only how many.
+const MAX_TOLD: u64 = 5;
+
+/// Places that could not be read: each is told, the first few in words, and all by the exit status.
+#[derive(Debug, Default)]
+pub(super) struct Damages(u64);
+
+impl Damages {
+    pub(super) fn tell(&mut self, damage: impl Display) {
+        self.0 += 1;
+        if self.0 <= MAX_TOLD {
+            eprintln!("oomtrace: {damage}; the rest is read on");
+        }
+    }
+
+    /// # Errors
+    /// Where there were any.
+    pub(super) fn end(&self) -> Result<(), Failure> {
+        if self.0 == 0 {
+            return Ok(());
+        }
+        let places = if self.0 == 1 {
+            "1 place"
+        } else {
+            &format!("{} places", self.0)
+        };
+        let message = anyhow!("{places} could not be read; everything else was used");
+        Err(Failure::new(Exit::Damaged, message))
+    }
+}
+
+/// Captures as one stream in the order of time.
+///
+/// # Errors
+/// Where one is not there or may not be read.
+pub(super) fn captures(paths: &[impl AsRef<Path>]) -> Result<Merged, Failure> {
+    Merged::open(paths).map_err(|error| Failure::new(Exit::NotFound, error))
+}
+
 /// The sink on standard output.
 pub(super) fn sink(show: &Show, selection: &Selection) -> Box<dyn Sink> {
-    if show.json || show.output == Output::Json {
-        Box::new(Stdout(Json::new(io::stdout())))
-    } else {
-        Box::new(Stdout(Text::new(
-            io::stdout(),
-            text_options(show.color, show.quiet, selection),
-        )))
+    let form = if show.json { Output::Json } else { show.output };
+    stdout(form, text_options(show.color, show.quiet, selection))
+}
+
+/// The sink on standard output, by its form.
+pub(super) fn stdout(form: Output, text: TextOptions) -> Box<dyn Sink> {
+    match form {
+        Output::Json => Box::new(Stdout(Json::new(io::stdout()))),
+        Output::Text => Box::new(Stdout(Text::new(io::stdout(), text))),
     }
 }
 

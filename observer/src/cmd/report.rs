@@ -11,14 +11,12 @@ use std::path::Path;
 use anyhow::anyhow;
 use html_escape::encode_text as safe;
 
-use super::output;
-use crate::capture;
+use super::output::{self, Damages};
 use crate::cli::{Exit, Failure, Report};
 use crate::event::{Event, ForecastChange, ForecastState, Kill, Line, Relation, Sample, Subject};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
 use crate::sink::{name, paragraph, warning};
-use crate::unit::UnitPath;
 
 /// Points of a plot.
 const POINTS: usize = 360;
@@ -40,9 +38,6 @@ const BOTTOM: f64 = 26.0;
 /// A limit further away than this many times the most that was used would leave nothing of the plot to see.
 const FAR: f64 = 2.5;
 
-/// Damages that are told one by one; of the rest only how many.
-const MAX_TOLD: u64 = 5;
-
 const STYLE: &str = include_str!("report.css");
 
 /// Reads captures and writes the page.
@@ -52,38 +47,20 @@ const STYLE: &str = include_str!("report.css");
 pub fn run(options: &Report) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
     let mut units: BTreeMap<String, Past> = BTreeMap::new();
-    let (mut damages, mut lines) = (0, 0_u64);
-    for path in &options.paths {
-        let sources = capture::open(path)
-            .map_err(|error| Failure::new(Exit::NotFound, anyhow!("cannot read {}: {error}", path.display())))?;
-        for line in sources.into_iter().flatten() {
-            let line = match line {
-                Ok(line) => line,
-                Err(damage) => {
-                    damages += 1;
-                    if damages <= MAX_TOLD {
-                        eprintln!("oomtrace: {damage}; the rest is read on");
-                    }
+    let (mut damages, mut lines) = (Damages::default(), 0_u64);
+    for line in output::captures(&options.paths)? {
+        match line {
+            Ok(line) => {
+                let outside = options.since.is_some_and(|since| line.ts.0 < since)
+                    || options.until.is_some_and(|until| line.ts.0 > until);
+                let Some(subject) = subject(&line.event).filter(|subject| !outside && selection.covers(subject)) else {
                     continue;
-                }
-            };
-            let outside = options.since.is_some_and(|since| line.ts.0 < since)
-                || options.until.is_some_and(|until| line.ts.0 > until);
-            let Some(subject) = subject(&line.event).filter(|_| !outside) else {
-                continue;
-            };
-            let path = subject.cgroup.path.as_deref().unwrap_or_default();
-            let unit = UnitPath {
-                unit: subject.unit.clone(),
-                user_unit: subject.user_unit.clone(),
-                slice: subject.slice.clone(),
-                ..UnitPath::default()
-            };
-            if selection.matches(&unit, path) {
+                };
                 lines += 1;
                 let key = format!("{}\u{0}{}", line.host, name(subject));
                 units.entry(key).or_default().take(line);
             }
+            Err(damage) => damages.tell(damage),
         }
     }
     if lines == 0 {
@@ -93,11 +70,7 @@ pub fn run(options: &Report) -> Result<(), Failure> {
     }
     let page = page(&units);
     write(&options.html, &page)?;
-    if damages > 0 {
-        let message = anyhow!("{damages} places could not be read; everything else is in the page");
-        return Err(Failure::new(Exit::Damaged, message));
-    }
-    Ok(())
+    damages.end()
 }
 
 fn write(path: &Path, page: &str) -> Result<(), Failure> {

@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::anyhow;
 
-use super::output;
-use crate::capture;
+use super::output::{self, Damages};
+use crate::capture::{self, CAPTURES, Lines};
 use crate::cli::{Exit, Failure, Output, Why};
 use crate::event::{Event, ForecastState, Kill, Line, Subject, Unit, UnitState};
 use crate::human::duration;
@@ -21,11 +21,8 @@ use crate::journal::{MATCHES, Reader, Told, What};
 use crate::kernel::log::{DEVICE, LogLine};
 use crate::measure::Timestamp;
 use crate::sink::{Json, Sink as _, Text, TextOptions, fold};
+use crate::unit::Selection;
 use crate::unit::ends::explain;
-use crate::unit::{Selection, UnitPath};
-
-/// Where `oomtrace record` writes unless it is told otherwise.
-const CAPTURES: &str = "/var/lib/oomtrace";
 
 /// What two sources tell of one kill differs by less, in seconds: the journal's time is that of reading the kernel's log.
 const SAME: f64 = 10.0;
@@ -35,9 +32,6 @@ const SOON: f64 = 120.0;
 
 /// Earlier kills that are named.
 const MAX_NAMED: usize = 6;
-
-/// Damages that are told one by one; of the rest only how many.
-const MAX_TOLD: u64 = 5;
 
 /// Explains.
 ///
@@ -66,10 +60,7 @@ pub fn run(options: &Why) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
         told => told?,
     }
-    if past.damages > 0 {
-        let message = anyhow!("{} places could not be read; everything else was used", past.damages);
-        return Err(Failure::new(Exit::Damaged, message));
-    }
+    past.damages.end()?;
     if past.ends.is_empty() && !past.selection.is_empty() {
         let message = anyhow!(
             "nothing is recorded of {}: neither a kill nor another failure; looked at {}{}",
@@ -118,7 +109,7 @@ struct Past {
     is_own: bool,
     /// The earliest that any source tells of.
     begins: Option<Timestamp>,
-    damages: u64,
+    damages: Damages,
     /// Why a source could not be used.
     faults: Vec<String>,
 }
@@ -132,41 +123,26 @@ impl Past {
         let path = options.dir.as_deref().unwrap_or(Path::new(CAPTURES));
         let sources = match capture::open(path) {
             Ok(sources) => sources,
-            Err(error) if options.dir.is_some() => {
-                let message = anyhow!("cannot read {}: {error}", path.display());
-                return Err(Failure::new(Exit::NotFound, message));
-            }
+            Err(error) if options.dir.is_some() => return Err(Failure::new(Exit::NotFound, error)),
             // Nobody has recorded here.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
-                self.faults.push(format!("captures in {}: {error}", path.display()));
+                self.faults.push(error.to_string());
                 return Ok(());
             }
         };
         let boot = options.boot.then(this_boot).flatten();
-        for lines in sources {
-            let mut boot_of_file = None;
-            for line in lines.without_samples() {
+        for mut lines in sources.into_iter().map(Lines::without_samples) {
+            while let Some(line) = lines.next() {
                 match line {
-                    Ok(Line {
-                        event: Event::Start(start),
-                        ts,
-                        host,
-                        ..
-                    }) => {
+                    Ok(_) if boot.as_deref().is_some_and(|boot| lines.boot() != Some(boot)) => {}
+                    Ok(line) => {
                         self.looked.insert(Source::Capture);
-                        self.begin(ts);
-                        self.is_own |= host == hostname();
-                        boot_of_file = Some(start.boot_id);
+                        self.begin(line.ts);
+                        self.is_own |= line.host == hostname();
+                        self.line(line);
                     }
-                    Ok(_) if boot.is_some() && boot != boot_of_file => {}
-                    Ok(line) => self.line(line),
-                    Err(damage) => {
-                        self.damages += 1;
-                        if self.damages <= MAX_TOLD {
-                            eprintln!("oomtrace: {damage}; the rest is read on");
-                        }
-                    }
+                    Err(damage) => self.damages.tell(damage),
                 }
             }
         }
@@ -188,15 +164,7 @@ impl Past {
     }
 
     fn push(&mut self, told: Told, source: Source) {
-        let subject = told.what.subject();
-        let path = subject.cgroup.path.as_deref().unwrap_or_default();
-        let unit = UnitPath {
-            unit: subject.unit.clone(),
-            user_unit: subject.user_unit.clone(),
-            slice: subject.slice.clone(),
-            ..UnitPath::default()
-        };
-        if self.selection.matches(&unit, path) {
+        if self.selection.covers(told.what.subject()) {
             self.ends.push(End { told, source });
         }
     }
@@ -270,8 +238,7 @@ impl Past {
                 Ok(line) if line.trim_ascii().is_empty() => continue,
                 Ok(line) => line,
                 Err(error) => {
-                    self.damages += 1;
-                    eprintln!("oomtrace: {name}: after line {number}: {error}");
+                    self.damages.tell(format_args!("{name}: after line {number}: {error}"));
                     return;
                 }
             };
@@ -284,11 +251,10 @@ impl Past {
                     }
                 }
                 Err(error) => {
-                    self.damages += 1;
-                    if self.damages <= MAX_TOLD {
-                        let number = number + 1;
-                        eprintln!("oomtrace: {name}: line {number}: no entry of `journalctl --output=json`: {error}");
-                    }
+                    let number = number + 1;
+                    let words = "no entry of `journalctl --output=json`";
+                    self.damages
+                        .tell(format_args!("{name}: line {number}: {words}: {error}"));
                 }
             }
         }
@@ -678,5 +644,5 @@ fn hostname() -> String {
 
 fn this_boot() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(id.trim().to_owned())
+    Some(id.trim().replace('-', ""))
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ForecastChange, Kill, Lost, OomWithoutKill, Sample, Start, Stop, Throttle, Unexplained, Unit};
+use super::{ForecastChange, Kill, Lost, OomWithoutKill, Sample, Start, Stop, Subject, Throttle, Unexplained, Unit};
 use crate::measure::Timestamp;
 
 /// One line of the stream: an event and where it stands in it.
@@ -46,4 +46,21 @@ pub enum Event {
     Unexplained(Unexplained),
     /// The stream ends.
     Stop(Stop),
+}
+
+impl Event {
+    /// Whom it is about; `None` where it is about the stream.
+    #[must_use]
+    pub fn subject(&self) -> Option<&Subject> {
+        match self {
+            Self::Sample(sample) => Some(&sample.subject),
+            Self::Forecast(change) => Some(&change.subject),
+            Self::Throttle(throttle) => Some(&throttle.subject),
+            Self::Kill(kill) => Some(&kill.subject),
+            Self::OomWithoutKill(oom) => Some(&oom.subject),
+            Self::Unit(unit) => Some(&unit.subject),
+            Self::Unexplained(unexplained) => Some(&unexplained.subject),
+            Self::Start(_) | Self::Lost(_) | Self::Stop(_) => None,
+        }
+    }
 }

@@ -196,4 +196,6 @@ pub enum StopReason {
     Duration,
     /// An error, told on stderr.
     Error,
+    /// Without a word: a reader of captures found that a recorder began anew. Nothing is known from here to its `start`.
+    Crash,
 }

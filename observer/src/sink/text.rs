@@ -10,6 +10,7 @@ use super::fold::{fold, middle};
 use super::verdict::paragraph;
 use crate::event::{
     Class, Event, Forecast, ForecastChange, ForecastState, Limit, Line, OomWithoutKill, Probe, Relation, Sample,
+    StopReason, Stream,
     Subject, Throttle, ThrottleState, Trend, Unit, UnitState, Via,
 };
 use crate::human::{bytes, duration, rate};
@@ -512,6 +513,10 @@ impl<W: Write> Sink for Text<W> {
             Event::Start(start) => self.probes.clone_from(&start.probes),
             Event::Unit(unit) if !self.options.quiet => self.unit(ts, unit)?,
             Event::Sample(sample) if !self.options.quiet => self.sample(ts, sample)?,
+            Event::Stop(stop) if stop.reason == StopReason::Crash => {
+                let text = "the recorder ended without a word; nothing is known from here to its next start";
+                self.put(&format!("{}  {text}", self.clock(ts)), 10)?;
+            }
             Event::Unit(_) | Event::Sample(_) | Event::Stop(_) => {}
             Event::Forecast(change) => self.forecast(ts, change)?,
             Event::Throttle(throttle) => self.mark(ts, "≋", Colour::Yellow, &standstill(throttle))?,
@@ -527,10 +532,14 @@ impl<W: Write> Sink for Text<W> {
                 self.mark(ts, "✖", Colour::Red, &unkilled(oom))?;
             }
             Event::Lost(lost) => {
-                let text = self.paint(
-                    &format!("{} {:?} records were lost: the ring was full", lost.count, lost.stream),
-                    Colour::Grey,
-                );
+                let text = match lost.stream {
+                    Stream::Output => format!(
+                        "{} lines are missing: the disk or a reader did not take them",
+                        lost.count
+                    ),
+                    stream => format!("{} {stream:?} records were lost: the ring was full", lost.count),
+                };
+                let text = self.paint(&text, Colour::Grey);
                 writeln!(self.out, "{}  {text}", self.clock(ts))?;
             }
             Event::Unexplained(unexplained) => {

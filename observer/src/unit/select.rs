@@ -3,6 +3,7 @@
 use globset::{Glob, GlobMatcher};
 
 use super::UnitPath;
+use crate::event::Subject;
 
 /// The suffixes that make a name complete.
 const SUFFIXES: [&str; 6] = [".service", ".scope", ".slice", ".socket", ".mount", ".swap"];
@@ -108,6 +109,18 @@ impl Selection {
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                     || selected == "/"
             })
+    }
+
+    /// Whether whom a line is about is selected.
+    #[must_use]
+    pub fn covers(&self, subject: &Subject) -> bool {
+        let unit = UnitPath {
+            unit: subject.unit.clone(),
+            user_unit: subject.user_unit.clone(),
+            slice: subject.slice.clone(),
+            ..UnitPath::default()
+        };
+        self.matches(&unit, subject.cgroup.path.as_deref().unwrap_or_default())
     }
 
     /// The one unit that is selected, where it is one and named in full.

@@ -1,0 +1,211 @@
+use std::fs;
+use std::io::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn line(seq: u64) -> String {
+    format!(
+        r#"{{"event":"lost","stream":"growth","count":{seq},"ts":"2026-11-24T09:00:{:02}Z","seq":{seq},"host":"h"}}"#,
+        seq % 60
+    )
+}
+
+/// `lines` lines a frame.
+fn frames(count: u64, lines: u64) -> Vec<Vec<u8>> {
+    let frame = |number: u64| {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(true).unwrap();
+        for seq in number * lines..(number + 1) * lines {
+            writeln!(encoder, "{}", line(seq)).unwrap();
+        }
+        encoder.finish().unwrap()
+    };
+    (0..count).map(frame).collect()
+}
+
+/// What is read out of a file, and what is not.
+fn read(bytes: &[u8]) -> (Vec<Line>, Vec<Damage>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl.zst");
+    fs::write(&path, bytes).unwrap();
+    let (mut lines, mut damages) = (Vec::new(), Vec::new());
+    for line in open(dir.path()).unwrap().into_iter().flatten() {
+        match line {
+            Ok(line) => lines.push(line),
+            Err(damage) => damages.push(damage),
+        }
+    }
+    (lines, damages)
+}
+
+/// The lines that were written, without those that tell of a gap.
+fn written(lines: &[Line]) -> Vec<u64> {
+    let seqs = lines.iter().filter_map(|line| match &line.event {
+        Event::Lost(lost) if lost.stream == Stream::Growth => {
+            assert_eq!(lost.count, line.seq, "not what was written");
+            Some(line.seq)
+        }
+        _ => None,
+    });
+    seqs.collect()
+}
+
+#[test]
+fn frames_and_plain_lines_are_read_alike() {
+    let (lines, damages) = read(&frames(3, 2).concat());
+    assert_eq!((written(&lines), damages.len()), ((0..6).collect(), 0));
+    let (lines, damages) = read(format!("{}\n\n{}", line(0), line(1)).as_bytes());
+    assert_eq!((written(&lines), damages.len()), (vec![0, 1], 0));
+    assert_eq!(read(b"").0.len(), 0);
+}
+
+#[test]
+fn a_file_cut_anywhere_gives_every_whole_frame_and_names_the_cut() {
+    let parts = frames(4, 5);
+    let whole = parts.concat();
+    let ends: Vec<usize> = parts
+        .iter()
+        .scan(0, |end, part| {
+            *end += part.len();
+            Some(*end)
+        })
+        .collect();
+    for length in 0..whole.len() {
+        let (lines, damages) = read(&whole[..length]);
+        let seqs = written(&lines);
+        let least = 5 * ends.iter().filter(|end| **end <= length).count();
+        assert!(seqs.len() >= least, "{length}: {seqs:?}");
+        assert!(seqs.iter().copied().eq(0..seqs.len() as u64), "{length}: {seqs:?}");
+        let clean = length == 0 || ends.contains(&length);
+        assert_eq!(damages.is_empty(), clean, "{length}: {damages:?}");
+    }
+}
+
+#[test]
+fn a_damaged_frame_costs_itself_and_is_named() {
+    let parts = frames(3, 5);
+    for place in 0..parts[1].len() {
+        let mut damaged = parts.clone();
+        damaged[1][place] ^= 0x10;
+        let (lines, damages) = read(&damaged.concat());
+        let seqs = written(&lines);
+        // A flip in the frame's own description may leave its content as it was.
+        if damages.is_empty() {
+            assert!(seqs.iter().copied().eq(0..15), "{place}: {seqs:?}");
+            continue;
+        }
+        let at = format!("the frame at byte {}", parts[0].len());
+        assert_eq!(damages[0].place, at, "{place}");
+        assert!(seqs.iter().copied().eq((0..5).chain(10..15)), "{place}: {seqs:?}");
+    }
+}
+
+#[test]
+fn a_bad_line_is_named_and_the_next_is_read() {
+    let (lines, damages) = read(format!("{}\n{{\"event\":\n{}\n", line(0), line(1)).as_bytes());
+    assert_eq!(written(&lines), [0, 1]);
+    assert_eq!(damages[0].place, "line 2");
+}
+
+#[test]
+fn lines_that_are_missing_are_counted_where_they_are_missing() {
+    let (lines, _) = read(format!("{}\n{}\n{}\n", line(3), line(4), line(9)).as_bytes());
+    let Event::Lost(lost) = &lines[2].event else {
+        panic!("{lines:?}")
+    };
+    assert_eq!((lost.stream, lost.count), (Stream::Output, 4));
+    assert_eq!((lines.len(), lines[2].ts), (4, lines[3].ts));
+}
+
+fn start(seconds: u32) -> String {
+    format!(
+        r#"{{"event":"start","schema":"oomtrace/1","version":"0","kernel":"6.12","boot_id":"a-b","cgroup_version":"v2","probes":[],"ts":"2026-11-24T09:01:{seconds:02}Z","seq":0,"host":"h"}}"#
+    )
+}
+
+#[test]
+fn a_recorder_that_began_anew_without_an_end_is_told() {
+    let (lines, damages) = read([start(0), line(1), start(30)].join("\n").as_bytes());
+    assert!(damages.is_empty());
+    let Event::Stop(stop) = &lines[2].event else {
+        panic!("{lines:?}")
+    };
+    assert_eq!((stop.reason, stop.written), (StopReason::Crash, 2));
+    assert_eq!(lines[2].ts, lines[1].ts);
+    assert!(matches!(lines[3].event, Event::Start(_)));
+    let stop = r#"{"event":"stop","reason":"signal","written":2,"ts":"2026-11-24T09:01:10Z","seq":2,"host":"h"}"#;
+    let (lines, _) = read([start(0), line(1), stop.to_owned(), start(30)].join("\n").as_bytes());
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn the_files_of_a_boot_are_one_stream_and_boots_are_streams_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = |boot: &str, hour: u32| {
+        dir.path()
+            .join(format!("oomtrace-{boot}-20261124T{hour:02}0000.000000Z.jsonl.zst"))
+    };
+    let parts = frames(4, 2);
+    // The later boot's name comes first.
+    for (path, part) in [name("b", 1), name("b", 2), name("a", 3), name("a", 4)]
+        .iter()
+        .zip(&parts)
+    {
+        fs::write(path, part).unwrap();
+    }
+    let streams = open(dir.path()).unwrap();
+    let boots: Vec<_> = streams.iter().map(|lines| lines.boot().unwrap().to_owned()).collect();
+    assert_eq!(boots, ["a", "b"]);
+    let merged: Vec<Line> = Merged::open([dir.path()]).unwrap().map(Result::unwrap).collect();
+    assert_eq!(written(&merged), (0..8).collect::<Vec<_>>());
+    assert_eq!(merged.len(), 8, "nothing is missing: {merged:?}");
+}
+
+#[test]
+fn a_capture_that_is_not_there_is_named() {
+    let error = open(Path::new("/nonexistent")).err().unwrap().to_string();
+    assert!(error.contains("/nonexistent"), "{error}");
+    let dir = tempfile::tempdir().unwrap();
+    let error = Merged::open([dir.path()]).err().unwrap().to_string();
+    assert!(error.contains("no captures"), "{error}");
+}
+
+proptest! {
+    /// Whatever is flipped: no panic, no end that does not come, and no line that was not written.
+    #[test]
+    fn flipped_bytes_cost_lines_and_make_none(share in 0.0_f64..0.05, seed in any::<u64>(), per_frame in 1_u64..40) {
+        let mut bytes = frames(12, per_frame).concat();
+        let mut random = seed | 1;
+        for byte in &mut bytes {
+            // xorshift64 (Marsaglia 2003).
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            if (random >> 11) as f64 / (1_u64 << 53) as f64 <= share {
+                *byte ^= random.to_le_bytes()[3].max(1);
+            }
+        }
+        let (lines, damages) = read(&bytes);
+        // What is left of a cut file is told to be unchecked.
+        if !damages.iter().any(|damage| damage.reason.contains("could not be checked")) {
+            let seqs = written(&lines);
+            prop_assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "{seqs:?}");
+            prop_assert!(seqs.iter().all(|seq| *seq < 12 * per_frame));
+            prop_assert!(!damages.is_empty() || seqs.len() as u64 == 12 * per_frame, "{seqs:?}");
+        }
+    }
+
+    /// Plain lines have no checksum: what still reads as a line may be another, but nothing panics and all ends.
+    #[test]
+    fn flipped_plain_lines_are_read_to_the_end(flips in proptest::collection::vec((0_usize..2000, any::<u8>()), 0..100)) {
+        let mut bytes = (0..20).map(|seq| line(seq) + "\n").collect::<String>().into_bytes();
+        for (place, mask) in flips {
+            let length = bytes.len();
+            bytes[place % length] ^= mask;
+        }
+        let (lines, _) = read(&bytes);
+        prop_assert!(lines.len() <= 2 * bytes.len());
+    }
+}
