@@ -235,8 +235,9 @@ pub struct Learn {
 
 /// How to record.
 ///
-/// A frame of five seconds is synced to the disk before the next begins, a kill at once: a crash or a power cut costs no
-/// more.
+/// A frame of five seconds is synced to the disk (fdatasync) before the next begins, a kill at once: a crash or a power cut
+/// costs no more. On a full disk the oldest captures go first; lines that the disk does not take are counted, and nothing
+/// is kept in memory for it. A closed file is packed once more, into a sixth.
 #[derive(Debug, clap::Args)]
 pub struct Record {
     /// The folder for the captures
@@ -248,6 +249,9 @@ pub struct Record {
     /// Captures older than this are deleted
     #[arg(long, value_name = "SPAN", default_value = "30d", value_parser = span)]
     pub max_age: Duration,
+    /// Shows the stream on standard output too
+    #[arg(short, long, value_name = "FORM")]
+    pub output: Option<Output>,
     /// Warns when a limit is nearer than this
     #[arg(long, value_name = "SPAN", default_value = "30min", value_parser = span)]
     pub warn_within: Duration,

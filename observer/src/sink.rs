@@ -14,6 +14,7 @@ mod verdict;
 use std::io;
 
 use crate::event::Line;
+use crate::measure::Timestamp;
 
 pub use all::All;
 pub use capture::{Capture, CaptureError, CaptureOptions};
@@ -38,6 +39,14 @@ pub trait Sink {
     /// Whether nobody will ever read again: asked now and then, for a stream may be silent for long.
     fn is_gone(&self) -> bool {
         false
+    }
+
+    /// Takes the time, now and then: a stream may be silent for long.
+    ///
+    /// # Errors
+    /// Where what waited for its time cannot be written.
+    fn tick(&mut self, _now: Timestamp) -> io::Result<()> {
+        Ok(())
     }
 
     /// Writes what is buffered.

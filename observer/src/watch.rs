@@ -137,7 +137,7 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
             Some(kill) = oomd.recv() => collector.oomd_told(&kill, &mut stream)?,
             Some(change) = changes.recv() => collector.unit_changed(&change.unit, &mut stream).await?,
             _ = ticks.tick() => {
-                stream.check()?;
+                stream.tick(collector.now())?;
                 // Some records wake nobody.
                 let records = rings.drain();
                 collector.records(records, &mut stream).await?;

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use crate::capture::Merged;
 use crate::cli::{Exit, Failure, Output, Show, When, Which};
 use crate::event::Line;
+use crate::measure::Timestamp;
 use crate::sink::{Json, Sink, Text, TextOptions};
 use crate::unit::Selection;
 
@@ -81,6 +82,10 @@ struct Stdout<S>(S);
 impl<S: Sink> Sink for Stdout<S> {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         self.0.line(line)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        self.0.tick(now)
     }
 
     fn is_gone(&self) -> bool {

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use super::output;
 use crate::cgroup::CgroupError;
-use crate::cli::{Exit, Failure, Learn, ProbeChoice, Record, Watch};
+use crate::cli::{Exit, Failure, Learn, ProbeChoice, Record, Watch, When};
 use crate::event::Via;
 use crate::sink::{All, Capture, CaptureOptions, Exec, Journal, Metrics, Sink, listen};
 use crate::unit::Selection;
@@ -29,12 +29,19 @@ pub fn run(options: Watch) -> Result<(), Failure> {
 /// As [`run`], and where the folder cannot be recorded into.
 pub fn record(options: Record) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
-    let sink = Capture::new(CaptureOptions {
+    let capture = Capture::new(CaptureOptions {
         dir: options.dir,
         max_size: options.max_size,
         max_age: options.max_age,
     })?;
-    start(options.learn, selection, options.warn_within, Box::new(sink))
+    let sink: Box<dyn Sink> = match options.output {
+        Some(form) => {
+            let shown = output::stdout(form, output::text_options(When::Auto, false, &selection));
+            Box::new(All(vec![Box::new(capture), shown]))
+        }
+        None => Box::new(capture),
+    };
+    start(options.learn, selection, options.warn_within, sink)
 }
 
 pub(super) fn start(

@@ -4,70 +4,43 @@
 //! more; a kill ends its frame at once. A disk that takes nothing costs lines, which the gap in `seq` shows, and never
 //! memory: own old files go first, and it goes on by itself when there is room again.
 
-use std::fs::{self, File, OpenOptions};
+mod folder;
+mod pack;
+
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::Sink;
 use crate::event::{Event, Line};
 use crate::measure::Timestamp;
 
+pub use folder::{CaptureError, CaptureOptions};
+
+use folder::Folder;
+use pack::Packer;
+
 /// A frame's length in time, in seconds.
 const FRAME_SECONDS: f64 = 5.0;
 /// A frame's length in bytes before it is packed, at most.
 const FRAME_BYTES: usize = 4 << 20;
-/// Files that a full folder consists of.
-const FILES: u64 = 8;
-/// The longest time in one file.
-const FILE_AGE: Duration = Duration::from_secs(24 * 3600);
-/// zstd's level: twice as fast as its default, and a tenth larger.
+/// The longest time in one file: what is closed is packed better.
+const FILE_AGE: Duration = Duration::from_secs(6 * 3600);
+/// zstd's level: more takes twice the time, or more memory than the rest of the recorder, for a tenth of the room.
 const LEVEL: i32 = 3;
-/// What the names of captures begin and end with.
-const PREFIX: &str = "oomtrace-";
-const SUFFIX: &str = ".jsonl.zst";
-
-/// Where captures go and how much is kept.
-#[derive(Debug, Clone)]
-pub struct CaptureOptions {
-    /// The folder.
-    pub dir: PathBuf,
-    /// All captures of the folder together are kept below this, in bytes.
-    pub max_size: u64,
-    /// Captures older than this are deleted.
-    pub max_age: Duration,
-}
-
-/// Why a folder cannot be recorded into.
-#[derive(Debug, thiserror::Error)]
-pub enum CaptureError {
-    /// Another recorder is at work there.
-    #[error("{dir} is recorded into already, by pid {pid}; give another --dir, or stop that one")]
-    InUse {
-        /// The folder.
-        dir: String,
-        /// Who.
-        pid: String,
-    },
-    /// It cannot be made or locked.
-    #[error("cannot record into {dir}: {source}")]
-    Unusable {
-        /// The folder.
-        dir: String,
-        /// Why.
-        source: io::Error,
-    },
-}
 
 struct Current {
     file: File,
+    path: PathBuf,
     length: u64,
     since: SystemTime,
 }
 
 /// Writes captures.
 pub struct Capture {
-    options: CaptureOptions,
+    folder: Folder,
+    packer: Packer,
     boot_id: String,
     lines: Vec<u8>,
     line_count: u64,
@@ -75,8 +48,6 @@ pub struct Capture {
     current: Option<Current>,
     lost: u64,
     said_full: bool,
-    // Held for as long as this lives.
-    _lock: File,
 }
 
 impl Capture {
@@ -85,33 +56,10 @@ impl Capture {
     /// # Errors
     /// [`CaptureError`].
     pub fn new(options: CaptureOptions) -> Result<Self, CaptureError> {
-        let dir = options.dir.display().to_string();
-        let unusable = |source| CaptureError::Unusable {
-            dir: dir.clone(),
-            source,
-        };
-        fs::create_dir_all(&options.dir).map_err(unusable)?;
-        let path = options.dir.join("lock");
-        let lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(unusable)?;
-        match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let pid = fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
-                return Err(CaptureError::InUse { dir, pid });
-            }
-            Err(error) => return Err(unusable(error.into())),
-        }
-        lock.set_len(0)
-            .and_then(|()| writeln!(&lock, "{}", std::process::id()))
-            .map_err(unusable)?;
+        let folder = Folder::take(options)?;
         Ok(Self {
-            options,
+            packer: Packer::new(folder.dir(), folder.newest()),
+            folder,
             boot_id: "unknown".to_owned(),
             lines: Vec::new(),
             line_count: 0,
@@ -119,7 +67,6 @@ impl Capture {
             current: None,
             lost: 0,
             said_full: false,
-            _lock: lock,
         })
     }
 
@@ -131,37 +78,47 @@ impl Capture {
         if lines.is_empty() {
             return;
         }
-        let written = pack(&lines).and_then(|frame| match self.put(&frame) {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                // The oldest of our own goes first.
-                if !std::mem::replace(&mut self.said_full, true) {
-                    let dir = self.options.dir.display();
-                    eprintln!("oomtrace: the disk of {dir} is full; the oldest captures are deleted to go on");
-                }
-                self.current = None;
-                self.delete_oldest()?;
-                self.put(&frame)
-            }
-            result => result,
-        });
-        let dir = self.options.dir.display();
+        let written = frame(&lines).and_then(|frame| self.put_somehow(&frame));
+        let dir = self.folder.dir().display();
         match written {
             Ok(()) if self.lost > 0 => {
                 eprintln!("oomtrace: {dir} takes captures again; {} lines were lost", self.lost);
                 self.lost = 0;
+                self.said_full = false;
             }
             Ok(()) => {}
             Err(error) => {
                 if self.lost == 0 {
-                    eprintln!("oomtrace: cannot write to {dir}: {error}; lines are lost until there is room again");
+                    eprintln!(
+                        "oomtrace: cannot write to {dir}: {error}; lines are lost until it can be written to again"
+                    );
                 }
                 self.lost += count;
-                self.current = None;
+                self.close();
             }
         }
         // The buffer's room is used again.
         self.lines = lines;
         self.lines.clear();
+    }
+
+    /// Puts a frame on the disk; where that is full, our own oldest captures make room for it.
+    fn put_somehow(&mut self, frame: &[u8]) -> io::Result<()> {
+        loop {
+            match self.put(frame) {
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                    let current = self.current.as_ref().map(|current| current.path.as_path());
+                    if !self.folder.delete_oldest(current) {
+                        return Err(error);
+                    }
+                    if !std::mem::replace(&mut self.said_full, true) {
+                        let dir = self.folder.dir().display();
+                        eprintln!("oomtrace: the disk of {dir} is full; the oldest captures are deleted to go on");
+                    }
+                }
+                result => return result,
+            }
+        }
     }
 
     fn put(&mut self, frame: &[u8]) -> io::Result<()> {
@@ -181,82 +138,34 @@ impl Capture {
 
     /// Makes sure that there is a file to write to, a new one where the old one is full.
     fn rotate(&mut self) -> io::Result<()> {
+        let age = FILE_AGE.min(self.folder.max_age());
         let is_full = self.current.as_ref().is_none_or(|current| {
-            current.length >= self.options.max_size / FILES
-                || current
-                    .since
-                    .elapsed()
-                    .is_ok_and(|age| age >= FILE_AGE.min(self.options.max_age))
+            current.length >= self.folder.file_length() || current.since.elapsed().is_ok_and(|since| since >= age)
         });
         if !is_full {
             return Ok(());
         }
-        self.current = None;
-        self.thin_out();
-        let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ").to_string();
-        let path = self
-            .options
-            .dir
-            .join(format!("{PREFIX}{}-{time}{SUFFIX}", self.boot_id));
-        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        self.close();
+        let (file, path) = self.folder.create(&self.boot_id)?;
         self.current = Some(Current {
             file,
+            path,
             length: 0,
             since: SystemTime::now(),
         });
         Ok(())
     }
 
-    /// Our own captures, oldest first: when each was written to last, and its size.
-    fn captures(&self) -> Vec<(SystemTime, u64, PathBuf)> {
-        let Ok(entries) = fs::read_dir(&self.options.dir) else {
-            return Vec::new();
-        };
-        let mut captures: Vec<_> = entries
-            .flatten()
-            .filter(|entry| is_capture(&entry.path()))
-            .filter_map(|entry| {
-                let meta = entry.metadata().ok()?;
-                Some((meta.modified().ok()?, meta.len(), entry.path()))
-            })
-            .collect();
-        captures.sort();
-        captures
-    }
-
-    fn delete_oldest(&self) -> io::Result<()> {
-        match self.captures().first() {
-            Some((_, _, path)) => fs::remove_file(path),
-            None => Err(io::ErrorKind::StorageFull.into()),
+    /// No more is written to the current file.
+    fn close(&mut self) {
+        if let Some(current) = self.current.take() {
+            self.packer.closed(current.path);
         }
     }
-
-    /// Deletes what is too old, and the oldest while all together are too large with one more file.
-    fn thin_out(&self) {
-        let mut captures = self.captures();
-        captures.retain(|(modified, _, path)| {
-            let is_old = modified.elapsed().is_ok_and(|age| age >= self.options.max_age);
-            !(is_old && fs::remove_file(path).is_ok())
-        });
-        let mut total: u64 = captures.iter().map(|(_, length, _)| length).sum();
-        for (_, length, path) in &captures {
-            if total <= self.options.max_size - self.options.max_size / FILES {
-                break;
-            }
-            if fs::remove_file(path).is_ok() {
-                total -= length;
-            }
-        }
-    }
-}
-
-fn is_capture(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
 }
 
 /// One frame, with a checksum.
-fn pack(lines: &[u8]) -> io::Result<Vec<u8>> {
+fn frame(lines: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
     encoder.include_checksum(true)?;
     encoder.set_pledged_src_size(Some(lines.len() as u64))?;
@@ -272,11 +181,18 @@ impl Sink for Capture {
         serde_json::to_writer(&mut self.lines, line)?;
         self.lines.push(b'\n');
         self.line_count += 1;
-        let since = *self.frame_since.get_or_insert(line.ts);
-        // A clock that went back ends the frame too.
-        let age = line.ts.seconds_since(since);
-        let is_long = !(0.0..FRAME_SECONDS).contains(&age) || self.lines.len() >= FRAME_BYTES;
+        self.frame_since.get_or_insert(line.ts);
+        let is_long = self.lines.len() >= FRAME_BYTES;
         if is_long || matches!(line.event, Event::Kill(_) | Event::Stop(_) | Event::Start(_)) {
+            self.end_frame();
+        }
+        self.tick(line.ts)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        // A clock that went back ends the frame too.
+        let age = self.frame_since.map(|since| now.seconds_since(since));
+        if age.is_some_and(|age| !(0.0..FRAME_SECONDS).contains(&age)) {
             self.end_frame();
         }
         Ok(())
@@ -296,6 +212,9 @@ impl Drop for Capture {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
     use crate::event::{Stop, StopReason};
 
@@ -338,6 +257,17 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_ends_though_no_line_comes_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut capture = Capture::new(options(dir.path(), 1 << 30)).unwrap();
+        capture.line(&line(0, 0)).unwrap();
+        capture.tick(line(0, 4).ts).unwrap();
+        assert!(crate::capture::open(dir.path()).is_err(), "nothing is written yet");
+        capture.tick(line(0, 5).ts).unwrap();
+        assert_eq!(read(dir.path()), [0]);
+    }
+
+    #[test]
     fn the_second_recorder_is_refused_and_the_first_named() {
         let dir = tempfile::tempdir().unwrap();
         let first = Capture::new(options(dir.path(), 1 << 30)).unwrap();
@@ -361,7 +291,7 @@ mod tests {
             written: 2000,
         });
         capture.line(&stop).unwrap();
-        let total: u64 = capture.captures().iter().map(|(_, length, _)| length).sum();
+        let total = capture.folder.total();
         assert!(total <= max_size, "{total}");
         let seen = read(dir.path());
         assert_eq!(seen.last(), Some(&2000));

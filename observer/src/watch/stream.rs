@@ -50,13 +50,12 @@ impl Stream {
         Ok(())
     }
 
-    /// Ends a stream that nobody reads any more.
-    pub(super) fn check(&self) -> Result<(), StreamError> {
+    /// Tells the time to sinks that wait for it, and ends a stream that nobody reads any more.
+    pub(super) fn tick(&mut self, now: Timestamp) -> Result<(), StreamError> {
         if self.sink.is_gone() {
-            Err(StreamError::Closed)
-        } else {
-            Ok(())
+            return Err(StreamError::Closed);
         }
+        Ok(self.sink.tick(now)?)
     }
 
     /// Nothing to reopen on standard output: what is buffered goes out.

@@ -1,0 +1,167 @@
+//! The folder of captures: who records there, and what is kept.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::capture::{began, is_capture};
+
+/// Files that a full folder consists of.
+const FILES: u64 = 8;
+
+/// Where captures go and how much is kept.
+#[derive(Debug, Clone)]
+pub struct CaptureOptions {
+    /// The folder.
+    pub dir: PathBuf,
+    /// All captures of the folder together are kept below this, in bytes.
+    pub max_size: u64,
+    /// Captures older than this are deleted.
+    pub max_age: Duration,
+}
+
+/// Why a folder cannot be recorded into.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// Another recorder is at work there.
+    #[error("{dir} is recorded into already, by pid {pid}; give another --dir, or stop that one")]
+    InUse {
+        /// The folder.
+        dir: String,
+        /// Who.
+        pid: String,
+    },
+    /// It cannot be made or locked.
+    #[error("cannot record into {dir}: {source}")]
+    Unusable {
+        /// The folder.
+        dir: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A folder that this process alone records into.
+pub(super) struct Folder {
+    options: CaptureOptions,
+    // Held for as long as this lives.
+    _lock: File,
+}
+
+/// A capture that is there.
+struct Kept {
+    modified: SystemTime,
+    length: u64,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Takes the folder, making it where it isn't there.
+    pub(super) fn take(options: CaptureOptions) -> Result<Self, CaptureError> {
+        let dir = options.dir.display().to_string();
+        let unusable = |source| CaptureError::Unusable {
+            dir: dir.clone(),
+            source,
+        };
+        fs::create_dir_all(&options.dir).map_err(unusable)?;
+        let path = options.dir.join("lock");
+        let lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(unusable)?;
+        match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let pid = fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
+                return Err(CaptureError::InUse { dir, pid });
+            }
+            Err(error) => return Err(unusable(error.into())),
+        }
+        // A full disk has no room for the pid, which is no reason not to record as soon as it has.
+        let _ = lock.set_len(0).and_then(|()| writeln!(&lock, "{}", std::process::id()));
+        Ok(Self { options, _lock: lock })
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.options.dir
+    }
+
+    /// Captures older than this are deleted.
+    pub(super) fn max_age(&self) -> Duration {
+        self.options.max_age
+    }
+
+    /// The length at which a file is full: what is deleted at once is a file, and must leave most of what there is.
+    pub(super) fn file_length(&self) -> u64 {
+        let disk = rustix::fs::statvfs(self.dir()).map_or(u64::MAX, |disk| disk.f_blocks.saturating_mul(disk.f_frsize));
+        self.options.max_size.min(disk) / FILES
+    }
+
+    /// A new capture, after room was made for it.
+    pub(super) fn create(&self, boot: &str) -> io::Result<(File, PathBuf)> {
+        self.thin_out();
+        let path = self.options.dir.join(began(boot, jiff::Timestamp::now()));
+        let file = OpenOptions::new().append(true).create_new(true).open(&path)?;
+        Ok((file, path))
+    }
+
+    /// Our own captures, oldest first: by what was written to last.
+    fn captures(&self) -> Vec<Kept> {
+        let Ok(entries) = fs::read_dir(self.dir()) else {
+            return Vec::new();
+        };
+        let mut captures: Vec<_> = entries
+            .flatten()
+            .filter(|entry| is_capture(&entry.path()))
+            .filter_map(|entry| {
+                let meta = entry.metadata().ok()?;
+                Some(Kept {
+                    modified: meta.modified().ok()?,
+                    length: meta.len(),
+                    path: entry.path(),
+                })
+            })
+            .collect();
+        captures.sort_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
+        captures
+    }
+
+    /// Deletes the oldest capture but the one that is written to; false where there is none.
+    pub(super) fn delete_oldest(&self, but: Option<&Path>) -> bool {
+        let captures = self.captures();
+        let oldest = captures.iter().find(|kept| Some(kept.path.as_path()) != but);
+        oldest.is_some_and(|kept| fs::remove_file(&kept.path).is_ok())
+    }
+
+    /// Deletes what is too old, and the oldest while all together are too large with one more file.
+    fn thin_out(&self) {
+        let mut captures = self.captures();
+        captures.retain(|kept| {
+            let is_old = kept.modified.elapsed().is_ok_and(|age| age >= self.options.max_age);
+            !(is_old && fs::remove_file(&kept.path).is_ok())
+        });
+        let mut total: u64 = captures.iter().map(|kept| kept.length).sum();
+        for kept in &captures {
+            if total <= self.options.max_size.saturating_sub(self.file_length()) {
+                break;
+            }
+            if fs::remove_file(&kept.path).is_ok() {
+                total -= kept.length;
+            }
+        }
+    }
+
+    /// The capture that was written to last, as a recorder before this one left it.
+    pub(super) fn newest(&self) -> Option<PathBuf> {
+        self.captures().pop().map(|kept| kept.path)
+    }
+
+    #[cfg(test)]
+    pub(super) fn total(&self) -> u64 {
+        self.captures().iter().map(|kept| kept.length).sum()
+    }
+}

@@ -1,0 +1,132 @@
+//! Closed captures are packed anew, in larger frames.
+//!
+//! A frame of five seconds is what a crash may cost, and five seconds of samples pack badly: what repeats, repeats from
+//! frame to frame. Once a file is closed nothing more can be lost of it, and a frame of some hundred samples takes a sixth
+//! of the room. A thread of the lowest priority does it, on a copy that replaces the file when it is on the disk.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use crate::capture::Frames;
+
+/// A frame's length before it is packed. More makes it hardly smaller, and less is to be unpacked at once.
+const FRAME: usize = 1 << 20;
+
+/// Closed files that wait; more stay as they are.
+const QUEUE: usize = 4;
+
+/// How the copy is named while it is made.
+const COPY: &str = "packing";
+
+/// Where closed files go.
+pub(super) struct Packer(Option<SyncSender<PathBuf>>);
+
+impl Packer {
+    /// Begins with what a recorder before this one left: its last file, and the copy that it may have been at.
+    pub(super) fn new(dir: &Path, left: Option<PathBuf>) -> Self {
+        let copy = dir.join(COPY);
+        let _ = fs::remove_file(&copy);
+        let (files, closed) = sync_channel::<PathBuf>(QUEUE);
+        let work = move || {
+            // Without the thread's own priority it takes what the recorder could use.
+            let _ = rustix::process::setpriority_process(None, 19);
+            for file in closed {
+                // A file that cannot be packed is as good as it was.
+                if pack(&file, &copy).is_err() {
+                    let _ = fs::remove_file(&copy);
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("pack".to_owned()).spawn(work);
+        let packer = Self(thread.is_ok().then_some(files));
+        if let Some(left) = left {
+            packer.closed(left);
+        }
+        packer
+    }
+
+    /// Takes a file that nobody writes to any more.
+    pub(super) fn closed(&self, file: PathBuf) {
+        if let Some(files) = &self.0 {
+            let _ = files.try_send(file);
+        }
+    }
+}
+
+/// Replaces a file by one that says the same in larger frames, where all of it can be read and it becomes smaller.
+fn pack(file: &Path, copy: &Path) -> io::Result<()> {
+    let old = File::open(file)?;
+    let meta = old.metadata()?;
+    let mut frames = Frames::new(Box::new(BufReader::new(old)));
+    let mut new = File::create(copy)?;
+    let mut text = Vec::new();
+    while let Some(frame) = frames.next()? {
+        if frame.fault.is_some() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        text.extend(frame.text);
+        if text.len() >= FRAME {
+            new.write_all(&super::frame(&text)?)?;
+            text.clear();
+        }
+    }
+    if !text.is_empty() {
+        new.write_all(&super::frame(&text)?)?;
+    }
+    if new.metadata()?.len() >= meta.len() {
+        return fs::remove_file(copy);
+    }
+    // What is deleted for its age, is so by when it was written.
+    new.set_modified(meta.modified()?)?;
+    new.sync_all()?;
+    fs::rename(copy, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame;
+    use super::*;
+
+    fn lines(number: u64) -> String {
+        let line = |seq: u64| {
+            format!(
+                "{{\"event\":\"lost\",\"stream\":\"growth\",\"count\":{seq},\"ts\":\"2026-11-24T09:00:00Z\",\"seq\":{seq},\"host\":\"h\"}}\n"
+            )
+        };
+        (number * 5..number * 5 + 5).map(line).collect()
+    }
+
+    #[test]
+    fn what_is_packed_anew_says_the_same_in_less_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, copy) = (dir.path().join("a.jsonl.zst"), dir.path().join(COPY));
+        let loose: Vec<Vec<u8>> = (0..200)
+            .map(|number| frame(lines(number).as_bytes()).unwrap())
+            .collect();
+        fs::write(&file, loose.concat()).unwrap();
+        let modified = fs::metadata(&file).unwrap().modified().unwrap();
+        pack(&file, &copy).unwrap();
+        let packed = fs::read(&file).unwrap();
+        assert!(packed.len() * 4 < loose.concat().len(), "{}", packed.len());
+        let text = zstd::decode_all(packed.as_slice()).unwrap();
+        assert_eq!(text, (0..200).map(lines).collect::<String>().into_bytes());
+        assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), modified);
+        // A second time there is nothing to win.
+        pack(&file, &copy).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), packed);
+        assert!(!copy.exists());
+    }
+
+    #[test]
+    fn a_damaged_file_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.jsonl.zst");
+        let mut bytes = [frame(lines(0).as_bytes()).unwrap(), frame(lines(1).as_bytes()).unwrap()].concat();
+        bytes[20] ^= 1;
+        fs::write(&file, &bytes).unwrap();
+        assert!(pack(&file, &dir.path().join(COPY)).is_err());
+        assert_eq!(fs::read(&file).unwrap(), bytes);
+    }
+}
