@@ -310,9 +310,15 @@ pub struct Report {
     /// Captures, plain NDJSON, folders of them; '-' = standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<std::path::PathBuf>,
-    /// The page: one file, nothing from elsewhere
+    /// The page: one file, nothing from elsewhere; '-' = standard output [default: named after host and day]
     #[arg(long, value_name = "FILE")]
-    pub html: std::path::PathBuf,
+    pub html: Option<std::path::PathBuf>,
+    /// The plot of one unit alone, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<std::path::PathBuf>,
+    /// The plot of one unit alone, as PNG
+    #[arg(long, value_name = "FILE")]
+    pub png: Option<std::path::PathBuf>,
     /// Which units.
     #[command(flatten)]
     pub which: Which,

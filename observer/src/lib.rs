@@ -15,6 +15,7 @@ pub mod journal;
 pub mod kernel;
 mod logged;
 pub mod measure;
+pub mod report;
 pub mod sink;
 pub mod unit;
 pub mod watch;

@@ -24,7 +24,7 @@ pub use journal::Journal;
 pub use json::Json;
 pub use metrics::{Metrics, listen};
 pub use text::{Text, TextOptions};
-pub(crate) use text::{name, warning};
+pub(crate) use text::{name, standstill, warning};
 pub use units::Units;
 pub(crate) use verdict::paragraph;
 

@@ -308,7 +308,22 @@ fn a_report_is_one_page_of_its_own() {
         .assert()
         .success();
     let page = std::fs::read_to_string(&html).unwrap();
-    assert!(page.contains("<h2>a.service</h2>") && page.contains("at most 60.0M") && page.contains("</html>"));
+    assert!(page.contains(">a.service</h2>") && page.contains("used 60.0M at most") && page.contains("</html>"));
+    let shown = oomtrace()
+        .arg("report")
+        .arg(&stream)
+        .args(["--html", "-"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(shown.stdout).unwrap(), page);
+    let named = oomtrace()
+        .arg("report")
+        .arg(&stream)
+        .current_dir(folder.path())
+        .assert()
+        .success();
+    named.stdout("oomtrace-h-2026-11-21.html\n");
+    assert!(folder.path().join("oomtrace-h-2026-11-21.html").exists());
     oomtrace()
         .arg("report")
         .arg(&stream)
@@ -322,4 +337,24 @@ fn a_report_is_one_page_of_its_own() {
         .args(["--html", "/nonexistent/page.html"])
         .assert()
         .code(1);
+}
+
+#[test]
+fn a_plot_is_a_picture_of_one_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (svg, png) = (folder.path().join("a.svg"), folder.path().join("a.png"));
+    let plot = |unit: &str| {
+        let mut command = oomtrace();
+        command
+            .arg("report")
+            .arg(fixture("restarts"))
+            .args(["-u", unit, "--svg"]);
+        command.arg(&svg).arg("--png").arg(&png);
+        command
+    };
+    plot("again").assert().success();
+    assert!(std::fs::read_to_string(&svg).unwrap().contains("again.service"));
+    assert!(std::fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+    let several = plot("*").assert().code(2);
+    several.stderr(predicate::str::contains("choose one with -u"));
 }

@@ -489,7 +489,7 @@ pub(crate) fn warning(change: &ForecastChange) -> String {
 }
 
 /// A standstill in a sentence.
-pub(super) fn standstill(throttle: &Throttle) -> String {
+pub(crate) fn standstill(throttle: &Throttle) -> String {
     let unit = name(&throttle.subject);
     match throttle.state {
         ThrottleState::Raised => {

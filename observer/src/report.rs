@@ -1,0 +1,164 @@
+//! The report: what captures hold of each unit, for people who were not there.
+//!
+//! In: lines in the order of time. Out: a page of HTML without scripts or anything from elsewhere, or one unit's plot as SVG.
+//! What is kept while reading is bounded, a day or a month alike. Forecasts are those that the lines carry, as they stood
+//! when they were made; nothing is computed anew.
+
+mod figures;
+mod page;
+mod palette;
+mod past;
+mod plot;
+mod points;
+mod scale;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+
+use crate::event::{Event, Line, Start};
+use crate::measure::Timestamp;
+
+use past::Past;
+use words::Words;
+
+/// Times without a recorder that are kept of a host.
+const MAX_GAPS: usize = 200;
+
+/// What is reported.
+#[derive(Debug)]
+pub struct Report {
+    words: Words,
+    units: BTreeMap<(String, String), Past>,
+    hosts: BTreeMap<String, Host>,
+}
+
+/// The recording of a host.
+#[derive(Debug, Default)]
+struct Host {
+    start: Option<Start>,
+    last: Option<Timestamp>,
+    /// Between which times nothing was recorded.
+    gaps: Vec<(Timestamp, Timestamp)>,
+    /// Lines that the stream shows to be missing.
+    missing: u64,
+}
+
+impl Report {
+    /// With nothing read yet; times will be told in this zone.
+    #[must_use]
+    pub fn new(zone: TimeZone) -> Self {
+        Self {
+            words: Words(zone),
+            units: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a line.
+    pub fn take(&mut self, line: Line) {
+        let Line { event, ts, host, .. } = line;
+        self.hosts.entry(host.clone()).or_default().take(ts, &event);
+        let Some(name) = event.subject().map(|subject| crate::sink::name(subject).to_owned()) else {
+            return;
+        };
+        // Notes on the counters of a host's root are no unit's history.
+        if matches!(event, Event::Unexplained(_) | Event::OomWithoutKill(_)) {
+            return;
+        }
+        self.units
+            .entry((host.clone(), name.clone()))
+            .or_insert_with(|| Past::new(host, name))
+            .take(ts, event);
+    }
+
+    /// How many units there are.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        self.units.len()
+    }
+
+    /// Their names, those of several hosts with the host.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.units.keys().map(|(_, name)| name.as_str())
+    }
+
+    /// The page.
+    #[must_use]
+    pub fn page(&self) -> String {
+        page::page(self)
+    }
+
+    /// The plot of the first unit, as a file of its own; `None` where nothing can be plotted.
+    #[must_use]
+    pub fn svg(&self) -> Option<String> {
+        let past = self.in_order().into_iter().next()?;
+        plot::alone(past, self.gaps(&past.host), &self.words)
+    }
+
+    /// The name of a file for the page: the host and the day that it begins with.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let host = match self.hosts.keys().collect::<Vec<_>>().as_slice() {
+            [host] if !host.is_empty() => format!("-{host}"),
+            _ => String::new(),
+        };
+        let host = host.replace(
+            |letter: char| !letter.is_ascii_alphanumeric() && letter != '-' && letter != '.',
+            "_",
+        );
+        let first = self.units.values().filter_map(Past::begins).min();
+        let day = first
+            .map(|first| format!("-{}", self.words.day(first)))
+            .unwrap_or_default();
+        format!("oomtrace{host}{day}.html")
+    }
+
+    /// Those that were killed first, then those that were warned of, then the largest.
+    fn in_order(&self) -> Vec<&Past> {
+        let mut order: Vec<&Past> = self.units.values().collect();
+        order.sort_by(|a, b| {
+            let rank = |past: &Past| {
+                (
+                    past.kills.total > 0,
+                    past.warnings.total > 0 || past.throttles.total > 0,
+                )
+            };
+            rank(b)
+                .cmp(&rank(a))
+                .then(b.peak().total_cmp(&a.peak()))
+                .then_with(|| a.name.cmp(&b.name))
+        });
+        order
+    }
+
+    fn gaps(&self, host: &str) -> &[(Timestamp, Timestamp)] {
+        self.hosts.get(host).map_or(&[], |host| host.gaps.as_slice())
+    }
+}
+
+impl Host {
+    fn take(&mut self, ts: Timestamp, event: &Event) {
+        match event {
+            Event::Start(start) => {
+                if let Some(last) = self.last.filter(|_| self.gaps.len() < MAX_GAPS) {
+                    self.gaps.push((last, ts));
+                }
+                self.start = Some(start.clone());
+            }
+            Event::Lost(lost) => self.missing += lost.count,
+            Event::Sample(_)
+            | Event::Forecast(_)
+            | Event::Throttle(_)
+            | Event::Kill(_)
+            | Event::OomWithoutKill(_)
+            | Event::Unit(_)
+            | Event::Unexplained(_)
+            | Event::Stop(_) => {}
+        }
+        self.last = Some(ts);
+    }
+}

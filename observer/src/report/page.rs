@@ -1,0 +1,423 @@
+//! The page: what happened, the units in a table, then each unit with its plot, its kills and its warnings.
+
+use std::fmt::Write as _;
+
+use html_escape::encode_text as safe;
+
+use super::past::{Held, Past};
+use super::words::{self, Words, size};
+use super::{Report, figures, palette, plot};
+use crate::event::{Kill, Relation, Unit, UnitState};
+use crate::human::{bytes, duration};
+use crate::measure::Timestamp;
+use crate::sink::{name, paragraph, standstill, warning};
+use crate::unit::ends::explain;
+
+/// Units with a plot: those that were killed or warned of first, then the largest. More would make the page large.
+const PLOTS: usize = 40;
+
+/// Units in the table.
+const ROWS: usize = 1000;
+
+/// Kills at the top of the page, and told in full of a unit.
+const MAX_TOP: usize = 12;
+const MAX_KILLS: usize = 12;
+
+/// Times without a recorder that are told.
+const MAX_GAPS: usize = 4;
+
+/// Warnings and the like that are told of a unit.
+const MAX_TOLD: usize = 40;
+
+pub(super) fn page(report: &Report) -> String {
+    let order = report.in_order();
+    let mut out = String::new();
+    head(report, &order, &mut out);
+    out.push_str("<main>\n");
+    happened(report, &order, &mut out);
+    table(report, &order, &mut out);
+    for past in order.iter().take(PLOTS) {
+        unit(report, past, &mut out);
+    }
+    if order.len() > PLOTS {
+        let more = order.len() - PLOTS;
+        let _ = writeln!(
+            out,
+            "<p class=\"quiet\">{more} more units have no plot: choose some with -u.</p>"
+        );
+    }
+    let _ = write!(
+        out,
+        "</main>\n<footer><p>Made by oomtrace {} from its captures.</p></footer>\n</body>\n</html>\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    out
+}
+
+/// A number of things.
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn time(words: &Words, ts: Timestamp) -> String {
+    format!("<time datetime=\"{}\">{}</time>", words.exact(ts), words.date(ts))
+}
+
+fn head(report: &Report, order: &[&Past], out: &mut String) {
+    let words = &report.words;
+    let hosts: Vec<&str> = report
+        .hosts
+        .keys()
+        .map(String::as_str)
+        .filter(|host| !host.is_empty())
+        .collect();
+    let title = match hosts.as_slice() {
+        [] => "Memory of a host".to_owned(),
+        [host] => format!("Memory of {host}"),
+        [first, ..] => format!(
+            "Memory of {first} and {}",
+            count(hosts.len() - 1, "other host", "other hosts")
+        ),
+    };
+    let begins = order.iter().filter_map(|past| past.begins()).min();
+    let ends = order.iter().filter_map(|past| past.ends()).max();
+    let span = begins.zip(ends).map(|(begins, ends)| {
+        format!(
+            "From {} to {}, {}. Times are {}. ",
+            time(words, begins),
+            time(words, ends),
+            duration(ends.seconds_since(begins)),
+            safe(&words.zone(begins))
+        )
+    });
+    let mut systems: Vec<String> = report
+        .hosts
+        .values()
+        .filter_map(|host| host.start.as_ref())
+        .map(|start| format!("Linux {}, oomtrace {}", start.kernel, start.version))
+        .collect();
+    systems.dedup();
+    let system = systems
+        .first()
+        .filter(|_| systems.len() == 1)
+        .map(|system| format!("{system}."));
+    let kills: usize = order.iter().map(|past| past.kills.total).sum();
+    let warned = order.iter().filter(|past| past.raised().next().is_some()).count();
+    let _ = write!(
+        out,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n<p class=\"lead\">{}, {} warned of, {} seen.</p>\n<p>{}{}</p>\n",
+        palette::page(),
+        count(
+            kills,
+            "process was killed for memory",
+            "processes were killed for memory"
+        ),
+        count(warned, "unit", "units"),
+        count(order.len(), "unit", "units"),
+        span.unwrap_or_default(),
+        safe(&system.unwrap_or_default()),
+        title = safe(&title),
+    );
+    missing(report, out);
+    out.push_str("</header>\n");
+}
+
+/// What was not recorded.
+fn missing(report: &Report, out: &mut String) {
+    let gaps: Vec<_> = report.hosts.values().flat_map(|host| &host.gaps).collect();
+    let lost: u64 = report.hosts.values().map(|host| host.missing).sum();
+    let mut told: Vec<String> = gaps
+        .iter()
+        .take(MAX_GAPS)
+        .map(|(from, to)| {
+            format!(
+                "from {} to {} nothing",
+                time(&report.words, *from),
+                time(&report.words, *to)
+            )
+        })
+        .collect();
+    if gaps.len() > MAX_GAPS {
+        told.push(format!("and so {} times more", gaps.len() - MAX_GAPS));
+    }
+    if lost > 0 {
+        told.push(format!("{lost} lines are missing in between"));
+    }
+    if !told.is_empty() {
+        let _ = writeln!(out, "<p>Not everything was recorded: {}.</p>", told.join("; "));
+    }
+}
+
+/// The kills of all units, as the first thing that is asked for.
+fn happened(report: &Report, order: &[&Past], out: &mut String) {
+    let told = order
+        .iter()
+        .flat_map(|past| past.kills.kept.iter().map(move |(ts, kill)| (*ts, *past, kill)));
+    let mut kills: Vec<(Timestamp, &Past, &Kill)> = told.map(|(ts, past, kill)| (ts, past, kill.as_ref())).collect();
+    if kills.is_empty() {
+        return;
+    }
+    kills.sort_by_key(|(ts, ..)| *ts);
+    out.push_str("<section aria-labelledby=\"what\">\n<h2 id=\"what\">What happened</h2>\n<ol class=\"what\">\n");
+    for (ts, past, kill) in kills.iter().take(MAX_TOP) {
+        let (head, _) = paragraph(kill, *ts);
+        let _ = writeln!(
+            out,
+            "<li>{} <a href=\"#{}\">{}</a></li>",
+            time(&report.words, *ts),
+            anchor(past),
+            safe(&head)
+        );
+    }
+    out.push_str("</ol>\n");
+    let total: usize = order.iter().map(|past| past.kills.total).sum();
+    if total > MAX_TOP {
+        let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", total - MAX_TOP);
+    }
+    out.push_str("</section>\n");
+}
+
+fn owner(held: &Held) -> &str {
+    match held.relation {
+        Relation::Own => "own",
+        Relation::Ancestor => &held.owner,
+        Relation::Host => "host",
+    }
+}
+
+fn table(report: &Report, order: &[&Past], out: &mut String) {
+    let several = report.hosts.len() > 1;
+    out.push_str("<section aria-labelledby=\"units\">\n<h2 id=\"units\">Units</h2>\n<div class=\"wide\" role=\"region\" aria-labelledby=\"units\" tabindex=\"0\"><table>\n<caption>The limit is the one that left the least room.</caption>\n<thead><tr><th scope=\"col\" class=\"left\">Unit</th>");
+    if several {
+        out.push_str("<th scope=\"col\" class=\"left\">Host</th>");
+    }
+    out.push_str("<th scope=\"col\">Most used</th><th scope=\"col\">At last</th><th scope=\"col\">Limit</th><th scope=\"col\" class=\"left\">Whose</th><th scope=\"col\">Least room</th><th scope=\"col\">Warned</th><th scope=\"col\">Standstills</th><th scope=\"col\">Kills</th></tr></thead>\n<tbody>\n");
+    for (place, past) in order.iter().take(ROWS).enumerate() {
+        let name = safe(&past.name);
+        let name = if place < PLOTS {
+            format!("<a href=\"#{}\">{name}</a>", anchor(past))
+        } else {
+            name.into_owned()
+        };
+        let host = if several {
+            format!("<td class=\"left\">{}</td>", safe(&past.host))
+        } else {
+            String::new()
+        };
+        let held = past.nearest();
+        let last = past
+            .points
+            .last()
+            .map_or_else(|| "?".to_owned(), |point| size(point.current));
+        let cell = |number: usize, class: &str| {
+            if number == 0 {
+                "<td>–</td>".to_owned()
+            } else {
+                format!("<td class=\"{class}\">{number}</td>")
+            }
+        };
+        let _ = writeln!(
+            out,
+            "<tr><th scope=\"row\" class=\"left\">{name}</th>{host}<td>{}</td><td>{last}</td><td>{}</td><td class=\"left\">{}</td><td>{}</td>{}{}{}</tr>",
+            size(past.peak()),
+            held.map_or_else(|| "none".to_owned(), |held| bytes(held.bytes)),
+            held.map_or("", |held| owner(held)),
+            held.map_or_else(String::new, |held| size(held.least_room)),
+            cell(past.raised().count(), "warned"),
+            cell(past.throttles.total.div_ceil(2), "warned"),
+            cell(past.kills.total, "bad"),
+        );
+    }
+    out.push_str("</tbody>\n</table></div>\n");
+    if order.len() > ROWS {
+        let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", order.len() - ROWS);
+    }
+    out.push_str("</section>\n");
+}
+
+/// A name for a link: the bytes of the unit's.
+fn anchor(past: &Past) -> String {
+    let text = format!("{}/{}", past.host, past.name);
+    text.bytes()
+        .fold("u".to_owned(), |anchor, byte| format!("{anchor}{byte:02x}"))
+}
+
+fn unit(report: &Report, past: &Past, out: &mut String) {
+    let id = anchor(past);
+    let host = if report.hosts.len() > 1 {
+        format!(" <small>on {}</small>", safe(&past.host))
+    } else {
+        String::new()
+    };
+    let _ = write!(
+        out,
+        "<section id=\"{id}\" aria-labelledby=\"{id}-h\">\n<h2 id=\"{id}-h\">{}{host}</h2>\n<p>{}</p>\n",
+        safe(&past.name),
+        safe(&summary(past))
+    );
+    match plot::within(past, report.gaps(&past.host), &report.words, &id) {
+        Some(svg) => {
+            let _ = write!(
+                out,
+                "<figure>\n<div class=\"wide\" role=\"region\" aria-label=\"Plot of {}\" tabindex=\"0\">{svg}</div>\n",
+                html_escape::encode_double_quoted_attribute(&past.name)
+            );
+            legend(past, out);
+            out.push_str("</figure>\n");
+            figures::table(past, &report.words, out);
+        }
+        None => out.push_str("<p class=\"quiet\">No samples of it were recorded.</p>\n"),
+    }
+    kills(report, past, out);
+    told(report, past, out);
+    out.push_str("</section>\n");
+}
+
+/// A unit in a sentence or two.
+fn summary(past: &Past) -> String {
+    let mut text = format!("It used {} at most", size(past.peak()));
+    if let Some(held) = past.nearest() {
+        let limit = words::limit(held.relation, &held.owner, &held.file, held.bytes);
+        let _ = write!(text, "; {limit} left {} of room at the least", size(held.least_room));
+    }
+    text.push('.');
+    let first = past.kills.kept.first();
+    if let Some((killed, _)) = first {
+        let warned = past.raised().map(|(ts, _)| *ts).find(|ts| ts <= killed);
+        let warned = warned.map_or_else(
+            || "without a warning before".to_owned(),
+            |ts| format!("first warned of {} before", duration(killed.seconds_since(ts))),
+        );
+        let times = if past.kills.total > 1 {
+            format!(", {} times in all", past.kills.total)
+        } else {
+            String::new()
+        };
+        let _ = write!(text, " Killed for memory{times}, {warned}.");
+    }
+    text
+}
+
+fn legend(past: &Past, out: &mut String) {
+    // As points::PARTS has them.
+    const PARTS: [(&str, &str); 5] = [
+        ("anon", "anonymous memory"),
+        ("shmem", "shared memory and tmpfs"),
+        ("kernel", "the kernel's for it"),
+        ("other", "other"),
+        ("cache", "page cache, which can be given back"),
+    ];
+    out.push_str("<figcaption>");
+    let mut key = |class: &str, words: &str| {
+        let _ = write!(out, "<span><i class=\"key {class}\"></i>{words}</span>");
+    };
+    for ((class, words), part) in PARTS.into_iter().zip(past.points.sums()) {
+        if part > 0.0 {
+            key(class, words);
+        }
+    }
+    if past.limits.iter().any(|held| held.relation == Relation::Own) {
+        key("ceiling", "own limit");
+    }
+    if past.limits.iter().any(|held| held.relation != Relation::Own) {
+        key("ceiling above", "as far as a limit above it allowed then");
+    }
+    if past.warnings.total > 0 {
+        key("fan", "▲ warning, and the forecast as it stood then");
+    }
+    if past.throttles.total > 0 {
+        key("throttled", "at a standstill");
+    }
+    if past.kills.total > 0 {
+        key("ceiling", "✖ kill");
+    }
+    let far: Vec<String> = past
+        .limits
+        .iter()
+        .map(|held| words::limit(held.relation, &held.owner, &held.file, held.bytes))
+        .collect();
+    if !far.is_empty() {
+        let _ = write!(out, "<br>It was held by {}.", safe(&far.join("; ")));
+    }
+    out.push_str("</figcaption>\n");
+}
+
+fn kills(report: &Report, past: &Past, out: &mut String) {
+    for (ts, kill) in past.kills.kept.iter().take(MAX_KILLS) {
+        let (head, lines) = paragraph(kill, *ts);
+        let _ = write!(
+            out,
+            "<article class=\"kill\">\n<h3><span aria-hidden=\"true\">✖</span> Killed on {}</h3>\n<p>{}</p>\n<dl>\n",
+            time(&report.words, *ts),
+            safe(&head)
+        );
+        for (label, text) in lines {
+            let (label, class) = if label == "→" {
+                ("advice", " class=\"advice\"")
+            } else {
+                (label, "")
+            };
+            let _ = writeln!(out, "<div{class}><dt>{label}</dt><dd>{}</dd></div>", safe(&text));
+        }
+        out.push_str("</dl>\n</article>\n");
+    }
+    if past.kills.total > MAX_KILLS {
+        let _ = writeln!(
+            out,
+            "<p class=\"quiet\">And {} more kills.</p>",
+            past.kills.total - MAX_KILLS
+        );
+    }
+}
+
+/// Warnings, standstills and ends, in the order of time.
+fn told(report: &Report, past: &Past, out: &mut String) {
+    let warnings = past
+        .warnings
+        .kept
+        .iter()
+        .map(|(ts, change)| (*ts, "▲", warning(change)));
+    let standstills = past
+        .throttles
+        .kept
+        .iter()
+        .map(|(ts, throttle)| (*ts, "≋", standstill(throttle)));
+    let ends = past.ends.kept.iter().map(|(ts, unit)| (*ts, "●", end(unit)));
+    let mut lines: Vec<(Timestamp, &str, String)> = warnings.chain(standstills).chain(ends).collect();
+    if lines.is_empty() {
+        return;
+    }
+    lines.sort_by_key(|(ts, ..)| *ts);
+    out.push_str("<h3>Warnings, standstills, starts and ends</h3>\n<ul class=\"told\">\n");
+    for (ts, mark, text) in lines.iter().take(MAX_TOLD) {
+        let _ = writeln!(
+            out,
+            "<li>{} <span aria-hidden=\"true\">{mark}</span> {}</li>",
+            time(&report.words, *ts),
+            safe(text)
+        );
+    }
+    out.push_str("</ul>\n");
+    let total = past.warnings.total + past.throttles.total + past.ends.total;
+    if total > MAX_TOLD {
+        let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", total - MAX_TOLD);
+    }
+}
+
+/// A start or an end in a sentence.
+fn end(unit: &Unit) -> String {
+    let name = name(&unit.subject);
+    match unit.state {
+        UnitState::Waiting => format!("{name} is waited for"),
+        UnitState::Running => format!("{name} was running"),
+        UnitState::Started => format!("{name} started"),
+        UnitState::Stopped => format!("{name} stopped"),
+        UnitState::Failed => {
+            let result = unit.result.as_deref().unwrap_or("unknown");
+            format!(
+                "{name} failed (Result={result}): {}",
+                explain(result, unit.exit.as_deref())
+            )
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What is kept of a unit.
+
+use super::points::{Left, Point, Points, parts};
+use crate::event::{Event, ForecastChange, ForecastState, Kill, Limit, Relation, Sample, Throttle, Unit, UnitState};
+use crate::measure::{Bytes, Timestamp};
+
+/// Things of a kind that are kept of a unit; of more only how many.
+const MAX_KEPT: usize = 100;
+
+/// The first of a kind, and how many there were.
+#[derive(Debug)]
+pub(super) struct Kept<T> {
+    pub(super) kept: Vec<(Timestamp, T)>,
+    pub(super) total: usize,
+}
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self {
+            kept: Vec::new(),
+            total: 0,
+        }
+    }
+}
+
+impl<T> Kept<T> {
+    fn push(&mut self, ts: Timestamp, value: T) {
+        self.total += 1;
+        if self.kept.len() < MAX_KEPT {
+            self.kept.push((ts, value));
+        }
+    }
+}
+
+/// A limit that held the unit.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) owner: String,
+    pub(super) file: String,
+    pub(super) relation: Relation,
+    /// As it was last.
+    pub(super) bytes: Bytes,
+    /// The least room that it left, in bytes.
+    pub(super) least_room: f64,
+}
+
+/// A unit's history.
+#[derive(Debug)]
+pub(super) struct Past {
+    pub(super) host: String,
+    pub(super) name: String,
+    pub(super) points: Points,
+    pub(super) limits: Vec<Held>,
+    pub(super) warnings: Kept<ForecastChange>,
+    pub(super) kills: Kept<Box<Kill>>,
+    pub(super) throttles: Kept<Throttle>,
+    pub(super) ends: Kept<Unit>,
+    run: Option<String>,
+    life: u32,
+}
+
+impl Past {
+    pub(super) fn new(host: String, name: String) -> Self {
+        Self {
+            host,
+            name,
+            points: Points::default(),
+            limits: Vec::new(),
+            warnings: Kept::default(),
+            kills: Kept::default(),
+            throttles: Kept::default(),
+            ends: Kept::default(),
+            run: None,
+            life: 0,
+        }
+    }
+
+    pub(super) fn take(&mut self, ts: Timestamp, event: Event) {
+        match event {
+            Event::Sample(sample) => self.sample(ts, &sample),
+            Event::Forecast(change) => self.warnings.push(ts, change),
+            Event::Throttle(throttle) => self.throttles.push(ts, throttle),
+            Event::Kill(kill) => self.kills.push(ts, kill),
+            Event::Unit(unit) => match unit.state {
+                UnitState::Started | UnitState::Stopped | UnitState::Failed => self.ends.push(ts, unit),
+                UnitState::Waiting | UnitState::Running => {}
+            },
+            Event::Start(_) | Event::OomWithoutKill(_) | Event::Lost(_) | Event::Unexplained(_) | Event::Stop(_) => {}
+        }
+    }
+
+    fn sample(&mut self, ts: Timestamp, sample: &Sample) {
+        let Some(current) = sample.memory.current.map(Bytes::as_f64) else {
+            return;
+        };
+        if sample.subject.invocation_id.is_some() && sample.subject.invocation_id != self.run {
+            self.run.clone_from(&sample.subject.invocation_id);
+            self.life += 1;
+        }
+        let ceilings = sample
+            .limits
+            .iter()
+            .filter_map(|limit| self.ceiling(limit, current))
+            .collect();
+        self.points.push(Point {
+            ts,
+            life: self.life,
+            current,
+            parts: parts(sample, current),
+            ceilings,
+            left: sample.forecast.as_ref().map(Left::from),
+        });
+    }
+
+    /// Up to where a limit lets the unit grow while the others below it stay as they are.
+    fn ceiling(&mut self, limit: &Limit, current: f64) -> Option<(usize, f64)> {
+        // Another resource, with another height.
+        if limit.file.contains("sw") {
+            return None;
+        }
+        let room = match (limit.relation, limit.usage) {
+            (Relation::Own, _) => limit.bytes.as_f64() - current,
+            (Relation::Ancestor | Relation::Host, Some(usage)) => limit.bytes.as_f64() - usage.as_f64(),
+            (Relation::Ancestor | Relation::Host, None) => return None,
+        };
+        let owner = limit.unit.as_ref().unwrap_or(&limit.cgroup);
+        let known = self
+            .limits
+            .iter()
+            .position(|held| held.owner == *owner && held.file == limit.file);
+        let place = known.unwrap_or_else(|| {
+            self.limits.push(Held {
+                owner: owner.clone(),
+                file: limit.file.clone(),
+                relation: limit.relation,
+                bytes: limit.bytes,
+                least_room: room,
+            });
+            self.limits.len() - 1
+        });
+        let held = self.limits.get_mut(place)?;
+        held.bytes = limit.bytes;
+        held.least_room = held.least_room.min(room);
+        Some((place, current + room.max(0.0)))
+    }
+
+    pub(super) fn peak(&self) -> f64 {
+        self.points.peak()
+    }
+
+    pub(super) fn begins(&self) -> Option<Timestamp> {
+        let kill = self.kills.kept.first().map(|(ts, _)| *ts);
+        self.points.first().map(|point| point.ts).into_iter().chain(kill).min()
+    }
+
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        let kill = self.kills.kept.last().map(|(ts, _)| *ts);
+        self.points.last().map(|point| point.ts).into_iter().chain(kill).max()
+    }
+
+    /// The limit that was nearest.
+    pub(super) fn nearest(&self) -> Option<&Held> {
+        let hard = self.limits.iter().filter(|held| held.file != "memory.high");
+        hard.min_by(|a, b| a.least_room.total_cmp(&b.least_room))
+    }
+
+    /// Warnings that began, in the order of time.
+    pub(super) fn raised(&self) -> impl Iterator<Item = &(Timestamp, ForecastChange)> {
+        let began = |(_, change): &&(Timestamp, ForecastChange)| change.state == ForecastState::Raised;
+        self.warnings.kept.iter().filter(began)
+    }
+}

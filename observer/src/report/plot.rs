@@ -1,0 +1,500 @@
+//! A unit's plot: what it held, stacked, below its limits; and the time left as it was forecast at the time.
+//!
+//! Areas are drawn one over the other, the whole first, so that each costs one edge.
+
+use std::fmt::Write as _;
+
+use html_escape::{encode_double_quoted_attribute as quoted, encode_text as safe};
+
+use super::past::Past;
+use super::points::{PARTS, Point};
+use super::scale::{Heights, LEFT, Path, RIGHT, Times, WIDTH};
+use super::words::{self, Words, size};
+use crate::event::{ForecastChange, ForecastState, Relation, ThrottleState};
+use crate::human::duration;
+use crate::measure::Timestamp;
+use crate::sink::warning;
+
+/// The panel of what is held, and the one of the time left.
+const TOP: i64 = 34;
+const BOTTOM: i64 = 500;
+const LEFT_TOP: i64 = 556;
+const LEFT_BOTTOM: i64 = 716;
+
+/// A limit further away than so many times the most that was used would leave nothing of the plot to see; one above the
+/// unit's own is not to make that small.
+const FAR: f64 = 2.5;
+const FAR_ABOVE: f64 = 1.3;
+
+/// Fans that are drawn of a unit.
+const FANS: usize = 12;
+
+/// Lines of words keep so far from each other.
+const LINE: i64 = 30;
+
+/// What is drawn, and where.
+struct Plot<'a> {
+    past: &'a Past,
+    words: &'a Words,
+    points: Vec<Point>,
+    gaps: &'a [(Timestamp, Timestamp)],
+    times: Times,
+    sizes: Heights,
+    left: Option<Heights>,
+    out: String,
+}
+
+/// The plot as a part of the page; `None` without samples.
+pub(super) fn within(past: &Past, gaps: &[(Timestamp, Timestamp)], words: &Words, id: &str) -> Option<String> {
+    let mut plot = Plot::new(past, gaps, words)?;
+    let height = plot.height();
+    let _ = write!(
+        plot.out,
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n<title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>\n",
+        safe(&format!("Memory of {}", past.name)),
+        safe(&plot.description())
+    );
+    plot.draw();
+    plot.out.push_str("</svg>\n");
+    Some(plot.out)
+}
+
+/// The plot as a file.
+pub(super) fn alone(past: &Past, gaps: &[(Timestamp, Timestamp)], words: &Words) -> Option<String> {
+    let mut plot = Plot::new(past, gaps, words)?;
+    let (head, foot) = (60, 50);
+    let height = plot.height() + head + foot;
+    let _ = write!(
+        plot.out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{}\" height=\"{}\">\n<title>{}</title>\n<desc>{}</desc>\n<style>\n{}</style>\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n<text class=\"title\" x=\"{LEFT}\" y=\"44\">{}</text>\n<g transform=\"translate(0 {head})\">\n",
+        WIDTH / 2,
+        height / 2,
+        safe(&format!("Memory of {}", past.name)),
+        safe(&plot.description()),
+        super::palette::plot(),
+        safe(&plot.heading())
+    );
+    plot.draw();
+    plot.out.push_str("</g>\n");
+    let (mut x, y) = (LEFT, height - 18);
+    for part in PARTS {
+        let _ = writeln!(
+            plot.out,
+            "<rect class=\"{part}\" x=\"{x}\" y=\"{}\" width=\"20\" height=\"20\"/><text class=\"axis\" x=\"{}\" y=\"{y}\">{part}</text>",
+            y - 18,
+            x + 30
+        );
+        x += 150;
+    }
+    plot.out.push_str("</svg>\n");
+    Some(plot.out)
+}
+
+impl<'a> Plot<'a> {
+    fn new(past: &'a Past, gaps: &'a [(Timestamp, Timestamp)], words: &'a Words) -> Option<Self> {
+        let points = past.points.plotted();
+        let (first, end) = (points.first()?.ts, past.ends()?);
+        let times = Times {
+            first,
+            seconds: end.seconds_since(first).max(1.0),
+        };
+        let peak = past.peak().max(1.0);
+        let own = past.limits.iter().filter(|held| held.relation == Relation::Own);
+        let own = own
+            .map(|held| held.bytes.as_f64())
+            .filter(|limit| *limit <= peak * FAR)
+            .fold(peak, f64::max);
+        let above = past.limits.iter().map(|held| peak + held.least_room.max(0.0));
+        let most = above.filter(|height| *height <= own * FAR_ABOVE).fold(own, f64::max) * 1.08;
+        Some(Self {
+            left: left_scale(&points, past, times),
+            past,
+            words,
+            points,
+            gaps,
+            times,
+            sizes: Heights {
+                top: TOP,
+                bottom: BOTTOM,
+                most,
+            },
+            out: String::new(),
+        })
+    }
+
+    fn height(&self) -> i64 {
+        self.ground() + 40
+    }
+
+    /// Where the lowest panel ends.
+    fn ground(&self) -> i64 {
+        if self.left.is_some() { LEFT_BOTTOM } else { BOTTOM }
+    }
+
+    fn end(&self) -> Timestamp {
+        self.past.ends().unwrap_or(self.times.first)
+    }
+
+    fn heading(&self) -> String {
+        let host = if self.past.host.is_empty() {
+            String::new()
+        } else {
+            format!(" on {}", self.past.host)
+        };
+        format!(
+            "{}{host}, {} to {} ({})",
+            self.past.name,
+            self.words.date(self.times.first),
+            self.words.date(self.end()),
+            self.words.zone(self.times.first)
+        )
+    }
+
+    /// The plot in words.
+    fn description(&self) -> String {
+        let last = self.points.last().map_or(0.0, |point| point.current);
+        let mut text = format!(
+            "From {} to {} it used {} at most and {} at last.",
+            self.words.date(self.times.first),
+            self.words.date(self.end()),
+            size(self.past.peak()),
+            size(last),
+        );
+        if let Some(held) = self.past.nearest() {
+            let limit = words::limit(held.relation, &held.owner, &held.file, held.bytes);
+            let _ = write!(text, " The nearest limit was {limit}.");
+        }
+        if let Some((ts, _)) = self.past.raised().next() {
+            let _ = write!(text, " First warned of on {}.", self.words.date(*ts));
+        }
+        for (ts, _) in self.past.kills.kept.iter().take(3) {
+            let _ = write!(text, " Killed on {}.", self.words.date(*ts));
+        }
+        text
+    }
+
+    fn draw(&mut self) {
+        self.grid();
+        self.areas();
+        self.fans();
+        self.ceilings();
+        self.time_left();
+        self.throttles();
+        self.marks();
+    }
+
+    fn grid(&mut self) {
+        let (right, ground) = (WIDTH - RIGHT, self.ground());
+        let mut panels = vec![(self.sizes, self.sizes.sizes(), words::size as fn(f64) -> String)];
+        panels.extend(
+            self.left
+                .map(|left| (left, left.durations(), duration as fn(f64) -> String)),
+        );
+        for (heights, _, _) in &panels {
+            let (top, height) = (heights.top, heights.bottom - heights.top);
+            let width = right - LEFT;
+            let _ = writeln!(
+                self.out,
+                "<rect class=\"ground\" x=\"{LEFT}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>"
+            );
+        }
+        for (from, to) in self.gaps {
+            let (from, to) = (self.times.x(*from), self.times.x(*to));
+            if to > from {
+                let _ = writeln!(
+                    self.out,
+                    "<rect class=\"gap\" x=\"{from}\" y=\"{TOP}\" width=\"{}\" height=\"{}\"><title>nothing recorded</title></rect>",
+                    to - from,
+                    ground - TOP
+                );
+            }
+        }
+        for (heights, values, name) in panels {
+            for value in values {
+                let y = heights.y(value);
+                let _ = writeln!(
+                    self.out,
+                    "<path class=\"grid\" d=\"M{LEFT} {y}H{right}\"/><text class=\"axis end\" x=\"{}\" y=\"{}\">{}</text>",
+                    LEFT - 12,
+                    y + 8,
+                    name(value)
+                );
+            }
+        }
+        let (step, ticks) = self.times.ticks(self.words.offset(self.times.first));
+        for ts in ticks {
+            let x = self.times.x(ts);
+            let _ = writeln!(
+                self.out,
+                "<path class=\"grid\" d=\"M{x} {TOP}V{ground}\"/><text class=\"axis middle\" x=\"{x}\" y=\"{}\">{}</text>",
+                ground + 30,
+                self.words.tick(ts, step)
+            );
+        }
+    }
+
+    fn areas(&mut self) {
+        // What lies highest is the whole; each part below covers what is not its own.
+        for (count, part) in PARTS.iter().enumerate().rev() {
+            let mut path = Path::default();
+            let mut before: Option<(u32, i64)> = None;
+            for point in &self.points {
+                let x = self.times.x(point.ts);
+                if let Some((life, last)) = before
+                    && life != point.life
+                {
+                    path.ground(last, BOTTOM);
+                }
+                if before.is_none_or(|(life, _)| life != point.life) {
+                    path.lift();
+                    path.to(x, BOTTOM);
+                }
+                let height: f64 = point.parts.iter().take(count + 1).sum();
+                path.to(x, self.sizes.y(height));
+                before = Some((point.life, x));
+            }
+            if let Some((_, last)) = before {
+                path.to(last, BOTTOM);
+                path.text.push('z');
+            }
+            if self
+                .points
+                .iter()
+                .any(|point| point.parts.get(count).is_some_and(|part| *part > 0.0))
+            {
+                let _ = writeln!(self.out, "<path class=\"{part}\" d=\"{}\"/>", path.text);
+            }
+        }
+    }
+
+    fn ceilings(&mut self) {
+        let mut told: Vec<i64> = Vec::new();
+        for (number, held) in self.past.limits.iter().enumerate() {
+            let mut path = Path::default();
+            let mut height = None;
+            let mut life = None;
+            for point in &self.points {
+                let ceiling = point
+                    .ceilings
+                    .iter()
+                    .find(|(limit, _)| *limit == number)
+                    .map(|(_, ceiling)| *ceiling);
+                let seen = ceiling.filter(|ceiling| *ceiling <= self.sizes.most);
+                if seen.is_none() || life.is_some_and(|life| life != point.life) && held.relation != Relation::Own {
+                    path.lift();
+                }
+                if let Some(seen) = seen {
+                    let y = self.sizes.y(seen);
+                    path.to(self.times.x(point.ts), y);
+                    height.get_or_insert(y);
+                }
+                life = Some(point.life);
+            }
+            let Some(mut y) = height.map(|y| y - 10) else { continue };
+            while let Some(near) = told.iter().find(|near| (**near - y).abs() < LINE) {
+                y = near + LINE;
+            }
+            told.push(y);
+            let limit = words::limit(held.relation, &held.owner, &held.file, held.bytes);
+            let (class, limit) = if held.relation == Relation::Own {
+                ("ceiling", limit)
+            } else {
+                ("ceiling above", format!("as far as {limit} allowed"))
+            };
+            let _ = writeln!(
+                self.out,
+                "<path class=\"{class}\" d=\"{}\"/><text class=\"words\" x=\"{}\" y=\"{y}\">{}</text>",
+                path.text,
+                LEFT + 14,
+                safe(&limit)
+            );
+        }
+    }
+
+    /// Forecasts as they stood at the warnings: from what was used then to the limit, early and late.
+    fn fans(&mut self) {
+        for (ts, change) in self.past.warnings.kept.iter().take(FANS) {
+            let _ = self.fan(*ts, change);
+        }
+    }
+
+    fn fan(&mut self, ts: Timestamp, change: &ForecastChange) -> Option<()> {
+        let forecast = change
+            .forecast
+            .as_ref()
+            .filter(|_| change.state != ForecastState::Cleared)?;
+        let from = fixed(change)?;
+        let number = self.past.limits.iter().position(|held| {
+            held.file == forecast.limit.file
+                && Some(&held.owner) == forecast.limit.unit.as_ref().or(Some(&forecast.limit.cgroup))
+        })?;
+        let point = self.points.iter().min_by(|a, b| {
+            let far = |point: &Point| point.ts.seconds_since(ts).abs();
+            far(a).total_cmp(&far(b))
+        })?;
+        let (_, ceiling) = point.ceilings.iter().find(|(limit, _)| *limit == number)?;
+        let at = ts.seconds_since(self.times.first);
+        let late = forecast.high_seconds.unwrap_or(forecast.seconds * 4.0);
+        let (x, y) = (self.times.x(ts), self.sizes.y(from));
+        let height = self.sizes.y(*ceiling);
+        let mut path = Path::default();
+        path.to(x, y);
+        path.to(self.times.x_after(at + forecast.low_seconds), height);
+        path.to(self.times.x_after(at + late), height);
+        let _ = writeln!(
+            self.out,
+            "<path class=\"fan\" d=\"{}z\"><title>{}</title></path>",
+            path.text,
+            safe(&warning(change))
+        );
+        Some(())
+    }
+
+    /// The panel below: what was believed then, and, where a kill says it, what was true.
+    fn time_left(&mut self) {
+        let Some(heights) = self.left else { return };
+        let (mut band, mut belief) = (String::new(), Path::default());
+        let told = |a: &Point, b: &Point| a.life == b.life && a.left.is_some() == b.left.is_some();
+        for run in self.points.chunk_by(told) {
+            let lefts = || {
+                run.iter()
+                    .filter_map(|point| Some((self.times.x(point.ts), point.left?)))
+            };
+            let mut edge = Path::default();
+            for (x, left) in lefts() {
+                edge.to(x, heights.y(left.high.unwrap_or(heights.most)));
+                if left.middle <= heights.most {
+                    belief.to(x, heights.y(left.middle));
+                } else {
+                    belief.lift();
+                }
+            }
+            belief.lift();
+            let back: Vec<_> = lefts().collect();
+            for (x, left) in back.into_iter().rev() {
+                edge.to(x, heights.y(left.low));
+            }
+            if !edge.text.is_empty() {
+                band += &edge.text;
+                band.push('z');
+            }
+        }
+        let mut truth = Path::default();
+        let mut since = self.times.first;
+        for (ts, _) in &self.past.kills.kept {
+            let long = ts.seconds_since(since).min(heights.most);
+            let at = ts.seconds_since(self.times.first);
+            truth.to(self.times.x_after(at - long), heights.y(long));
+            truth.to(self.times.x(*ts), heights.y(0.0));
+            truth.lift();
+            since = *ts;
+        }
+        let _ = writeln!(
+            self.out,
+            "<path class=\"band\" d=\"{band}\"/><path class=\"belief\" d=\"{}\"/><path class=\"truth\" d=\"{}\"/><text class=\"name\" x=\"{LEFT}\" y=\"{}\">time left, as it was forecast at the time{}</text>",
+            belief.text,
+            truth.text,
+            heights.top - 12,
+            if self.past.kills.total > 0 {
+                "; dotted: as it was"
+            } else {
+                ""
+            }
+        );
+    }
+
+    /// When it stood still at its `memory.high`: a bar on the ground.
+    fn throttles(&mut self) {
+        let mut since = None;
+        let mut bars = Vec::new();
+        for (ts, throttle) in &self.past.throttles.kept {
+            match throttle.state {
+                ThrottleState::Raised => since = since.or(Some(*ts)),
+                ThrottleState::Cleared => bars.extend(since.take().map(|since| (since, *ts))),
+            }
+        }
+        bars.extend(since.map(|since| (since, self.end())));
+        for (from, to) in bars {
+            let x = self.times.x(from);
+            let _ = writeln!(
+                self.out,
+                "<rect class=\"throttled\" x=\"{x}\" y=\"{}\" width=\"{}\" height=\"12\"><title>at a standstill from {} to {}</title></rect>",
+                BOTTOM - 12,
+                (self.times.x(to) - x).max(4),
+                self.words.date(from),
+                self.words.date(to)
+            );
+        }
+    }
+
+    fn marks(&mut self) {
+        for (ts, change) in self
+            .past
+            .warnings
+            .kept
+            .iter()
+            .filter(|(_, change)| change.state != ForecastState::Cleared)
+        {
+            let Some(fixed) = fixed(change) else { continue };
+            let (x, y) = (self.times.x(*ts), self.sizes.y(fixed));
+            let _ = writeln!(
+                self.out,
+                "<path class=\"warning\" d=\"M{x} {}l13 23h-26z\"><title>{}: {}</title></path>",
+                y - 14,
+                self.words.date(*ts),
+                safe(&warning(change))
+            );
+        }
+        for (ts, kill) in &self.past.kills.kept {
+            let x = self.times.x(*ts);
+            let label = format!(
+                "{}: {}[{}] killed",
+                self.words.date(*ts),
+                kill.victim.comm,
+                kill.victim.pid
+            );
+            let _ = writeln!(
+                self.out,
+                "<g role=\"img\" aria-label=\"{}\"><title>{}</title><path class=\"killed\" d=\"M{x} {TOP}V{BOTTOM}\"/><path class=\"cross\" d=\"M{} {}l24 24m-24 0l24 -24\"/></g>",
+                quoted(&label),
+                safe(&label),
+                x - 12,
+                TOP - 28,
+            );
+        }
+    }
+}
+
+/// What could not be given back when it was warned of: that is what a forecast is about.
+fn fixed(change: &ForecastChange) -> Option<f64> {
+    let memory = change.memory?;
+    let cache = memory
+        .file
+        .unwrap_or_default()
+        .saturating_sub(memory.shmem.unwrap_or_default());
+    Some(memory.current?.saturating_sub(cache).as_f64())
+}
+
+/// The axis of the time left: as long as what was true at the first forecast, or most of what was believed. Of a unit that
+/// was neither killed nor warned of nobody asks.
+fn left_scale(points: &[Point], past: &Past, times: Times) -> Option<Heights> {
+    if past.kills.total == 0 && past.warnings.total == 0 {
+        return None;
+    }
+    let mut lefts: Vec<f64> = points.iter().filter_map(|point| Some(point.left?.middle)).collect();
+    let first = points.iter().find(|point| point.left.is_some())?;
+    lefts.sort_by(f64::total_cmp);
+    let usual = lefts.get(lefts.len() * 3 / 4).copied()?;
+    let kill = past
+        .kills
+        .kept
+        .iter()
+        .map(|(ts, _)| ts.seconds_since(first.ts))
+        .find(|left| *left > 0.0);
+    let most = kill.map_or(usual * 1.3, |kill| kill.max(usual.min(kill * 3.0)) * 1.2);
+    Some(Heights {
+        top: LEFT_TOP,
+        bottom: LEFT_BOTTOM,
+        most: most.clamp(1.0, times.seconds.max(1.0) * 10.0),
+    })
+}
