@@ -10,8 +10,7 @@ use super::fold::{fold, middle};
 use super::verdict::paragraph;
 use crate::event::{
     Class, Event, Forecast, ForecastChange, ForecastState, Limit, Line, OomWithoutKill, Probe, Relation, Sample,
-    StopReason, Stream,
-    Subject, Throttle, ThrottleState, Trend, Unit, UnitState, Via,
+    StopReason, Stream, Subject, Throttle, ThrottleState, Trend, Unit, UnitState, Via,
 };
 use crate::human::{bytes, duration, rate};
 use crate::measure::{Bytes, Timestamp};
