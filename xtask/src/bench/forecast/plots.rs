@@ -17,7 +17,7 @@ const COLUMNS: usize = 4;
 /// Below the plot, where warnings are.
 const BAND: f64 = 5.0;
 /// Points of a curve, at most.
-const POINTS: usize = 150;
+const POINTS: usize = 120;
 /// Forecasts that are drawn of a trace.
 const FANS: u32 = 9;
 /// The time that is drawn, as a share of the trace.
@@ -104,7 +104,14 @@ fn plot(own: &Own) -> String {
     for said in fans(own) {
         svg += &fan(&axes, trace, said, limit);
     }
-    svg += &curve(&axes, trace, "usage", |sample| sample.current);
+    // One line where there is no cache to tell them apart.
+    if trace
+        .samples
+        .iter()
+        .any(|sample| sample.current - sample.fixed > limit * 0.02)
+    {
+        svg += &curve(&axes, trace, "usage", |sample| sample.current);
+    }
     svg += &curve(&axes, trace, "fixed", |sample| sample.fixed);
     let _ = write!(
         svg,
