@@ -12,6 +12,7 @@ mod ledger;
 mod programs;
 mod reconcile;
 mod rings;
+mod service;
 mod signals;
 mod stream;
 mod units;
@@ -34,6 +35,7 @@ use clock::Clock;
 use collector::Collector;
 use kernel_log::KernelLog;
 use rings::Rings;
+use service::Watchdog;
 use stream::Stream;
 
 /// How long a unit that systemd does not know may take to appear: someone may be starting it right now.
@@ -122,6 +124,8 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut collector = Collector::new(options, clock, hierarchy, systemd, rings.sees(), log);
     collector.begin(&mut stream).await?;
+    let mut watchdog = Watchdog::new();
+    service::ready();
 
     let reason = loop {
         tokio::select! {
@@ -146,9 +150,11 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
                     stream.write(collector.now(), Event::Lost(crate::event::Lost { stream: lost, count }))?;
                 }
             }
+            () = watchdog.due() => Watchdog::feed(),
             () = until(deadline) => break StopReason::Duration,
         }
     };
+    service::stopping();
     // What the kernel told before the signal still counts.
     let records = rings.drain();
     collector.records(records, &mut stream).await?;

@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use crate::image;
 use crate::kernel::Kernel;
 use crate::packages::{self, Tool};
+use crate::workspace;
 
 const TOOLS: [Tool; 2] = [
     Tool {
@@ -29,6 +30,14 @@ const TOOLS: [Tool; 2] = [
         package: "util-linux",
         purpose: "ends QEMU with xtask",
     },
+];
+
+/// What a package would install beside the binary.
+const INSTALLED: [(&str, &str); 4] = [
+    ("grafana-dashboard.json", "usr/share/oomtrace/grafana-dashboard.json"),
+    ("oomtrace.service", "usr/lib/systemd/system/oomtrace.service"),
+    ("prometheus-rules.yaml", "usr/share/oomtrace/prometheus-rules.yaml"),
+    ("oomtrace.catalog", "usr/lib/systemd/catalog/oomtrace.catalog"),
 ];
 
 /// The room for /out, as a sparse file: what a guest brings back is limited by this only.
@@ -153,7 +162,12 @@ impl Guest<'_> {
         let mut tar = tar::Builder::new(File::create(disk)?);
         tar.follow_symlinks(false);
         let oomtrace = fs::read(self.oomtrace).with_context(|| format!("cannot read {}", self.oomtrace.display()))?;
-        image::append(&mut tar, "usr/local/bin/oomtrace", 0o755, &oomtrace)?;
+        image::append(&mut tar, "usr/bin/oomtrace", 0o755, &oomtrace)?;
+        for (name, place) in INSTALLED {
+            let path = workspace().join("packaging").join(name);
+            let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            image::append(&mut tar, place, 0o644, &text)?;
+        }
         if let Some(command) = &self.command {
             image::append(&mut tar, "run/xtask/command", 0o644, command.as_bytes())?;
         } else if let Some(size) = terminal_size() {

@@ -1,5 +1,5 @@
 //! The root images of the guests: a small Debian of this machine's own release, so that what is built here runs there.
-//! A second one has the tools beside it that oomtrace is compared with.
+//! A second one has the tools beside it that oomtrace is compared with, a third what log pipelines are made of.
 
 use std::fs;
 use std::io::Write;
@@ -51,6 +51,24 @@ const PACKAGES: [&str; 15] = [
 
 /// What `cargo xtask conformance` compares with, beside what every image has (systemd, earlyoom, the kernel's log).
 const PEERS: [&str; 3] = ["bpftrace", "bpfcc-tools", "libbpf-tools"];
+
+/// What `cargo xtask pipelines` feeds: packages, and with them the libraries of [`BESIDE`].
+const PIPELINES: [&str; 8] = [
+    "prometheus",
+    "rsyslog",
+    "libivykis0",
+    "libjson-c5",
+    "libnet1",
+    "libpcre3",
+    "libwrap0",
+    "libglib2.0-0",
+];
+
+/// Packages whose files are laid beside the others: two system loggers exclude each other.
+const BESIDE: [&str; 1] = ["syslog-ng-core"];
+
+/// Their services, which `tests/pipelines/run.sh` starts with configurations of its own.
+const PIPELINES_MASKED: [&str; 2] = ["prometheus.service", "rsyslog.service"];
 
 /// Not needed here, and each takes a part of a second of an emulated boot.
 const MASKED: [&str; 29] = [
@@ -124,7 +142,7 @@ pub(crate) fn root() -> Result<PathBuf> {
     let key = cache::key(&(PACKAGES, MASKED, FILES, SETUP, SIZE));
     let why = format!("making the guests' root image ({suite}, systemd as PID 1; once, about a minute)");
     let folder = cache::entry(&format!("root-{suite}-{key}"), &why, |draft| {
-        make(&suite, &PACKAGES, None, draft)
+        make(&suite, &PACKAGES, &MASKED, &|_, _| Ok(()), draft)
     })?;
     Ok(folder.join("root.ext4"))
 }
@@ -139,12 +157,47 @@ pub(crate) fn with_peers(release: &str) -> Result<PathBuf> {
     );
     let packages = [&PACKAGES[..], &PEERS].concat();
     let folder = cache::entry(&format!("peers-{suite}-{release}-{key}"), &why, |draft| {
-        make(&suite, &packages, Some(release), draft)
+        make(
+            &suite,
+            &packages,
+            &MASKED,
+            &|draft, tree| lay_headers(release, draft, tree),
+            draft,
+        )
     })?;
     Ok(folder.join("root.ext4"))
 }
 
-fn make(suite: &str, packages: &[&str], headers_of: Option<&str>, draft: &Path) -> Result<()> {
+/// The path of the image that has what log pipelines are made of.
+pub(crate) fn with_pipelines() -> Result<PathBuf> {
+    let suite = apt::own_suite()?;
+    let key = cache::key(&(
+        PACKAGES,
+        PIPELINES,
+        BESIDE,
+        PIPELINES_MASKED,
+        MASKED,
+        FILES,
+        SETUP,
+        SIZE,
+    ));
+    let why = "making a root image with Prometheus, rsyslog and syslog-ng (once, some minutes)";
+    let packages = [&PACKAGES[..], &PIPELINES].concat();
+    let masked = [&MASKED[..], &PIPELINES_MASKED].concat();
+    let folder = cache::entry(&format!("pipelines-{suite}-{key}"), why, |draft| {
+        make(&suite, &packages, &masked, &lay_beside, draft)
+    })?;
+    Ok(folder.join("root.ext4"))
+}
+
+/// `lay` puts into the tree (its second folder) what packages do not; the first is one for its own use.
+fn make(
+    suite: &str,
+    packages: &[&str],
+    masked: &[&str],
+    lay: &dyn Fn(&Path, &Path) -> Result<()>,
+    draft: &Path,
+) -> Result<()> {
     let is_root = packages::is_root()?;
     packages::require(if is_root { &TOOLS[..2] } else { &TOOLS })?;
     let sources = draft.join("root.sources");
@@ -158,7 +211,7 @@ fn make(suite: &str, packages: &[&str], headers_of: Option<&str>, draft: &Path) 
     let include = packages.join(",");
     let lay_over = format!("tar-in {} /", overlay.display());
     let set_up = format!("chroot \"$1\" sh -c '{SETUP}'");
-    let masked = MASKED.join(" ");
+    let masked = masked.join(" ");
     let mask = format!("chroot \"$1\" systemctl --quiet mask {masked}");
     cmd!(sh, "mmdebstrap --quiet --variant=minbase --include={include}")
         // apt of the guest stays unused; documentation and languages are most of the files.
@@ -180,9 +233,7 @@ fn make(suite: &str, packages: &[&str], headers_of: Option<&str>, draft: &Path) 
         .context("mmdebstrap failed")?;
     let tree = draft.join("tree");
     fs::create_dir(&tree)?;
-    if let Some(release) = headers_of {
-        lay_headers(release, draft, &tree)?;
-    }
+    lay(draft, &tree)?;
     let image = draft.join("root.ext4");
     let mke2fs = packages::find("mke2fs").context("mke2fs is gone")?;
     // No journal, nothing to initialise later: less to do for an emulated disk.
@@ -226,6 +277,33 @@ fn lay_headers(release: &str, draft: &Path, tree: &Path) -> Result<()> {
     fs::create_dir_all(&modules)?;
     std::os::unix::fs::symlink(format!("/usr/src/{own}"), modules.join("build"))?;
     std::os::unix::fs::symlink(format!("/usr/src/{common}"), modules.join("source"))?;
+    fs::remove_dir_all(unpacked)?;
+    Ok(())
+}
+
+/// Lays the files of `BESIDE` into `tree`, from this machine's own suite.
+fn lay_beside(draft: &Path, tree: &Path) -> Result<()> {
+    let unpacked = draft.join("beside");
+    fs::create_dir(&unpacked)?;
+    let sh = Shell::new()?;
+    sh.change_dir(&unpacked);
+    for name in BESIDE {
+        cmd!(sh, "apt-get download --quiet {name}")
+            .quiet()
+            .ignore_stdout()
+            .ignore_stderr()
+            .run()?;
+        for package in sh
+            .read_dir(".")?
+            .iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "deb"))
+        {
+            cmd!(sh, "dpkg-deb --extract {package} files").quiet().run()?;
+            fs::remove_file(package)?;
+        }
+    }
+    // The rest of a package is for its service, which is not started here.
+    fs::rename(unpacked.join("files/usr"), tree.join("usr"))?;
     fs::remove_dir_all(unpacked)?;
     Ok(())
 }

@@ -20,6 +20,7 @@ mod guest;
 mod image;
 mod kernel;
 mod packages;
+mod pipelines;
 mod test;
 mod toolchain;
 mod traces;
@@ -42,6 +43,7 @@ enum Step {
     Test(test::Test),
     Bench(bench::Bench),
     Conformance(conformance::Conformance),
+    Pipelines(pipelines::Pipelines),
     Traces(traces::Traces),
     Vm(vm::Vm),
 }
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Step::Test(test) => test.run(),
         Step::Bench(bench) => bench.run(),
         Step::Conformance(conformance) => conformance.run(),
+        Step::Pipelines(pipelines) => pipelines.run(),
         Step::Traces(traces) => traces.run(),
         Step::Vm(vm) => vm.run(),
     };

@@ -1,0 +1,31 @@
+journalctl --update-catalog
+oomtrace -o json --journal > "$OUT/second.jsonl" 2> "$OUT/second.err" &
+second=$!
+until_true grep -q '"event":"start"' "$OUT/second.jsonl"
+systemd-run --unit leak -p MemoryMax=64M -p MemorySwapMax=0 python3 /share/leak.py "$OUT/pid" 2 0.1
+until_true ended leak.service
+kill_id=cc5381e276d348dca2e39282be935c48
+written() { journalctl -q -u leak MESSAGE_ID=$kill_id | grep -q .; }
+until_true written
+# PID 1's own words come after the unit has ended.
+failed() { journalctl -q -u leak MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c | grep -q .; }
+until_true failed
+kill -TERM "$second"
+wait "$second"
+pid=$(cat "$OUT/pid")
+invocation=$(systemctl show -P InvocationID leak)
+journalctl -q -u leak -o verbose > "$OUT/verbose"
+journalctl -q -x -u leak > "$OUT/explained"
+systemctl status --no-pager -l leak > "$OUT/status"
+journalctl -q -u leak -o json MESSAGE_ID=$kill_id > "$OUT/entry.json"
+count() { echo "$1=$(grep -c -- "$2" "$OUT/$3")"; }
+{
+    echo "PID=$pid"
+    echo "NATIVE=$(jq -s 'map(select(._TRANSPORT == "journal" and .SYSLOG_IDENTIFIER == "oomtrace")) | length' "$OUT/entry.json")"
+    echo "OBJECT=$(jq -s --arg pid "$pid" 'map(select(.OBJECT_SYSTEMD_UNIT == "leak.service" and .OBJECT_PID == $pid)) | length' "$OUT/entry.json")"
+    echo "INVOCATION=$(jq -s --arg id "$invocation" 'map(select(.OBJECT_SYSTEMD_INVOCATION_ID == $id)) | length' "$OUT/entry.json")"
+    echo "PRIORITY=$(jq -s 'map(select(.PRIORITY == "3")) | length' "$OUT/entry.json")"
+    count BESIDE "MESSAGE_ID=$kill_id" verbose
+    count EXPLAINED 'Subject: A process of leak.service was killed for memory' explained
+    count STATUS 'oomtrace\[[0-9]*\]: Killed for memory: leak.service' status
+} >> "$OUT/truth"

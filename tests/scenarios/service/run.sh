@@ -1,0 +1,36 @@
+# The watchdog's signs of life come in half of this; as shipped, one would have to be waited for.
+mkdir -p /run/systemd/system/oomtrace.service.d
+printf '[Service]\nWatchdogSec=10s\n' > /run/systemd/system/oomtrace.service.d/watchdog.conf
+systemctl daemon-reload
+systemd-analyze verify oomtrace.service 2>&1 | grep oomtrace > "$OUT/verify"
+systemd-analyze security --no-pager oomtrace.service > "$OUT/security"
+# Type=notify: returns when it is watching.
+systemctl start oomtrace.service
+fed() { systemctl show -P WatchdogTimestampMonotonic oomtrace.service; }
+first=$(fed)
+alive() { [ "$(fed)" -gt "$first" ]; }
+echo "STARTED=$(systemctl is-active oomtrace.service)" >> "$OUT/truth"
+systemd-run --unit leak -p MemoryMax=64M -p MemorySwapMax=0 python3 /share/leak.py "$OUT/pid" 2 0.1
+until_true ended leak.service
+pid=$(cat "$OUT/pid")
+replayed() { oomtrace replay -o json /var/lib/oomtrace > "$OUT/service.jsonl" 2> "$OUT/replay.err"; }
+recorded() { jq -c --argjson pid "$pid" 'select(.event == "kill" and .victim.pid == $pid and .confidence == "observed" and .limit.relation == "own")' "$OUT/service.jsonl" | wc -l; }
+# A frame is complete within seconds.
+is_recorded() { replayed; [ "$(recorded)" -ge 1 ]; }
+until_true is_recorded
+until_true alive && echo WATCHDOG=1 >> "$OUT/truth"
+systemctl stop oomtrace.service
+replayed
+probes() { jq -c 'select(.event == "start") | .probes' "$1"; }
+{
+    echo "PID=$pid"
+    echo "PROBES=$([ "$(probes "$OUT/service.jsonl")" = "$(probes "$OUT/events.jsonl")" ] && echo true)"
+    echo "RECORDED=$(recorded)"
+    echo "STOPPED=$(systemctl show -P Result oomtrace.service)"
+    echo "STATUS=$(systemctl show -P ExecMainStatus oomtrace.service)"
+    echo "LAST=$(tail -1 "$OUT/service.jsonl" | jq -r .event)"
+    echo "VERIFY=$(wc -l < "$OUT/verify")"
+    echo "MODE=$(stat -c %a /var/lib/oomtrace)"
+    echo "ERRORS=$(journalctl -q -u oomtrace.service -p warning _SYSTEMD_UNIT=oomtrace.service _TRANSPORT=stdout | wc -l)"
+} >> "$OUT/truth"
+journalctl -u oomtrace.service > "$OUT/service.log"

@@ -1,0 +1,99 @@
+//! DuckDB and ClickHouse, as their Python packages: captures are read as they are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use super::pid;
+use crate::packages::{self, Tool};
+use crate::{cache, step};
+
+const TOOLS: [Tool; 1] = [Tool {
+    program: "pip3",
+    package: "python3-pip",
+    purpose: "installs DuckDB and ClickHouse",
+}];
+
+const DUCKDB: &str = "duckdb==2.0.1";
+/// ClickHouse as a library.
+const CHDB: &str = "chdb==4.4.0";
+
+/// The folder of a Python package and what it needs.
+fn package(requirement: &str) -> Result<PathBuf> {
+    cache::entry(
+        &format!("python-{requirement}"),
+        &format!("installing {requirement} from PyPI"),
+        |draft| {
+            packages::require(&TOOLS)?;
+            let status = Command::new("pip3")
+                .args(["install", "--quiet", "--disable-pip-version-check", "--target"])
+                .arg(draft)
+                .arg(requirement)
+                .status()?;
+            ensure!(status.success(), "pip3 cannot install {requirement}");
+            Ok(())
+        },
+    )
+}
+
+/// Runs a query of a program, and gives its rows as JSON.
+fn ask(requirement: &str, program: &str, query: &str) -> Result<Value> {
+    let output = Command::new("python3")
+        .args(["-c", program, query])
+        .env("PYTHONPATH", package(requirement)?)
+        .output()
+        .context("cannot run python3")?;
+    if !output.status.success() {
+        bail!("{requirement}: {}\n{query}", String::from_utf8_lossy(&output.stderr));
+    }
+    let text = String::from_utf8(output.stdout)?;
+    serde_json::from_str(&text).with_context(|| format!("{requirement} said {text}"))
+}
+
+/// Rows of DuckDB, as a list of lists.
+pub(crate) fn ask_duckdb(query: &str) -> Result<Value> {
+    const PROGRAM: &str =
+        "import duckdb, json, sys\nprint(json.dumps(duckdb.sql(sys.argv[1]).fetchall(), default=str))";
+    ask(DUCKDB, PROGRAM, query)
+}
+
+pub(super) fn duckdb(out: &Path) -> Result<()> {
+    let files = out.join("captures/*.jsonl.zst");
+    let rows = ask_duckdb(&format!(
+        "SELECT unit, origin, victim.pid FROM read_json('{}', format = 'newline_delimited', union_by_name = true) \
+         WHERE event = 'kill'",
+        files.display()
+    ))?;
+    told(&rows, out)
+}
+
+pub(super) fn clickhouse(out: &Path) -> Result<()> {
+    const PROGRAM: &str = "import chdb, sys\nprint('[' + ','.join(str(chdb.query(sys.argv[1], 'JSONCompactEachRow')).split('\\n')).strip(',') + ']')";
+    let files = out.join("captures/*.jsonl.zst");
+    let rows = ask(
+        CHDB,
+        PROGRAM,
+        &format!(
+            "SELECT line.unit::String, line.origin::String, line.victim.pid::UInt64 \
+             FROM file('{}', 'JSONAsObject', 'line JSON') WHERE line.event::String = 'kill'",
+            files.display()
+        ),
+    )?;
+    told(&rows, out)
+}
+
+/// The rows are the one kill.
+fn told(rows: &Value, out: &Path) -> Result<()> {
+    let pid = pid(out)?;
+    step(format!("rows: {rows}"));
+    let right = |row: &Value| {
+        row[0] == "leak.service" && row[1] == "memcg_limit" && (row[2] == pid || row[2] == pid.to_string())
+    };
+    let found = rows
+        .as_array()
+        .is_some_and(|rows| rows.len() == 1 && rows.iter().all(right));
+    ensure!(found, "not the kill of {pid}: {rows}");
+    Ok(())
+}
