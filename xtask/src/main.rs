@@ -16,6 +16,7 @@ mod binary;
 mod cache;
 mod conformance;
 mod ebpf;
+mod fleet;
 mod guest;
 mod image;
 mod kernel;
@@ -43,6 +44,7 @@ enum Step {
     Test(test::Test),
     Bench(bench::Bench),
     Conformance(conformance::Conformance),
+    Fleet(fleet::Fleet),
     Pipelines(pipelines::Pipelines),
     Traces(traces::Traces),
     Vm(vm::Vm),
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Step::Test(test) => test.run(),
         Step::Bench(bench) => bench.run(),
         Step::Conformance(conformance) => conformance.run(),
+        Step::Fleet(fleet) => fleet.run(),
         Step::Pipelines(pipelines) => pipelines.run(),
         Step::Traces(traces) => traces.run(),
         Step::Vm(vm) => vm.run(),

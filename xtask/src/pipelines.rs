@@ -4,7 +4,7 @@
 //! oomtrace as a service; what they made of one kill comes home (`tests/pipelines/run.sh`) and is judged here. The
 //! guest's captures are then read by DuckDB and ClickHouse as they are.
 
-mod python;
+pub(crate) mod python;
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::binary::{self, Profile};
 use crate::guest::{Guest, Machine, Outcome};
 use crate::kernel::{Kernel, Series};
-use crate::{cache, image, step, workspace};
+use crate::{cache, fleet, image, step, workspace};
 
 /// Five times what it takes on two slow cores.
 const TIMEOUT: Duration = Duration::from_secs(500);
@@ -38,7 +38,7 @@ pub(crate) struct Pipelines {
 type Check = fn(&Path) -> Result<()>;
 
 /// Every pipeline by its name, and what it must have made of the kill.
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 8] = [
     ("rsyslog", rsyslog),
     ("syslog-ng, the journal", syslog_ng_journal),
     ("syslog-ng, the stream", syslog_ng_stream),
@@ -46,6 +46,7 @@ const CHECKS: [(&str, Check); 7] = [
     ("grafana", grafana),
     ("duckdb", python::duckdb),
     ("clickhouse", python::clickhouse),
+    ("a fleet", |_| fleet::check()),
 ];
 
 impl Pipelines {

@@ -143,7 +143,7 @@ impl Default for Metrics {
         registry.register_with_unit(
             "stalled",
             "The share of the last ten seconds in which every task waited for memory",
-            Unit::Ratios,
+            Unit::Other("ratio".to_owned()),
             metrics.stalled.clone(),
         );
         metrics.registry = Arc::new(Mutex::new(registry));
@@ -459,5 +459,42 @@ mod tests {
         let told = text(&metrics);
         assert_eq!(told.matches("oomtrace_usage_bytes{").count(), MAX_UNITS);
         assert!(told.contains("oomtrace_kills_total{unit=\"other\",slice=\"\",origin=\"memcg_limit\"} 1"));
+    }
+
+    #[test]
+    fn what_the_dashboard_and_the_alerts_ask_for_is_told() {
+        let mut metrics = Metrics::default();
+        let subject = r#""ts":"2026-11-21T03:12:44Z","seq":1,"host":"h","unit":"a.service","slice":"system.slice","cgroup":{"id":7,"path":"/system.slice/a.service"}"#;
+        for event in [
+            r#""event":"sample","memory":{"current":1,"anon":1,"max":2},"pressure":{"some_avg10":0.0,"full_avg10":0.0},"trend":{"bytes_per_second":1.0,"low":1.0,"high":1.0,"window_seconds":1.0,"class":"leak"},"forecast":{"seconds":1.0,"low_seconds":1.0,"high_seconds":2.0,"confidence":0.8,"limit":{"cgroup":"/","unit":null,"file":"memory.max","bytes":2}}"#,
+            r#""event":"forecast","state":"raised","class":"leak","trend":null,"forecast":null"#,
+            r#""event":"throttle","state":"raised","high":1,"high_events":1,"stalled_share":0.9"#,
+            r#""event":"unexplained","counter":"memory.events oom_kill","counted":2,"seen":1"#,
+            r#""event":"oom_without_kill","reason":"no_killable_task""#,
+            r#""event":"lost","stream":"growth","count":1"#,
+        ] {
+            let line = format!("{{{subject},{event}}}");
+            metrics.line(&serde_json::from_str(&line).expect(&line)).unwrap();
+        }
+        metrics.line(&serde_json::from_str(KILL).unwrap()).unwrap();
+        let told = text(&metrics);
+        let asked = [
+            include_str!("../../../packaging/grafana-dashboard.json"),
+            include_str!("../../../packaging/prometheus-rules.yaml"),
+        ]
+        .concat();
+        let mut names: Vec<&str> = asked
+            .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+            .filter(|word| word.starts_with("oomtrace_"))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        assert!(names.len() > 8, "{names:?}");
+        for name in names {
+            assert!(
+                told.contains(&format!("\n{name}{{")),
+                "{name} is asked for, and nobody tells it:\n{told}"
+            );
+        }
     }
 }
