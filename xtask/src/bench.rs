@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: every figure that oomtrace claims, measured by one command.
 
+mod capture;
 mod forecast;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub(crate) struct Bench {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Capture(capture::Capture),
     Charge(Charge),
     Forecast(forecast::Forecast),
 }
@@ -30,6 +32,7 @@ enum What {
 impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.what {
+            What::Capture(capture) => capture.run(),
             What::Charge(charge) => charge.run(),
             What::Forecast(forecast) => forecast.run(),
         }

@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 mod apt;
 mod bench;
 mod binary;
+mod browser;
 mod cache;
 mod conformance;
 mod ebpf;

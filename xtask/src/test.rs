@@ -8,7 +8,7 @@ use clap::Args;
 use oomtrace_tests::{Scenario, Tier};
 
 use crate::kernel::Series;
-use crate::{ebpf, step, workspace};
+use crate::{browser, ebpf, step, workspace};
 
 /// How long a guest may take for all scenarios, in seconds: three times what it takes on two slow cores.
 const GUEST_TIMEOUT: &str = "1200";
@@ -56,6 +56,7 @@ impl Test {
                 &["clippy", "--quiet", "--all-targets", "--", "-D", "warnings"],
             )?;
             cargo("running the tests", &["test", "--quiet"])?;
+            browser::see()?;
         }
         if self.no_vm {
             return Ok(ExitCode::SUCCESS);

@@ -70,6 +70,13 @@ impl Capture {
         })
     }
 
+    /// Ends, and waits until what was closed is packed. Dropped, it does not wait: the next recorder goes on with that.
+    pub fn finish(mut self) {
+        self.end_frame();
+        self.close();
+        self.packer.finish();
+    }
+
     /// Packs what was gathered and puts it on the disk. What the disk does not take is lost, and said once.
     fn end_frame(&mut self) {
         self.frame_since = None;

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use crate::capture::Frames;
 
@@ -21,7 +22,10 @@ const QUEUE: usize = 4;
 const COPY: &str = "packing";
 
 /// Where closed files go.
-pub(super) struct Packer(Option<SyncSender<PathBuf>>);
+pub(super) struct Packer {
+    files: Option<SyncSender<PathBuf>>,
+    thread: Option<JoinHandle<()>>,
+}
 
 impl Packer {
     /// Begins with what a recorder before this one left: its last file, and the copy that it may have been at.
@@ -39,8 +43,11 @@ impl Packer {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("pack".to_owned()).spawn(work);
-        let packer = Self(thread.is_ok().then_some(files));
+        let thread = std::thread::Builder::new().name("pack".to_owned()).spawn(work).ok();
+        let packer = Self {
+            files: thread.is_some().then_some(files),
+            thread,
+        };
         if let Some(left) = left {
             packer.closed(left);
         }
@@ -49,8 +56,16 @@ impl Packer {
 
     /// Takes a file that nobody writes to any more.
     pub(super) fn closed(&self, file: PathBuf) {
-        if let Some(files) = &self.0 {
+        if let Some(files) = &self.files {
             let _ = files.try_send(file);
+        }
+    }
+
+    /// Waits until all that was given is packed, and takes no more.
+    pub(super) fn finish(&mut self) {
+        self.files = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
     }
 }
