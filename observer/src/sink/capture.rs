@@ -7,7 +7,7 @@
 mod folder;
 mod pack;
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -30,8 +30,9 @@ const FILE_AGE: Duration = Duration::from_secs(6 * 3600);
 /// zstd's level: more takes twice the time, or more memory than the rest of the recorder, for a tenth of the room.
 const LEVEL: i32 = 3;
 
+/// The file that is written to. It is open while a frame is written only: a file system that is to be set read-only or
+/// unmounted must not be busy for us.
 struct Current {
-    file: File,
     path: PathBuf,
     length: u64,
     since: SystemTime,
@@ -133,10 +134,11 @@ impl Capture {
         let Some(current) = &mut self.current else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let result = current.file.write_all(frame).and_then(|()| current.file.sync_data());
+        let mut file = OpenOptions::new().append(true).open(&current.path)?;
+        let result = file.write_all(frame).and_then(|()| file.sync_data());
         if result.is_err() {
             // Half a frame would hide what follows it.
-            let _ = current.file.set_len(current.length);
+            let _ = file.set_len(current.length);
         } else {
             current.length += frame.len() as u64;
         }
@@ -147,16 +149,16 @@ impl Capture {
     fn rotate(&mut self) -> io::Result<()> {
         let age = FILE_AGE.min(self.folder.max_age());
         let is_full = self.current.as_ref().is_none_or(|current| {
-            current.length >= self.folder.file_length() || current.since.elapsed().is_ok_and(|since| since >= age)
+            current.length >= self.folder.file_length()
+                || current.since.elapsed().is_ok_and(|since| since >= age)
+                || !current.path.exists()
         });
         if !is_full {
             return Ok(());
         }
         self.close();
-        let (file, path) = self.folder.create(&self.boot_id)?;
         self.current = Some(Current {
-            file,
-            path,
+            path: self.folder.create(&self.boot_id)?,
             length: 0,
             since: SystemTime::now(),
         });

@@ -1,7 +1,7 @@
 //! The folder of captures: who records there, and what is kept.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -66,13 +66,14 @@ impl Folder {
         };
         fs::create_dir_all(&options.dir).map_err(unusable)?;
         let path = options.dir.join("lock");
-        let lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
+        // Held open for as long as it is recorded, and so not for writing: that would keep the file system busy.
+        let mut open = OpenOptions::new();
+        open.create(true)
             .truncate(false)
+            .write(true)
             .open(&path)
             .map_err(unusable)?;
+        let lock = File::open(&path).map_err(unusable)?;
         match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -82,7 +83,7 @@ impl Folder {
             Err(error) => return Err(unusable(error.into())),
         }
         // A full disk has no room for the pid, which is no reason not to record as soon as it has.
-        let _ = lock.set_len(0).and_then(|()| writeln!(&lock, "{}", std::process::id()));
+        let _ = fs::write(&path, format!("{}\n", std::process::id()));
         Ok(Self { options, _lock: lock })
     }
 
@@ -102,11 +103,11 @@ impl Folder {
     }
 
     /// A new capture, after room was made for it.
-    pub(super) fn create(&self, boot: &str) -> io::Result<(File, PathBuf)> {
+    pub(super) fn create(&self, boot: &str) -> io::Result<PathBuf> {
         self.thin_out();
         let path = self.options.dir.join(began(boot, jiff::Timestamp::now()));
-        let file = OpenOptions::new().append(true).create_new(true).open(&path)?;
-        Ok((file, path))
+        File::create_new(&path)?;
+        Ok(path)
     }
 
     /// Our own captures, oldest first: by what was written to last.
