@@ -28,8 +28,10 @@ use frames::MAGIC;
 /// Longer than any line: a kill with 64 tasks is below 64 KiB.
 const MAX_LINE: u64 = 1 << 24;
 
-/// How the line of a sample begins.
-const SAMPLE: &[u8] = br#"{"event":"sample","#;
+/// Whether a line is a sample, as oomtrace writes it, without reading all of it.
+pub(crate) fn is_sample(line: &[u8]) -> bool {
+    line.starts_with(br#"{"event":"sample","#)
+}
 
 /// A place that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +67,8 @@ pub struct Lines {
     file: String,
     source: Source,
     number: u64,
-    samples: bool,
+    /// Which lines are not read.
+    passed_over: Option<Box<dyn Fn(&[u8]) -> bool>>,
     boot: Option<String>,
     /// The last line.
     last: Option<Last>,
@@ -131,7 +134,7 @@ impl Lines {
             file: String::new(),
             source: Source::Ended,
             number: 0,
-            samples: true,
+            passed_over: None,
             boot: None,
             last: None,
             held: None,
@@ -144,10 +147,11 @@ impl Lines {
         self.boot.as_deref()
     }
 
-    /// Passes over samples without reading them: they are nearly all there is, and kills carry those that matter.
+    /// Passes over lines without reading them: samples are nearly all there is, and kills carry those that matter. What is
+    /// missing is not told then.
     #[must_use]
-    pub fn without_samples(mut self) -> Self {
-        self.samples = false;
+    pub(crate) fn passing_over(mut self, line: impl Fn(&[u8]) -> bool + 'static) -> Self {
+        self.passed_over = Some(Box::new(line));
         self
     }
 
@@ -239,8 +243,8 @@ impl Lines {
             host: line.host.clone(),
             stopped: matches!(line.event, Event::Stop(_)),
         })?;
-        // Without its samples a stream has gaps of its own.
-        if !self.samples || before.host != line.host {
+        // Without some of its lines a stream has gaps of its own.
+        if self.passed_over.is_some() || before.host != line.host {
             return None;
         }
         let event = if is_start && !before.stopped {
@@ -279,7 +283,8 @@ impl Iterator for Lines {
                 Ok(bytes) => bytes,
                 Err(damage) => return Some(Err(damage)),
             };
-            if bytes.trim_ascii().is_empty() || !self.samples && bytes.starts_with(SAMPLE) {
+            let is_passed = self.passed_over.as_ref().is_some_and(|passed| passed(&bytes));
+            if bytes.trim_ascii().is_empty() || is_passed {
                 continue;
             }
             let line: Line = match serde_json::from_slice(&bytes) {

@@ -26,7 +26,7 @@ pub use metrics::{Metrics, listen};
 pub use text::{Text, TextOptions};
 pub(crate) use text::{name, standstill, warning};
 pub use units::Units;
-pub(crate) use verdict::paragraph;
+pub(crate) use verdict::{cause, paragraph};
 
 /// Where lines go.
 pub trait Sink {

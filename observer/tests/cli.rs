@@ -207,10 +207,10 @@ fn why() -> Command {
 fn a_kill_is_explained_from_a_journal_alone() {
     let told = why().arg("own").assert().success();
     told.stdout(
-        predicate::str::contains("own.service was hit on Tue 2026-11-24 16:45:53.")
+        predicate::str::contains("own.service was hit on Tue 2026-11-24 16:45:53: python3[167] was killed by the kernel")
             .and(predicate::str::contains("its own MemoryMax=64.0M was reached"))
             .and(predicate::str::contains("Result=oom-kill, main process killed/KILL"))
-            .and(predicate::str::contains("Not known any more: the command line")),
+            .and(predicate::str::contains("Not known: the command line")),
     );
     let told = why().arg("big.service").assert().success();
     told.stdout(predicate::str::contains("why.slice's MemoryMax=64.0M was reached"));
@@ -357,4 +357,51 @@ fn a_plot_is_a_picture_of_one_unit() {
     assert!(std::fs::read(&png).unwrap().starts_with(b"\x89PNG"));
     let several = plot("*").assert().code(2);
     several.stderr(predicate::str::contains("choose one with -u"));
+}
+
+/// Two runs of a leak, each to its kill, as a recorder would have them.
+fn two_lives() -> String {
+    let subject = |run: &str| {
+        format!(
+            r#""unit":"leak.service","slice":"system.slice","invocation_id":"{run}","cgroup":{{"id":7,"path":"/system.slice/leak.service"}}"#
+        )
+    };
+    let begin: jiff::Timestamp = "2026-11-12T02:00:00Z".parse().unwrap();
+    let at = |second: i64| begin + jiff::SignedDuration::from_secs(second);
+    let mut lines = String::new();
+    for (run, start) in [("a", 0), ("b", 4 * 86_400)] {
+        let subject = subject(run);
+        for minute in 0..60 {
+            let (ts, current) = (at(start + minute * 60), (minute + 4) << 20);
+            lines += &format!(
+                r#"{{"event":"sample","ts":"{ts}","seq":1,"host":"h",{subject},"memory":{{"current":{current},"anon":{current}}}}}"#
+            );
+            lines.push('\n');
+        }
+        let (warned, killed) = (at(start + 1800), at(start + 3600));
+        lines += &format!(
+            r#"{{"event":"forecast","ts":"{warned}","seq":1,"host":"h",{subject},"state":"raised","class":"leak","trend":null,"forecast":null}}
+{{"event":"kill","ts":"{killed}","seq":1,"host":"h",{subject},"origin":"memcg_limit","confidence":"observed","evidence":[],"limit":{{"cgroup":"/system.slice","unit":"system.slice","relation":"ancestor","file":"memory.max","bytes":67108864,"usage":67108864,"swap_usage":0}},"trigger":null,"leader_pid":null,"killer":null,"request":null,"before":{{"samples":[],"trend":{{"bytes_per_second":17476,"low":17000,"high":18000,"window_seconds":3600,"class":"leak"}},"forecast":null}},"victim":{{"pid":205,"tid":205,"comm":"python3","cmdline":null,"uid":0,"oom_score_adj":0,"total_vm":1,"anon":65000000,"file":0,"shmem":0,"swap":0,"pgtables":0,"started":null}}}}
+"#
+        );
+    }
+    lines
+}
+
+#[test]
+fn a_kill_is_told_with_its_growth_its_warning_and_its_like() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.jsonl"), two_lives()).unwrap();
+    let tell = |columns: &str, more: &[&str]| {
+        let mut command = oomtrace();
+        command.env("TZ", "UTC").env("LANG", "C.UTF-8").env("COLUMNS", columns);
+        let output = command.args(["why", "leak", "--dir"]).arg(folder.path()).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    insta::assert_snapshot!("why_at_a_hundred_columns", tell("100", &[]));
+    let narrow = tell("40", &[]);
+    assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+    assert_eq!(tell("100", &["--all"]).matches("was hit on").count(), 2);
+    assert!(!tell("100", &["--until", "2026-11-13"]).contains("such kill"));
 }

@@ -26,7 +26,7 @@ fn limit_name(limit: &KillLimit) -> String {
 }
 
 /// Why: `by the kernel: its own MemoryMax=64.0M was reached`.
-fn why(kill: &Kill) -> String {
+pub(crate) fn cause(kill: &Kill) -> String {
     let reached = kill
         .limit
         .as_ref()
@@ -162,7 +162,7 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
         victim.comm,
         victim.pid,
         whose.unwrap_or("an unknown cgroup"),
-        why(kill)
+        cause(kill)
     );
     let mut lines = Vec::new();
     let ran = victim

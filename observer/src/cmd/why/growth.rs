@@ -1,0 +1,117 @@
+//! How the runs of units grew, as far as captures have it: enough for a line of a few signs.
+
+use std::collections::HashMap;
+
+use super::past::name;
+use crate::event::{Sample, Subject};
+use crate::measure::{Bytes, Timestamp};
+
+/// Runs that are remembered, and what of each.
+const RUNS: usize = 4096;
+const KEPT: usize = 512;
+
+/// Signs of the line.
+const SIGNS: usize = 24;
+
+/// Every run by its unit and invocation.
+#[derive(Debug, Default)]
+pub(super) struct Growth(HashMap<(String, Option<String>), Run>);
+
+/// One run.
+#[derive(Debug)]
+pub(super) struct Run {
+    values: Vec<(Timestamp, f64)>,
+    /// Of so many samples one is kept, and how many came since the last.
+    every: usize,
+    since: usize,
+}
+
+impl Growth {
+    pub(super) fn push(&mut self, ts: Timestamp, sample: &Sample) {
+        let (Some(name), Some(current)) = (name(&sample.subject), sample.memory.current) else {
+            return;
+        };
+        let key = (name.to_owned(), sample.subject.invocation_id.clone());
+        if self.0.len() >= RUNS && !self.0.contains_key(&key) {
+            return;
+        }
+        let run = self.0.entry(key).or_insert(Run {
+            values: Vec::new(),
+            every: 1,
+            since: 0,
+        });
+        run.push(ts, current);
+    }
+
+    /// The run that ended with a kill.
+    pub(super) fn run(&self, subject: &Subject, killed: Timestamp) -> Option<&Run> {
+        let key = (name(subject)?.to_owned(), subject.invocation_id.clone());
+        self.0.get(&key).filter(|run| run.begins() < killed)
+    }
+}
+
+impl Run {
+    fn push(&mut self, ts: Timestamp, current: Bytes) {
+        if self.since == 0 {
+            self.values.push((ts, current.as_f64()));
+        }
+        self.since = (self.since + 1) % self.every;
+        if self.values.len() > KEPT {
+            let mut place = 0;
+            self.values.retain(|_| {
+                place += 1;
+                place % 2 == 1
+            });
+            self.every *= 2;
+            self.since = 0;
+        }
+    }
+
+    pub(super) fn begins(&self) -> Timestamp {
+        self.values
+            .first()
+            .map_or(Timestamp(jiff::Timestamp::MAX), |(ts, _)| *ts)
+    }
+
+    /// `▁▂▃▅▆█`, from 0 to the most.
+    pub(super) fn sparkline(&self, end: Timestamp) -> String {
+        const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+        let before = || self.values.iter().filter(|(ts, _)| *ts <= end);
+        let most = before().map(|(_, size)| *size).fold(1.0, f64::max);
+        let length = end.seconds_since(self.begins());
+        let signs = SIGNS.min(before().count());
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a few signs and levels"
+        )]
+        let sign = |number: usize| {
+            let at = length * (number + 1) as f64 / signs as f64;
+            let past = before().take_while(|(ts, _)| ts.seconds_since(self.begins()) <= at);
+            let size = past.last().map_or(0.0, |(_, size)| *size);
+            LEVELS[((size / most * 7.0).round() as usize).min(7)]
+        };
+        (0..signs).map(sign).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_growth_is_a_rising_line() {
+        let mut run = Run {
+            values: Vec::new(),
+            every: 1,
+            since: 0,
+        };
+        let at = |second| Timestamp(jiff::Timestamp::from_second(second).unwrap());
+        for second in 0..10_000 {
+            run.push(at(second), Bytes(u64::try_from(second).unwrap() << 10));
+        }
+        assert!(run.values.len() <= KEPT + 1);
+        assert_eq!(run.sparkline(at(10_000)), "▁▂▂▂▂▃▃▃▄▄▄▄▅▅▅▆▆▆▇▇▇▇██");
+    }
+}

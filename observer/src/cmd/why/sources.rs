@@ -1,0 +1,223 @@
+//! Where ends are known from: captures, the journal, and where there is none the kernel's own log.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::anyhow;
+
+use super::past::{Past, Source};
+use crate::capture::{self, CAPTURES};
+use crate::cli::{Exit, Failure, Why};
+use crate::event::{Event, ForecastState, Line, UnitState};
+use crate::journal::{MATCHES, Reader, Told, What};
+use crate::kernel::log::{DEVICE, LogLine};
+use crate::measure::Timestamp;
+
+impl Past {
+    pub(super) fn captures(&mut self, options: &Why) -> Result<(), Failure> {
+        // A journal that is given may be another machine's: this one's captures are not its.
+        if options.journal_file.is_some() && options.dir.is_none() {
+            return Ok(());
+        }
+        let path = options.dir.as_deref().unwrap_or(Path::new(CAPTURES));
+        let sources = match capture::open(path) {
+            Ok(sources) => sources,
+            Err(error) if options.dir.is_some() => return Err(Failure::new(Exit::NotFound, error)),
+            // Nobody has recorded here.
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                self.faults.push(error.to_string());
+                return Ok(());
+            }
+        };
+        let boot = options.boot.then(this_boot).flatten();
+        for lines in sources {
+            let mut lines = lines.passing_over(self.passed_over());
+            while let Some(line) = lines.next() {
+                match line {
+                    Ok(_) if boot.as_deref().is_some_and(|boot| lines.boot() != Some(boot)) => {}
+                    Ok(line) => {
+                        self.looked.insert(Source::Capture);
+                        self.begin(line.ts);
+                        self.is_own |= line.host == hostname();
+                        self.line(line);
+                    }
+                    Err(damage) => self.damages.tell(damage),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Samples of units that nobody asks about are not read.
+    fn passed_over(&self) -> impl Fn(&[u8]) -> bool + use<> {
+        let every = self.selection.is_empty();
+        // A pattern may be anything.
+        let names = self.selection.names().len() == self.selection.literal_units().len();
+        let names = names.then(|| self.selection.literal_units()).unwrap_or_default();
+        move |line| {
+            let is_meant = || {
+                let has = |name: &String| line.windows(name.len()).any(|window| window == name.as_bytes());
+                names.is_empty() || names.iter().any(has)
+            };
+            capture::is_sample(line) && (every || !is_meant())
+        }
+    }
+
+    fn line(&mut self, line: Line) {
+        let Line { event, ts, host, .. } = line;
+        let what = match event {
+            Event::Kill(kill) => What::Kill(kill),
+            Event::Unit(unit) if unit.state == UnitState::Failed => What::Failed(Box::new(unit)),
+            Event::Sample(sample) => {
+                if self.selection.covers(&sample.subject) {
+                    self.growth.push(ts, &sample);
+                }
+                return;
+            }
+            Event::Forecast(change) if change.state == ForecastState::Raised => {
+                self.warned.push((ts, change.subject));
+                return;
+            }
+            _ => return,
+        };
+        self.push(Told { ts, host, what }, Source::Capture);
+    }
+
+    pub(super) fn journal(&mut self, options: &Why) -> Result<(), Failure> {
+        if let Some(path) = &options.journal_file {
+            let source: Box<dyn BufRead> = if path.as_path() == Path::new("-") {
+                Box::new(BufReader::new(io::stdin()))
+            } else {
+                let file = File::open(path).map_err(|error| {
+                    Failure::new(Exit::NotFound, anyhow!("cannot read {}: {error}", path.display()))
+                })?;
+                Box::new(BufReader::new(file))
+            };
+            self.entries(source, &path.display().to_string());
+            return Ok(());
+        }
+        // Captures that are given may be another machine's too.
+        if options.dir.is_some() && !self.is_own {
+            return Ok(());
+        }
+        let mut journalctl = Command::new("journalctl");
+        journalctl.args(["--output=json", "--quiet", "--no-pager", "--all"]);
+        if options.boot {
+            journalctl.arg("--boot");
+        }
+        // Some time before, for a report begins before its kill.
+        let before = options
+            .since
+            .and_then(|since| since.checked_sub(std::time::Duration::from_secs(60)).ok());
+        journalctl.args(before.map(|since| format!("--since=@{}", since.as_second())));
+        journalctl.args(MATCHES);
+        let child = journalctl
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = match child {
+            Ok(child) => child,
+            Err(error) => {
+                self.faults.push(format!("journalctl: {error}"));
+                self.kernel_log();
+                return Ok(());
+            }
+        };
+        if let Some(stdout) = child.stdout.take() {
+            self.entries(Box::new(BufReader::new(stdout)), "the journal");
+        }
+        let mut words = String::new();
+        if let Some(stderr) = &mut child.stderr {
+            let _ = stderr.take(4096).read_to_string(&mut words);
+        }
+        let succeeded = child.wait().is_ok_and(|status| status.success());
+        if !self.looked.contains(&Source::Journal) {
+            if !succeeded && !words.trim().is_empty() {
+                self.faults.push(words.lines().next().unwrap_or_default().to_owned());
+            }
+            self.kernel_log();
+        }
+        Ok(())
+    }
+
+    fn entries(&mut self, source: Box<dyn BufRead>, name: &str) {
+        let mut reader = Reader::default();
+        for (number, line) in source.split(b'\n').enumerate() {
+            let line = match line {
+                Ok(line) if line.trim_ascii().is_empty() => continue,
+                Ok(line) => line,
+                Err(error) => {
+                    self.damages.tell(format_args!("{name}: after line {number}: {error}"));
+                    return;
+                }
+            };
+            match reader.entry(&line) {
+                Ok(told) => {
+                    self.looked.insert(Source::Journal);
+                    if let Some(told) = told {
+                        self.begin(told.ts);
+                        self.push(told, Source::Journal);
+                    }
+                }
+                Err(error) => {
+                    let number = number + 1;
+                    let words = "no entry of `journalctl --output=json`";
+                    self.damages
+                        .tell(format_args!("{name}: line {number}: {words}: {error}"));
+                }
+            }
+        }
+    }
+
+    /// What the kernel still has in memory, where there is no journal.
+    fn kernel_log(&mut self) {
+        let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let mut device = match OpenOptions::new().read(true).custom_flags(nonblocking).open(DEVICE) {
+            Ok(device) => device,
+            Err(error) => {
+                self.faults.push(format!("{DEVICE}: {error}"));
+                return;
+            }
+        };
+        let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let uptime = jiff::SignedDuration::new(uptime.tv_sec, i32::try_from(uptime.tv_nsec).unwrap_or_default());
+        let host = hostname();
+        let now = jiff::Timestamp::now();
+        let (mut reader, mut buffer) = (Reader::default(), vec![0; 16_384]);
+        loop {
+            let length = match device.read(&mut buffer) {
+                Ok(length) if length > 0 => length,
+                Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::Interrupted) => {
+                    continue;
+                }
+                Ok(_) | Err(_) => return,
+            };
+            let Some(line) = LogLine::parse(buffer.get(..length).unwrap_or_default()) else {
+                continue;
+            };
+            self.looked.insert(Source::KernelLog);
+            let micros = i64::try_from(line.time).unwrap_or(i64::MAX);
+            let ago = uptime.saturating_sub(jiff::SignedDuration::from_micros(micros));
+            let ts = Timestamp(now.checked_sub(ago).unwrap_or(now));
+            self.begin(ts);
+            if let Some(what) = reader.log_line(line, ts) {
+                let host = host.clone();
+                self.push(Told { ts, host, what }, Source::KernelLog);
+            }
+        }
+    }
+}
+
+fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn this_boot() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().replace('-', ""))
+}

@@ -1,0 +1,320 @@
+//! What is told of the ends: a screen for the last kill, or of what it was instead.
+
+use std::io::{self, Write as _};
+
+use super::past::{End, Past, SOON, Source, name, whose};
+use crate::event::{Kill, Subject, Unit};
+use crate::human::{date, duration, rate};
+use crate::journal::What;
+use crate::measure::Timestamp;
+use crate::sink::{TextOptions, cause, fold, paragraph};
+use crate::unit::ends::explain;
+
+/// Earlier kills that are named.
+const MAX_NAMED: usize = 6;
+
+/// Growths that differ by less than this are the same.
+const SAME_GROWTH: f64 = 1.5;
+
+/// Where the words of a labelled line begin.
+const LABELS: usize = 12;
+
+type Put<'a> = &'a dyn Fn(&str, usize) -> io::Result<()>;
+
+impl Past {
+    pub(super) fn text(&self, all: bool, options: &TextOptions) -> io::Result<()> {
+        if self.ends.is_empty() && !self.selection.is_empty() {
+            return Ok(()); // told as the error that it is
+        }
+        let put = |text: &str, indent: usize| {
+            let text = if options.unicode { text.to_owned() } else { plain(text) };
+            let folded = options.width.map(|width| fold(&text, width, indent, options.unicode));
+            writeln!(io::stdout(), "{}", folded.unwrap_or(text))
+        };
+        let kills = self.kills();
+        let from = if all { 0 } else { kills.len().saturating_sub(1) };
+        for (place, (end, kill)) in kills.iter().enumerate().skip(from) {
+            if place > from {
+                put("", 0)?;
+            }
+            self.kill(end, kill, kills.get(..place).unwrap_or_default(), options, &put)?;
+        }
+        self.others(kills.last().map(|(end, _)| end.told.ts), &put)
+    }
+
+    fn kill(
+        &self,
+        end: &End,
+        kill: &Kill,
+        earlier: &[(&End, &Kill)],
+        options: &TextOptions,
+        put: Put<'_>,
+    ) -> io::Result<()> {
+        let ts = end.told.ts;
+        let victim = format!("{}[{}]", kill.victim.comm, kill.victim.pid);
+        let head = format!("{} was hit on {}: ", whose(kill), date(ts));
+        let killed = if options.color {
+            "\x1b[1;31mkilled\x1b[0m"
+        } else {
+            "killed"
+        };
+        // Coloured after folding: escapes have no width.
+        let line = format!("{head}{victim} was killed {}.", cause(kill));
+        let line = options
+            .width
+            .map_or_else(|| line.clone(), |width| fold(&line, width, 2, options.unicode));
+        writeln!(
+            io::stdout(),
+            "{}",
+            line.replacen("was killed", &format!("was {killed}"), 1)
+        )?;
+        let (_, lines) = paragraph(kill, ts);
+        for (label, words) in lines {
+            put(&format!("  {label:<9} {words}"), LABELS)?;
+        }
+        for line in self.around(end, kill, earlier, options) {
+            put(&format!("  {line}"), 4)?;
+        }
+        Ok(())
+    }
+
+    /// What belongs to a kill: the growth and the warning before, the unit's end after, its like before, and what it rests
+    /// on.
+    fn around(&self, end: &End, kill: &Kill, earlier: &[(&End, &Kill)], options: &TextOptions) -> Vec<String> {
+        let ts = end.told.ts;
+        let mut lines = Vec::new();
+        lines.extend(self.grew(ts, kill, options));
+        let after = self.ends.iter().find_map(|other| match &other.told.what {
+            What::Failed(unit) if is_soon(&other.told.ts, ts) && is_run(&unit.subject, kill) => Some(unit),
+            _ => None,
+        });
+        if let Some(unit) = after {
+            let exit = unit.exit.as_ref().map(|exit| format!(", main process {exit}"));
+            let result = unit.result.as_deref().unwrap_or("unknown");
+            let exit = exit.unwrap_or_default();
+            lines.push(format!("The unit failed of it: Result={result}{exit}."));
+        }
+        lines.extend(like(ts, kill, earlier));
+        lines.push(self.rests(end, kill));
+        lines
+    }
+
+    /// How the run grew before, and when that was first warned of.
+    fn grew(&self, ts: Timestamp, kill: &Kill, options: &TextOptions) -> Option<String> {
+        let trend = kill.before.as_ref().and_then(|before| before.trend);
+        let run = self.growth.run(&kill.subject, ts);
+        let since = trend.and_then(|trend| trend.since).or(run.map(|run| run.begins()));
+        let grew = since.map(|since| {
+            let at = trend
+                .map(|trend| format!(" at {}", rate(trend.bytes_per_second)))
+                .unwrap_or_default();
+            let line = run
+                .filter(|_| options.unicode)
+                .map(|run| format!(" {}", run.sparkline(ts)));
+            format!(
+                "Growth: {}{at}{}",
+                duration(ts.seconds_since(since)),
+                line.unwrap_or_default()
+            )
+        });
+        let warned = self
+            .warned
+            .iter()
+            .find(|(warned, subject)| *warned <= ts && subject.invocation_id.is_some() && is_run(subject, kill));
+        let warned = warned.map(|(warned, _)| {
+            format!(
+                "first warned of on {}, {} before",
+                date(*warned),
+                duration(ts.seconds_since(*warned))
+            )
+        });
+        match (grew, warned) {
+            (Some(grew), Some(warned)) => Some(format!("{grew}; {warned}.")),
+            (Some(grew), None) => Some(format!("{grew}; it was not warned of.")),
+            (None, Some(warned)) => Some(format!("It was {warned}.")),
+            (None, None) => None,
+        }
+    }
+
+    fn rests(&self, end: &End, kill: &Kill) -> String {
+        let journal = self.ends.iter().any(|other| {
+            other.source == Source::Journal
+                && !matches!(other.told.what, What::Kill(_))
+                && is_soon(&other.told.ts, end.told.ts)
+                && is_run(other.told.what.subject(), kill)
+        });
+        let rests = match (end.source, journal) {
+            (Source::Capture, true) => "a capture, the journal (PID 1)",
+            (Source::Capture, false) => "a capture",
+            (Source::Journal, true) => "the journal (the kernel, PID 1)",
+            (Source::Journal, false) => "the journal (the kernel)",
+            (Source::KernelLog, true) => "the kernel's log, the journal (PID 1)",
+            (Source::KernelLog, false) => "the kernel's log",
+        };
+        let recorded = end.source == Source::Capture;
+        let unknown: Vec<&str> = [
+            (
+                kill.victim.cmdline.is_none() && recorded,
+                "the command line (recorded without it)",
+            ),
+            (kill.victim.cmdline.is_none() && !recorded, "the command line"),
+            (
+                kill.before.is_none() && !recorded,
+                "the growth before it (for the next time: oomtrace record)",
+            ),
+            (kill.limit.is_none() && kill.killer.is_none(), "whose limit it was"),
+            (kill.subject.cgroup.path.is_none(), "the victim's cgroup"),
+        ]
+        .into_iter()
+        .filter_map(|(is_unknown, what)| is_unknown.then_some(what))
+        .collect();
+        let unknown = if unknown.is_empty() {
+            String::new()
+        } else {
+            format!(" Not known: {}.", unknown.join(", "))
+        };
+        format!("Rests on: {rests}.{unknown}")
+    }
+
+    /// What was not the kernel's kill, or is known from systemd's word alone: the last of each, where it came after the last
+    /// kill that is told.
+    fn others(&self, last_kill: Option<Timestamp>, put: Put<'_>) -> io::Result<()> {
+        let later = |end: &&End| last_kill.is_none_or(|kill| end.told.ts.seconds_since(kill) > SOON);
+        let rest: Vec<&End> = self.ends.iter().filter(later).collect();
+        let killed = rest.iter().rev().find_map(|end| match &end.told.what {
+            What::Oomd(subject, words) => Some((end, subject, words.trim_end_matches('.').to_owned())),
+            What::OutOfMemory(subject) => {
+                let words = "systemd saw that the kernel's OOM killer had killed a process of it, and the kernel's own lines are gone: at whose limit is not known any more";
+                Some((end, subject, words.to_owned()))
+            }
+            _ => None,
+        });
+        if let Some((end, subject, words)) = &killed {
+            let name = name(subject).unwrap_or("a unit");
+            put(&format!("{name} was hit on {}: {words}.", date(end.told.ts)), 2)?;
+        }
+        let failed = rest.iter().rev().find_map(|end| match &end.told.what {
+            What::Failed(unit) if unit.result.as_deref() != Some("oom-kill") => Some((end, unit)),
+            _ => None,
+        });
+        if let Some((end, unit)) = failed
+            && killed
+                .as_ref()
+                .is_none_or(|(kill, ..)| end.told.ts.seconds_since(kill.told.ts) > SOON)
+        {
+            self.not_memory(end.told.ts, unit, last_kill.is_some() || killed.is_some(), put)?;
+        } else if last_kill.is_none() && killed.is_none() {
+            put(
+                &format!(
+                    "No memory kill of {} is recorded; looked at {}.",
+                    self.name(),
+                    self.looked_at()
+                ),
+                2,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn not_memory(&self, ts: Timestamp, unit: &Unit, had_kill: bool, put: Put<'_>) -> io::Result<()> {
+        let name = name(&unit.subject).unwrap_or("a unit");
+        let result = unit.result.as_deref().unwrap_or("unknown");
+        let word = if had_kill { "later failed" } else { "last failed" };
+        put(
+            &format!(
+                "{name} {word} on {}, and not for memory: {}.",
+                date(ts),
+                explain(result, unit.exit.as_deref())
+            ),
+            2,
+        )?;
+        let crash = self.ends.iter().rev().find_map(|end| match &end.told.what {
+            What::Core(subject, pid, words)
+                if end.told.ts.seconds_since(ts).abs() < SOON && subject.unit == unit.subject.unit =>
+            {
+                Some((pid, words))
+            }
+            _ => None,
+        });
+        if let Some((pid, words)) = crash {
+            let how = pid.map(|pid| format!(": coredumpctl info {pid}")).unwrap_or_default();
+            put(&format!("  {words}{how}"), 4)?;
+        }
+        if !had_kill {
+            put(
+                &format!("  No memory kill is recorded for it; looked at {}.", self.looked_at()),
+                4,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether something is about the run that was killed.
+fn is_run(subject: &Subject, kill: &Kill) -> bool {
+    let known = subject.invocation_id.is_some() && kill.subject.invocation_id.is_some();
+    name(subject) == name(&kill.subject) && (!known || subject.invocation_id == kill.subject.invocation_id)
+}
+
+/// Whether it was told at the kill, or soon after.
+fn is_soon(told: &Timestamp, kill: Timestamp) -> bool {
+    (-1.0..SOON).contains(&told.seconds_since(kill))
+}
+
+/// Kills of the unit before this one, for the same reason, and whether the growth was the same.
+fn like(ts: Timestamp, kill: &Kill, earlier: &[(&End, &Kill)]) -> Option<String> {
+    let like = || {
+        earlier
+            .iter()
+            .filter(|(_, other)| name(&other.subject) == name(&kill.subject) && other.origin == kill.origin)
+    };
+    let times: Vec<Timestamp> = like().map(|(end, _)| end.told.ts).collect();
+    let first = times.first()?;
+    let named: Vec<String> = times.iter().rev().take(MAX_NAMED).rev().map(|ts| date(*ts)).collect();
+    let more = if times.len() > MAX_NAMED { "…, " } else { "" };
+    let slope = |kill: &Kill| Some(kill.before.as_ref()?.trend?.bytes_per_second).filter(|slope| *slope > 0.0);
+    let slopes: Option<Vec<f64>> = like().map(|(_, kill)| slope(kill)).chain([slope(kill)]).collect();
+    let growth = slopes.map(|slopes| {
+        let (least, most) = slopes.iter().fold((f64::MAX, 0.0_f64), |(least, most), slope| {
+            (least.min(*slope), most.max(*slope))
+        });
+        if most <= least * SAME_GROWTH {
+            format!("; the same growth each time, {}", rate(most))
+        } else {
+            format!("; growth between {} and {}", rate(least), rate(most))
+        }
+    });
+    Some(format!(
+        "It was the {} such kill in {}: before it {more}{}{}.",
+        ordinal(times.len() + 1),
+        duration(ts.seconds_since(*first)),
+        named.join(", "),
+        growth.unwrap_or_default()
+    ))
+}
+
+fn ordinal(number: usize) -> String {
+    let ending = match (number % 10, number % 100) {
+        (1, rest) if rest != 11 => "st",
+        (2, rest) if rest != 12 => "nd",
+        (3, rest) if rest != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
+/// As a terminal without Unicode shows it.
+fn plain(text: &str) -> String {
+    text.replace('·', "-").replace('→', ">").replace('…', "...")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_counted_as_people_do() {
+        let told = [1, 2, 3, 4, 11, 12, 13, 21, 102, 113].map(ordinal);
+        assert_eq!(told.join(" "), "1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 113th");
+    }
+}
