@@ -4,6 +4,7 @@
 
 mod files;
 pub mod host;
+pub mod namespaces;
 pub mod nodes;
 mod tasks;
 mod tree;
@@ -60,7 +61,10 @@ impl Hierarchy {
             source,
         })?;
         let controllers = fs::read_to_string("/proc/cgroups").unwrap_or_default();
-        let found = Self::from_mounts(&text, &controllers).ok_or(CgroupError::NoMemoryController)?;
+        let mounts = Self::from_mounts(&text, &controllers);
+        // In a container there may be the host's beside its own.
+        let whole = mounts.iter().find(|mount| mount.is_whole());
+        let found = whole.or(mounts.first()).ok_or(CgroupError::NoMemoryController)?.clone();
         // Mounted is not yet to be seen: it may be closed to this user, or lie under another mount.
         fs::read(found.root.join("cgroup.procs")).map_err(|source| {
             let path = found.root.display().to_string();
@@ -78,9 +82,10 @@ impl Hierarchy {
         Self { root, version, id }
     }
 
-    fn from_mounts(mountinfo: &str, controllers: &str) -> Option<Self> {
-        let mut unified = None;
-        let mut legacy = None;
+    /// Every place that the memory controller's hierarchy is mounted at: v1's where it is on v1, else v2's.
+    fn from_mounts(mountinfo: &str, controllers: &str) -> Vec<Self> {
+        let mut unified = Vec::new();
+        let mut legacy = Vec::new();
         for line in mountinfo.lines() {
             // proc_pid_mountinfo(5): `… mount-point options - type source super-options`
             let Some((left, right)) = line.split_once(" - ") else {
@@ -89,33 +94,39 @@ impl Hierarchy {
             let Some(point) = left.split(' ').nth(4) else { continue };
             let mut right = right.split(' ');
             match right.next() {
-                Some("cgroup2") => unified = unified.or(Some(point)),
+                Some("cgroup2") => unified.push(point),
                 Some("cgroup")
                     if right
                         .nth(1)
                         .is_some_and(|options| options.split(',').any(|o| o == "memory")) =>
                 {
-                    legacy = Some(point);
+                    legacy.push(point);
                 }
                 _ => {}
             }
         }
-        if let Some(point) = legacy {
-            // proc(5), /proc/cgroups: `subsys_name hierarchy num_cgroups enabled`
-            let id = controllers.lines().find_map(|line| {
-                let mut fields = line.split_whitespace();
-                (fields.next()? == "memory")
-                    .then(|| fields.next()?.parse().ok())
-                    .flatten()
-            })?;
-            let version = if unified.is_some() {
-                CgroupVersion::Hybrid
-            } else {
-                CgroupVersion::V1
-            };
-            return Some(Self::at(point.into(), version, id));
-        }
-        unified.map(|point| Self::at(point.into(), CgroupVersion::V2, 0))
+        // proc(5), /proc/cgroups: `subsys_name hierarchy num_cgroups enabled`
+        let id = controllers.lines().find_map(|line| {
+            let mut fields = line.split_whitespace();
+            (fields.next()? == "memory")
+                .then(|| fields.next()?.parse().ok())
+                .flatten()
+        });
+        let (points, version, id) = match (legacy.is_empty(), id) {
+            (true, _) => (unified, CgroupVersion::V2, 0),
+            (false, None) => return Vec::new(),
+            (false, Some(id)) if unified.is_empty() => (legacy, CgroupVersion::V1, id),
+            (false, Some(id)) => (legacy, CgroupVersion::Hybrid, id),
+        };
+        let at = |point: &str| Self::at(point.into(), version, id);
+        points.into_iter().map(at).collect()
+    }
+
+    /// Whether it is mounted from its root: a container's own is a part of it, with the same names in another place.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        // kernfs counts from its root (fs/kernfs/dir.c: `kernfs_create_root`).
+        self.id_of("/").is_ok_and(|id| id == CgroupId(1))
     }
 
     /// Where it is mounted.
@@ -163,16 +174,26 @@ mod tests {
 
     #[test]
     fn the_memory_controllers_hierarchy_is_found_in_each_layout() {
-        let unified = Hierarchy::from_mounts(UNIFIED, "").unwrap();
+        let first = |mounts: &str| Hierarchy::from_mounts(mounts, CONTROLLERS).into_iter().next().unwrap();
+        let unified = first(UNIFIED);
         assert_eq!((unified.version(), unified.id()), (CgroupVersion::V2, 0));
-        let legacy = Hierarchy::from_mounts(LEGACY, CONTROLLERS).unwrap();
+        let legacy = first(LEGACY);
         assert_eq!((legacy.version(), legacy.id()), (CgroupVersion::V1, 6));
         assert_eq!(
             legacy.dir("/system.slice/a.service"),
             Path::new("/sys/fs/cgroup/memory/system.slice/a.service")
         );
-        let hybrid = Hierarchy::from_mounts(&format!("{UNIFIED}\n{LEGACY}"), CONTROLLERS).unwrap();
+        let hybrid = first(&format!("{UNIFIED}\n{LEGACY}"));
         assert_eq!(hybrid.version(), CgroupVersion::Hybrid);
-        assert!(Hierarchy::from_mounts("garbage - x", CONTROLLERS).is_none());
+        assert!(Hierarchy::from_mounts("garbage - x", CONTROLLERS).is_empty());
+    }
+
+    #[test]
+    fn every_place_it_is_mounted_at_is_looked_at() {
+        let own = "900 880 0:30 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw";
+        let hosts = "901 880 0:30 /../.. /host/cgroup ro - cgroup2 cgroup rw";
+        let found = Hierarchy::from_mounts(&format!("{own}\n{hosts}"), "");
+        let roots: Vec<_> = found.iter().map(Hierarchy::root).collect();
+        assert_eq!(roots, [Path::new("/sys/fs/cgroup"), Path::new("/host/cgroup")]);
     }
 }

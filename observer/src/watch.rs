@@ -221,7 +221,7 @@ fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, V
                 return Err(WatchError::NotPermitted(reason));
             }
             if probes {
-                eprintln!("oomtrace: {reason}; reading files and the kernel's log instead");
+                eprintln!("oomtrace: {reason}; reading files instead, and the kernel's log where it may");
             }
             Ok((None, plan::unattached(&reason)))
         }
@@ -234,7 +234,7 @@ fn kernel_log(list: &mut Vec<Probe>) -> Option<KernelLog> {
         return None;
     }
     let opened = KernelLog::open();
-    list.push(log::probe(opened.as_ref().err()));
+    log::told(list, opened.as_ref().err());
     opened.ok()
 }
 

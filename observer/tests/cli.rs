@@ -118,6 +118,47 @@ fn the_doctor_says_the_same_in_both_forms_and_by_its_status() {
     text.stdout(predicate::str::contains(can));
 }
 
+/// A user without any capability: nobody, where this is root. The program is copied to where that user may go.
+fn unprivileged(dir: &std::path::Path) -> std::process::Command {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let program = dir.join("oomtrace");
+    std::fs::copy(assert_cmd::cargo::cargo_bin("oomtrace"), &program).unwrap();
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = std::process::Command::new(program);
+    if rustix::process::geteuid().is_root() {
+        command.uid(65534).gid(65534);
+    }
+    command
+}
+
+#[test]
+fn without_rights_the_doctor_names_those_that_are_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = unprivileged(dir.path())
+        .args(["doctor", "-o", "json"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(77), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let missing = report["capabilities"]["missing"].as_array().unwrap();
+    for name in ["CAP_BPF", "CAP_PERFMON"] {
+        assert!(missing.contains(&name.into()), "{missing:?}");
+    }
+    for probe in report["probes"].as_array().unwrap() {
+        assert!(["poll", "none"].contains(&probe["via"].as_str().unwrap()), "{probe}");
+    }
+}
+
+#[test]
+fn without_rights_the_whole_host_is_not_watched_and_one_line_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = unprivileged(dir.path()).args(["--duration", "1s"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(77), 1), "{said}");
+    assert!(said.contains("CAP_BPF and CAP_PERFMON"), "{said}");
+}
+
 fn fixture(name: &str) -> String {
     format!("{}/tests/fixtures/{name}.jsonl", env!("CARGO_MANIFEST_DIR"))
 }

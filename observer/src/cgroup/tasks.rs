@@ -4,7 +4,7 @@ use std::fs;
 
 use procfs::process::Process;
 
-use super::Hierarchy;
+use super::{Hierarchy, namespaces};
 use crate::event::CgroupVersion;
 use crate::measure::{BootNanos, Bytes, Tgid, Tid};
 
@@ -62,10 +62,17 @@ pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize) -> Vec<TaskInfo> {
     found
 }
 
+/// A process or thread by the kernel's number; none where `/proc` counts otherwise.
+fn proc_of(number: u32) -> Option<Process> {
+    namespaces::pids_are_the_hosts()
+        .then(|| Process::new(i32::try_from(number).ok()?).ok())
+        .flatten()
+}
+
 /// What `/proc` says of a process.
 #[must_use]
 pub fn process(pid: Tgid) -> Option<TaskInfo> {
-    let process = Process::new(i32::try_from(pid.0).ok()?).ok()?;
+    let process = proc_of(pid.0)?;
     let status = process.status().ok()?;
     let cmdline = process
         .cmdline()
@@ -96,21 +103,22 @@ pub fn processes() -> impl Iterator<Item = TaskInfo> {
 /// The process that a thread belongs to.
 #[must_use]
 pub fn tgid_of(tid: Tid) -> Option<Tgid> {
-    let status = Process::new(i32::try_from(tid.0).ok()?).ok()?.status().ok()?;
+    let status = proc_of(tid.0)?.status().ok()?;
     u32::try_from(status.tgid).ok().map(Tgid)
 }
 
 /// Whether a process is on its way out: it has let go of its memory and its places.
 fn is_ending(pid: Tgid) -> bool {
-    let stat = i32::try_from(pid.0)
-        .ok()
-        .and_then(|pid| Process::new(pid).ok()?.stat().ok());
+    let stat = proc_of(pid.0).and_then(|process| process.stat().ok());
     stat.is_none_or(|stat| stat.flags & PF_EXITING != 0)
 }
 
 /// The cgroup that a process is in, on the memory controller's hierarchy.
 #[must_use]
 pub fn cgroup_of(hierarchy: &Hierarchy, pid: Tgid) -> Option<String> {
+    if !namespaces::pids_are_the_hosts() || !namespaces::cgroups_are_the_hosts() {
+        return None;
+    }
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     let prefix = format!("{}:", hierarchy.id());
     // cgroups(7): `hierarchy-ID:controller-list:cgroup-path`
@@ -131,6 +139,11 @@ mod tests {
 
     #[test]
     fn this_process_is_told_and_one_that_is_not_there_is_none() {
+        if !namespaces::pids_are_the_hosts() {
+            // In a container the number is another process's.
+            assert_eq!(process(Tgid(std::process::id())), None);
+            return;
+        }
         let me = process(Tgid(std::process::id())).unwrap();
         assert!(me.anon.is_some_and(|anon| anon > Bytes(0)) && me.cmdline.is_some() && me.started.is_some());
         assert_eq!(tgid_of(Tid(std::process::id())), Some(me.pid));

@@ -41,15 +41,25 @@ pub fn is_needed(probes: &[Probe]) -> bool {
     !STOOD_IN.into_iter().all(attached)
 }
 
-/// The log in the list of probes, given why it cannot be opened.
-#[must_use]
-pub fn probe(error: Option<&io::Error>) -> Probe {
-    Probe {
+/// Puts the log into the list of probes, given why it cannot be opened; then it stands in for nothing.
+pub fn told(probes: &mut Vec<Probe>, error: Option<&io::Error>) {
+    if error.is_some() {
+        let stood_in = |probe: &&mut Probe| probe.via == Via::Poll && STOOD_IN.contains(&probe.name.as_str());
+        for probe in probes.iter_mut().filter(stood_in) {
+            probe.via = Via::None;
+            probe.loss = Some("no log stands in: what the kernel counts is told, not what it did".to_owned());
+        }
+    }
+    let loss = error.map(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => "what only the kernel's log would tell: needs CAP_SYSLOG",
+        _ => "what only the kernel's log would tell",
+    });
+    probes.push(Probe {
         name: DEVICE.to_owned(),
         via: if error.is_some() { Via::None } else { Via::Poll },
         reason: error.map(ToString::to_string),
-        loss: error.map(|_| "what only the kernel's log would tell: needs CAP_SYSLOG".to_owned()),
-    }
+        loss: loss.map(str::to_owned),
+    });
 }
 
 /// What the log tells.

@@ -27,6 +27,8 @@ trait Manager {
     fn subscribe(&self) -> zbus::Result<()>;
     fn list_unit_files(&self) -> zbus::Result<Vec<(String, String)>>;
     fn list_units(&self) -> zbus::Result<Vec<ListedUnit>>;
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> zbus::Result<String>;
 }
 
 #[proxy(
@@ -160,6 +162,15 @@ impl Systemd {
             status.exit = exit_text(code, service.exec_main_status().await.unwrap_or(0));
         }
         Ok(status)
+    }
+
+    /// systemd's own version, as `systemctl --version` has it.
+    ///
+    /// # Errors
+    /// Where the bus fails or systemd does not answer in time.
+    pub async fn version(&self) -> zbus::Result<String> {
+        let ask = async { ManagerProxy::new(&self.connection).await?.version().await };
+        tokio::time::timeout(TIMEOUT, ask).await.map_err(timed_out)?
     }
 
     /// The units that systemd has, as files or loaded.

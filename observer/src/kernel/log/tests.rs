@@ -270,3 +270,21 @@ fn nodes_are_those_of_the_constraint() {
     assert!(told(&format!("MEMCG,nodemask=(null),cpuset=/,mems_allowed=0-1,{rest}")).is_empty());
     assert_eq!(told("CPUSET,mems_allowed=0-4294967295").len(), MAX_NODES);
 }
+
+#[test]
+fn a_log_that_cannot_be_read_stands_in_for_nothing() {
+    let told = |error: Option<io::Error>| {
+        let mut probes = crate::kernel::plan::unattached("refused");
+        super::told(&mut probes, error.as_ref());
+        let loss = probes.last().and_then(|log| log.loss.clone());
+        let via = |name: &str| probes.iter().find(|probe| probe.name == name).map(|probe| probe.via);
+        (via("mark_victim"), via("cgroup_mkdir"), via(DEVICE), loss)
+    };
+    let (poll, none) = (Some(Via::Poll), Some(Via::None));
+    assert_eq!(told(None), (poll, poll, poll, None));
+    let (victim, births, log, loss) = told(Some(io::ErrorKind::PermissionDenied.into()));
+    assert_eq!((victim, births, log), (none, poll, none));
+    assert!(loss.is_some_and(|loss| loss.contains("CAP_SYSLOG")));
+    let (_, _, _, loss) = told(Some(io::ErrorKind::NotFound.into()));
+    assert!(loss.is_some_and(|loss| !loss.contains("CAP_SYSLOG")));
+}

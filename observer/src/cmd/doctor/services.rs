@@ -1,0 +1,67 @@
+//! What systemd and systemd-oomd can be asked.
+
+use std::fs;
+
+use super::{Finding, State, not, ok, read};
+use crate::cgroup::namespaces;
+use crate::unit::systemd::Systemd;
+
+/// What the bus told.
+struct Told {
+    version: Option<String>,
+    oomd: Option<String>,
+}
+
+/// systemd's version, and what is found of it and of systemd-oomd.
+pub(super) fn systemd() -> (Option<String>, Vec<Finding>) {
+    let Some(told) = ask() else {
+        return (None, vec![unasked()]);
+    };
+    let version = told.version.clone().unwrap_or_default();
+    let mut findings = vec![ok("systemd", format!("{version} answers on the system bus"))];
+    let oomd = told.oomd.as_deref().unwrap_or("unknown");
+    findings.push(match oomd {
+        "active" => ok("systemd-oomd", "running: its kills are told with its reason"),
+        state => ok("systemd-oomd", format!("{state}: it kills nothing")),
+    });
+    (told.version, findings)
+}
+
+fn ask() -> Option<Told> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
+    runtime.block_on(async {
+        let systemd = Systemd::connect().await?;
+        let oomd = systemd.state("systemd-oomd.service").await.ok();
+        Some(Told {
+            version: systemd.version().await.ok(),
+            oomd: oomd.map(|oomd| match oomd.load_state.as_str() {
+                "loaded" => oomd.active_state,
+                "not-found" => "not installed".to_owned(),
+                state => state.to_owned(),
+            }),
+        })
+    })
+}
+
+fn unasked() -> Finding {
+    let first = || namespaces::pids_are_the_hosts() && read("/proc/1/comm").is_some_and(|comm| comm == "systemd");
+    if fs::metadata("/run/systemd/system").is_ok() || first() {
+        return not(
+            State::Missing,
+            "systemd",
+            "does not answer on the system bus",
+            "invocations, results and restarts of units, and systemd-oomd's reasons",
+            "let oomtrace reach /run/dbus/system_bus_socket (in a container: bind /run/dbus)",
+        );
+    }
+    not(
+        State::Missing,
+        "systemd",
+        "is not PID 1",
+        "units are known from cgroup paths alone",
+        "",
+    )
+}
