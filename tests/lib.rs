@@ -39,6 +39,9 @@ pub struct Expectation {
     /// What is otherwise where oomtrace is allowed less.
     #[serde(default)]
     pub tiers: BTreeMap<Tier, Less>,
+    /// What is otherwise on a kernel, by its series: `5.10`.
+    #[serde(default)]
+    pub kernels: BTreeMap<String, Less>,
 }
 
 /// What oomtrace is allowed.
@@ -97,8 +100,8 @@ impl Tier {
     }
 }
 
-/// How a tier's outcome may fall short: less may be known, nothing may be wrong.
-#[derive(Debug, Default, Deserialize)]
+/// How the outcome of a tier or kernel may fall short: less may be known, nothing may be wrong.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Less {
     /// One sentence why.
@@ -148,17 +151,33 @@ impl Scenario {
         Ok(Self { name, expectation })
     }
 
-    /// Whether it cannot be run on a tier.
+    /// How the outcome may fall short on this tier and kernel, both taken together.
     #[must_use]
-    pub fn is_skipped(&self, tier: Tier) -> bool {
-        self.expectation.tiers.get(&tier).is_some_and(|less| less.skip)
+    pub fn less(&self, tier: Tier, kernel: &str) -> Less {
+        let on_tier = self.expectation.tiers.get(&tier).cloned().unwrap_or_default();
+        let Some(on_kernel) = self.expectation.kernels.get(kernel).cloned() else {
+            return on_tier;
+        };
+        Less {
+            why: [on_tier.why, on_kernel.why].join(" "),
+            skip: on_tier.skip || on_kernel.skip,
+            kills: on_tier.kills.into_iter().chain(on_kernel.kills).min(),
+            unknown: [on_tier.unknown, on_kernel.unknown].concat(),
+            untold: [on_tier.untold, on_kernel.untold].concat(),
+        }
+    }
+
+    /// Whether it cannot be run on this tier and kernel.
+    #[must_use]
+    pub fn is_skipped(&self, tier: Tier, kernel: &str) -> bool {
+        self.less(tier, kernel).skip
     }
 
     /// Judges what the scenario left in `out`.
     ///
     /// # Errors
     /// What is missing or wrong, for a person.
-    pub fn judge(&self, tier: Tier, out: &Path) -> Result<()> {
+    pub fn judge(&self, tier: Tier, kernel: &str, out: &Path) -> Result<()> {
         let read = |name: &str| {
             let path = out.join(name);
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
@@ -192,8 +211,7 @@ impl Scenario {
         {
             bail!("cgroup_version is not {}", tier.cgroup_version());
         }
-        let nothing = Less::default();
-        let less = self.expectation.tiers.get(&tier).unwrap_or(&nothing);
+        let less = self.less(tier, kernel);
         let due = less.kills.unwrap_or(self.expectation.kills);
         let kills = lines.iter().filter(|line| line["event"] == "kill").count();
         if kills != due {
@@ -212,8 +230,8 @@ impl Scenario {
             bail!("records of kills were lost: {line}");
         }
         let expected = self.expected(out)?;
-        self.met(&lines, &expected, less)?;
-        self.is_guarded(&lines, &expected, less)
+        self.met(&lines, &expected, &less)?;
+        self.is_guarded(&lines, &expected, &less)
     }
 
     /// Whether every expected line is met by a line of its own.
@@ -471,11 +489,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_tier_and_a_kernel_cannot_know_is_added_up() {
+        let expectation = json!({"why": "x", "kills": 3, "lines": [],
+            "tiers": {"poll": {"why": "a", "kills": 2, "unknown": ["limit"]}},
+            "kernels": {"5.10": {"why": "b", "kills": 1, "unknown": ["trigger"]}, "6.1": {"why": "c", "skip": true}}});
+        let scenario = Scenario {
+            name: "x".to_owned(),
+            expectation: serde_json::from_value(expectation).unwrap(),
+        };
+        let both = scenario.less(Tier::Poll, "5.10");
+        assert_eq!(
+            (both.kills, both.unknown),
+            (Some(1), vec!["limit".to_owned(), "trigger".to_owned()])
+        );
+        assert_eq!(scenario.less(Tier::Poll, "7.2").kills, Some(2));
+        assert_eq!(scenario.less(Tier::Full, "7.2").kills, None);
+        assert!(scenario.is_skipped(Tier::Full, "6.1") && !scenario.is_skipped(Tier::Full, "5.10"));
+    }
+
+    #[test]
     fn every_scenario_says_what_it_expects_and_why() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
         for scenario in Scenario::all(&root).unwrap() {
             assert!(scenario.expectation.why.len() > 20, "{}", scenario.name);
-            for less in scenario.expectation.tiers.values() {
+            let expectation = &scenario.expectation;
+            for less in expectation.tiers.values().chain(expectation.kernels.values()) {
                 assert!(less.why.len() > 20, "{}", scenario.name);
             }
             assert!(root.join(&scenario.name).join("run.sh").is_file(), "{}", scenario.name);

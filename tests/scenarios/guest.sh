@@ -32,7 +32,7 @@ for run in "$@"; do
     export OOMTRACE=$!
     until_true has_start
     bash "$dir/run.sh" > "$OUT/output" 2>&1
-    kills=$(python3 "$(dirname "$0")/kills.py" "$tier" "$dir/expect.json")
+    kills=$(python3 "$(dirname "$0")/kills.py" "$tier" "$(uname -r)" "$dir/expect.json")
     until_true has_kills "$kills"
     kill -TERM "$OOMTRACE"
     wait "$OOMTRACE"

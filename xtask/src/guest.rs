@@ -237,8 +237,9 @@ impl Guest<'_> {
             .arg(&self.kernel.image)
             .arg("-initrd")
             .arg(&self.kernel.initramfs);
+        // Before 6.1 swap is counted where it is asked for.
         qemu.arg("-append").arg(format!(
-            "console=ttyS0 rw quiet systemd.show_status=0 panic=-1 psi=1 mitigations=off nokaslr {}",
+            "console=ttyS0 rw quiet systemd.show_status=0 panic=-1 psi=1 swapaccount=1 mitigations=off nokaslr {}",
             machine.append
         ));
         let (backend, stdin) = if self.command.is_some() {
