@@ -10,8 +10,8 @@ use oomtrace_tests::{Scenario, Tier};
 use crate::kernel::Series;
 use crate::{browser, ebpf, step, workspace};
 
-/// How long a guest may take for all scenarios, in seconds: three times what it takes on two slow cores.
-const GUEST_TIMEOUT: &str = "1200";
+/// How long a guest may take for all scenarios, in seconds: some times what it takes on two slow cores.
+const GUEST_TIMEOUT: &str = "1800";
 
 /// The tiers that a few scenarios are run on every time, in the guest of the full ones.
 const LESS: [Tier; 4] = [Tier::Kprobe, Tier::Tracepoint, Tier::NoBtf, Tier::Poll];
