@@ -236,6 +236,50 @@ fn a_replay_can_be_of_one_unit_and_of_a_time() {
     assert_eq!(of(&["--since", "2020-01-01"]), of(&[]));
 }
 
+#[test]
+fn hosts_are_replayed_in_the_order_of_time_each_with_a_history_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |host: &str, second: u32, slope: u64| {
+        let lines: String = (0..60)
+            .map(|minute| {
+                let current = 100_000_000 + minute * slope;
+                format!(
+                    "{{\"event\":\"sample\",\"ts\":\"2026-11-24T09:{minute:02}:{second:02}Z\",\"host\":\"{host}\",\"seq\":{minute},\"unit\":\"a.service\",\"cgroup\":{{\"id\":7,\"path\":\"/system.slice/a.service\"}},\"memory\":{{\"current\":{current},\"max\":200000000}}}}\n"
+                )
+            })
+            .collect();
+        std::fs::write(folder.path().join(format!("{host}.jsonl")), lines).unwrap();
+    };
+    write("steady", 30, 0);
+    write("growing", 0, 1_000_000);
+    let replay = |paths: &[&str]| -> Vec<serde_json::Value> {
+        let paths = paths.iter().map(|path| folder.path().join(path));
+        let output = oomtrace().args(["replay", "-o", "json"]).args(paths).output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect()
+    };
+    let both = replay(&["steady.jsonl", "growing.jsonl"]);
+    assert!(both.is_sorted_by_key(|line| line["ts"].as_str().unwrap().to_owned()));
+    assert_eq!(both, replay(&["."]), "a folder is what is in it");
+    // What one host is told of is what it is told of alone.
+    for host in ["steady", "growing"] {
+        let trends = |lines: &[serde_json::Value]| -> Vec<serde_json::Value> {
+            let own = lines
+                .iter()
+                .filter(|line| line["host"] == host && line["event"] == "sample");
+            own.map(|line| line["trend"].clone()).collect()
+        };
+        let alone = replay(&[&format!("{host}.jsonl")]);
+        assert_eq!(trends(&both), trends(&alone), "{host}");
+    }
+    assert!(
+        both.iter()
+            .any(|line| line["event"] == "forecast" && line["host"] == "growing")
+    );
+}
+
 fn why() -> Command {
     let mut command = oomtrace();
     // As Linux 6.1 and systemd 252 wrote it, cut to the fields that are read.
@@ -248,10 +292,12 @@ fn why() -> Command {
 fn a_kill_is_explained_from_a_journal_alone() {
     let told = why().arg("own").assert().success();
     told.stdout(
-        predicate::str::contains("own.service was hit on Tue 2026-11-24 16:45:53: python3[167] was killed by the kernel")
-            .and(predicate::str::contains("its own MemoryMax=64.0M was reached"))
-            .and(predicate::str::contains("Result=oom-kill, main process killed/KILL"))
-            .and(predicate::str::contains("Not known: the command line")),
+        predicate::str::contains(
+            "own.service was hit on Tue 2026-11-24 16:45:53: python3[167] was killed by the kernel",
+        )
+        .and(predicate::str::contains("its own MemoryMax=64.0M was reached"))
+        .and(predicate::str::contains("Result=oom-kill, main process killed/KILL"))
+        .and(predicate::str::contains("Not known: the command line")),
     );
     let told = why().arg("big.service").assert().success();
     told.stdout(predicate::str::contains("why.slice's MemoryMax=64.0M was reached"));
@@ -436,7 +482,12 @@ fn a_kill_is_told_with_its_growth_its_warning_and_its_like() {
     let tell = |columns: &str, more: &[&str]| {
         let mut command = oomtrace();
         command.env("TZ", "UTC").env("LANG", "C.UTF-8").env("COLUMNS", columns);
-        let output = command.args(["why", "leak", "--dir"]).arg(folder.path()).args(more).output().unwrap();
+        let output = command
+            .args(["why", "leak", "--dir"])
+            .arg(folder.path())
+            .args(more)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };

@@ -224,9 +224,10 @@ impl<'a> Plot<'a> {
         let (step, ticks) = self.times.ticks(self.words.offset(self.times.first));
         for ts in ticks {
             let x = self.times.x(ts);
+            let anchor = if x > right - 60 { "end" } else { "middle" };
             let _ = writeln!(
                 self.out,
-                "<path class=\"grid\" d=\"M{x} {TOP}V{ground}\"/><text class=\"axis middle\" x=\"{x}\" y=\"{}\">{}</text>",
+                "<path class=\"grid\" d=\"M{x} {TOP}V{ground}\"/><text class=\"axis {anchor}\" x=\"{x}\" y=\"{}\">{}</text>",
                 ground + 30,
                 self.words.tick(ts, step)
             );
