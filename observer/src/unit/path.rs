@@ -99,11 +99,12 @@ impl UnitPath {
 
 /// Docker, podman, containerd and CRI-O, under systemd's cgroup driver (`NAME-ID.scope`) and the plain one.
 fn container(path: &str) -> Option<Container> {
-    const SCOPES: [(&str, &str); 4] = [
-        ("docker-", "docker"),
-        ("libpod-", "podman"),
-        ("cri-containerd-", "containerd"),
-        ("crio-", "cri-o"),
+    const SCOPES: [(&str, &str); 5] = [
+        ("docker", "docker"),
+        ("libpod", "podman"),
+        ("cri-containerd", "containerd"),
+        ("nerdctl", "containerd"),
+        ("crio", "cri-o"),
     ];
     let components: Vec<&str> = path.split('/').filter(|component| !component.is_empty()).collect();
     let pod = components.iter().find_map(|component| pod_uid(component));
@@ -112,7 +113,7 @@ fn container(path: &str) -> Option<Container> {
         let name = component.strip_suffix(".scope").unwrap_or(component);
         let scope = SCOPES
             .iter()
-            .find_map(|(prefix, runtime)| Some((*runtime, name.strip_prefix(prefix)?)));
+            .find_map(|(prefix, runtime)| Some((*runtime, named(name, prefix)?)));
         if let Some((runtime, id)) = scope {
             return is_id(id).then_some((runtime, id));
         }
@@ -120,6 +121,8 @@ fn container(path: &str) -> Option<Container> {
         match parent {
             "docker" if is_id(name) => Some(("docker", name)),
             "libpod_parent" if is_id(name) => Some(("podman", name)),
+            // containerd's own clients: the namespace, then the container (`ctr`, `nerdctl` with the plain driver).
+            "default" | "k8s.io" if place == 1 && is_id(name) => Some(("containerd", name)),
             // kubelet's plain driver does not say whose; containerd is the one that takes its paths as they are.
             _ if pod_uid(parent).is_some() && is_id(name) => Some(("containerd", name)),
             _ => None,
@@ -134,8 +137,18 @@ fn container(path: &str) -> Option<Container> {
     })
 }
 
+/// What follows a runtime's name: `docker-ID`, or `SLICE:docker:ID` where a name made for systemd's driver is taken by
+/// the plain one.
+fn named<'a>(name: &'a str, runtime: &str) -> Option<&'a str> {
+    match name.split_once(':') {
+        Some((_, rest)) => rest.strip_prefix(runtime)?.strip_prefix(':'),
+        None => name.strip_prefix(runtime)?.strip_prefix('-'),
+    }
+}
+
 /// `kubepods-burstable-pod1234_5678.slice` or `pod1234-5678`: the pod's uid.
 fn pod_uid(component: &str) -> Option<String> {
+    let component = component.split(':').next().unwrap_or(component);
     let name = match component.strip_suffix(".slice") {
         Some(slice) if slice.starts_with("kubepods") => slice.rsplit_once("-pod")?.1,
         Some(_) => return None,
@@ -231,6 +244,20 @@ mod tests {
                 Some(uid),
             ),
             (format!("/kubepods/besteffort/pod{uid}/{id}"), "containerd", Some(uid)),
+            (format!("/kubepods/besteffort/pod{uid}/crio-{id}"), "cri-o", Some(uid)),
+            (
+                format!("/system.slice/containerd.service/kubepods-pod{under}.slice:cri-containerd:{id}"),
+                "containerd",
+                Some(uid),
+            ),
+            (format!("/libpod_parent/libpod-{id}"), "podman", None),
+            (
+                format!("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{id}.scope/container"),
+                "podman",
+                None,
+            ),
+            (format!("/system.slice/nerdctl-{id}.scope"), "containerd", None),
+            (format!("/default/{id}"), "containerd", None),
         ] {
             let container = UnitPath::parse(&path).container.unwrap();
             assert_eq!(
@@ -240,6 +267,12 @@ mod tests {
             );
             assert_eq!(container.id, id);
         }
-        assert_eq!(UnitPath::parse("/system.slice/docker-short.scope").container, None);
+        for path in [
+            "/system.slice/docker-short.scope".to_owned(),
+            format!("/machine.slice/libpod-conmon-{id}.scope"),
+            format!("/system.slice/default/{id}"),
+        ] {
+            assert_eq!(UnitPath::parse(&path).container, None, "{path}");
+        }
     }
 }

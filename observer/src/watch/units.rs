@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::collector::Collector;
 use super::stream::{Stream, StreamError};
-use crate::cgroup::tasks;
+use crate::cgroup::{namespaces, tasks};
 use crate::event::{CgroupRef, Event, Relation, Subject, Unit, UnitLimit, UnitState};
 use crate::unit::{UnitPath, systemd::UnitStatus};
 
@@ -144,7 +144,7 @@ impl Collector {
             limits.insert(0, own);
         }
         let event = Unit {
-            tasks: u64::try_from(tasks(&self.hierarchy, path, MAX_TASKS).len()).ok(),
+            tasks: namespaces::pids_are_the_hosts().then(|| tasks(&self.hierarchy, path, MAX_TASKS).len() as u64),
             subject,
             state,
             restarts: status.as_ref().and_then(|status| status.restarts),

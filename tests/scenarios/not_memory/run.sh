@@ -3,7 +3,8 @@ printf "[Service]\nExecStart=/nonexistent/program\n" > /run/systemd/system/nm-ex
 systemctl daemon-reload
 systemctl start nm-exec.service
 systemd-run --unit nm-watchdog -p Type=notify -p NotifyAccess=all -p WatchdogSec=1 -p TimeoutAbortSec=1 bash -c 'systemd-notify --ready; sleep 600'
-systemd-run --unit nm-abort bash -c 'kill -ABRT $$$$'
+sysctl -q kernel.core_pattern=core
+systemd-run --unit nm-abort -p LimitCORE=infinity -p WorkingDirectory=/tmp bash -c 'kill -ABRT $$$$'
 systemd-run --unit nm-rlimit -p LimitAS=100M python3 -c 'bytearray(1 << 30)'
 systemd-run --unit nm-137 bash -c 'exit 137'
 systemd-run --unit nm-self bash -c 'kill -KILL $$$$'

@@ -1,0 +1,20 @@
+. /share/swap.sh
+swap_on 128
+mkdir -p /run/systemd/oomd.conf.d
+printf '[OOM]\nSwapUsedLimit=10%%\n' > /run/systemd/oomd.conf.d/test.conf
+rm -f /etc/systemd/system/systemd-oomd.service /etc/systemd/system/systemd-oomd.socket
+systemctl daemon-reload
+systemctl start systemd-oomd.service
+systemctl set-property --runtime swapping.slice ManagedOOMSwap=kill
+# Held at its MemoryHigh=, what it grows by goes to swap; it stops growing well below both limits.
+systemd-run --unit swapped-out --slice swapping.slice -p MemoryHigh=32M python3 -c '
+import os, sys, time
+kept = bytearray(os.urandom(1 << 20) * 96)
+open(sys.argv[1], "w").write(str(os.getpid()))
+time.sleep(600)' "$OUT/pid"
+long_ended() { ended swapped-out.service; }
+for i in 1 2 3; do until_true long_ended && break; done
+echo "PID=$(systemctl show -P ExecMainPID swapped-out.service)" >> "$OUT/truth"
+systemctl stop systemd-oomd.service systemd-oomd.socket
+rm /run/systemd/oomd.conf.d/test.conf
+swap_off
