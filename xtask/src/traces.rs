@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use oomtrace_tests::traces::{Header, Kind, Lived, slim};
 
 use crate::binary::{self, Profile};
+use crate::packages::Tool;
 use crate::{packages, step, workspace};
 
 /// How often a program is looked after.
@@ -26,6 +27,46 @@ const RESTART: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(1500);
 /// How long killed processes may take to be gone.
 const GONE: Duration = Duration::from_secs(10);
+
+/// How a program is run.
+struct Language {
+    extension: &'static str,
+    tool: Tool,
+    /// The words after the compiler's name, before the name of what it makes; none = it is interpreted.
+    compile: Option<&'static [&'static str]>,
+}
+
+impl Language {
+    const fn new(
+        extension: &'static str,
+        program: &'static str,
+        package: &'static str,
+        compile: Option<&'static [&'static str]>,
+    ) -> Self {
+        Self {
+            extension,
+            tool: Tool {
+                program,
+                package,
+                purpose: "to run programs of tests/traces",
+            },
+            compile,
+        }
+    }
+}
+
+const LANGUAGES: [Language; 10] = [
+    Language::new("c", "cc", "gcc", Some(&["-O1", "-o"])),
+    Language::new("escript", "escript", "erlang-base", None),
+    Language::new("go", "go", "golang-go", Some(&["build", "-o"])),
+    Language::new("java", "java", "default-jdk-headless", None),
+    Language::new("js", "node", "nodejs", None),
+    Language::new("php", "php", "php-cli", None),
+    Language::new("pl", "perl", "perl", None),
+    Language::new("py", "python3", "python3", None),
+    Language::new("rb", "ruby", "ruby", None),
+    Language::new("sh", "bash", "bash", None),
+];
 
 /// Record how real programs use memory: tests/traces/*.jsonl
 #[derive(Debug, Args)]
@@ -124,37 +165,23 @@ impl Program {
         packages::install(&header.needs, &name)?;
         let folder = work.join(&name);
         fs::create_dir(&folder)?;
-        let built = work.join(format!("{name}.bin"));
         let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-        let compiler: &[&str] = match extension.as_str() {
-            "c" => &["cc", "-O1", "-o"],
-            "go" => &["go", "build", "-o"],
-            _ => &[],
-        };
-        let words = header.args.join(" ");
-        let file = path.display();
-        let command = match (extension.as_str(), compiler) {
-            ("py", _) => format!("python3 {words} {file}"),
-            ("pl", _) => format!("perl {words} {file}"),
-            ("rb", _) => format!("ruby {words} {file}"),
-            ("php", _) => format!("php {words} {file}"),
-            ("js", _) => format!("node {words} {file}"),
-            ("sh", _) => format!("bash {words} {file}"),
-            ("java", _) => format!("java {words} {file}"),
-            ("escript", _) => format!("escript {words} {file}"),
-            (_, [compiler, options @ ..]) => {
-                let status = Command::new(compiler)
-                    .args(options)
-                    .arg(&built)
-                    .arg(path)
-                    .args(&header.args)
-                    .status()?;
-                if !status.success() {
-                    bail!("{file} does not compile");
-                }
-                built.display().to_string()
+        let language = LANGUAGES
+            .iter()
+            .find(|language| language.extension == extension)
+            .with_context(|| format!("{}: nothing runs .{extension}", path.display()))?;
+        packages::require(&[language.tool])?;
+        let program = language.tool.program;
+        let command = if let Some(options) = language.compile {
+            let built = work.join(format!("{name}.bin"));
+            let mut compiler = Command::new(program);
+            compiler.args(options).arg(&built).arg(path).args(&header.args);
+            if !compiler.status()?.success() {
+                bail!("{} does not compile", path.display());
             }
-            (other, []) => bail!("{file}: nothing runs .{other}"),
+            built.display().to_string()
+        } else {
+            format!("{program} {} {}", header.args.join(" "), path.display())
         };
         let cgroup = format!("/trace-{name}");
         Ok(Self {

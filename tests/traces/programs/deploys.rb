@@ -1,4 +1,4 @@
-# trace: limit=160M seconds=480 kind=calm class=warmup,steady split=tune lives=4 needs=ruby
+# trace: limit=160M seconds=480 kind=calm class=warmup,steady split=tune lives=4
 # Deployed again and again: what is loaded on first use makes each life grow for a while.
 require "json"
 modules = {}

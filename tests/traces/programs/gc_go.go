@@ -1,4 +1,4 @@
-// trace: limit=128M seconds=300 kind=calm class=steady,sawtooth split=score needs=golang-go
+// trace: limit=128M seconds=300 kind=calm class=steady,sawtooth split=score
 // Go with a working set that stays the same and much garbage.
 package main
 

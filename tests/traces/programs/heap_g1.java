@@ -1,4 +1,4 @@
-// trace: limit=320M seconds=420 kind=calm class=steady,sawtooth,warmup split=tune needs=openjdk-17-jdk-headless args=-Xms16m,-Xmx160m,-XX:+UseG1GC
+// trace: limit=320M seconds=420 kind=calm class=steady,sawtooth,warmup split=tune args=-Xms16m,-Xmx160m,-XX:+UseG1GC
 // G1 takes what it may while a working set forms and changes.
 import java.util.*;
 class heap_g1 {

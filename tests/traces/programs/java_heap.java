@@ -1,4 +1,4 @@
-// trace: limit=256M seconds=420 kind=calm class=steady,sawtooth,warmup split=score needs=openjdk-17-jdk-headless args=-Xms8m,-Xmx128m,-XX:+UseSerialGC
+// trace: limit=256M seconds=420 kind=calm class=steady,sawtooth,warmup split=score args=-Xms8m,-Xmx128m,-XX:+UseSerialGC
 // A heap that is allowed to grow does so, though what lives in it stays small.
 import java.util.*;
 class java_heap {

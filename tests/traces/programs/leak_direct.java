@@ -1,4 +1,4 @@
-// trace: limit=224M seconds=420 kind=leak class=leak split=score needs=openjdk-17-jdk-headless args=-Xmx64m,-XX:MaxDirectMemorySize=1g
+// trace: limit=224M seconds=420 kind=leak class=leak split=score args=-Xmx64m,-XX:MaxDirectMemorySize=1g
 // Buffers outside the Java heap that are never released, beside a heap that is collected.
 import java.nio.ByteBuffer;
 import java.util.*;

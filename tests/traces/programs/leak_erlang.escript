@@ -1,5 +1,5 @@
 #!/usr/bin/env escript
-%% trace: limit=160M seconds=420 kind=leak class=leak split=score needs=erlang-base
+%% trace: limit=160M seconds=420 kind=leak class=leak split=score
 %% A mailbox: one process is sent more than it takes.
 -mode(compile).
 main(_) ->

@@ -1,4 +1,4 @@
-// trace: limit=128M seconds=420 kind=leak class=leak split=score needs=golang-go
+// trace: limit=128M seconds=420 kind=leak class=leak split=score
 // Sessions that nobody expires, in Go: the collector lets the heap double before it runs.
 package main
 

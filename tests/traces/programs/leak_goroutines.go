@@ -1,4 +1,4 @@
-// trace: limit=96M seconds=420 kind=leak class=leak split=score needs=golang-go
+// trace: limit=96M seconds=420 kind=leak class=leak split=score
 // Goroutines that wait for an answer that never comes, each with its stack and what it was asked.
 package main
 

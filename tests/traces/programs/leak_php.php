@@ -1,5 +1,5 @@
 <?php
-// trace: limit=128M seconds=420 kind=leak class=leak split=score needs=php-cli args=-dmemory_limit=-1
+// trace: limit=128M seconds=420 kind=leak class=leak split=score args=-dmemory_limit=-1
 // A worker that never ends keeps every answer in a static list, as if a request were a life.
 function handle(int $id): void {
     static $answers = [];

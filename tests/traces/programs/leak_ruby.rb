@@ -1,4 +1,4 @@
-# trace: limit=160M seconds=420 kind=leak class=leak split=score needs=ruby
+# trace: limit=160M seconds=420 kind=leak class=leak split=score
 # A memo that has no bound, beside the garbage of every request.
 memo = {}
 requests = 0

@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=360 kind=calm class=warmup,steady split=score needs=ruby
+# trace: limit=192M seconds=360 kind=calm class=warmup,steady split=score
 # What users ask for is remembered; there are only so many things to ask for. First most are new, later hardly any.
 random = Random.new(12)
 memo = {}

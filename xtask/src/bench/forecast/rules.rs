@@ -12,12 +12,15 @@ const HOUR: f64 = 3600.0;
 /// A rule's name, and the rule.
 pub(super) type Rule = (&'static str, fn(&Trace) -> Told);
 
-pub(super) const RULES: [Rule; 5] = [
+pub(super) const RULES: [Rule; 6] = [
     ("predict_linear, 5 min, 20 min ahead", |trace| {
-        predict_linear(trace, 5.0 * MINUTE, 20.0 * MINUTE)
+        predict_linear(trace, 5.0 * MINUTE, 20.0 * MINUTE, 0.0)
     }),
     ("predict_linear, 1 h, 4 h ahead", |trace| {
-        predict_linear(trace, HOUR, 4.0 * HOUR)
+        predict_linear(trace, HOUR, 4.0 * HOUR, 0.0)
+    }),
+    ("predict_linear, the same above 70 %", |trace| {
+        predict_linear(trace, HOUR, 4.0 * HOUR, 0.7)
     }),
     ("Coroot, growth of 10 % an hour", coroot),
     ("linnix, R² of 0.8 in 15 min", linnix),
@@ -94,8 +97,9 @@ fn look(trace: &Trace, seconds: f64, rule: impl Fn(&[Sample], &Sample) -> (Optio
 }
 
 /// Prometheus: `predict_linear(container_memory_working_set_bytes[window], ahead) > limit`, a scrape every 15 s. The
-/// working set (usage less inactive page cache) is not in a trace; usage less all page cache is kinder to the rule.
-fn predict_linear(trace: &Trace, span: f64, ahead: f64) -> Told {
+/// working set (usage less inactive page cache) is not in a trace; usage less all page cache is kinder to the rule. Where
+/// it woke too many, people add that so much of the limit must be in use (sapcc/helm-charts, pull request 808).
+fn predict_linear(trace: &Trace, span: f64, ahead: f64, used: f64) -> Told {
     look(trace, 15.0, |seen, now| {
         let points = window(seen, span, |sample| sample.fixed);
         let Some(fit) = Fit::through(&points) else {
@@ -104,7 +108,7 @@ fn predict_linear(trace: &Trace, span: f64, ahead: f64) -> Told {
         let left = (now.limit - fit.at(now.at)) / fit.slope;
         (
             Some(left.max(0.0)).filter(|left| fit.slope > 0.0 && left.is_finite()),
-            fit.at(now.at + ahead) > now.limit,
+            fit.at(now.at + ahead) > now.limit && now.fixed > now.limit * used,
         )
     })
 }
