@@ -112,6 +112,6 @@ mod tests {
             run.push(at(second), Bytes(u64::try_from(second).unwrap() << 10));
         }
         assert!(run.values.len() <= KEPT + 1);
-        assert_eq!(run.sparkline(at(10_000)), "▁▂▂▂▂▃▃▃▄▄▄▄▅▅▅▆▆▆▇▇▇▇██");
+        assert_eq!(run.sparkline(at(10_000)), "▁▂▂▂▂▃▃▃▄▄▄▅▅▅▅▆▆▆▇▇▇▇██");
     }
 }
