@@ -251,7 +251,7 @@ fn hosts_are_replayed_in_the_order_of_time_each_with_a_history_of_its_own() {
         std::fs::write(folder.path().join(format!("{host}.jsonl")), lines).unwrap();
     };
     write("steady", 30, 0);
-    write("growing", 0, 1_000_000);
+    write("growing", 0, 1_500_000);
     let replay = |paths: &[&str]| -> Vec<serde_json::Value> {
         let paths = paths.iter().map(|path| folder.path().join(path));
         let output = oomtrace().args(["replay", "-o", "json"]).args(paths).output().unwrap();
