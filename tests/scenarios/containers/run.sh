@@ -5,7 +5,7 @@ under=${uid//-/_}
 root=/sys/fs/cgroup
 [ -d $root/memory ] && root=$root/memory
 limit=memory.max
-[ -d $root/system.slice ] && [ ! -e $root/system.slice/memory.max ] && limit=memory.limit_in_bytes
+[ -e $root/memory.limit_in_bytes ] && limit=memory.limit_in_bytes
 place=0
 leak_in() { # path runtime pod
     place=$((place + 1))
