@@ -78,7 +78,7 @@ impl Pipelines {
     }
 
     fn boot(&self, results: &Path) -> Result<()> {
-        let oomtrace = binary::oomtrace(Profile::Debug)?;
+        let oomtrace = binary::oomtrace(Profile::Release)?;
         let kernel = Kernel::newest(self.kernel)?;
         let image = image::with_pipelines()?;
         let script = workspace().join("tests/pipelines/run.sh");

@@ -38,35 +38,48 @@ fn package(requirement: &str) -> Result<PathBuf> {
     )
 }
 
-/// Runs a query of a program, and gives its rows as JSON.
-fn ask(requirement: &str, program: &str, query: &str) -> Result<Value> {
+/// Runs a program on queries, and gives what it says as JSON.
+fn ask(requirement: &str, program: &str, queries: &[&str]) -> Result<Value> {
     let output = Command::new("python3")
-        .args(["-c", program, query])
+        .args(["-c", program])
+        .args(queries)
         .env("PYTHONPATH", package(requirement)?)
         .output()
         .context("cannot run python3")?;
     if !output.status.success() {
-        bail!("{requirement}: {}\n{query}", String::from_utf8_lossy(&output.stderr));
+        bail!("{requirement}: {}", String::from_utf8_lossy(&output.stderr));
     }
     let text = String::from_utf8(output.stdout)?;
     serde_json::from_str(&text).with_context(|| format!("{requirement} said {text}"))
 }
 
-/// Rows of DuckDB, as a list of lists.
-pub(crate) fn ask_duckdb(query: &str) -> Result<Value> {
-    const PROGRAM: &str =
-        "import duckdb, json, sys\nprint(json.dumps(duckdb.sql(sys.argv[1]).fetchall(), default=str))";
-    ask(DUCKDB, PROGRAM, query)
+/// What DuckDB answers to each of the queries, after one that only prepares: `[rows, seconds]`, rows as lists.
+pub(crate) fn ask_duckdb(prepare: &str, queries: &[&str]) -> Result<Vec<(Value, f64)>> {
+    const PROGRAM: &str = "\
+import duckdb, json, sys, time
+duckdb.sql('SET enable_progress_bar = false')
+def timed(query):
+    began = time.monotonic()
+    result = duckdb.sql(query)
+    rows = result.fetchall() if result is not None else []
+    return [rows, time.monotonic() - began]
+print(json.dumps([timed(query) for query in sys.argv[1:]], default=str))
+";
+    let all: Vec<&str> = std::iter::once(prepare).chain(queries.iter().copied()).collect();
+    Ok(serde_json::from_value(ask(DUCKDB, PROGRAM, &all)?)?)
 }
 
 pub(super) fn duckdb(out: &Path) -> Result<()> {
     let files = out.join("captures/*.jsonl.zst");
-    let rows = ask_duckdb(&format!(
+    let query = format!(
         "SELECT unit, origin, victim.pid FROM read_json('{}', format = 'newline_delimited', union_by_name = true) \
          WHERE event = 'kill'",
         files.display()
-    ))?;
-    told(&rows, out)
+    );
+    for (rows, _) in ask_duckdb("SELECT 1", &[&query])?.iter().skip(1) {
+        told(rows, out)?;
+    }
+    Ok(())
 }
 
 pub(super) fn clickhouse(out: &Path) -> Result<()> {
@@ -75,11 +88,11 @@ pub(super) fn clickhouse(out: &Path) -> Result<()> {
     let rows = ask(
         CHDB,
         PROGRAM,
-        &format!(
+        &[&format!(
             "SELECT line.unit::String, line.origin::String, line.victim.pid::UInt64 \
              FROM file('{}', 'JSONAsObject', 'line JSON') WHERE line.event::String = 'kill'",
             files.display()
-        ),
+        )],
     )?;
     told(&rows, out)
 }
