@@ -13,14 +13,11 @@ echo "STARTED=$(systemctl is-active oomtrace.service)" >> "$OUT/truth"
 systemd-run --unit leak -p MemoryMax=64M -p MemorySwapMax=0 python3 /share/leak.py "$OUT/pid" 2 0.1
 until_true ended leak.service
 pid=$(cat "$OUT/pid")
-replayed() { oomtrace replay -o json /var/lib/oomtrace > "$OUT/service.jsonl" 2> "$OUT/replay.err"; }
-recorded() { jq -c --argjson pid "$pid" 'select(.event == "kill" and .victim.pid == $pid and .confidence == "observed" and .limit.relation == "own")' "$OUT/service.jsonl" | wc -l; }
-# A frame is complete within seconds.
-is_recorded() { replayed; [ "$(recorded)" -ge 1 ]; }
-until_true is_recorded
+until_true has_kills 1
 until_true alive && echo WATCHDOG=1 >> "$OUT/truth"
 systemctl stop oomtrace.service
-replayed
+oomtrace replay -o json /var/lib/oomtrace > "$OUT/service.jsonl" 2> "$OUT/replay.err"
+recorded() { jq -c --argjson pid "$pid" 'select(.event == "kill" and .victim.pid == $pid and .confidence == "observed" and .limit.relation == "own")' "$OUT/service.jsonl" | wc -l; }
 probes() { jq -c 'select(.event == "start") | .probes' "$1"; }
 {
     echo "PID=$pid"
