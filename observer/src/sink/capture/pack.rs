@@ -10,10 +10,20 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use zstd::zstd_safe::CParameter;
+
 use crate::capture::Frames;
 
 /// A frame's length before it is packed. More makes it hardly smaller, and less is to be unpacked at once.
 const FRAME: usize = 1 << 20;
+
+/// zstd's ninth level, with tables as small as such a frame needs: a megabyte in place of eleven, and no larger for it.
+const LEVEL: i32 = 9;
+const TABLES: [CParameter; 3] = [
+    CParameter::WindowLog(20),
+    CParameter::HashLog(16),
+    CParameter::ChainLog(17),
+];
 
 /// Closed files that wait; more stay as they are.
 const QUEUE: usize = 4;
@@ -83,12 +93,12 @@ fn pack(file: &Path, copy: &Path) -> io::Result<()> {
         }
         text.extend(frame.text);
         if text.len() >= FRAME {
-            new.write_all(&super::frame(&text)?)?;
+            new.write_all(&super::frame(&text, LEVEL, &TABLES)?)?;
             text.clear();
         }
     }
     if !text.is_empty() {
-        new.write_all(&super::frame(&text)?)?;
+        new.write_all(&super::frame(&text, LEVEL, &TABLES)?)?;
     }
     if new.metadata()?.len() >= meta.len() {
         return fs::remove_file(copy);
@@ -118,7 +128,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (file, copy) = (dir.path().join("a.jsonl.zst"), dir.path().join(COPY));
         let loose: Vec<Vec<u8>> = (0..200)
-            .map(|number| frame(lines(number).as_bytes()).unwrap())
+            .map(|number| frame(lines(number).as_bytes(), 3, &[]).unwrap())
             .collect();
         fs::write(&file, loose.concat()).unwrap();
         let modified = fs::metadata(&file).unwrap().modified().unwrap();
@@ -138,7 +148,11 @@ mod tests {
     fn a_damaged_file_stays_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a.jsonl.zst");
-        let mut bytes = [frame(lines(0).as_bytes()).unwrap(), frame(lines(1).as_bytes()).unwrap()].concat();
+        let mut bytes = [
+            frame(lines(0).as_bytes(), 3, &[]).unwrap(),
+            frame(lines(1).as_bytes(), 3, &[]).unwrap(),
+        ]
+        .concat();
         bytes[20] ^= 1;
         fs::write(&file, &bytes).unwrap();
         assert!(pack(&file, &dir.path().join(COPY)).is_err());
