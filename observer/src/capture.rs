@@ -68,13 +68,16 @@ pub struct Lines {
     source: Source,
     number: u64,
     /// Which lines are not read.
-    passed_over: Option<Box<dyn Fn(&[u8]) -> bool>>,
+    passed_over: Option<IsPassedOver>,
     boot: Option<String>,
     /// The last line.
     last: Option<Last>,
     /// A line that waits for what is told before it.
     held: Option<Line>,
 }
+
+/// Whether a line, by its bytes, is not to be read.
+type IsPassedOver = Box<dyn Fn(&[u8]) -> bool>;
 
 /// Where a stream stands.
 struct Last {

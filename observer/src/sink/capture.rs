@@ -103,8 +103,8 @@ impl Capture {
                         "oomtrace: cannot write to {dir}: {error}; lines are lost until it can be written to again"
                     );
                 }
+                // It stays the current one: what comes after the gap goes where the gap can be seen.
                 self.lost += count;
-                self.close();
             }
         }
         // The buffer's room is used again.

@@ -55,9 +55,11 @@ impl Past {
     /// Samples of units that nobody asks about are not read.
     fn passed_over(&self) -> impl Fn(&[u8]) -> bool + use<> {
         let every = self.selection.is_empty();
-        // A pattern may be anything.
-        let names = self.selection.names().len() == self.selection.literal_units().len();
-        let names = names.then(|| self.selection.literal_units()).unwrap_or_default();
+        let mut names = self.selection.literal_units();
+        if names.len() < self.selection.names().len() {
+            // A pattern may be anything.
+            names.clear();
+        }
         move |line| {
             let is_meant = || {
                 let has = |name: &String| line.windows(name.len()).any(|window| window == name.as_bytes());

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use super::growth::Run;
 use super::past::{End, Past, SOON, Source, name, whose};
 use crate::event::{Kill, Subject, Unit};
 use crate::human::{date, duration, rate};
@@ -103,7 +104,7 @@ impl Past {
     fn grew(&self, ts: Timestamp, kill: &Kill, options: &TextOptions) -> Option<String> {
         let trend = kill.before.as_ref().and_then(|before| before.trend);
         let run = self.growth.run(&kill.subject, ts);
-        let since = trend.and_then(|trend| trend.since).or(run.map(|run| run.begins()));
+        let since = trend.and_then(|trend| trend.since).or(run.map(Run::begins));
         let grew = since.map(|since| {
             let at = trend
                 .map(|trend| format!(" at {}", rate(trend.bytes_per_second)))
