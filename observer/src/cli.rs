@@ -126,6 +126,17 @@ pub enum Output {
     Json,
 }
 
+/// The form of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For a person, line by line
+    Text,
+    /// One JSON object a line
+    Json,
+    /// A screen to look at and to move through
+    Tui,
+}
+
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum When {
@@ -170,9 +181,9 @@ pub struct Which {
 /// How it is shown.
 #[derive(Debug, clap::Args)]
 pub struct Show {
-    /// The form of the output
-    #[arg(short, long, value_name = "FORM", default_value = "text")]
-    pub output: Output,
+    /// The form of the output [default: tui on a terminal, else text]
+    #[arg(short, long, value_name = "FORM")]
+    pub output: Option<Form>,
     /// The same as --output json
     #[arg(long, conflicts_with = "output")]
     pub json: bool,
@@ -182,7 +193,7 @@ pub struct Show {
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: When,
-    /// Only warnings and kills
+    /// Only warnings and kills, as text
     #[arg(short, long)]
     pub quiet: bool,
 }

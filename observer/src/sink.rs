@@ -8,6 +8,7 @@ mod journal;
 mod json;
 mod metrics;
 mod text;
+mod tui;
 mod units;
 mod verdict;
 
@@ -25,6 +26,7 @@ pub use json::Json;
 pub use metrics::{Metrics, listen};
 pub use text::{Text, TextOptions};
 pub(crate) use text::{name, standstill, warning};
+pub use tui::{Look, Screen, Tui};
 pub use units::Units;
 pub(crate) use verdict::{cause, paragraph};
 

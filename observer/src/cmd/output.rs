@@ -8,10 +8,10 @@ use anyhow::anyhow;
 use jiff::tz::TimeZone;
 
 use crate::capture::Merged;
-use crate::cli::{Exit, Failure, Output, Show, When, Which};
+use crate::cli::{Exit, Failure, Form, Output, Show, When, Which};
 use crate::event::Line;
 use crate::measure::Timestamp;
-use crate::sink::{Json, Sink, Text, TextOptions};
+use crate::sink::{Json, Look, Screen, Sink, Text, TextOptions, Tui};
 use crate::unit::Selection;
 
 /// The units that are asked for.
@@ -62,10 +62,66 @@ pub(super) fn captures(paths: &[impl AsRef<Path>]) -> Result<Merged, Failure> {
     Merged::open(paths).map_err(|error| Failure::new(Exit::NotFound, error))
 }
 
-/// The sink on standard output.
-pub(super) fn sink(show: &Show, selection: &Selection) -> Box<dyn Sink> {
-    let form = if show.json { Output::Json } else { show.output };
-    stdout(form, text_options(show.color, show.quiet, selection))
+/// Where a stream comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// From what happens now: it goes on until it is told to end.
+    Live,
+    /// From captures.
+    Replay,
+}
+
+/// Where the lines go, and the terminal where one was taken.
+pub(super) struct Outlet {
+    /// Where the lines go.
+    pub(super) sink: Box<dyn Sink>,
+    /// The terminal; the command that opened it gives it back.
+    pub(super) screen: Option<Screen>,
+}
+
+/// What stands on standard output.
+///
+/// # Errors
+/// Where a screen is wanted and there is no terminal.
+pub(super) fn open(show: &Show, selection: &Selection, source: Source) -> Result<Outlet, Failure> {
+    let text = text_options(show.color, show.quiet, selection);
+    let written = |form, text| Outlet {
+        sink: stdout(form, text),
+        screen: None,
+    };
+    match form(show) {
+        Form::Json => Ok(written(Output::Json, text)),
+        Form::Text => Ok(written(Output::Text, text)),
+        Form::Tui => screen(text, source).map_err(|error| {
+            let message = anyhow!("-o tui: no terminal on standard output: {error}; take '-o text' or '-o json'");
+            Failure::new(Exit::Usage, message)
+        }),
+    }
+}
+
+fn screen(text: TextOptions, source: Source) -> io::Result<Outlet> {
+    if !io::stdout().is_terminal() {
+        return Err(rustix::io::Errno::NOTTY.into());
+    }
+    let look = Look {
+        color: text.color,
+        unicode: text.unicode,
+        time_zone: text.time_zone,
+        today: text.today,
+        replay: source == Source::Replay,
+    };
+    let player = std::thread::current();
+    let quit = move || match source {
+        // A raw terminal sends no SIGINT: who leaves sends it in its place, and all ends as it always does.
+        Source::Live => drop(signal_hook::low_level::raise(signal_hook::consts::SIGINT)),
+        // It finds that nobody reads, also where it waits for the next line's time.
+        Source::Replay => player.unpark(),
+    };
+    let (tui, screen) = Tui::open(look, quit)?;
+    Ok(Outlet {
+        sink: Box::new(tui),
+        screen: Some(screen),
+    })
 }
 
 /// The sink on standard output, by its form.
@@ -73,6 +129,17 @@ pub(super) fn stdout(form: Output, text: TextOptions) -> Box<dyn Sink> {
     match form {
         Output::Json => Box::new(Stdout(Json::new(io::stdout()))),
         Output::Text => Box::new(Stdout(Text::new(io::stdout(), text))),
+    }
+}
+
+/// The form that is asked for, else what suits: on a terminal a screen, unless only warnings and kills are wanted.
+fn form(show: &Show) -> Form {
+    let able = io::stdout().is_terminal() && set("TERM").is_some_and(|term| term != "dumb");
+    match show.output {
+        _ if show.json => Form::Json,
+        Some(form) => form,
+        None if able && !show.quiet => Form::Tui,
+        None => Form::Text,
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::output::{self, Damages};
+use super::output::{self, Damages, Outlet, Source};
 use crate::cli::{Failure, Replay};
 use crate::engine::{Config, Engine};
 use crate::event::{Event, Line};
 use crate::measure::Timestamp;
-use crate::sink::Sink;
+use crate::sink::{Screen, Sink};
 use crate::unit::Selection;
 
 /// The longest pause between two lines, in seconds: nobody watches a night go by.
@@ -21,7 +21,8 @@ const MAX_PAUSE: f64 = 3600.0;
 /// Where nothing can be read, or not everything could; what could be read has been shown.
 pub fn run(options: &Replay) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
-    let mut sink = output::sink(&options.show, &selection);
+    let captures = output::captures(&options.paths)?;
+    let Outlet { mut sink, screen } = output::open(&options.show, &selection, Source::Replay)?;
     let mut player = Player {
         config: Config {
             warn_within_seconds: options.show.warn_within.as_secs_f64(),
@@ -33,7 +34,7 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
     };
     let mut damages = Damages::default();
     let mut before: Option<Timestamp> = None;
-    for line in output::captures(&options.paths)? {
+    for line in captures {
         let line = match line {
             Ok(line) => line,
             Err(damage) => {
@@ -48,7 +49,7 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
         let shown = options.since.is_none_or(|since| ts.0 >= since);
         if let (Some(speed), Some(before), true) = (options.speed, before, shown) {
             let wait = (ts.seconds_since(before) / speed).clamp(0.0, MAX_PAUSE);
-            std::thread::sleep(Duration::from_secs_f64(wait));
+            pause(Duration::from_secs_f64(wait), sink.as_ref());
         }
         before = shown.then_some(ts);
         match player.line(line, shown, sink.as_mut()) {
@@ -57,7 +58,21 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
         }
     }
     sink.flush()?;
+    // What was recorded is all there now, and is looked at for as long as it is wanted.
+    screen.map_or(Ok(()), Screen::wait)?;
     damages.end()
+}
+
+/// Waits, unless nobody looks any more: then it is woken.
+fn pause(length: Duration, sink: &dyn Sink) {
+    let end = Instant::now() + length;
+    while !sink.is_gone() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::park_timeout(left);
+    }
 }
 
 struct Player {

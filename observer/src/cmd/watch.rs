@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use super::output;
+use super::output::{self, Outlet, Source};
 use crate::cgroup::CgroupError;
 use crate::cli::{Exit, Failure, Learn, ProbeChoice, Record, Watch, When};
 use crate::event::Via;
-use crate::sink::{All, Capture, CaptureOptions, Exec, Journal, Metrics, Sink, listen};
+use crate::sink::{All, Capture, CaptureOptions, Exec, Journal, Metrics, Screen, Sink, listen};
 use crate::unit::Selection;
 use crate::watch::{self, Options, StreamError, WatchError};
 
@@ -19,8 +19,11 @@ use crate::watch::{self, Options, StreamError, WatchError};
 /// Why it could not begin or go on, with the status to end with.
 pub fn run(options: Watch) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
-    let sink = output::sink(&options.show, &selection);
-    start(options.learn, selection, options.show.warn_within, sink)
+    let Outlet { sink, screen } = output::open(&options.show, &selection, Source::Live)?;
+    let done = start(options.learn, selection, options.show.warn_within, sink);
+    // The terminal first: what went wrong is told where it can be read.
+    let closed = screen.map_or(Ok(()), Screen::close);
+    done.and(closed.map_err(Failure::from))
 }
 
 /// Watches into captures until it ends.

@@ -1,0 +1,191 @@
+//! One unit: what it is made of, whose limits hold it, its past and what comes, its last incident.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::history::Point;
+use super::ink::{BOLD, GREY, PLAIN, gravity, put};
+use super::model::{Key, Known};
+use super::plot;
+use super::state::State;
+use super::units::{class_word, interval, mark};
+use crate::event::{Limit, Relation};
+use crate::human::{bytes, duration, rate};
+use crate::measure::Bytes;
+use crate::sink::fold::{fold, middle};
+use crate::sink::text::limit_owner;
+
+/// Cells of the longest composition bar.
+const BAR: f64 = 24.0;
+
+/// Lines of the plot at least: less tells nothing.
+const PLOT_AT_LEAST: u16 = 4;
+
+/// Below the table: a few lines and a plot beside them, where there is room.
+pub(super) fn strip(buffer: &mut Buffer, area: Rect, state: &State, key: &Key) {
+    let Some((known, point)) = stands(state, key) else {
+        return;
+    };
+    let half = area.width / 2;
+    let left = Rect { width: half, ..area };
+    let lines = facts(state, key, known, point, half);
+    write(buffer, left, &lines, 0);
+    let right = Rect {
+        x: area.x + half + 1,
+        width: area.width.saturating_sub(half + 2),
+        ..area
+    };
+    if right.width >= 24 {
+        plot::draw(buffer, right, known, state.now());
+    }
+}
+
+/// The whole screen.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, key: &Key) {
+    let Some((known, point)) = stands(state, key) else {
+        put(buffer, area, 1, 1, "Nothing is known of it at this time.", GREY);
+        return;
+    };
+    let lines = facts(state, key, known, point, area.width);
+    let incident = state.incidents().find(|incident| incident.key == *key);
+    let room = usize::from(area.width.saturating_sub(4));
+    let last = incident.map(|incident| {
+        let text = format!("{}  {}", state.clock(incident.ts), incident.text);
+        (fold(&text, room, 2, true), incident)
+    });
+    let below = last.as_ref().map_or(0, |(text, _)| text.lines().count().min(3));
+    let below = u16::try_from(below).unwrap_or(0);
+    let needed = u16::try_from(lines.len()).unwrap_or(area.height);
+    // The plot before the last of the facts: they are scrolled to.
+    let top = needed.min(area.height.saturating_sub(below + PLOT_AT_LEAST));
+    write(buffer, Rect { height: top, ..area }, &lines, state.scroll);
+    let plotted = Rect {
+        y: area.y + top,
+        height: area.height.saturating_sub(top + below),
+        ..area
+    };
+    plot::draw(buffer, plotted, known, state.now());
+    if let Some((text, incident)) = last {
+        let start = area.height.saturating_sub(below);
+        put(buffer, area, 1, start, incident.mark, gravity(incident.gravity));
+        for (y, line) in (start..area.height).zip(text.lines()) {
+            put(buffer, area, 3, y, line, PLAIN);
+        }
+    }
+}
+
+fn stands<'a>(state: &'a State, key: &Key) -> Option<(&'a Known, &'a Point)> {
+    let known = state.model.units.get(key)?;
+    Some((known, known.history.at(state.now())?))
+}
+
+fn write(buffer: &mut Buffer, area: Rect, lines: &[(String, ratatui::style::Style)], scroll: u16) {
+    let skip = usize::from(scroll).min(lines.len().saturating_sub(usize::from(area.height)));
+    for (y, (line, style)) in (0..area.height).zip(lines.iter().skip(skip)) {
+        put(buffer, area, 1, y, line, *style);
+    }
+}
+
+/// The facts, most needed first.
+fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> Vec<(String, ratatui::style::Style)> {
+    let room = usize::from(width.saturating_sub(2));
+    let now = state.now();
+    let mut lines = Vec::new();
+    let (sign, style) = mark(known, now);
+    let title = state.model.title(key);
+    let described = known.description.as_ref().filter(|text| **text != title);
+    let described = described.map(|text| format!(" - {text}")).unwrap_or_default();
+    lines.push((
+        middle(&format!("{sign} {title}{described}"), room, true),
+        BOLD.patch(style),
+    ));
+
+    let mut growth: Vec<String> = Vec::new();
+    growth.push(bytes(point.current()));
+    growth.extend(
+        point
+            .slope
+            .map(|(slope, class)| format!("{}, {}", rate(slope), class_word(class))),
+    );
+    growth.extend(
+        point
+            .left
+            .map(|left| format!("limit in {} {}", duration(left.seconds), interval(&left))),
+    );
+    lines.push((growth.join("  "), PLAIN));
+    lines.extend(composition(point, room).into_iter().map(|line| (line, PLAIN)));
+    lines.extend(
+        known
+            .limits
+            .iter()
+            .map(|limit| (limit_line(limit, known, point, room), PLAIN)),
+    );
+    if let Some(pressure) = point.pressure {
+        let text = format!(
+            "pressure some {:.1}% full {:.1}% of 10 s",
+            pressure.some_avg10, pressure.full_avg10
+        );
+        lines.push((text, PLAIN));
+    }
+    let watched = known.history.first().map(|first| duration(now.seconds_since(first.ts)));
+    let tasks = known
+        .tasks
+        .map(|tasks| format!(", {tasks} tasks when it was last looked at"));
+    let seen = format!(
+        "{}, seen for {}{}",
+        key.path,
+        watched.unwrap_or_default(),
+        tasks.unwrap_or_default()
+    );
+    lines.push((middle(&seen, room, true), GREY));
+    lines
+}
+
+/// Bars as long as their share of what is used.
+fn composition(point: &Point, room: usize) -> Vec<String> {
+    let memory = &point.memory;
+    let file = memory
+        .file
+        .map(|file| file.saturating_sub(memory.shmem.unwrap_or_default()));
+    let parts = [
+        ("anon", memory.anon),
+        ("file", file),
+        ("shmem", memory.shmem),
+        ("kernel", memory.kernel),
+        ("swap", memory.swap_current),
+    ];
+    let whole = parts.iter().filter_map(|(_, size)| *size).max().unwrap_or_default();
+    let longest = BAR.min(f64::from(u32::try_from(room.saturating_sub(18)).unwrap_or(0)));
+    let told = parts.iter().filter_map(|(name, size)| Some((name, (*size)?)));
+    told.filter(|(_, size)| *size > Bytes(0))
+        .map(|(name, size)| {
+            let length = size.as_f64() / whole.as_f64().max(1.0) * longest;
+            format!("{name:<7}{:>7} {}", bytes(size), plot::bar(length))
+        })
+        .collect()
+}
+
+/// `system.slice memory.max 2.0G, 1.1G used, 55%`; the one that binds is marked.
+fn limit_line(limit: &Limit, known: &Known, point: &Point, room: usize) -> String {
+    let bound = known.bound.as_ref();
+    let binds = bound.is_some_and(|bound| bound.cgroup == limit.cgroup && bound.file == limit.file);
+    let owner = limit_owner(limit.relation, limit.unit.as_deref(), &limit.cgroup);
+    let usage = match limit.relation {
+        Relation::Own => Some(point.current()),
+        Relation::Ancestor | Relation::Host => limit.usage,
+    };
+    let share = usage.map(|usage| {
+        format!(
+            ", {:.0}% of it used",
+            usage.as_f64() / limit.bytes.as_f64().max(1.0) * 100.0
+        )
+    });
+    let sign = if binds { "→" } else { " " };
+    let text = format!(
+        "{sign} {owner} {} {}{}",
+        limit.file,
+        bytes(limit.bytes),
+        share.unwrap_or_default()
+    );
+    middle(&text, room, true)
+}

@@ -1,0 +1,52 @@
+//! Keys and marks, and what cannot be known on this host.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::ink::{PLAIN, put};
+use super::state::State;
+use crate::sink::fold;
+
+const KEYS: [(&str, &str); 15] = [
+    ("↑ ↓", "choose, or scroll; PgUp and PgDn by ten"),
+    ("Enter", "the unit, the whole verdict"),
+    ("Esc", "back; in the table it takes the filter away"),
+    ("k", "kills, warnings and other incidents"),
+    ("/", "only units whose name holds this"),
+    ("s", "sort by time left, share, use, growth, name"),
+    ("t", "as a tree, by slice"),
+    ("Space", "pause, and on again as it comes in"),
+    ("← →", "10 seconds back and on; with Shift 10 minutes"),
+    ("[ ]", "to the incident before, after"),
+    ("Home End", "to the oldest that is remembered, to now"),
+    ("✖ ▲", "killed in the last 10 minutes; a limit is near"),
+    ("≋ ○", "stands still at its MemoryHigh=; has ended"),
+    ("10 MIN", "how full the limit was: a full cell is a full limit"),
+    ("q", "quit"),
+];
+
+/// Draws the help.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State) {
+    let width = usize::from(area.width.saturating_sub(2));
+    let mut lines: Vec<String> = KEYS
+        .iter()
+        .map(|(key, text)| fold(&format!("{key:<9} {text}"), width, 10, true))
+        .collect();
+    lines.push(format!("\nSorted by {}.", state.sort.name()));
+    let kept = state.model.probes.iter().map(|probe| probe.name.as_str());
+    let probes: Vec<&str> = kept.collect();
+    if !probes.is_empty() {
+        lines.push(fold(&format!("Probes: {}", probes.join(", ")), width, 2, true));
+    }
+    lines.extend(state.model.blind().map(|loss| fold(&loss, width, 2, true)));
+    scrolled(buffer, area, &lines.join("\n"), state.scroll);
+}
+
+/// Text from a line on; the last line stays in sight.
+pub(super) fn scrolled(buffer: &mut Buffer, area: Rect, text: &str, scroll: u16) {
+    let count = u16::try_from(text.lines().count()).unwrap_or(u16::MAX);
+    let skip = scroll.min(count.saturating_sub(area.height));
+    for (y, line) in (0..area.height).zip(text.lines().skip(usize::from(skip))) {
+        put(buffer, area, 1, y, line, PLAIN);
+    }
+}

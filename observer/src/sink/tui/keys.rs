@@ -1,0 +1,171 @@
+//! What a key does: from a state to the next, and nothing else.
+
+use std::time::Duration;
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::state::{State, View};
+use crate::measure::Timestamp;
+
+/// The past that the table's small plots and the detail show.
+pub(super) const WINDOW: Duration = Duration::from_secs(600);
+
+/// One step in time, and a large one.
+const STEP: Duration = Duration::from_secs(10);
+
+/// Rows of a page.
+const PAGE: isize = 10;
+
+/// What is to be done beyond the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Go on.
+    Stay,
+    /// Leave.
+    Quit,
+    /// Give the terminal back for a while, as Ctrl-Z asks.
+    Suspend,
+}
+
+impl State {
+    /// Takes a key.
+    pub(super) fn key(&mut self, key: KeyEvent) -> Next {
+        self.changed = true;
+        if key.modifiers.contains(KeyModifiers::CONTROL) {
+            return match key.code {
+                KeyCode::Char('c') => Next::Quit,
+                KeyCode::Char('z') => Next::Suspend,
+                _ => Next::Stay,
+            };
+        }
+        if self.typing {
+            self.type_filter(key.code);
+            return Next::Stay;
+        }
+        // A message that was read makes room.
+        self.messages.clear();
+        let large = key.modifiers.contains(KeyModifiers::SHIFT);
+        let step = if large { WINDOW } else { STEP };
+        match key.code {
+            KeyCode::Char('q') => return Next::Quit,
+            KeyCode::Esc | KeyCode::Backspace => self.leave(),
+            KeyCode::Char('?') => self.enter(View::Help),
+            KeyCode::Char('k') => self.enter(View::Kills),
+            KeyCode::Char('/') => self.typing = true,
+            KeyCode::Char('s') => self.sort = self.sort.next(),
+            KeyCode::Char('t') => self.tree = !self.tree,
+            KeyCode::Char(' ') => self.at = if self.at.is_some() { None } else { self.model.last },
+            KeyCode::Left => self.travel(|now| now.checked_sub(step).unwrap_or(now)),
+            KeyCode::Right => self.travel(|now| now.checked_add(step).unwrap_or(now)),
+            KeyCode::Char('[') => self.to_incident(false),
+            KeyCode::Char(']') => self.to_incident(true),
+            KeyCode::Home => self.at = self.model.first,
+            KeyCode::End => self.at = None,
+            KeyCode::Up => self.step(-1),
+            KeyCode::Down => self.step(1),
+            KeyCode::PageUp => self.step(-PAGE),
+            KeyCode::PageDown => self.step(PAGE),
+            KeyCode::Enter => self.open(),
+            _ => {}
+        }
+        Next::Stay
+    }
+
+    fn type_filter(&mut self, code: KeyCode) {
+        match code {
+            KeyCode::Enter => self.typing = false,
+            KeyCode::Esc => {
+                self.typing = false;
+                self.filter.clear();
+            }
+            KeyCode::Backspace => {
+                self.filter.pop();
+            }
+            KeyCode::Char(letter) => self.filter.push(letter),
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, view: View) {
+        if self.view != view {
+            self.back.push(std::mem::replace(&mut self.view, view));
+            self.scroll = 0;
+        }
+    }
+
+    fn leave(&mut self) {
+        match self.back.pop() {
+            Some(view) => {
+                self.view = view;
+                self.scroll = 0;
+            }
+            None => self.filter.clear(),
+        }
+    }
+
+    /// To another time, within what is remembered. Past the newest it is as it comes in again.
+    fn travel(&mut self, to: impl FnOnce(jiff::Timestamp) -> jiff::Timestamp) {
+        let (Some(first), Some(last)) = (self.model.first, self.model.last) else {
+            return;
+        };
+        let to = Timestamp(to(self.now().0)).max(first);
+        self.at = (to < last).then_some(to);
+    }
+
+    fn to_incident(&mut self, forward: bool) {
+        let now = self.now();
+        let mut times = self.model.incidents.iter().map(|incident| incident.ts);
+        let to = if forward {
+            times.find(|ts| *ts > now)
+        } else {
+            times.rfind(|ts| *ts < now)
+        };
+        if let Some(to) = to {
+            self.at = Some(to);
+        }
+    }
+
+    fn step(&mut self, by: isize) {
+        match self.view {
+            View::Units => {
+                let rows = self.rows();
+                let last = rows.len().saturating_sub(1);
+                let place = self.place(&rows).saturating_add_signed(by).min(last);
+                self.selected = rows.get(place).map(|row| row.key.clone());
+            }
+            View::Kills => {
+                let last = self.incidents().count().saturating_sub(1);
+                self.incident = self.incident.saturating_add_signed(by).min(last);
+            }
+            View::Detail(_) | View::Verdict(_) | View::Help => {
+                let by = i16::try_from(by).unwrap_or_default();
+                self.scroll = self.scroll.saturating_add_signed(by);
+            }
+        }
+    }
+
+    fn open(&mut self) {
+        match &self.view {
+            View::Units => {
+                let rows = self.rows();
+                if let Some(row) = rows.get(self.place(&rows)) {
+                    self.selected = Some(row.key.clone());
+                    self.enter(View::Detail(row.key.clone()));
+                }
+            }
+            View::Kills => {
+                let number = self.incidents().nth(self.incident).map(|incident| incident.number);
+                if let Some(number) = number {
+                    self.enter(View::Verdict(number));
+                }
+            }
+            View::Detail(key) => {
+                let last = self.incidents().find(|incident| incident.key == *key);
+                if let Some(number) = last.map(|incident| incident.number) {
+                    self.enter(View::Verdict(number));
+                }
+            }
+            View::Verdict(_) | View::Help => {}
+        }
+    }
+}

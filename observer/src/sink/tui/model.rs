@@ -1,0 +1,322 @@
+//! What the stream has told, kept for drawing. In: lines. Out: rows, as they stood at any time that is remembered.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::history::{History, Point};
+use crate::event::{
+    Event, ForecastState, Kill, Limit, LimitRef, Line, Probe, Relation, Sample, Stream, Throttle, ThrottleState, Unit,
+    UnitState, Via,
+};
+use crate::measure::{Bytes, Timestamp};
+use crate::sink::text::{HOST, name, standstill, warning};
+use crate::sink::verdict::paragraph;
+
+/// Cgroups that are kept; the one not heard of for longest goes first.
+pub(super) const MAX_UNITS: usize = 512;
+
+/// Kills, warnings and other incidents that are kept.
+pub(super) const MAX_INCIDENTS: usize = 256;
+
+/// A cgroup: by its host and path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key {
+    pub(super) host: String,
+    pub(super) path: String,
+}
+
+/// What is known of a cgroup.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) tasks: Option<u64>,
+    /// Every limit as last told.
+    pub(super) limits: Vec<Limit>,
+    /// Which limit its time left is about.
+    pub(super) bound: Option<LimitRef>,
+    pub(super) history: History,
+    /// Since when it waits at `memory.high`, and the share of time.
+    pub(super) throttled: Option<(Timestamp, Option<f64>)>,
+    /// Since when a warning stands.
+    pub(super) warned: Option<Timestamp>,
+    /// What systemd said last.
+    pub(super) state: Option<(Timestamp, UnitState)>,
+    pub(super) killed: Option<Timestamp>,
+    heard: u64,
+}
+
+/// How grave an incident is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gravity {
+    Kill,
+    Warning,
+    Note,
+}
+
+/// Something to be read again later.
+#[derive(Debug, Clone)]
+pub(super) struct Incident {
+    /// From 0, in the order of the stream.
+    pub(super) number: u64,
+    pub(super) ts: Timestamp,
+    pub(super) key: Key,
+    pub(super) gravity: Gravity,
+    pub(super) mark: &'static str,
+    pub(super) text: String,
+    /// The rest of a verdict: labels and what belongs to them.
+    pub(super) verdict: Vec<(&'static str, String)>,
+}
+
+/// What the stream has told.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    pub(super) hosts: Vec<String>,
+    pub(super) kernel: String,
+    pub(super) probes: Vec<Probe>,
+    pub(super) units: HashMap<Key, Known>,
+    pub(super) waiting: Vec<String>,
+    pub(super) incidents: VecDeque<Incident>,
+    pub(super) lost: Vec<(Stream, u64)>,
+    pub(super) first: Option<Timestamp>,
+    pub(super) last: Option<Timestamp>,
+    pub(super) ended: bool,
+    told: u64,
+    turn: u64,
+}
+
+impl Model {
+    pub(super) fn line(&mut self, line: &Line) {
+        let ts = line.ts;
+        self.first.get_or_insert(ts);
+        self.last = self.last.max(Some(ts));
+        if !self.hosts.contains(&line.host) && self.hosts.len() < MAX_UNITS {
+            self.hosts.push(line.host.clone());
+        }
+        let path = line
+            .event
+            .subject()
+            .and_then(|subject| subject.cgroup.path.clone().or(subject.unit.clone()));
+        let key = Key {
+            host: line.host.clone(),
+            path: path.unwrap_or_default(),
+        };
+        match &line.event {
+            Event::Start(start) => {
+                self.kernel.clone_from(&start.kernel);
+                self.probes.clone_from(&start.probes);
+                self.ended = false;
+            }
+            Event::Sample(sample) => self.sample(ts, &key, sample),
+            Event::Forecast(change) => {
+                let known = self.known(&key);
+                known.warned = match change.state {
+                    ForecastState::Raised | ForecastState::Updated => known.warned.or(Some(ts)),
+                    ForecastState::Cleared => None,
+                };
+                if change.state == ForecastState::Raised {
+                    self.incident(ts, key, Gravity::Warning, "▲", warning(change));
+                }
+            }
+            Event::Throttle(throttle) => self.throttle(ts, key, throttle),
+            Event::Kill(kill) => self.kill(ts, key, kill),
+            Event::OomWithoutKill(oom) => {
+                let text = format!(
+                    "{} ran out of memory and nothing was killed: {}",
+                    name(&oom.subject),
+                    oom.reason.replace('_', " ")
+                );
+                self.incident(ts, key, Gravity::Warning, "▲", text);
+            }
+            Event::Unit(unit) => self.unit(ts, key, unit),
+            Event::Lost(lost) => match self.lost.iter_mut().find(|(stream, _)| *stream == lost.stream) {
+                Some((_, count)) => *count = count.saturating_add(lost.count),
+                None => self.lost.push((lost.stream, lost.count)),
+            },
+            Event::Unexplained(unexplained) => {
+                let text = format!(
+                    "{}: {} counted {}, seen {}",
+                    name(&unexplained.subject),
+                    unexplained.counter,
+                    unexplained.counted,
+                    unexplained.seen
+                );
+                self.incident(ts, key, Gravity::Note, "?", text);
+            }
+            Event::Stop(_) => self.ended = true,
+        }
+    }
+
+    fn known(&mut self, key: &Key) -> &mut Known {
+        self.turn += 1;
+        if self.units.len() >= MAX_UNITS && !self.units.contains_key(key) {
+            let oldest = self.units.iter().min_by_key(|(_, known)| known.heard);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                self.units.remove(&oldest);
+            }
+        }
+        let known = self.units.entry(key.clone()).or_default();
+        known.heard = self.turn;
+        if known.name.is_empty() {
+            known.name.clone_from(&key.path);
+        }
+        known
+    }
+
+    fn sample(&mut self, ts: Timestamp, key: &Key, sample: &Sample) {
+        let limit = binding(sample);
+        let point = Point::new(ts, sample, limit);
+        let known = self.known(key);
+        name(&sample.subject).clone_into(&mut known.name);
+        known.limits.clone_from(&sample.limits);
+        known.bound = limit.map(|limit| LimitRef {
+            cgroup: limit.cgroup.clone(),
+            unit: limit.unit.clone(),
+            file: limit.file.clone(),
+            bytes: limit.bytes,
+        });
+        known.history.push(point);
+    }
+
+    fn throttle(&mut self, ts: Timestamp, key: Key, throttle: &Throttle) {
+        let known = self.known(&key);
+        known.throttled = match throttle.state {
+            ThrottleState::Raised => Some((ts, throttle.stalled_share)),
+            ThrottleState::Cleared => None,
+        };
+        self.incident(ts, key, Gravity::Warning, "≋", standstill(throttle));
+    }
+
+    fn kill(&mut self, ts: Timestamp, key: Key, kill: &Kill) {
+        self.known(&key).killed = Some(ts);
+        let (head, verdict) = paragraph(kill, ts);
+        self.push(Incident {
+            number: self.told,
+            ts,
+            key,
+            gravity: Gravity::Kill,
+            mark: "✖",
+            text: head,
+            verdict,
+        });
+    }
+
+    fn unit(&mut self, ts: Timestamp, key: Key, unit: &Unit) {
+        let name = name(&unit.subject).to_owned();
+        self.waiting.retain(|waiting| *waiting != name);
+        if unit.state == UnitState::Waiting {
+            if self.waiting.len() < MAX_UNITS {
+                self.waiting.push(name);
+            }
+            return;
+        }
+        let known = self.known(&key);
+        known.name.clone_from(&name);
+        known.state = Some((ts, unit.state));
+        if unit.description.is_some() {
+            known.description.clone_from(&unit.description);
+        }
+        known.tasks = unit.tasks.or(known.tasks);
+        let result = unit
+            .result
+            .as_ref()
+            .map(|result| format!(" (Result={result})"))
+            .unwrap_or_default();
+        match unit.state {
+            UnitState::Waiting | UnitState::Running => {}
+            UnitState::Started => self.incident(ts, key, Gravity::Note, "●", format!("{name}: started")),
+            UnitState::Stopped => {
+                self.still(&key);
+                self.incident(ts, key, Gravity::Note, "○", format!("{name}: stopped{result}"));
+            }
+            UnitState::Failed => {
+                self.still(&key);
+                self.incident(ts, key, Gravity::Warning, "○", format!("{name}: failed{result}"));
+            }
+        }
+    }
+
+    /// What has ended neither grows nor waits.
+    fn still(&mut self, key: &Key) {
+        let known = self.known(key);
+        known.throttled = None;
+        known.warned = None;
+    }
+
+    fn incident(&mut self, ts: Timestamp, key: Key, gravity: Gravity, mark: &'static str, text: String) {
+        self.push(Incident {
+            number: self.told,
+            ts,
+            key,
+            gravity,
+            mark,
+            text,
+            verdict: Vec::new(),
+        });
+    }
+
+    fn push(&mut self, incident: Incident) {
+        if self.incidents.len() >= MAX_INCIDENTS {
+            // Kills are what is looked for later: they outlive the rest.
+            let least = self.incidents.iter().position(|old| old.gravity != Gravity::Kill);
+            self.incidents.remove(least.unwrap_or(0));
+        }
+        self.told += 1;
+        self.incidents.push_back(incident);
+    }
+
+    /// The name as it stands in lists: with the host where there are several.
+    pub(super) fn title(&self, key: &Key) -> String {
+        let name = self.units.get(key).map_or(key.path.as_str(), |known| &known.name);
+        if self.hosts.len() > 1 {
+            format!("{}: {name}", key.host)
+        } else {
+            name.to_owned()
+        }
+    }
+
+    /// The machine's memory as it stood: used and all of it.
+    pub(super) fn host_memory(&self, at: Timestamp) -> Option<(Bytes, Bytes)> {
+        let host = self.units.iter().find(|(key, _)| key.path == "/");
+        let told = host.and_then(|(_, known)| known.history.at(at)?.limit);
+        // Where units are selected, the host stands in their limits.
+        told.map(|held| (held.usage, held.bytes)).or_else(|| {
+            let mut limits = self.units.values().flat_map(|known| &known.limits);
+            let limit = limits.find(|limit| limit.relation == Relation::Host)?;
+            Some((limit.usage?, limit.bytes))
+        })
+    }
+
+    /// The machine's last point up to then.
+    pub(super) fn host_point(&self, at: Timestamp) -> Option<&Point> {
+        let host = self.units.iter().find(|(key, _)| key.path == "/");
+        host.and_then(|(_, known)| known.history.at(at))
+    }
+
+    /// What cannot be known here, in words.
+    pub(super) fn blind(&self) -> impl Iterator<Item = String> {
+        let missing = self.probes.iter().filter(|probe| probe.via == Via::None);
+        missing.filter_map(|probe| Some(format!("without {}: {}", probe.name, probe.loss.as_ref()?)))
+    }
+}
+
+/// The limit that the time left is about, else the unit's own, else the one that is nearest to being full.
+fn binding(sample: &Sample) -> Option<&Limit> {
+    let share = |limit: &&Limit| limit.usage.unwrap_or_default().as_f64() / limit.bytes.as_f64().max(1.0);
+    let told = sample.forecast.as_ref().map(|forecast| &forecast.limit);
+    let hard = || sample.limits.iter().filter(|limit| limit.file != "memory.high");
+    hard()
+        .find(|limit| told.is_some_and(|told| told.cgroup == limit.cgroup && told.file == limit.file))
+        .or_else(|| hard().find(|limit| limit.relation == Relation::Own))
+        .or_else(|| hard().max_by(|a, b| share(a).total_cmp(&share(b))))
+}
+
+impl Known {
+    /// Whose limit holds it.
+    pub(super) fn owner(&self, relation: Relation) -> String {
+        match (relation, &self.bound) {
+            (Relation::Own, _) => "own".to_owned(),
+            (Relation::Host, _) | (Relation::Ancestor, None) => HOST.to_owned(),
+            (Relation::Ancestor, Some(bound)) => bound.unit.clone().unwrap_or_else(|| bound.cgroup.clone()),
+        }
+    }
+}

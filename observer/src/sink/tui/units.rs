@@ -1,0 +1,348 @@
+//! The table of units: a row each, as many columns as there is room for.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::history::Point;
+use super::ink::{BOLD, GREY, MARKED, PLAIN, RED, YELLOW, put};
+use super::keys::WINDOW;
+use super::model::{Key, Known};
+use super::state::{Row, State, is_end};
+use crate::event::{Class, UnitState};
+use crate::human::{bytes, duration, rate};
+use crate::measure::Timestamp;
+use crate::sink::fold::middle;
+
+/// The narrowest that a name is cut to, its mark included.
+const NAME_AT_LEAST: u16 = 16;
+
+/// The widest that a name's column grows to.
+const NAME_AT_MOST: u16 = 48;
+
+/// A kill marks its unit for so long, in seconds.
+const MARKED_AFTER_KILL: f64 = 600.0;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Used,
+    Of,
+    Share,
+    Owner,
+    Past,
+    Trend,
+    Class,
+    Left,
+    Interval,
+}
+
+/// As they stand, from left to right.
+const COLUMNS: [Column; 9] = [
+    Column::Used,
+    Column::Of,
+    Column::Share,
+    Column::Owner,
+    Column::Past,
+    Column::Trend,
+    Column::Class,
+    Column::Left,
+    Column::Interval,
+];
+
+/// As they are needed, most needed first: the others go where there is no room.
+const NEEDED: [Column; 9] = [
+    Column::Used,
+    Column::Share,
+    Column::Left,
+    Column::Of,
+    Column::Trend,
+    Column::Past,
+    Column::Owner,
+    Column::Class,
+    Column::Interval,
+];
+
+impl Column {
+    fn width(self) -> u16 {
+        match self {
+            Self::Used | Self::Of => 7,
+            Self::Share => 5,
+            Self::Owner => 14,
+            Self::Past => 12,
+            Self::Trend => 11,
+            Self::Class => 9,
+            Self::Left => 10,
+            Self::Interval => 22,
+        }
+    }
+
+    fn head(self) -> &'static str {
+        match self {
+            Self::Used => "USED",
+            Self::Of => "OF",
+            Self::Share => "%",
+            Self::Owner => "LIMIT OWNER",
+            Self::Past => "10 MIN",
+            Self::Trend => "TREND",
+            Self::Class => "CLASS",
+            Self::Left => "TIME LEFT",
+            Self::Interval => "BETWEEN",
+        }
+    }
+
+    /// Figures stand right, words left.
+    fn right(self) -> bool {
+        match self {
+            Self::Used | Self::Of | Self::Share | Self::Trend | Self::Left => true,
+            Self::Owner | Self::Past | Self::Class | Self::Interval => false,
+        }
+    }
+}
+
+/// The columns that have room beside the names.
+fn fitting(width: u16) -> Vec<Column> {
+    let mut room = width.saturating_sub(NAME_AT_LEAST);
+    let mut chosen = Vec::new();
+    for column in NEEDED {
+        let Some(left) = room.checked_sub(column.width() + 1) else {
+            break;
+        };
+        room = left;
+        chosen.push(column);
+    }
+    COLUMNS.into_iter().filter(|column| chosen.contains(column)).collect()
+}
+
+/// Draws the table; the marked row is always among those that are seen.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, rows: &[Row]) {
+    if rows.is_empty() {
+        empty(buffer, area, state);
+        return;
+    }
+    let columns = fitting(area.width);
+    let taken: u16 = columns.iter().map(|column| column.width() + 1).sum();
+    let name = area.width.saturating_sub(taken).min(NAME_AT_MOST);
+    put(buffer, area, 1, 0, "UNIT", BOLD);
+    cells(buffer, area, name, 0, &columns, |column| {
+        (column.head().to_owned(), BOLD)
+    });
+    let height = usize::from(area.height.saturating_sub(1));
+    let place = state.place(rows);
+    let first = (place + 1).saturating_sub(height);
+    for (y, (place_of, row)) in (1..).zip(rows.iter().enumerate().skip(first).take(height)) {
+        draw_row(buffer, area, state, row, (name, y), &columns);
+        if place_of == place {
+            let line = Rect {
+                y: area.y + y,
+                height: 1,
+                ..area
+            };
+            buffer.set_style(line, MARKED);
+        }
+    }
+}
+
+fn draw_row(buffer: &mut Buffer, area: Rect, state: &State, row: &Row, (width, y): (u16, u16), columns: &[Column]) {
+    let indent = if state.tree { row.depth.min(6) * 2 } else { 0 };
+    let room = usize::from(width).saturating_sub(3 + indent);
+    let now = state.now();
+    let told = state
+        .model
+        .units
+        .get(&row.key)
+        .and_then(|known| Some((known, known.history.at(now)?)));
+    let Some((known, point)) = told else {
+        // It holds others, and is known by its path.
+        let last = row.key.path.rsplit('/').next().unwrap_or_default();
+        let x = 3 + u16::try_from(indent).unwrap_or_default();
+        put(buffer, area, x, y, &middle(last, room, true), GREY);
+        return;
+    };
+    let (mark, style) = mark(known, now);
+    put(buffer, area, 1, y, mark, style);
+    let title = middle(&title(state, &row.key, known), room, true);
+    put(
+        buffer,
+        area,
+        3 + u16::try_from(indent).unwrap_or_default(),
+        y,
+        &title,
+        PLAIN,
+    );
+    cells(buffer, area, width, y, columns, |column| {
+        cell(column, known, point, now, style)
+    });
+}
+
+fn title(state: &State, key: &Key, known: &Known) -> String {
+    if state.tree {
+        known.name.clone()
+    } else {
+        state.model.title(key)
+    }
+}
+
+fn cells(
+    buffer: &mut Buffer,
+    area: Rect,
+    mut x: u16,
+    y: u16,
+    columns: &[Column],
+    tell: impl Fn(Column) -> (String, Style),
+) {
+    for column in columns {
+        let width = column.width();
+        let (text, style) = tell(*column);
+        let text = middle(&text, usize::from(width), true);
+        let length = u16::try_from(text.chars().count()).unwrap_or(width).min(width);
+        let lead = if column.right() { width - length } else { 0 };
+        put(buffer, area, x + 1 + lead, y, &text, style);
+        x += width + 1;
+    }
+}
+
+fn cell(column: Column, known: &Known, point: &Point, now: Timestamp, style: Style) -> (String, Style) {
+    let none = || "–".to_owned();
+    match column {
+        Column::Used => (bytes(point.current()), PLAIN),
+        Column::Of => (point.limit.map_or_else(none, |held| bytes(held.bytes)), PLAIN),
+        Column::Share => {
+            let share = point.limit.map(|held| format!("{:.0}%", held.share() * 100.0));
+            (share.unwrap_or_else(none), PLAIN)
+        }
+        Column::Owner => (point.limit.map_or_else(none, |held| known.owner(held.relation)), GREY),
+        Column::Past => (spark(known, now, usize::from(Column::Past.width())), PLAIN),
+        Column::Trend => (point.slope.map_or_else(none, |(slope, _)| rate(slope)), PLAIN),
+        Column::Class => match throttled(known, now) {
+            Some(_) => ("throttled".to_owned(), YELLOW),
+            None => (
+                point.slope.map_or_else(none, |(_, class)| class_word(class).to_owned()),
+                PLAIN,
+            ),
+        },
+        Column::Left => (left(known, point, now), style),
+        Column::Interval => (point.left.map_or_else(String::new, |left| interval(&left)), GREY),
+    }
+}
+
+pub(super) fn interval(left: &super::history::Left) -> String {
+    let high = left.high.map_or_else(|| "open".to_owned(), duration);
+    format!("({} … {high})", duration(left.low))
+}
+
+fn throttled(known: &Known, now: Timestamp) -> Option<Option<f64>> {
+    known
+        .throttled
+        .filter(|(since, _)| *since <= now)
+        .map(|(_, share)| share)
+}
+
+/// What is next for it: its end, a standstill, or the limit.
+fn left(known: &Known, point: &Point, now: Timestamp) -> String {
+    match known.state.filter(|(ts, _)| *ts <= now).map(|(_, state)| state) {
+        Some(UnitState::Failed) => return "failed".to_owned(),
+        Some(UnitState::Stopped) => return "stopped".to_owned(),
+        Some(UnitState::Waiting | UnitState::Running | UnitState::Started) | None => {}
+    }
+    if let Some(share) = throttled(known, now) {
+        return share.map_or_else(|| "stalled".to_owned(), |share| format!("{:.0}% stall", share * 100.0));
+    }
+    point.left.map_or_else(|| "–".to_owned(), |left| duration(left.seconds))
+}
+
+/// The gravest that holds now.
+pub(super) fn mark(known: &Known, now: Timestamp) -> (&'static str, Style) {
+    let held = |since: Option<Timestamp>| since.is_some_and(|since| since <= now);
+    let killed = known.killed.map(|ts| now.seconds_since(ts));
+    if killed.is_some_and(|age| (0.0..MARKED_AFTER_KILL).contains(&age)) {
+        ("✖", RED)
+    } else if held(known.warned) {
+        ("▲", YELLOW)
+    } else if throttled(known, now).is_some() {
+        ("≋", YELLOW)
+    } else if known.state.is_some_and(|(ts, state)| ts <= now && is_end(state)) {
+        ("○", GREY)
+    } else {
+        (" ", PLAIN)
+    }
+}
+
+pub(super) fn class_word(class: Class) -> &'static str {
+    match class {
+        Class::Steady => "steady",
+        Class::Leak => "leak",
+        Class::Cache => "cache",
+        Class::Shmem => "shmem",
+        Class::Kernel => "kernel",
+        Class::Burst => "burst",
+        Class::Sawtooth => "sawtooth",
+        Class::Warmup => "warm-up",
+        Class::Shrinking => "shrinking",
+        Class::Unknown => "–",
+    }
+}
+
+/// The last ten minutes, each cell as high as the limit was full: what is near the top is near its end.
+fn spark(known: &Known, now: Timestamp, width: usize) -> String {
+    const LEVELS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+    let step = WINDOW / u32::try_from(width).unwrap_or(1).max(1);
+    (0..width)
+        .rev()
+        .map(|back| {
+            let at = now.0.checked_sub(step * u32::try_from(back).unwrap_or_default());
+            let point = at.ok().and_then(|at| known.history.at(Timestamp(at)));
+            let share = point.and_then(|point| point.limit).map(|held| held.share());
+            share.map_or(" ", |share| {
+                let level = LEVELS
+                    .iter()
+                    .zip(1..)
+                    .find(|(_, level)| share * 8.0 < f64::from(*level));
+                level.map_or("█", |(symbol, _)| symbol)
+            })
+        })
+        .collect()
+}
+
+/// Nothing to show: why, and what is waited for.
+fn empty(buffer: &mut Buffer, area: Rect, state: &State) {
+    let model = &state.model;
+    let mut lines = Vec::new();
+    if !state.filter.is_empty() {
+        lines.push(format!(
+            "No unit matches '{}'; Esc takes the filter away.",
+            state.filter
+        ));
+    } else if !model.waiting.is_empty() {
+        lines.push("Waiting for what is not running yet:".to_owned());
+        lines.extend(model.waiting.iter().map(|name| format!("  {name}")));
+    } else if model.ended {
+        lines.push("The stream has ended, and no unit was told of.".to_owned());
+    } else {
+        lines.push("No unit has moved yet…".to_owned());
+    }
+    lines.extend(model.blind().map(|loss| format!("  {loss}")));
+    let width = usize::from(area.width.saturating_sub(2));
+    let folded = lines.iter().map(|line| crate::sink::fold(line, width, 2, true));
+    let text = folded.collect::<Vec<_>>().join("\n");
+    for (y, line) in (1..area.height).zip(text.lines()) {
+        put(buffer, area, 1, y, line, PLAIN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_width_has_more_columns_than_room_and_wider_has_no_less() {
+        let mut before = 0;
+        for width in 20..=200 {
+            let columns = fitting(width);
+            let taken: u16 = columns.iter().map(|column| column.width() + 1).sum();
+            assert!(taken + NAME_AT_LEAST <= width || columns.is_empty(), "{width}");
+            assert!(columns.len() >= before, "{width}");
+            before = columns.len();
+        }
+        assert_eq!(before, COLUMNS.len());
+    }
+}
