@@ -31,6 +31,15 @@ fn a_wrong_word_is_wrong_usage_and_named() {
 }
 
 #[test]
+fn a_screen_without_a_terminal_is_wrong_usage_and_a_pipe_gets_text() {
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/screen.jsonl");
+    let bad = oomtrace().args(["replay", capture, "-o", "tui"]).assert().code(2);
+    bad.stderr(predicate::str::contains("no terminal").and(predicate::str::contains("-o text")));
+    let piped = oomtrace().args(["replay", capture]).assert().success();
+    piped.stdout(predicate::str::contains("KILLED").and(predicate::str::contains('\x1b').not()));
+}
+
+#[test]
 fn a_pattern_that_is_none_is_named() {
     let bad = oomtrace().args(["-u", "web[", "--duration", "1s"]).assert().code(2);
     bad.stderr(predicate::str::contains("'web[.service'"));

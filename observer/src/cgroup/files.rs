@@ -233,7 +233,7 @@ fn events(text: &str) -> MemoryEvents {
 }
 
 /// `some avg10=0.00 avg60=… total=…` and `full …` (Documentation/accounting/psi.rst).
-fn pressure(text: &str) -> Option<Pressure> {
+pub(super) fn pressure(text: &str) -> Option<Pressure> {
     let avg10 = |kind: &str| {
         let line = text.lines().find(|line| line.starts_with(kind))?;
         let value = line.split(' ').find_map(|part| part.strip_prefix("avg10="))?;

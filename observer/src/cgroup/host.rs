@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::event::{Limit, Memory, Relation};
+use super::files;
+use crate::event::{Limit, Memory, Pressure, Relation};
 use crate::measure::Bytes;
 
 /// The machine's memory, from `/proc/meminfo`.
@@ -18,6 +19,13 @@ pub struct HostMemory {
     pub swap_free: Bytes,
     /// What it is made of, where the kernel tells.
     pub parts: Memory,
+}
+
+/// The machine's own pressure; `None` where the kernel was built or booted without it.
+#[must_use]
+pub fn pressure() -> Option<Pressure> {
+    let text = fs::read_to_string("/proc/pressure/memory").ok()?;
+    files::pressure(&text)
 }
 
 impl HostMemory {

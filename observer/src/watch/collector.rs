@@ -13,8 +13,9 @@ use super::reconcile::Reconciler;
 use super::signals::Signals;
 use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, units::UnitStates};
+use crate::cgroup::host::{HostMemory, pressure};
+use crate::cgroup::nodes;
 use crate::cgroup::{Hierarchy, MemoryFiles, Reading, Tree};
-use crate::cgroup::{host::HostMemory, nodes};
 use crate::engine::{Config, Engine};
 use crate::event::{BeforeSample, CgroupRef, Event, Limit, Relation, Sample, Subject, Unexplained};
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
@@ -290,6 +291,7 @@ impl Collector {
                 ..Subject::default()
             },
             memory: host.memory(),
+            pressure: pressure(),
             limits: vec![host.limit()],
             ..Sample::default()
         };

@@ -100,19 +100,18 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
         BOLD.patch(style),
     ));
 
-    let mut growth: Vec<String> = Vec::new();
-    growth.push(bytes(point.current()));
-    growth.extend(
-        point
-            .slope
-            .map(|(slope, class)| format!("{}, {}", rate(slope), class_word(class))),
-    );
-    growth.extend(
-        point
-            .left
-            .map(|left| format!("limit in {} {}", duration(left.seconds), interval(&left))),
-    );
-    lines.push((growth.join("  "), PLAIN));
+    let mut growth = bytes(point.current());
+    let soon = point.left.map(|left| format!("  limit in {}", duration(left.seconds)));
+    let between = point.left.map(|left| format!(" {}", interval(&left)));
+    let slope = point.slope;
+    let slope = slope.map(|(slope, class)| format!("  {}, {}", rate(slope), class_word(class)));
+    // What has no room is left out whole: half a figure is a wrong one.
+    for part in [soon, between, slope].into_iter().flatten() {
+        if growth.chars().count() + part.chars().count() <= room {
+            growth += &part;
+        }
+    }
+    lines.push((growth, PLAIN));
     lines.extend(composition(point, room).into_iter().map(|line| (line, PLAIN)));
     lines.extend(
         known

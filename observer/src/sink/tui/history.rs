@@ -2,14 +2,24 @@
 
 use std::collections::VecDeque;
 
+use super::keys::WINDOW;
 use crate::event::{Class, Forecast, Limit, Memory, Pressure, Relation, Sample};
 use crate::measure::{Bytes, Timestamp};
 
-/// Points of a cgroup that are kept.
-pub(super) const MAX_POINTS: usize = 240;
+/// Points of all cgroups together. What fell silent keeps its share: there are twice as many at most.
+const POINTS: usize = 512 * POINTS_AT_LEAST;
 
-/// Every second point goes from what is older than the newest so many.
-const KEPT_IN_FULL: usize = MAX_POINTS / 2;
+/// Points of a cgroup, where there are many of them, and where there are few.
+pub(super) const POINTS_AT_LEAST: usize = 240;
+const POINTS_AT_MOST: usize = 4096;
+
+/// What is kept near, in seconds: as far back as the small plots show.
+const NEAR: f64 = WINDOW.as_secs_f64();
+
+/// A cgroup's share of the room.
+pub(super) fn room(cgroups: usize) -> usize {
+    (POINTS / cgroups.max(1)).clamp(POINTS_AT_LEAST, POINTS_AT_MOST)
+}
 
 /// A cgroup at a moment: what a row, a plot and the composition need.
 #[derive(Debug, Clone)]
@@ -87,43 +97,72 @@ impl Point {
 
 /// Points in the order of time.
 #[derive(Debug, Clone, Default)]
-pub(super) struct History(VecDeque<Point>);
+pub(super) struct History {
+    points: VecDeque<Point>,
+    /// How far apart those that are not near must be, in seconds.
+    apart: f64,
+}
 
 impl History {
-    pub(super) fn push(&mut self, point: Point) {
+    /// Takes a point, where there is room for so many.
+    pub(super) fn push(&mut self, point: Point, room: usize) {
         // A clock that was set back, or another capture of the same time, begins anew: order is what all else rests on.
-        if self.0.back().is_some_and(|last| last.ts > point.ts) {
-            self.0.clear();
+        if self.points.back().is_some_and(|last| last.ts > point.ts) {
+            *self = Self::default();
         }
-        if self.0.len() >= MAX_POINTS {
-            self.thin();
+        if self.points.len() >= room {
+            self.thin(room);
         }
-        self.0.push_back(point);
+        self.points.push_back(point);
     }
 
-    fn thin(&mut self) {
-        let old = self.0.len().saturating_sub(KEPT_IN_FULL);
-        let mut place = 0;
-        self.0.retain(|_| {
-            place += 1;
-            // The first stays: how long it has been watched is never forgotten.
-            place > old || place % 2 == 1
-        });
+    /// Half of the room is for the last minutes; the rest is evenly for all that was before, however long.
+    fn thin(&mut self, room: usize) {
+        let Some(newest) = self.points.back().map(|point| point.ts) else {
+            return;
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+        let near = 2.0 * NEAR / room as f64;
+        self.apart = self.apart.max(near);
+        loop {
+            let apart = self.apart;
+            let mut kept: Option<Timestamp> = None;
+            self.points.retain(|point| {
+                let apart = if newest.seconds_since(point.ts) < NEAR {
+                    near
+                } else {
+                    apart
+                };
+                let keep = point.ts == newest || kept.is_none_or(|kept| point.ts.seconds_since(kept) >= apart);
+                if keep {
+                    kept = Some(point.ts);
+                }
+                keep
+            });
+            if self.points.len() <= room * 3 / 4 || self.apart > 1e9 {
+                break;
+            }
+            self.apart *= 2.0;
+        }
+        // Many at one and the same time: the newest few tell it.
+        while self.points.len() >= room {
+            self.points.pop_front();
+        }
     }
 
     /// The cgroup as it stood: the last point up to then.
     pub(super) fn at(&self, ts: Timestamp) -> Option<&Point> {
-        let after = self.0.partition_point(|point| point.ts <= ts);
-        self.0.get(after.checked_sub(1)?)
+        let after = self.points.partition_point(|point| point.ts <= ts);
+        self.points.get(after.checked_sub(1)?)
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.points.len()
     }
 
     pub(super) fn first(&self) -> Option<&Point> {
-        self.0.front()
+        self.points.front()
     }
 }
 
@@ -143,25 +182,37 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_history_is_bounded_keeps_its_ends_and_its_order(count in 1_i64..5_000) {
+        fn a_history_is_bounded_keeps_its_ends_its_order_and_its_last_minutes(count in 1_i64..20_000, back in 0_i64..600) {
             let mut history = History::default();
             for second in 0..count {
-                history.push(point(second));
-                proptest::prop_assert!(history.len() <= MAX_POINTS);
+                history.push(point(second), POINTS_AT_LEAST);
+                proptest::prop_assert!(history.len() <= POINTS_AT_LEAST);
             }
             let first = history.first().map(|point| point.ts);
             proptest::prop_assert_eq!(first, Some(at(0)));
             let last = history.at(at(count)).map(Point::current);
             proptest::prop_assert_eq!(last, Some(Bytes(u64::try_from(count - 1).unwrap())));
-            proptest::prop_assert!(history.0.iter().is_sorted_by_key(|point| point.ts));
+            proptest::prop_assert!(history.points.iter().is_sorted_by_key(|point| point.ts));
+            let asked = at((count - 1 - back).max(0));
+            let told = history.at(asked).unwrap().ts;
+            proptest::prop_assert!(asked.seconds_since(told) <= 10.0, "{} s", asked.seconds_since(told));
         }
+    }
+
+    #[test]
+    fn points_of_one_moment_are_bounded_too() {
+        let mut history = History::default();
+        for _ in 0..10_000 {
+            history.push(point(7), POINTS_AT_LEAST);
+        }
+        assert!(history.len() <= POINTS_AT_LEAST);
     }
 
     #[test]
     fn between_two_points_the_earlier_one_stands() {
         let mut history = History::default();
-        history.push(point(10));
-        history.push(point(20));
+        history.push(point(10), 9);
+        history.push(point(20), 9);
         assert!(history.at(at(9)).is_none());
         assert_eq!(history.at(at(19)).map(Point::current), Some(Bytes(10)));
         assert_eq!(history.at(at(20)).map(Point::current), Some(Bytes(20)));

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::history::{History, Point};
+use super::history::{History, Point, room};
 use crate::event::{
     Event, ForecastState, Kill, Limit, LimitRef, Line, Probe, Relation, Sample, Stream, Throttle, ThrottleState, Unit,
     UnitState, Via,
@@ -165,6 +165,7 @@ impl Model {
     fn sample(&mut self, ts: Timestamp, key: &Key, sample: &Sample) {
         let limit = binding(sample);
         let point = Point::new(ts, sample, limit);
+        let room = room(self.units.len());
         let known = self.known(key);
         name(&sample.subject).clone_into(&mut known.name);
         known.limits.clone_from(&sample.limits);
@@ -174,7 +175,7 @@ impl Model {
             file: limit.file.clone(),
             bytes: limit.bytes,
         });
-        known.history.push(point);
+        known.history.push(point, room);
     }
 
     fn throttle(&mut self, ts: Timestamp, key: Key, throttle: &Throttle) {

@@ -14,9 +14,6 @@ use crate::human::{bytes, duration, rate};
 use crate::measure::Timestamp;
 use crate::sink::fold::middle;
 
-/// The narrowest that a name is cut to, its mark included.
-const NAME_AT_LEAST: u16 = 16;
-
 /// The widest that a name's column grows to.
 const NAME_AT_MOST: u16 = 48;
 
@@ -49,17 +46,18 @@ const COLUMNS: [Column; 9] = [
     Column::Interval,
 ];
 
-/// As they are needed, most needed first: the others go where there is no room.
-const NEEDED: [Column; 9] = [
-    Column::Used,
-    Column::Share,
-    Column::Left,
-    Column::Of,
-    Column::Trend,
-    Column::Past,
-    Column::Owner,
-    Column::Class,
-    Column::Interval,
+/// As they are needed, most needed first: the others go where there is no room. Each with how narrow a name, its mark
+/// included, may be cut for it.
+const NEEDED: [(Column, u16); 9] = [
+    (Column::Used, 15),
+    (Column::Share, 15),
+    (Column::Left, 15),
+    (Column::Of, 20),
+    (Column::Trend, 20),
+    (Column::Past, 20),
+    (Column::Owner, 26),
+    (Column::Class, 26),
+    (Column::Interval, 30),
 ];
 
 impl Column {
@@ -101,13 +99,13 @@ impl Column {
 
 /// The columns that have room beside the names.
 fn fitting(width: u16) -> Vec<Column> {
-    let mut room = width.saturating_sub(NAME_AT_LEAST);
+    let mut taken = 0;
     let mut chosen = Vec::new();
-    for column in NEEDED {
-        let Some(left) = room.checked_sub(column.width() + 1) else {
+    for (column, name) in NEEDED {
+        taken += column.width() + 1;
+        if taken + name > width {
             break;
-        };
-        room = left;
+        }
         chosen.push(column);
     }
     COLUMNS.into_iter().filter(|column| chosen.contains(column)).collect()
@@ -339,7 +337,7 @@ mod tests {
         for width in 20..=200 {
             let columns = fitting(width);
             let taken: u16 = columns.iter().map(|column| column.width() + 1).sum();
-            assert!(taken + NAME_AT_LEAST <= width || columns.is_empty(), "{width}");
+            assert!(taken + 15 <= width || columns.is_empty(), "{width}");
             assert!(columns.len() >= before, "{width}");
             before = columns.len();
         }
