@@ -16,7 +16,7 @@ pid=$(cat "$OUT/pid")
 invocation=$(systemctl show -P InvocationID leak)
 journalctl -q -u leak -o verbose > "$OUT/verbose"
 journalctl -q -x -u leak > "$OUT/explained"
-systemctl status --no-pager -l leak > "$OUT/status"
+systemctl status --no-pager -l leak > "$OUT/shown"
 journalctl -q -u leak -o json MESSAGE_ID=$kill_id > "$OUT/entry.json"
 count() { echo "$1=$(grep -c -- "$2" "$OUT/$3")"; }
 {
@@ -27,5 +27,5 @@ count() { echo "$1=$(grep -c -- "$2" "$OUT/$3")"; }
     echo "PRIORITY=$(jq -s 'map(select(.PRIORITY == "3")) | length' "$OUT/entry.json")"
     count BESIDE "MESSAGE_ID=$kill_id" verbose
     count EXPLAINED 'Subject: A process of leak.service was killed for memory' explained
-    count STATUS 'oomtrace\[[0-9]*\]: Killed for memory: leak.service' status
+    count STATUS 'oomtrace\[[0-9]*\]: Killed for memory: leak.service' shown
 } >> "$OUT/truth"
