@@ -147,7 +147,7 @@ fn entry(path: &Path, pid: u64) -> Result<()> {
         );
         let told = entry["MESSAGE"].as_str().unwrap_or_default();
         ensure!(
-            told.starts_with("Killed for memory: leak.service"),
+            told.starts_with("Killed for memory: ") && told.contains(" of leak.service"),
             "not the verdict: {entry}"
         );
     }

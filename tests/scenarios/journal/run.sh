@@ -27,5 +27,5 @@ count() { echo "$1=$(grep -c -- "$2" "$OUT/$3")"; }
     echo "PRIORITY=$(jq -s 'map(select(.PRIORITY == "3")) | length' "$OUT/entry.json")"
     count BESIDE "MESSAGE_ID=$kill_id" verbose
     count EXPLAINED 'Subject: A process of leak.service was killed for memory' explained
-    count STATUS 'oomtrace\[[0-9]*\]: Killed for memory: leak.service' shown
+    count STATUS 'oomtrace\[[0-9]*\]: Killed for memory: .* of leak.service' shown
 } >> "$OUT/truth"
