@@ -85,7 +85,11 @@ pub(super) fn capabilities() -> (Capabilities, Finding) {
         ok("capabilities", "all that is needed")
     } else {
         let missing = told.missing.join(" ");
-        let mend = format!("run as root, or with AmbientCapabilities={missing}");
+        let mend = if rustix::process::geteuid().is_root() {
+            format!("let it keep them (CapabilityBoundingSet= of its unit, --cap-add of its container): {missing}")
+        } else {
+            format!("run as root, or with AmbientCapabilities={missing}")
+        };
         let found = format!("missing {missing}");
         not(State::Missing, "capabilities", found, &lost.join(", "), &mend)
     };
