@@ -57,8 +57,8 @@ impl State {
             KeyCode::Char(' ') => self.at = if self.at.is_some() { None } else { self.model.last },
             KeyCode::Left => self.travel(|now| now.checked_sub(step).unwrap_or(now)),
             KeyCode::Right => self.travel(|now| now.checked_add(step).unwrap_or(now)),
-            KeyCode::Char('[') => self.to_incident(false),
-            KeyCode::Char(']') => self.to_incident(true),
+            KeyCode::Char('[') => self.jump(false),
+            KeyCode::Char(']') => self.jump(true),
             KeyCode::Home => self.at = self.model.first,
             KeyCode::End => self.at = None,
             KeyCode::Up => self.step(-1),
@@ -112,7 +112,7 @@ impl State {
         self.at = (to < last).then_some(to);
     }
 
-    fn to_incident(&mut self, forward: bool) {
+    fn jump(&mut self, forward: bool) {
         let now = self.now();
         let mut times = self.model.incidents.iter().map(|incident| incident.ts);
         let to = if forward {

@@ -158,7 +158,10 @@ fn draw_row(buffer: &mut Buffer, area: Rect, state: &State, row: &Row, (width, y
     };
     let (mark, style) = mark(known, now);
     put(buffer, area, 1, y, mark, style);
-    let title = middle(&title(state, &row.key, known), room, true);
+    let title = title(state, &row.key, known);
+    // Of a name that has no room the part that is implied goes first, as on the command line.
+    let short = title.strip_suffix(".service").filter(|_| title.chars().count() > room);
+    let title = middle(short.unwrap_or(&title), room, true);
     put(
         buffer,
         area,
