@@ -129,8 +129,7 @@ fn replayed(oomtrace: &Path, lines: Vec<(f64, Value)>) -> Result<Vec<String>> {
             "kernel": "6.12.0", "boot_id": "fleet", "cgroup_version": "v2", "probes": []});
         let all = std::iter::once((0.0, start)).chain(lines);
         for (seq, (at, mut line)) in all.enumerate() {
-            let nanos = (at * 1e9) as i64;
-            let ts = midnight.checked_add(jiff::SignedDuration::from_nanos(nanos))?;
+            let ts = midnight.checked_add(jiff::SignedDuration::from_secs_f64(at))?;
             line["ts"] = Value::from(ts.to_string());
             line["seq"] = Value::from(seq);
             line["host"] = Value::from("HOST");

@@ -115,7 +115,7 @@ impl Service {
 
     fn subject(&self, number: u64) -> Value {
         json!({"unit": self.unit, "user_unit": null, "slice": self.slice, "invocation_id": format!("{number:032x}"),
-            "cgroup": {"id": number * 1000 + self.unit.len() as u64 * 37 + self.pace as u64,
+            "cgroup": {"id": number * 1000 + self.unit.len() as u64 * 37 + self.pace.to_bits() % 997,
                 "path": format!("/{}/{}", self.slice, self.unit)},
             "container": null})
     }

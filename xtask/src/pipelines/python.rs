@@ -102,7 +102,9 @@ fn told(rows: &Value, out: &Path) -> Result<()> {
     let pid = pid(out)?;
     step(format!("rows: {rows}"));
     let right = |row: &Value| {
-        row[0] == "leak.service" && row[1] == "memcg_limit" && (row[2] == pid || row[2] == pid.to_string())
+        row[0] == "leak.service"
+            && row[1] == "memcg_limit"
+            && (row[2] == pid || row[2].as_str() == Some(pid.to_string().as_str()))
     };
     let found = rows
         .as_array()
