@@ -23,6 +23,7 @@ mod image;
 mod kernel;
 mod packages;
 mod pipelines;
+mod tally;
 mod test;
 mod toolchain;
 mod traces;

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::binary::{self, Profile};
 use crate::guest::{Guest, Machine, Outcome};
 use crate::kernel::{Kernel, Series};
+use crate::tally::Tally;
 use crate::{cache, fleet, image, step, workspace};
 
 /// Five times what it takes on two slow cores.
@@ -56,25 +57,11 @@ impl Pipelines {
             self.boot(&results)?;
         }
         let out = results.join("out");
-        let (mut passed, mut failed) = (0, 0);
+        let mut tally = Tally::default();
         for (name, check) in CHECKS {
-            match check(&out) {
-                Ok(()) => {
-                    println!("test pipeline {name} ... ok");
-                    passed += 1;
-                }
-                Err(error) => {
-                    println!("test pipeline {name} ... FAILED\n{error:#}");
-                    failed += 1;
-                }
-            }
+            tally.tell(&format!("pipeline {name}"), check(&out));
         }
-        println!("{passed} passed, {failed} failed");
-        Ok(if failed == 0 {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
+        Ok(tally.end())
     }
 
     fn boot(&self, results: &Path) -> Result<()> {

@@ -8,6 +8,7 @@ use clap::Args;
 use oomtrace_tests::{Scenario, Tier};
 
 use crate::kernel::Series;
+use crate::tally::Tally;
 use crate::{browser, ebpf, step, workspace};
 
 /// How long a guest may take for all scenarios, in seconds: some times what it takes on two slow cores.
@@ -75,31 +76,18 @@ impl Test {
         }
         // Asked once: a build beside this one may replace the file.
         let xtask = std::env::current_exe()?;
-        let (mut passed, mut failed) = (0, 0);
+        let mut tally = Tally::default();
         for boot in (0..self.repeat).flat_map(|_| self.boots(&scenarios)) {
             boot.run(&xtask, &root)?;
             let kernel = boot.kernel.to_string();
             let out = workspace().join("target/vm").join(&kernel).join("out");
             for (tier, scenario) in boot.runs {
-                let name = format!("{} ({kernel}, {})", scenario.name, tier.name());
-                match scenario.judge(tier, &kernel, &out.join(tier.name()).join(&scenario.name)) {
-                    Ok(()) => {
-                        println!("test scenario {name} ... ok");
-                        passed += 1;
-                    }
-                    Err(error) => {
-                        println!("test scenario {name} ... FAILED\n{error:#}");
-                        failed += 1;
-                    }
-                }
+                let name = format!("scenario {} ({kernel}, {})", scenario.name, tier.name());
+                let left = out.join(tier.name()).join(&scenario.name);
+                tally.tell(&name, scenario.judge(tier, &kernel, &left));
             }
         }
-        println!("{passed} passed, {failed} failed");
-        Ok(if failed == 0 {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
+        Ok(tally.end())
     }
 }
 
