@@ -5,16 +5,18 @@
 
 mod above;
 mod advice;
+mod bounded;
 mod forecast;
 pub mod gfp;
+mod line;
+mod recent;
 mod series;
+mod slot;
 mod throttle;
 mod verdict;
 
-use std::collections::{HashMap, VecDeque};
-
 use crate::event::{
-    Before, BeforeSample, Class, Event, Forecast, ForecastChange, ForecastState, Kill, Limit, Relation, Sample, Trend,
+    Before, BeforeSample, Class, Event, Forecast, ForecastChange, ForecastState, Kill, Limit, Relation, Sample,
     ancestry,
 };
 use crate::measure::Timestamp;
@@ -22,7 +24,9 @@ use crate::measure::Timestamp;
 pub(crate) use verdict::holds;
 pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, UserFacts};
 
-use series::Series;
+use bounded::Bounded;
+use recent::Recent;
+use series::{Detail, Series};
 
 /// A warning that said this or less, in seconds, is not said again: nobody could do more with the next one.
 const LAST_WORD: f64 = 15.0;
@@ -35,8 +39,23 @@ const LASTED: f64 = 0.75;
 const QUIET: f64 = 0.2;
 const QUIET_AT_LEAST: f64 = 10.0;
 
+/// Cgroups that are looked at closely, at most: ten times what the others take is spent on each.
+const MAX_CLOSE: usize = 512;
+
+/// Limits' owners that are followed, at most: slices, pods, the host.
+const MAX_OWNERS: usize = 1024;
+
+/// So many samples without a limit in sight end the close look.
+const OUT_OF_SIGHT: u8 = 64;
+
+/// Of a cgroup without a limit in sight this share of the last samples is kept.
+const KEPT_PLAIN: usize = 3;
+
 /// Near `memory.high` from this share on.
 const NEAR_HIGH: f64 = 0.9;
+
+/// How long a forecast counts as said after the last one, in seconds.
+const STILL_SAID: f64 = 10.0;
 
 /// How the engine is set.
 #[derive(Debug, Clone)]
@@ -59,32 +78,34 @@ impl Default for Config {
     }
 }
 
-/// What is remembered of a cgroup, by its path: a unit that restarts comes back to the same.
+/// What is remembered of a cgroup, by its path: a unit that restarts comes back to the same. Within 4 KiB with all that
+/// it points at, 64 KiB where a limit is in sight (a test holds both).
 #[derive(Debug, Default)]
 struct History {
     invocation: Option<String>,
     growth: Series,
     throttling: throttle::Throttling,
-    last: VecDeque<BeforeSample>,
+    last: Recent,
     /// The owners of the limits above it, nearest first.
-    owners: Vec<String>,
-    trend: Option<Trend>,
-    forecast: Option<(Timestamp, Forecast)>,
+    owners: above::Owners,
+    forecast: Option<Box<(Timestamp, Forecast)>>,
     /// What the standing warning said last.
     told: Option<f64>,
     /// Since when there would be no warning, were there none.
     quiet_since: Option<Timestamp>,
-    seen: u64,
+    /// Samples since a limit was in sight.
+    blind: u8,
 }
 
 /// Trends, forecasts and verdicts of every cgroup.
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
-    cgroups: HashMap<String, History>,
-    owners: HashMap<String, Series>,
+    cgroups: Bounded<History>,
+    owners: Bounded<Series>,
     above: above::Above,
-    turn: u64,
+    /// How many of the cgroups are looked at closely.
+    close: usize,
 }
 
 impl Engine {
@@ -92,11 +113,11 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
+            cgroups: Bounded::new(config.max_cgroups),
+            owners: Bounded::new(MAX_OWNERS),
             config,
-            cgroups: HashMap::new(),
-            owners: HashMap::new(),
             above: above::Above::default(),
-            turn: 0,
+            close: 0,
         }
     }
 
@@ -122,18 +143,17 @@ impl Engine {
                 bytes: max,
                 usage: Some(current),
                 reclaimable: None,
+                swap_usage: None,
+                swap_room: None,
             });
         }
-        self.make_room(&path);
-        self.turn += 1;
         // The limits' owners first: their growth decides as much as the cgroup's own.
         for limit in sample.limits.iter().filter(|limit| limit.relation != Relation::Own) {
             if let Some(usage) = limit.usage {
-                let fixed = usage.saturating_sub(limit.reclaimable.unwrap_or_default());
-                self.owners
-                    .entry(limit.cgroup.clone())
-                    .or_default()
-                    .push(ts, fixed.as_f64());
+                let held = forecast::held(usage, limit.reclaimable.unwrap_or_default(), limit.swap_usage);
+                let (owner, _) = self.owners.entry(&limit.cgroup);
+                owner.look(Detail::Close);
+                owner.push(ts, held);
             }
         }
         let own = sample.limits.iter().find(|limit| limit.cgroup == path);
@@ -145,7 +165,10 @@ impl Engine {
                 .saturating_sub(memory.shmem.unwrap_or_default());
             crate::measure::Bytes(cache.0.saturating_add(memory.slab_reclaimable.unwrap_or_default().0))
         });
-        let history = self.cgroups.entry(path.clone()).or_default();
+        let (history, gone) = self.cgroups.entry(&path);
+        let gone = gone.is_some_and(|gone| gone.growth.detail() == Detail::Close);
+        self.close -= usize::from(gone);
+        let was_close = history.growth.detail() == Detail::Close;
         if sample.subject.invocation_id.is_some() && history.invocation != sample.subject.invocation_id {
             // A new life: what the old one did is no trend of this one.
             *history = History {
@@ -153,33 +176,33 @@ impl Engine {
                 ..History::default()
             };
         }
-        history.seen = self.turn;
-        history
-            .growth
-            .push_parts(ts, current.saturating_sub(reclaimable).as_f64(), &sample.memory);
+        let held = forecast::held(current, reclaimable, sample.memory.swap_current);
+        history.growth.push_parts(ts, held, &sample.memory);
         out.extend(history.throttling.push(ts, sample).map(Event::Throttle));
-        history.trend = history.growth.trend();
-        sample.trend = history.trend;
-        let class = history.trend.map_or(Class::Unknown, |trend| trend.class);
-        sample.forecast = forecast::binding(class, &history.growth, &self.owners, sample, reclaimable);
-        history.forecast = sample
-            .forecast
-            .clone()
-            .map(|forecast| (ts, forecast))
-            .or(history.forecast.take().filter(
-                // An older forecast stays what was last said only while the series is silent for a moment.
-                |(said, _)| ts.seconds_since(*said) < 10.0,
-            ));
-        history.owners = above::owners(&path, &sample.limits);
-        history.last.push_back(BeforeSample {
-            ts,
-            cgroup: Some(path),
-            unit: sample.subject.unit.clone(),
-            memory: sample.memory,
-        });
-        while history.last.len() > self.config.keep_before {
-            history.last.pop_front();
-        }
+        sample.trend = history.growth.trend();
+        let class = sample.trend.map_or(Class::Unknown, |trend| trend.class);
+        let ahead = forecast::ahead(class, &history.growth, &self.owners, sample, reclaimable);
+        (sample.forecast, sample.slowed) = (ahead.binding, ahead.slowed);
+        history.forecast = match &sample.forecast {
+            Some(forecast) => Some(Box::new((ts, forecast.clone()))),
+            // An older forecast stays what was last said only while the series is silent for a moment.
+            None => history
+                .forecast
+                .take()
+                .filter(|said| ts.seconds_since(said.0) < STILL_SAID),
+        };
+        history.look(sample.forecast.is_some(), self.close < MAX_CLOSE);
+        let is_close = history.growth.detail() == Detail::Close;
+        self.close = self.close + usize::from(is_close) - usize::from(was_close);
+        history.owners = above::Owners::among(&path, &sample.limits);
+        let room = if is_close {
+            self.config.keep_before
+        } else {
+            self.config.keep_before.div_ceil(KEPT_PLAIN)
+        };
+        history
+            .last
+            .push(ts, sample.subject.unit.as_ref(), &sample.memory, room);
         let change = warning(
             ts,
             history,
@@ -195,14 +218,15 @@ impl Engine {
                 trend: sample.trend,
                 forecast: sample.forecast.clone(),
                 memory: Some(sample.memory),
+                reason: sample.trend.and_then(|trend| trend.reason()),
             })
         }));
     }
 
     /// What a cgroup held when it was sampled last.
     #[must_use]
-    pub fn last(&self, path: &str) -> Option<&BeforeSample> {
-        self.cgroups.get(path)?.last.back()
+    pub fn last(&self, path: &str) -> Option<BeforeSample> {
+        self.cgroups.get(path)?.last.last(path)
     }
 
     /// Whether a cgroup is to be sampled though nothing tells that it moves: near its `memory.high` it may stand still, and
@@ -212,8 +236,7 @@ impl Engine {
         let Some(history) = self.cgroups.get(path) else {
             return false;
         };
-        let memory = history.last.back().map(|sample| sample.memory);
-        let sizes = memory.and_then(|memory| memory.current.zip(memory.high));
+        let sizes = history.last.memory().and_then(|memory| memory.current.zip(memory.high));
         history.throttling.is_raised()
             || sizes.is_some_and(|(current, high)| current.as_f64() >= high.as_f64() * NEAR_HIGH)
     }
@@ -249,42 +272,53 @@ impl Engine {
     /// What was known of a cgroup and of the owners of the limits above it before now.
     fn before(&self, ts: Timestamp, path: Option<&str>) -> Option<Before> {
         // A cgroup below the unit's own is not sampled: the unit's is.
-        let history =
-            ancestry(path?).find_map(|path| self.cgroups.get(path).filter(|history| !history.last.is_empty()))?;
-        let forecast = history.forecast.as_ref();
+        let (sampled_path, history) = ancestry(path?).find_map(|path| {
+            let history = self.cgroups.get(path).filter(|history| !history.last.is_empty())?;
+            Some((path, history))
+        })?;
+        let forecast = history.forecast.as_deref();
         let mut before = Before {
-            samples: history.last.iter().cloned().collect(),
-            trend: history.trend,
+            samples: history.last.all(sampled_path).collect(),
+            trend: history.growth.trend(),
             forecast: forecast.map(|(_, forecast)| forecast.clone()),
             forecast_age_seconds: forecast.map(|(said, _)| ts.seconds_since(*said).max(0.0)),
         };
-        let sampled = |owner: &&String| self.cgroups.contains_key(*owner);
+        let sampled = |owner: &&str| self.cgroups.get(owner).is_some();
+        let owners = || history.owners.of(sampled_path);
         // Those of the stream first: a replay finds them there, and the others in the kill.
-        for owner in history.owners.iter().filter(sampled) {
+        for owner in owners().filter(sampled) {
             let above = self.cgroups.get(owner).into_iter();
-            before
-                .samples
-                .extend(above.flat_map(|history| history.last.iter().cloned()));
+            before.samples.extend(above.flat_map(|history| history.last.all(owner)));
         }
-        for owner in history.owners.iter().filter(|owner| !sampled(owner)) {
+        for owner in owners().filter(|owner| !sampled(owner)) {
             before.samples.extend(self.above.last(owner).cloned());
         }
         Some(before)
     }
+}
 
-    /// A new path must not grow the memory: the one not seen for longest makes room.
-    fn make_room(&mut self, path: &str) {
-        if self.cgroups.len() >= self.config.max_cgroups && !self.cgroups.contains_key(path) {
-            let oldest = self
-                .cgroups
-                .iter()
-                .min_by_key(|(_, history)| history.seen)
-                .map(|(path, _)| path.clone());
-            if let Some(oldest) = oldest {
-                self.cgroups.remove(&oldest);
-                self.owners.remove(&oldest);
-            }
+impl History {
+    /// A limit in sight is worth a closer look, where there is room for one.
+    fn look(&mut self, in_sight: bool, is_room: bool) {
+        self.blind = if in_sight { 0 } else { self.blind.saturating_add(1) };
+        if in_sight && is_room {
+            self.growth.look(Detail::Close);
+        } else if self.blind >= OUT_OF_SIGHT {
+            self.growth.look(Detail::Plain);
         }
+    }
+
+    /// What it takes on the heap, in bytes.
+    #[cfg(test)]
+    fn heap(&self) -> usize {
+        let name = |name: &String| name.capacity();
+        let forecast = self.forecast.as_deref().map_or(0, |(_, forecast)| {
+            size_of::<(Timestamp, Forecast)>()
+                + name(&forecast.limit.cgroup)
+                + name(&forecast.limit.file)
+                + forecast.limit.unit.as_ref().map_or(0, name)
+        });
+        self.growth.heap() + self.last.heap() + forecast + self.invocation.as_ref().map_or(0, name)
     }
 }
 
@@ -300,7 +334,7 @@ fn warning(
     let grows = matches!(class, Class::Leak | Class::Shmem | Class::Kernel);
     // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
     // the same at first.
-    let lasted = history.growth.line().map_or(0.0, |line| line.window);
+    let lasted = history.growth.line().map_or(0.0, |line| line.window());
     let seconds = forecast
         .map(|forecast| forecast.seconds)
         .filter(|left| grows && (history.told.is_some() || lasted >= left * LASTED && history.growth.is_record()));

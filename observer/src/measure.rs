@@ -105,11 +105,11 @@ impl Timestamp {
         (self.0.as_nanosecond() - earlier.0.as_nanosecond()) as f64 / 1e9
     }
 
-    /// The middle between two times.
+    /// So many seconds later; `None` where there is no such time.
     #[must_use]
-    pub fn between(self, other: Self) -> Self {
-        let middle = i128::midpoint(self.0.as_nanosecond(), other.0.as_nanosecond());
-        Self(jiff::Timestamp::from_nanosecond(middle).unwrap_or(self.0))
+    pub fn after_seconds(self, seconds: f64) -> Option<Self> {
+        let span = jiff::SignedDuration::try_from_secs_f64(seconds).ok()?;
+        Some(Self(self.0.checked_add(span).ok()?))
     }
 }
 

@@ -87,6 +87,8 @@ impl HostMemory {
             bytes: self.total,
             usage: Some(self.used()),
             reclaimable: Some(Bytes(0)), // `MemAvailable` has it already
+            swap_usage: Some(self.swap_total.saturating_sub(self.swap_free)),
+            swap_room: Some(self.swap_free),
         }
     }
 }

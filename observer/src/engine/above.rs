@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::event::{BeforeSample, Limit, Relation};
+use crate::event::{BeforeSample, Limit, Relation, ancestry};
 
 /// Owners remembered, at most; the one not seen for longest goes first.
 const MAX_OWNERS: usize = 256;
@@ -44,67 +44,37 @@ impl Above {
     }
 }
 
-/// The owners of limits above a cgroup, nearest first, each once.
-pub(super) fn owners(path: &str, limits: &[Limit]) -> Vec<String> {
-    let mut owners: Vec<String> = Vec::new();
-    for limit in limits {
-        let above = match limit.relation {
-            Relation::Own => false,
-            Relation::Ancestor | Relation::Host => limit.cgroup != path,
+/// Which of the cgroups above one own limits: a bit for each, nearest first, since every history has one of these.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Owners(u32);
+
+impl Owners {
+    /// The host's bit, which is a path's no more than 31 levels down.
+    const HOST: u32 = 1 << 31;
+
+    pub(super) fn among(path: &str, limits: &[Limit]) -> Self {
+        let bit = |limit: &Limit| match limit.relation {
+            Relation::Own => 0,
+            Relation::Host => Self::HOST,
+            Relation::Ancestor => levels(path)
+                .find(|(_, above)| *above == limit.cgroup)
+                .map_or(0, |(bit, _)| bit),
         };
-        if above && !owners.contains(&limit.cgroup) {
-            owners.push(limit.cgroup.clone());
-        }
+        Self(limits.iter().fold(0, |bits, limit| bits | bit(limit)))
     }
-    owners
+
+    /// Their paths.
+    pub(super) fn of(self, path: &str) -> impl Iterator<Item = &str> {
+        let above = levels(path).filter(move |(bit, _)| self.0 & bit != 0).map(|(_, above)| above);
+        let host = (self.0 & Self::HOST != 0 && path != HOST).then_some(HOST);
+        above.chain(host)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::Memory;
-    use crate::measure::{Bytes, Timestamp};
+/// Where the host's memory is told.
+const HOST: &str = "/";
 
-    fn sample(path: &str, second: i64) -> BeforeSample {
-        BeforeSample {
-            ts: Timestamp(jiff::Timestamp::from_second(second).unwrap()),
-            cgroup: Some(path.to_owned()),
-            unit: None,
-            memory: Memory::default(),
-        }
-    }
-
-    #[test]
-    fn the_last_samples_of_the_last_owners_are_kept_and_no_more() {
-        let mut above = Above::default();
-        for second in 0..1000 {
-            above.push(sample(&format!("/{}", second / 2), second), 3);
-            above.push(sample("/a.slice", second), 3);
-            above.push(sample("/a.slice", second), 3);
-        }
-        let seconds: Vec<_> = above.last("/a.slice").map(|sample| sample.ts.0.as_second()).collect();
-        assert_eq!(seconds, [997, 998, 999]);
-        assert!(above.owners.len() <= MAX_OWNERS && above.last("/0").next().is_none());
-        assert_eq!(above.last("/499").count(), 2);
-    }
-
-    #[test]
-    fn an_owner_of_several_limits_is_one() {
-        let limit = |relation, cgroup: &str| Limit {
-            cgroup: cgroup.to_owned(),
-            unit: None,
-            relation,
-            file: "memory.max".to_owned(),
-            bytes: Bytes(1),
-            usage: None,
-            reclaimable: None,
-        };
-        let limits = [
-            limit(Relation::Own, "/a/b"),
-            limit(Relation::Ancestor, "/a"),
-            limit(Relation::Ancestor, "/a"),
-            limit(Relation::Host, "/"),
-        ];
-        assert_eq!(owners("/a/b", &limits), ["/a", "/"]);
-    }
+/// The cgroups above one, each with its bit.
+fn levels(path: &str) -> impl Iterator<Item = (u32, &str)> {
+    (0..31).map(|level| 1 << level).zip(ancestry(path).skip(1))
 }

@@ -1,53 +1,120 @@
 //! The time left: to the limit that is reached first, among the cgroup's own, its ancestors' and the host's.
+//!
+//! Memory and swap are one: at `memory.max` the kernel swaps out before it kills, so that the limit is met where usage and
+//! swap together are the limit and the room in swap (mm/vmscan.c: `can_reclaim_anon_pages`).
 
-use std::collections::HashMap;
-
+use super::bounded::Bounded;
 use super::series::Series;
-use crate::event::{Class, Forecast, Limit, LimitRef, Relation, Sample};
+use crate::event::{Class, Forecast, Limit, LimitRef, Memory, Relation, Sample};
 use crate::measure::Bytes;
 
 /// Further than this is no statement worth making: 30 days.
 const HORIZON: f64 = 30.0 * 86_400.0;
 /// The share of intervals that hold the true time, as they are made.
 const CONFIDENCE: f64 = 0.8;
+/// The file whose limit slows down and does not kill.
+const HIGH: &str = "memory.high";
 
-/// The forecast for the binding limit; `None` = no statement.
-pub(super) fn binding(
+/// When a cgroup is stopped, and when it is slowed down.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// At the limit that kills and is reached first; `None` = no statement.
+    pub(super) binding: Option<Forecast>,
+    /// At the `memory.high` that is reached first.
+    pub(super) slowed: Option<Forecast>,
+}
+
+/// What counts against a limit: what reclaim cannot give back, and what was swapped out already.
+pub(super) fn held(usage: Bytes, reclaimable: Bytes, swap: Option<Bytes>) -> f64 {
+    usage.saturating_sub(reclaimable).as_f64() + swap.unwrap_or_default().as_f64()
+}
+
+/// What is ahead of a cgroup.
+pub(super) fn ahead(
     class: Class,
     own: &Series,
-    owners: &HashMap<String, Series>,
+    owners: &Bounded<Series>,
     sample: &Sample,
     reclaimable: Bytes,
-) -> Option<Forecast> {
+) -> Ahead {
     if !matches!(
         class,
         Class::Leak | Class::Shmem | Class::Kernel | Class::Unknown | Class::Burst
     ) {
-        return None;
+        return Ahead::default();
     }
     // The cgroup must have a part in what fills up: a neighbour's growth alone is the neighbour's forecast.
-    own.line().filter(|line| line.slope.middle > 0.0)?;
-    let candidates = sample
-        .limits
-        .iter()
-        .filter(|limit| limit.file != "memory.high")
-        .filter_map(|limit| {
-            let (series, reclaimable) = match limit.relation {
-                Relation::Own => (own, limit.reclaimable.unwrap_or(reclaimable)),
-                Relation::Ancestor | Relation::Host => {
-                    (owners.get(&limit.cgroup)?, limit.reclaimable.unwrap_or_default())
-                }
-            };
-            let used = limit
-                .usage
-                .or(sample.memory.current.filter(|_| limit.relation == Relation::Own))?;
-            time_left(limit, series, used.saturating_sub(reclaimable))
-        });
-    candidates.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
+    if own.line().is_none_or(|line| line.slope().middle <= 0.0) {
+        return Ahead::default();
+    }
+    let memory = &sample.memory;
+    let mut ahead = Ahead::default();
+    for limit in &sample.limits {
+        let is_own = limit.relation == Relation::Own;
+        let Some(usage) = limit.usage.or(memory.current.filter(|_| is_own)) else {
+            continue;
+        };
+        let (series, reclaimable, swap) = match limit.relation {
+            Relation::Own => (
+                Some(own),
+                limit.reclaimable.unwrap_or(reclaimable),
+                limit.swap_usage.or(memory.swap_current),
+            ),
+            Relation::Ancestor | Relation::Host => (
+                owners.get(&limit.cgroup),
+                limit.reclaimable.unwrap_or_default(),
+                limit.swap_usage,
+            ),
+        };
+        let now = held(usage, reclaimable, swap);
+        let until = limit.bytes.as_f64() + swap.unwrap_or_default().as_f64() + swap_room(class, limit, memory);
+        let found = series.and_then(|series| time_left(limit, series, now, until));
+        let first = if limit.file == HIGH {
+            &mut ahead.slowed
+        } else {
+            &mut ahead.binding
+        };
+        if let Some(found) = found
+            && first.as_ref().is_none_or(|first| found.seconds < first.seconds)
+        {
+            *first = Some(found);
+        }
+    }
+    ahead
 }
 
-fn time_left(limit: &Limit, series: &Series, fixed: Bytes) -> Option<Forecast> {
-    let reach = series.reach(limit.bytes.as_f64(), fixed.as_f64())?;
+/// What could still be swapped out before a limit kills.
+fn swap_room(class: Class, limit: &Limit, memory: &Memory) -> f64 {
+    // A stream that does not tell of the host's swap has the cgroup's own limit at best.
+    let own = || match limit.relation {
+        Relation::Own => Some(memory.swap_max?.saturating_sub(memory.swap_current?)),
+        Relation::Ancestor | Relation::Host => None,
+    };
+    let room = limit.swap_room.or_else(own).unwrap_or_default();
+    match class {
+        // What the kernel holds is never swapped out: it can only displace what is.
+        Class::Kernel => room.min(Bytes(
+            memory
+                .anon
+                .unwrap_or_default()
+                .0
+                .saturating_add(memory.shmem.unwrap_or_default().0),
+        )),
+        Class::Leak
+        | Class::Shmem
+        | Class::Unknown
+        | Class::Burst
+        | Class::Steady
+        | Class::Cache
+        | Class::Sawtooth
+        | Class::Warmup
+        | Class::Shrinking => room,
+    }
+    .as_f64()
+}
+
+fn time_left(limit: &Limit, series: &Series, now: f64, until: f64) -> Option<Forecast> {
+    let reach = series.reach(until, now)?;
     if reach.seconds > HORIZON {
         return None;
     }

@@ -31,6 +31,8 @@ fn limit(relation: Relation, cgroup: &str, bytes: u64, usage: u64) -> Limit {
         bytes: Bytes(bytes),
         usage: Some(Bytes(usage)),
         reclaimable: None,
+        swap_usage: None,
+        swap_room: None,
     }
 }
 
@@ -202,7 +204,10 @@ fn verdicts_name_the_owner_and_how_it_stands_to_the_victim() {
 #[test]
 fn the_samples_before_go_out_with_the_kill() {
     let mut engine = Engine::new(Config::default());
-    let _ = feed(&mut engine, 30, |second| sample(second * MIB, 0, Vec::new()));
+    let _ = feed(&mut engine, 30, |second| {
+        let own = limit(Relation::Own, "/system.slice/leak.service", 512 * MIB, second * MIB);
+        sample(second * MIB, 0, vec![own])
+    });
     let mut below = facts(Some("/system.slice/leak.service"), 7);
     below.subject.cgroup.path = Some("/system.slice/leak.service/worker".to_owned());
     let before = engine.kill(at(30.0), below).before.unwrap();
@@ -367,33 +372,166 @@ fn the_engine_knows_no_clock_no_file_and_no_kernel() {
     }
 }
 
+#[test]
+fn room_in_swap_counts_and_what_is_in_swap_has_not_gone() {
+    let path = "/system.slice/leak.service";
+    let held = |second: u64| {
+        // It grows to its limit, and from there into swap.
+        let memory = (second * MIB).min(100 * MIB);
+        let swap = second * MIB - memory;
+        let mut told = sample(memory, 0, vec![limit(Relation::Own, path, 100 * MIB, memory)]);
+        told.memory.swap_current = Some(Bytes(swap));
+        told.memory.swap_max = Some(Bytes(64 * MIB));
+        told
+    };
+    for (second, left) in [(80, 84.0), (140, 24.0)] {
+        let (last, _) = feed(&mut Engine::new(Config::default()), second + 1, held);
+        let forecast = last.forecast.unwrap();
+        assert!((forecast.seconds - left).abs() < left * 0.1, "{second}: {forecast:?}");
+    }
+    // The host has less free than the cgroup may have.
+    let (last, _) = feed(&mut Engine::new(Config::default()), 81, |second| {
+        let mut told = held(second);
+        told.limits[0].swap_room = Some(Bytes(10 * MIB));
+        told
+    });
+    assert!((last.forecast.unwrap().seconds - 30.0).abs() < 3.0);
+}
+
+#[test]
+fn memory_high_is_told_beside_the_limit_that_kills() {
+    let path = "/system.slice/leak.service";
+    let (last, _) = feed(&mut Engine::new(Config::default()), 61, |second| {
+        let mut high = limit(Relation::Own, path, 100 * MIB, second * MIB);
+        high.file = "memory.high".to_owned();
+        let max = limit(Relation::Own, path, 200 * MIB, second * MIB);
+        sample(second * MIB, 0, vec![high, max])
+    });
+    let (slowed, stopped) = (last.slowed.unwrap(), last.forecast.unwrap());
+    assert_eq!(
+        (slowed.limit.file.as_str(), stopped.limit.file.as_str()),
+        ("memory.high", "memory.max")
+    );
+    assert!((slowed.seconds - 40.0).abs() < 4.0 && (stopped.seconds - 140.0).abs() < 14.0);
+}
+
+fn size(engine: &Engine, path: &str) -> usize {
+    size_of::<History>() + size_of::<String>() + path.len() + engine.cgroups.get(path).unwrap().heap()
+}
+
+/// Samples until every level has a slot, and with it all the room that it will ever take.
+const EVERY_LEVEL: u64 = 4_u64.pow(7) + 1;
+
+#[test]
+fn a_cgroup_takes_4_kib_and_64_where_a_limit_is_in_sight() {
+    let path = "/system.slice/leak.service";
+    let mut engine = Engine::new(Config::default());
+    let noise = |second: u64| 100 * MIB + second.wrapping_mul(2_654_435_761) % 997 * 1000;
+    let named = |mut told: Sample| {
+        told.subject.invocation_id = Some("0".repeat(32));
+        told
+    };
+    let _ = feed(&mut engine, EVERY_LEVEL, |second| {
+        named(sample(noise(second), 0, Vec::new()))
+    });
+    assert!(size(&engine, path) <= 4096, "{}", size(&engine, path));
+    let mut engine = Engine::new(Config::default());
+    let mut grow = |seconds| {
+        let (last, _) = feed(&mut engine, seconds, |second| {
+            let own = limit(Relation::Own, path, 1 << 40, second * MIB);
+            named(sample(second * MIB, 0, vec![own]))
+        });
+        assert!(last.forecast.is_some());
+        size(&engine, path)
+    };
+    let close = grow(4_u64.pow(4));
+    // Half of the levels: the others take as much.
+    assert!(close * 2 <= 64 * 1024 && close > 4096, "{close}");
+}
+
+#[test]
+fn only_so_many_are_looked_at_closely() {
+    let mut engine = Engine::new(Config::default());
+    for second in 0..8_u32 {
+        for place in 0..MAX_CLOSE + 2 {
+            let path = format!("/{place}");
+            let grown = u64::from(second) * MIB;
+            let mut told = sample(grown, 0, vec![limit(Relation::Own, &path, 1 << 30, grown)]);
+            told.subject.cgroup.path = Some(path);
+            engine.sample(at(f64::from(second)), &mut told, &mut Vec::new());
+        }
+    }
+    assert_eq!(engine.close, MAX_CLOSE);
+}
+
+#[test]
+fn the_one_not_seen_for_longest_makes_room() {
+    let mut engine = Engine::new(Config {
+        max_cgroups: 2,
+        ..Config::default()
+    });
+    for (second, path) in ["/a", "/b", "/a", "/c"].into_iter().enumerate() {
+        let mut told = sample(MIB, 0, Vec::new());
+        told.subject.cgroup.path = Some(path.to_owned());
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        engine.sample(at(second as f64), &mut told, &mut Vec::new());
+    }
+    let known = ["/a", "/b", "/c"].map(|path| engine.last(path).is_some());
+    assert_eq!((known, engine.cgroups.len()), ([true, false, true], 2));
+}
+
+/// Sizes as they come, and those that no arithmetic likes.
+fn any_size() -> impl Strategy<Value = u64> {
+    prop_oneof![any::<u64>(), 0..1_u64 << 40, Just(0), Just(u64::MAX), Just(1)]
+}
+
+/// Seconds to the next sample: gaps, clocks that step back, times that repeat.
+fn any_step() -> impl Strategy<Value = f64> {
+    prop_oneof![Just(1.0), Just(0.0), Just(0.001), -100.0..10_000.0_f64, Just(6e7)]
+}
+
 proptest! {
     #[test]
     fn any_sequence_gives_finite_numbers_in_order(
-        steps in prop::collection::vec((-100.0..10_000.0_f64, any::<u64>(), any::<u64>(), any::<u64>(), any::<bool>()), 1..200)
+        steps in prop::collection::vec(
+            (any_step(), any_size(), any_size(), any_size(), any_size(), prop::option::of(any_size()), 0_u64..6),
+            1..200,
+        )
     ) {
         let mut engine = Engine::new(Config { max_cgroups: 4, ..Config::default() });
         let mut out = Vec::new();
         let mut now = 0.0;
-        for (step, anon, file, bytes, limited) in steps {
+        for (step, anon, file, usage, bytes, swap, which) in steps {
             now += step;
-            let limits = if limited { vec![limit(Relation::Own, "/a", bytes, anon)] } else { Vec::new() };
-            let mut told = sample(0, 0, limits);
+            let path = format!("/{which}");
+            let mut told = sample(0, 0, Vec::new());
+            if let Some(room) = swap {
+                for (relation, owner) in [(Relation::Own, path.as_str()), (Relation::Ancestor, "/above")] {
+                    let mut limit = limit(relation, owner, bytes, usage);
+                    limit.swap_room = Some(Bytes(room));
+                    limit.reclaimable = Some(Bytes(file));
+                    told.limits.push(limit);
+                }
+            }
             told.memory.current = Some(Bytes(anon));
             told.memory.anon = Some(Bytes(anon));
             told.memory.file = Some(Bytes(file));
-            told.subject.cgroup.path = Some(format!("/{}", anon % 6));
+            told.memory.shmem = swap.map(Bytes);
+            told.memory.kernel = Some(Bytes(bytes));
+            told.memory.swap_current = swap.map(Bytes);
+            told.subject.cgroup.path = Some(path.clone());
             engine.sample(at(now), &mut told, &mut out);
             if let Some(trend) = told.trend {
                 prop_assert!(trend.bytes_per_second.is_finite() && trend.window_seconds.is_finite());
                 prop_assert!(trend.low <= trend.bytes_per_second && trend.bytes_per_second <= trend.high);
             }
-            if let Some(forecast) = told.forecast {
+            for forecast in [told.forecast, told.slowed].into_iter().flatten() {
                 prop_assert!(forecast.seconds.is_finite() && forecast.seconds >= 0.0);
-                prop_assert!(forecast.low_seconds <= forecast.seconds);
-                prop_assert!(forecast.high_seconds.is_none_or(|high| high >= forecast.seconds));
+                prop_assert!(forecast.low_seconds >= 0.0 && forecast.low_seconds <= forecast.seconds);
+                prop_assert!(forecast.high_seconds.is_none_or(|high| high.is_finite() && high >= forecast.seconds));
             }
+            prop_assert!(size(&engine, &path) <= 64 * 1024);
         }
-        prop_assert!(engine.cgroups.len() <= 4);
+        prop_assert!(engine.cgroups.len() <= 4 && engine.close <= 4);
     }
 }

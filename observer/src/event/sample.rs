@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Subject;
+use crate::human::duration;
 use crate::measure::{Bytes, Timestamp};
 
 /// A cgroup as it stands. Only `memory.current` is needed for a forecast; what else is missing is done without.
@@ -29,6 +30,10 @@ pub struct Sample {
     /// When it reaches the limit that binds first; `null` = no statement.
     #[serde(default)]
     pub forecast: Option<Forecast>,
+    /// When it reaches the `memory.high`, its own or one above, from which on the kernel slows it down; `null` = no
+    /// statement.
+    #[serde(default)]
+    pub slowed: Option<Forecast>,
 }
 
 /// The memory files of a cgroup, by the names of cgroup v2; on v1 the files that mean the same.
@@ -121,6 +126,12 @@ pub struct Limit {
     pub usage: Option<Bytes>,
     /// What of the usage reclaim could give back before a kill: clean page cache and reclaimable slab.
     pub reclaimable: Option<Bytes>,
+    /// What its owner has in swap.
+    #[serde(default)]
+    pub swap_usage: Option<Bytes>,
+    /// What its owner could still put into swap: the least that its own `memory.swap.max`, those above and the host leave.
+    #[serde(default)]
+    pub swap_room: Option<Bytes>,
 }
 
 /// The limit a forecast speaks of.
@@ -180,6 +191,28 @@ pub struct Trend {
     pub since: Option<Timestamp>,
 }
 
+impl Trend {
+    /// Why it is taken for this kind of growth, in a clause; `None` where nothing is known.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        let window = duration(self.window_seconds);
+        Some(match self.class {
+            Class::Leak => format!("what reclaim cannot give back has grown for {window}, its lowest points too"),
+            Class::Cache => "what grows is page cache, which the kernel gives back before it kills".to_owned(),
+            Class::Shmem => {
+                "shared memory or files on a tmpfs grow: nothing but swap or deleting takes them back".to_owned()
+            }
+            Class::Kernel => "what the kernel holds for it grows: files, pipes, sockets".to_owned(),
+            Class::Burst => "it rises at times and stands in between".to_owned(),
+            Class::Sawtooth => "it rises and comes back to where it was, again and again".to_owned(),
+            Class::Warmup => "it grows ever more slowly".to_owned(),
+            Class::Shrinking => format!("it has given memory back for {window}"),
+            Class::Steady => format!("it has not moved for {window}"),
+            Class::Unknown => return None,
+        })
+    }
+}
+
 /// The time left until the binding limit is reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Forecast {
@@ -212,6 +245,9 @@ pub struct ForecastChange {
     /// The cgroup as it stood.
     #[serde(default)]
     pub memory: Option<Memory>,
+    /// Why it is taken for this kind of growth, in a clause.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// What became of a forecast.

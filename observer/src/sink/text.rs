@@ -10,7 +10,7 @@ use super::fold::{fold, middle};
 use super::verdict::paragraph;
 use crate::event::{
     Class, Event, Forecast, ForecastChange, ForecastState, Limit, Line, OomWithoutKill, Probe, Relation, Sample,
-    StopReason, Stream, Subject, Throttle, ThrottleState, Trend, Unit, UnitState, Via,
+    StopReason, Stream, Subject, Throttle, ThrottleState, Unit, UnitState, Via,
 };
 use crate::human::{bytes, duration, rate};
 use crate::measure::{Bytes, Timestamp};
@@ -406,7 +406,7 @@ impl<W: Write> Text<W> {
         if let Some(trend) = sample
             .trend
             .filter(|trend| !self.options.names && before != Some(trend.class))
-            && let Some(reason) = reason(&trend)
+            && let Some(reason) = trend.reason()
         {
             let indent = self.indent();
             let text = format!("{:indent$}{}: {reason}", "", class_name(trend.class));
@@ -424,25 +424,6 @@ impl<W: Write> Text<W> {
         }
         self.mark(ts, "▲", Colour::Yellow, &format!("WARNING  {text}"))
     }
-}
-
-/// Why a growth is taken for what it is, in a clause.
-fn reason(trend: &Trend) -> Option<String> {
-    let window = duration(trend.window_seconds);
-    Some(match trend.class {
-        Class::Leak => format!("what reclaim cannot give back has grown for {window}, its lowest points too"),
-        Class::Cache => "what grows is page cache, which the kernel gives back before it kills".to_owned(),
-        Class::Shmem => {
-            "shared memory or files on a tmpfs grow: nothing but swap or deleting takes them back".to_owned()
-        }
-        Class::Kernel => "what the kernel holds for it grows: files, pipes, sockets".to_owned(),
-        Class::Burst => "it rises at times and stands in between".to_owned(),
-        Class::Sawtooth => "it rises and comes back to where it was, again and again".to_owned(),
-        Class::Warmup => "it grows ever more slowly".to_owned(),
-        Class::Shrinking => format!("it has given memory back for {window}"),
-        Class::Steady => format!("it has not moved for {window}"),
-        Class::Unknown => return None,
-    })
 }
 
 /// An OOM that killed nobody in a sentence.

@@ -17,9 +17,9 @@ use crate::cgroup::host::{HostMemory, pressure};
 use crate::cgroup::nodes;
 use crate::cgroup::{Hierarchy, MemoryFiles, Reading, Tree};
 use crate::engine::{Config, Engine};
-use crate::event::{BeforeSample, CgroupRef, Event, Limit, Relation, Sample, Subject, Unexplained};
+use crate::event::{BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Relation, Sample, Subject, Unexplained};
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
-use crate::measure::{CgroupId, Timestamp};
+use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::unit::{Selection, UnitPath, invocation_id, systemd::Systemd};
 
 /// Where no probe tells of births: the tree is read anew this often.
@@ -374,12 +374,24 @@ impl Collector {
                         bytes,
                         usage: memory.current,
                         reclaimable: reading.reclaimable,
+                        swap_usage: memory.swap_current,
+                        swap_room: None,
                     }));
+                }
+                // It holds for everything below.
+                if let Some((most, usage)) = memory.swap_max.zip(memory.swap_current) {
+                    narrow_swap(&mut limits, most.saturating_sub(usage));
                 }
             }
             at = at.rsplit_once('/').map_or("", |(above, _)| above);
         }
-        limits.extend(HostMemory::read().map(|host| host.limit()));
+        if let Some(host) = HostMemory::read() {
+            // On v1 a limit holds memory and swap together: what that leaves is not read.
+            if self.hierarchy.version() == CgroupVersion::V2 {
+                narrow_swap(&mut limits, host.swap_free);
+            }
+            limits.push(host.limit());
+        }
         limits
     }
 
@@ -405,6 +417,7 @@ impl Collector {
             limits: self.limits(path, read),
             trend: None,
             forecast: None,
+            slowed: None,
         };
         self.look_above(ts, &sample, read);
         let subject = sample.subject.clone();
@@ -468,5 +481,12 @@ impl Collector {
                 seen: 0,
             }),
         )
+    }
+}
+
+/// No limit's owner has more room in swap than what holds it leaves.
+fn narrow_swap(limits: &mut [Limit], room: Bytes) {
+    for limit in limits {
+        limit.swap_room = Some(limit.swap_room.map_or(room, |own| own.min(room)));
     }
 }

@@ -1,0 +1,162 @@
+//! What a history is made of: slots of 28 bytes, so that ten thousand cgroups fit into little memory.
+//!
+//! Sizes are kept to 24 bits, a page in 64 GiB; times in hundredths of a second from where the history begins.
+
+use std::collections::VecDeque;
+
+use super::line::{Line, line};
+use crate::event::Memory;
+use crate::measure::Bytes;
+
+/// Slots of a level that become one of the next.
+const MERGE: usize = 4;
+
+/// Hundredths of a second since a history began: 497 days of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tick(u32);
+
+impl Tick {
+    const A_SECOND: f64 = 100.0;
+
+    /// Where a history begins.
+    pub(super) const ZERO: Self = Self(0);
+
+    /// `None` where it lies before the beginning or further than a history reaches.
+    pub(super) fn from_seconds(seconds: f64) -> Option<Self> {
+        let ticks = (seconds * Self::A_SECOND).round();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "in range by the condition"
+        )]
+        let tick = |ticks| Self(ticks as u32);
+        (0.0..=f64::from(u32::MAX)).contains(&ticks).then(|| tick(ticks))
+    }
+
+    /// Since the beginning.
+    pub(super) fn seconds(self) -> f64 {
+        f64::from(self.0) / Self::A_SECOND
+    }
+
+    /// Seconds from `earlier`; negative where that is later.
+    pub(super) fn since(self, earlier: Self) -> f64 {
+        (f64::from(self.0) - f64::from(earlier.0)) / Self::A_SECOND
+    }
+}
+
+/// To 24 bits.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "24 bits of a size are enough for its growth"
+)]
+pub(super) fn short(value: f64) -> f32 {
+    value as f32
+}
+
+/// What of the usage is not anonymous memory; `None` where a sample did not tell. What is left grows as the rest does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts {
+    /// NaN is unknown: an `Option` would double the size.
+    kept: [f32; 3],
+}
+
+impl Parts {
+    pub(super) const UNKNOWN: Self = Self { kept: [f32::NAN; 3] };
+
+    pub(super) fn of(memory: &Memory) -> Self {
+        let value = |size: Option<Bytes>| size.map_or(f32::NAN, |size| short(size.as_f64()));
+        let shmem = memory.shmem.unwrap_or_default();
+        let slab = memory.slab_reclaimable.unwrap_or_default();
+        Self {
+            kept: [
+                value(memory.file.map(|file| file.saturating_sub(shmem))),
+                value(memory.shmem),
+                value(memory.kernel.map(|kernel| kernel.saturating_sub(slab))),
+            ],
+        }
+    }
+
+    pub(super) fn cache(&self) -> Option<f64> {
+        known(self.kept[0])
+    }
+
+    pub(super) fn shmem(&self) -> Option<f64> {
+        known(self.kept[1])
+    }
+
+    /// What the kernel holds, less what it would give back.
+    pub(super) fn kernel(&self) -> Option<f64> {
+        known(self.kept[2])
+    }
+}
+
+fn known(value: f32) -> Option<f64> {
+    (!value.is_nan()).then_some(f64::from(value))
+}
+
+/// A sample, or several.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) at: Tick,
+    pub(super) mean: f32,
+    pub(super) min: f32,
+    pub(super) max: f32,
+    pub(super) parts: Parts,
+}
+
+impl Slot {
+    /// All slots of a level stand for as many samples each.
+    fn merged<'a>(slots: impl Iterator<Item = &'a Self> + Clone) -> Option<Self> {
+        let count = slots.clone().count() as f64;
+        let mean =
+            |of: &dyn Fn(&Self) -> f32| short(slots.clone().map(|slot| f64::from(of(slot))).sum::<f64>() / count);
+        // The middle of the time that it stands for.
+        let (first, last) = (slots.clone().next()?.at, slots.clone().last()?.at);
+        Some(Self {
+            at: Tick(u32::midpoint(first.0, last.0)),
+            mean: mean(&|slot| slot.mean),
+            min: slots.clone().map(|slot| slot.min).fold(f32::INFINITY, f32::min),
+            max: slots.clone().map(|slot| slot.max).fold(0.0, f32::max),
+            parts: Parts {
+                kept: [0, 1, 2].map(|place| mean(&|slot| slot.parts.kept.get(place).copied().unwrap_or(f32::NAN))),
+            },
+        })
+    }
+}
+
+/// A history at one time scale.
+#[derive(Debug, Default)]
+pub(super) struct Level {
+    pub(super) slots: VecDeque<Slot>,
+    /// The last ones that have no slot of the next level yet.
+    pending: usize,
+    pub(super) line: Option<Line>,
+}
+
+impl Level {
+    /// Takes a slot, keeps `room` of them; gives what the next level gets.
+    pub(super) fn push(&mut self, slot: Slot, room: usize, is_finest: bool) -> Option<Slot> {
+        while self.slots.len() >= room {
+            self.slots.pop_front();
+        }
+        if self.slots.capacity() < room {
+            self.slots.reserve_exact(room - self.slots.len());
+        }
+        self.slots.push_back(slot);
+        self.line = line(&self.slots, is_finest);
+        self.pending += 1;
+        if self.pending < MERGE {
+            return None;
+        }
+        self.pending = 0;
+        Slot::merged(self.slots.iter().skip(self.slots.len().saturating_sub(MERGE)))
+    }
+
+    /// Gives back what is more than `room`.
+    pub(super) fn shrink(&mut self, room: usize) {
+        while self.slots.len() > room {
+            self.slots.pop_front();
+        }
+        self.slots.shrink_to(room);
+    }
+}
