@@ -105,6 +105,8 @@ fn sample(memory: Memory, second: i64) -> Sample {
         reclaimable: Some(Bytes(
             memory.file.unwrap_or_default().0 + 4096 * (second.unsigned_abs() / 300),
         )),
+        swap_usage: None,
+        swap_room: None,
     };
     let others = Bytes(current.0 + (1 << 30) + second.unsigned_abs() * 7_919 % 4_001 * 4096);
     Sample {
@@ -137,6 +139,7 @@ fn sample(memory: Memory, second: i64) -> Sample {
         events: Some(MemoryEvents::default()),
         trend: None,
         forecast: None,
+        slowed: None,
     }
 }
 

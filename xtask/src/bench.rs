@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: every figure that oomtrace claims, measured by one command.
 
 mod capture;
+mod engine;
 mod forecast;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub(crate) struct Bench {
 enum What {
     Capture(capture::Capture),
     Charge(Charge),
+    Engine(engine::Engine),
     Forecast(forecast::Forecast),
 }
 
@@ -34,6 +36,7 @@ impl Bench {
         match self.what {
             What::Capture(capture) => capture.run(),
             What::Charge(charge) => charge.run(),
+            What::Engine(engine) => engine.run(),
             What::Forecast(forecast) => forecast.run(),
         }
     }

@@ -65,7 +65,9 @@ impl Owners {
 
     /// Their paths.
     pub(super) fn of(self, path: &str) -> impl Iterator<Item = &str> {
-        let above = levels(path).filter(move |(bit, _)| self.0 & bit != 0).map(|(_, above)| above);
+        let above = levels(path)
+            .filter(move |(bit, _)| self.0 & bit != 0)
+            .map(|(_, above)| above);
         let host = (self.0 & Self::HOST != 0 && path != HOST).then_some(HOST);
         above.chain(host)
     }

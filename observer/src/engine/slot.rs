@@ -106,17 +106,16 @@ pub(super) struct Slot {
 
 impl Slot {
     /// All slots of a level stand for as many samples each.
-    fn merged<'a>(slots: impl Iterator<Item = &'a Self> + Clone) -> Option<Self> {
-        let count = slots.clone().count() as f64;
-        let mean =
-            |of: &dyn Fn(&Self) -> f32| short(slots.clone().map(|slot| f64::from(of(slot))).sum::<f64>() / count);
+    fn merged(slots: &[Self]) -> Option<Self> {
+        let count = slots.len() as f64;
+        let mean = |of: &dyn Fn(&Self) -> f32| short(slots.iter().map(|slot| f64::from(of(slot))).sum::<f64>() / count);
         // The middle of the time that it stands for.
-        let (first, last) = (slots.clone().next()?.at, slots.clone().last()?.at);
+        let (first, last) = (slots.first()?.at, slots.last()?.at);
         Some(Self {
             at: Tick(u32::midpoint(first.0, last.0)),
             mean: mean(&|slot| slot.mean),
-            min: slots.clone().map(|slot| slot.min).fold(f32::INFINITY, f32::min),
-            max: slots.clone().map(|slot| slot.max).fold(0.0, f32::max),
+            min: slots.iter().map(|slot| slot.min).fold(f32::INFINITY, f32::min),
+            max: slots.iter().map(|slot| slot.max).fold(0.0, f32::max),
             parts: Parts {
                 kept: [0, 1, 2].map(|place| mean(&|slot| slot.parts.kept.get(place).copied().unwrap_or(f32::NAN))),
             },
@@ -149,7 +148,9 @@ impl Level {
             return None;
         }
         self.pending = 0;
-        Slot::merged(self.slots.iter().skip(self.slots.len().saturating_sub(MERGE)))
+        let last = self.slots.len().saturating_sub(MERGE);
+        let gathered: Vec<Slot> = self.slots.iter().skip(last).copied().collect();
+        Slot::merged(&gathered)
     }
 
     /// Gives back what is more than `room`.
