@@ -80,3 +80,56 @@ const HOST: &str = "/";
 fn levels(path: &str) -> impl Iterator<Item = (u32, &str)> {
     (0..31).map(|level| 1 << level).zip(ancestry(path).skip(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Memory;
+    use crate::measure::{Bytes, Timestamp};
+
+    fn sample(path: &str, second: i64) -> BeforeSample {
+        BeforeSample {
+            ts: Timestamp(jiff::Timestamp::from_second(second).unwrap()),
+            cgroup: Some(path.to_owned()),
+            unit: None,
+            memory: Memory::default(),
+        }
+    }
+
+    #[test]
+    fn the_last_samples_of_the_last_owners_are_kept_and_no_more() {
+        let mut above = Above::default();
+        for second in 0..1000 {
+            above.push(sample(&format!("/{}", second / 2), second), 3);
+            above.push(sample("/a.slice", second), 3);
+            above.push(sample("/a.slice", second), 3);
+        }
+        let seconds: Vec<_> = above.last("/a.slice").map(|sample| sample.ts.0.as_second()).collect();
+        assert_eq!(seconds, [997, 998, 999]);
+        assert!(above.owners.len() <= MAX_OWNERS && above.last("/0").next().is_none());
+        assert_eq!(above.last("/499").count(), 2);
+    }
+
+    #[test]
+    fn an_owner_of_several_limits_is_one() {
+        let limit = |relation, cgroup: &str| Limit {
+            cgroup: cgroup.to_owned(),
+            unit: None,
+            relation,
+            file: "memory.max".to_owned(),
+            bytes: Bytes(1),
+            usage: None,
+            reclaimable: None,
+            swap_usage: None,
+            swap_room: None,
+        };
+        let limits = [
+            limit(Relation::Own, "/a/b"),
+            limit(Relation::Ancestor, "/a"),
+            limit(Relation::Ancestor, "/a"),
+            limit(Relation::Host, "/"),
+        ];
+        let owners: Vec<_> = Owners::among("/a/b", &limits).of("/a/b").collect();
+        assert_eq!(owners, ["/a", "/"]);
+    }
+}
