@@ -34,6 +34,20 @@ const MAX_CONFINED: usize = 4_096;
 /// Files kept open, at most.
 const MAX_OPEN: usize = 1_024;
 
+/// What was read in one turn: nothing is read twice in it, and what is told of it agrees.
+#[derive(Default)]
+pub(super) struct Turn {
+    readings: HashMap<String, Reading>,
+    /// Read when it is first asked for; `Some(None)` where `/proc` cannot be read.
+    host: Option<Option<HostMemory>>,
+}
+
+impl Turn {
+    pub(super) fn host(&mut self) -> Option<HostMemory> {
+        *self.host.get_or_insert_with(HostMemory::read)
+    }
+}
+
 pub(super) struct Collector {
     pub(super) clock: Clock,
     pub(super) hierarchy: Hierarchy,
@@ -181,7 +195,7 @@ impl Collector {
             .get(&growth.cgroup)
             .is_none_or(|last| Clock::boot().saturating_sub(*last) >= self.interval / LOOK_AGAIN);
         if !self.selection.is_empty() && unit.is_unit && due && self.selection.matches(&unit, &path) {
-            self.sample(growth.cgroup, &path, &mut HashMap::new(), stream)
+            self.sample(growth.cgroup, &path, &mut Turn::default(), stream)
         } else {
             self.moved.insert(growth.cgroup);
             Ok(())
@@ -270,18 +284,18 @@ impl Collector {
         self.first = false;
         self.moved.clear();
         // Where nothing that is selected is there, the machine itself is what can be told.
+        let mut turn = Turn::default();
         if !selected || due.is_empty() {
-            self.sample_host(stream)?;
+            self.sample_host(&mut turn, stream)?;
         }
-        let mut read = HashMap::new();
         for (id, path) in due {
-            self.sample(id, &path, &mut read, stream)?;
+            self.sample(id, &path, &mut turn, stream)?;
         }
         Ok(())
     }
 
-    fn sample_host(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
-        let Some(host) = HostMemory::read() else { return Ok(()) };
+    fn sample_host(&mut self, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
+        let Some(host) = turn.host() else { return Ok(()) };
         let sample = Sample {
             subject: Subject {
                 cgroup: CgroupRef {
@@ -301,11 +315,12 @@ impl Collector {
     async fn rescan(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         self.scanned = Clock::boot();
         let scanned = Tree::scan(&self.hierarchy);
+        let live: HashSet<CgroupId> = scanned.live().map(|(id, _)| id).collect();
         let ends: Vec<CgroupId> = self
             .tree
             .live()
             .map(|(id, _)| id)
-            .filter(|id| scanned.live().all(|(live, _)| live != *id))
+            .filter(|id| !live.contains(id))
             .collect();
         let births: Vec<(CgroupId, String)> = scanned
             .live()
@@ -328,8 +343,8 @@ impl Collector {
     }
 
     /// Reads a cgroup's files; `None` where it is gone. What was read in this turn is not read again.
-    pub(super) fn read(&mut self, path: &str, read: &mut HashMap<String, Reading>) -> Option<Reading> {
-        if let Some(reading) = read.get(path) {
+    pub(super) fn read(&mut self, path: &str, turn: &mut Turn) -> Option<Reading> {
+        if let Some(reading) = turn.readings.get(path) {
             return Some(*reading);
         }
         if !self.files.contains_key(path) {
@@ -345,7 +360,7 @@ impl Collector {
                 if let Some(events) = reading.events_local {
                     self.ooms.insert(path.to_owned(), events.oom);
                 }
-                read.insert(path.to_owned(), reading);
+                turn.readings.insert(path.to_owned(), reading);
                 Some(reading)
             }
             Err(_) => {
@@ -356,11 +371,11 @@ impl Collector {
     }
 
     /// Every limit that can stop this cgroup: its own, those above, the host.
-    pub(super) fn limits(&mut self, path: &str, read: &mut HashMap<String, Reading>) -> Vec<Limit> {
+    pub(super) fn limits(&mut self, path: &str, turn: &mut Turn) -> Vec<Limit> {
         let mut limits = Vec::new();
         let mut at = path;
         while !at.is_empty() && at != "/" {
-            if let Some(reading) = self.read(at, read) {
+            if let Some(reading) = self.read(at, turn) {
                 let relation = if at == path { Relation::Own } else { Relation::Ancestor };
                 let unit = UnitPath::parse(at);
                 let unit = unit.user_unit.or(unit.unit);
@@ -385,7 +400,7 @@ impl Collector {
             }
             at = at.rsplit_once('/').map_or("", |(above, _)| above);
         }
-        if let Some(host) = HostMemory::read() {
+        if let Some(host) = turn.host() {
             // On v1 a limit holds memory and swap together: what that leaves is not read.
             if self.hierarchy.version() == CgroupVersion::V2 {
                 narrow_swap(&mut limits, host.swap_free);
@@ -395,14 +410,8 @@ impl Collector {
         limits
     }
 
-    fn sample(
-        &mut self,
-        id: CgroupId,
-        path: &str,
-        read: &mut HashMap<String, Reading>,
-        stream: &mut Stream,
-    ) -> Result<(), StreamError> {
-        let Some(reading) = self.read(path, read) else {
+    fn sample(&mut self, id: CgroupId, path: &str, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
+        let Some(reading) = self.read(path, turn) else {
             return Ok(());
         };
         let ts = self.now();
@@ -414,23 +423,23 @@ impl Collector {
             memory: reading.memory,
             events: reading.events,
             pressure: reading.pressure,
-            limits: self.limits(path, read),
+            limits: self.limits(path, turn),
             trend: None,
             forecast: None,
             slowed: None,
         };
-        self.look_above(ts, &sample, read);
+        self.look_above(ts, &sample, turn);
         let subject = sample.subject.clone();
         self.tell(ts, sample, stream)?;
         self.count(ts, subject, path, reading, stream)
     }
 
     /// The owners of limits above a cgroup were read with it: what they held goes out with a kill.
-    fn look_above(&mut self, ts: Timestamp, sample: &Sample, read: &HashMap<String, Reading>) {
+    fn look_above(&mut self, ts: Timestamp, sample: &Sample, turn: &mut Turn) {
         for limit in sample.limits.iter().filter(|limit| limit.relation != Relation::Own) {
             let memory = match limit.relation {
-                Relation::Host => HostMemory::read().map(|host| host.memory()),
-                Relation::Own | Relation::Ancestor => read.get(&limit.cgroup).map(|reading| reading.memory),
+                Relation::Host => turn.host().map(|host| host.memory()),
+                Relation::Own | Relation::Ancestor => turn.readings.get(&limit.cgroup).map(|reading| reading.memory),
             };
             if let Some(memory) = memory {
                 self.engine.above(BeforeSample {

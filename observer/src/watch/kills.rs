@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::collector::Collector;
+use super::collector::{Collector, Turn};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{Reading, TaskInfo, cgroup_of, process, tasks, tgid_of};
 use crate::cgroup::{host::HostMemory, nodes};
@@ -276,13 +276,13 @@ impl Collector {
     /// Where the choice was not seen: the limit that the victim's cgroup or one above it met, and the file that says so.
     pub(super) fn conclude(&mut self, path: &str) -> Option<(KillLimit, &'static str)> {
         let before = self.ooms.clone();
-        let mut read = HashMap::new();
+        let mut turn = Turn::default();
         let owners: Vec<(KillLimit, Reading)> = self
-            .limits(path, &mut read)
+            .limits(path, &mut turn)
             .into_iter()
             .filter(|limit| limit.file == "memory.max")
             .filter_map(|limit| {
-                let reading = *read.get(&limit.cgroup)?;
+                let reading = self.read(&limit.cgroup, &mut turn)?;
                 let limit = KillLimit {
                     cgroup: Some(limit.cgroup),
                     unit: limit.unit,

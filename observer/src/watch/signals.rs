@@ -4,13 +4,12 @@
 //! sender is a program whose business that is, where it goes through `cgroup.kill`, where systemd sends it because the
 //! kernel killed in the same unit, or where the victim's unit or the host was short of memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::collector::Collector;
+use super::collector::{Collector, Turn};
 use super::stream::{Stream, StreamError};
-use crate::cgroup::host::HostMemory;
 use crate::cgroup::{cgroup_of, process, tgid_of};
 use crate::engine::{KillFacts, UserFacts};
 use crate::event::{Confidence, Event, Killer, Memory, OomWithoutKill, Origin, Subject, ancestry};
@@ -259,9 +258,9 @@ impl Collector {
 
     /// What is short at a cgroup, as the file that says so; `None` where nothing is.
     fn shortage(&mut self, path: &str) -> Option<String> {
-        let mut read = HashMap::new();
+        let mut turn = Turn::default();
         for above in ancestry(path) {
-            let now = self.read(above, &mut read);
+            let now = self.read(above, &mut turn);
             // By now the victim may have let go of what it had, or its cgroup be gone: the sample from before counts too.
             let before = self.engine.last(above).map(|sample| sample.memory);
             if now
@@ -277,7 +276,7 @@ impl Collector {
                 return Some(format!("{above} memory.pressure"));
             }
         }
-        let host = HostMemory::read()?;
+        let host = turn.host()?;
         (host.available.as_f64() < host.total.as_f64() * SHORT).then(|| "MemAvailable".to_owned())
     }
 
@@ -305,7 +304,7 @@ impl Collector {
         }
         let facts = self.oom_facts(oom);
         let before = path.as_ref().and_then(|path| self.ooms.get(path)).copied();
-        let now = path.as_deref().and_then(|path| self.read(path, &mut HashMap::new()));
+        let now = path.as_deref().and_then(|path| self.read(path, &mut Turn::default()));
         let event = OomWithoutKill {
             limit: match &facts.owner {
                 Some(owner) => Some(owner.limit_of(&subject)),

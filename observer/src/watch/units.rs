@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::collector::Collector;
+use super::collector::{Collector, Turn};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{namespaces, tasks};
 use crate::event::{CgroupRef, Event, Relation, Subject, Unit, UnitLimit, UnitState};
@@ -115,10 +115,10 @@ impl Collector {
         if !self.units.change(&name, subject.invocation_id.as_ref(), state) {
             return Ok(());
         }
-        let mut read = HashMap::new();
-        let memory = self.read(path, &mut read).map(|reading| reading.memory);
+        let mut turn = Turn::default();
+        let memory = self.read(path, &mut turn).map(|reading| reading.memory);
         let mut limits: Vec<UnitLimit> = self
-            .limits(path, &mut read)
+            .limits(path, &mut turn)
             .into_iter()
             .map(|limit| UnitLimit {
                 cgroup: limit.cgroup,
