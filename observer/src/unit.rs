@@ -3,6 +3,7 @@
 //! In: paths, and the system bus where there is one. Out: [`crate::event::Subject`]s. Paths alone give all that names
 //! can give; the bus adds descriptions, results and restarts.
 
+mod container;
 pub mod ends;
 mod invocation;
 pub mod oomd;
@@ -10,6 +11,7 @@ mod path;
 mod select;
 pub mod systemd;
 
+pub use container::Names;
 pub use invocation::invocation_id;
 pub use path::UnitPath;
 pub use select::Selection;

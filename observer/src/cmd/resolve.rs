@@ -6,7 +6,7 @@ use crate::cgroup::{Hierarchy, cgroup_of};
 use crate::cli::{Exit, Failure};
 use crate::event::Subject;
 use crate::measure::Tgid;
-use crate::unit::{UnitPath, invocation_id};
+use crate::unit::{Names, UnitPath, invocation_id};
 
 /// Resolves a path or process id.
 ///
@@ -26,5 +26,9 @@ pub fn run(what: &str) -> Result<Subject, Failure> {
     };
     let unit = UnitPath::parse(&path);
     let invocation = invocation_id(&hierarchy, &path, &unit);
-    Ok(unit.into_subject(hierarchy.id_of(&path).ok(), &path, invocation))
+    let mut subject = unit.into_subject(hierarchy.id_of(&path).ok(), &path, invocation);
+    if let Some(container) = &mut subject.container {
+        Names::default().name(container);
+    }
+    Ok(subject)
 }

@@ -33,7 +33,7 @@ pub struct CgroupRef {
     pub path: Option<String>,
 }
 
-/// A container as its runtime's cgroup path names it.
+/// A container: runtime, id and pod as the cgroup's path has them, names from the runtime's files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Container {
     /// `docker`, `podman`, `containerd`, `cri-o`, …
@@ -42,9 +42,12 @@ pub struct Container {
     pub id: String,
     /// The container's name, where the runtime's files tell it.
     pub name: Option<String>,
-    /// The pod's name or uid.
+    /// The pod's uid.
     pub pod: Option<String>,
-    /// The pod's namespace.
+    /// The pod's name, where the runtime's files tell it.
+    #[serde(default)]
+    pub pod_name: Option<String>,
+    /// The pod's namespace, where the runtime's files tell it.
     pub namespace: Option<String>,
 }
 

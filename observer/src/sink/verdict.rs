@@ -1,11 +1,14 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
-use crate::event::{Confidence, Kill, KillLimit, Origin, Relation};
+use crate::event::{Confidence, Container, Kill, KillLimit, Origin, Relation};
 use crate::human::{bytes, duration, rate};
 use crate::measure::{Bytes, Timestamp};
 
 /// Characters of a command line that are shown.
 const COMMAND: usize = 160;
+
+/// Characters of a container's id that are shown, as the runtimes do.
+const ID_SHOWN: usize = 12;
 
 fn size(size: Option<Bytes>) -> String {
     size.map_or_else(|| "?".to_owned(), bytes)
@@ -148,6 +151,22 @@ fn killer(kill: &Kill) -> String {
     format!("{comm}{pid}{}", unit.unwrap_or_default())
 }
 
+/// `app (containerd 0123456789ab), pod prod/app-7d9f`; a name that is not known is left out.
+fn container_line(container: &Container) -> String {
+    let id: String = container.id.chars().take(ID_SHOWN).collect();
+    let runtime = format!("{} {id}", container.runtime);
+    let name = match &container.name {
+        Some(name) => format!("{name} ({runtime})"),
+        None => runtime,
+    };
+    let pod = container.pod_name.as_ref().or(container.pod.as_ref());
+    let pod = pod.map(|pod| match &container.namespace {
+        Some(namespace) => format!(", pod {namespace}/{pod}"),
+        None => format!(", pod {pod}"),
+    });
+    format!("{name}{}", pod.unwrap_or_default())
+}
+
 /// The paragraph: its first line without the clock, then the labelled ones.
 pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
     let victim = &kill.victim;
@@ -188,6 +207,9 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
             size(victim.shmem)
         ),
     ));
+    if let Some(container) = &kill.subject.container {
+        lines.push(("container", container_line(container)));
+    }
     if let Some(cmdline) = victim.cmdline.as_ref().filter(|cmdline| **cmdline != victim.comm) {
         let cut: String = cmdline.chars().take(COMMAND).collect();
         let more = if cut.len() < cmdline.len() { "…" } else { "" };
@@ -266,4 +288,31 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
     }
     lines.extend(kill.advice.iter().map(|advice| ("→", advice.clone())));
     (head, lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_named_as_far_as_it_is_known() {
+        let mut container = Container {
+            runtime: "containerd".to_owned(),
+            id: "0123456789abcdef".repeat(4),
+            name: None,
+            pod: None,
+            pod_name: None,
+            namespace: None,
+        };
+        assert_eq!(container_line(&container), "containerd 0123456789ab");
+        container.pod = Some("0a1b2c3d".to_owned());
+        assert_eq!(container_line(&container), "containerd 0123456789ab, pod 0a1b2c3d");
+        container.name = Some("app".to_owned());
+        container.pod_name = Some("app-7d9f".to_owned());
+        container.namespace = Some("prod".to_owned());
+        assert_eq!(
+            container_line(&container),
+            "app (containerd 0123456789ab), pod prod/app-7d9f"
+        );
+    }
 }

@@ -20,7 +20,7 @@ use crate::engine::{Config, Engine};
 use crate::event::{BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Relation, Sample, Subject, Unexplained};
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
 use crate::measure::{Bytes, CgroupId, Timestamp};
-use crate::unit::{Selection, UnitPath, invocation_id, systemd::Systemd};
+use crate::unit::{Names, Selection, UnitPath, invocation_id, systemd::Systemd};
 
 /// Where no probe tells of births: the tree is read anew this often.
 const RESCAN: Duration = Duration::from_secs(5);
@@ -68,6 +68,7 @@ pub(super) struct Collector {
     pub(super) log: Option<KernelLog>,
     files: HashMap<String, MemoryFiles>,
     invocations: HashMap<CgroupId, String>,
+    names: Names,
     /// Cgroups that name memory nodes of their own, by path; known past their end.
     pub(super) confined: HashSet<String>,
     /// Those that the kernel told to have moved since the last tick.
@@ -115,6 +116,7 @@ impl Collector {
             log,
             files: HashMap::new(),
             invocations: HashMap::new(),
+            names: Names::default(),
             confined: HashSet::new(),
             moved: HashSet::new(),
             sampled: HashMap::new(),
@@ -257,7 +259,11 @@ impl Collector {
 
     pub(super) fn subject(&mut self, id: Option<CgroupId>, path: &str) -> Subject {
         let invocation = id.and_then(|id| self.invocation(id, path));
-        UnitPath::parse(path).into_subject(id, path, invocation)
+        let mut subject = UnitPath::parse(path).into_subject(id, path, invocation);
+        if let Some(container) = &mut subject.container {
+            self.names.name(container);
+        }
+        subject
     }
 
     /// Samples what is selected, or what moved; in the first turn everything.

@@ -7,11 +7,29 @@ root=/sys/fs/cgroup
 limit=memory.max
 [ -e $root/memory.limit_in_bytes ] && limit=memory.limit_in_bytes
 place=0
-leak_in() { # path runtime pod
+# What a runtime keeps of a container for itself: the name comes from there.
+keep() { # file text
+    mkdir -p "$(dirname "$1")"
+    printf '%s\n' "$2" > "$1"
+}
+keep_docker() {
+    keep "/var/lib/docker/containers/$1/config.v2.json" '{"Name":"/web","Config":{"Labels":{}}}'
+}
+keep_podman() {
+    keep /var/lib/containers/storage/overlay-containers/containers.json "[{\"id\":\"$1\",\"names\":[\"db\"]}]"
+}
+keep_containerd() {
+    keep "/run/containerd/io.containerd.runtime.v2.task/k8s.io/$1/config.json" '{"annotations":{"io.kubernetes.cri.container-name":"app","io.kubernetes.cri.sandbox-name":"app-7d9f","io.kubernetes.cri.sandbox-namespace":"prod"}}'
+}
+keep_cri-o() {
+    keep "/run/containers/storage/overlay-containers/$1/userdata/config.json" '{"annotations":{"io.kubernetes.cri-o.Labels":"{\"io.kubernetes.container.name\":\"app\",\"io.kubernetes.pod.name\":\"app-7d9f\",\"io.kubernetes.pod.namespace\":\"prod\"}"}}'
+}
+leak_in() { # path runtime pod name
     place=$((place + 1))
     local id path
     id=$(printf '%064x' "$place")
     path=${1//ID/$id}
+    "keep_$2" "$id"
     local dir=$root/$path part=$root name
     IFS=/ read -ra names <<< "$path"
     for name in "${names[@]}"; do
@@ -24,15 +42,16 @@ leak_in() { # path runtime pod
     [ -e "$dir/memory.swap.max" ] && echo 0 > "$dir/memory.swap.max"
     bash -c 'echo $$ > "$0/cgroup.procs"; exec python3 /share/leak.py "$1" 4 0.05' "$dir" "$OUT/pid$place"
     local pod=null
-    [ -n "$3" ] && pod="\"$3\""
-    echo "{\"event\":\"kill\",\"origin\":\"memcg_limit\",\"cgroup\":{\"path\":\"/$path\"},\"victim\":{\"pid\":$(cat "$OUT/pid$place")},\"limit\":{\"cgroup\":\"/$path\",\"relation\":\"own\",\"bytes\":33554432},\"container\":{\"runtime\":\"$2\",\"id\":\"$id\",\"pod\":$pod}}" >> "$OUT/expected.jsonl"
+    local pod_name=null namespace=null
+    [ -n "$3" ] && pod="\"$3\"" pod_name='"app-7d9f"' namespace='"prod"'
+    echo "{\"event\":\"kill\",\"origin\":\"memcg_limit\",\"cgroup\":{\"path\":\"/$path\"},\"victim\":{\"pid\":$(cat "$OUT/pid$place")},\"limit\":{\"cgroup\":\"/$path\",\"relation\":\"own\",\"bytes\":33554432},\"container\":{\"runtime\":\"$2\",\"id\":\"$id\",\"pod\":$pod,\"name\":\"$4\",\"pod_name\":$pod_name,\"namespace\":$namespace}}" >> "$OUT/expected.jsonl"
     rmdir "$dir"
 }
-leak_in machine.slice/docker-ID.scope docker ""
-leak_in docker/ID docker ""
-leak_in machine.slice/libpod-ID.scope/container podman ""
-leak_in libpod_parent/libpod-ID podman ""
-leak_in "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod$under.slice/cri-containerd-ID.scope" containerd $uid
-leak_in "kubepods/burstable/pod$uid/ID" containerd $uid
-leak_in "kubepods.slice/kubepods-pod$under.slice/crio-ID.scope" cri-o $uid
-leak_in "kubepods/besteffort/pod$uid/crio-ID" cri-o $uid
+leak_in machine.slice/docker-ID.scope docker "" web
+leak_in docker/ID docker "" web
+leak_in machine.slice/libpod-ID.scope/container podman "" db
+leak_in libpod_parent/libpod-ID podman "" db
+leak_in "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod$under.slice/cri-containerd-ID.scope" containerd $uid app
+leak_in "kubepods/burstable/pod$uid/ID" containerd $uid app
+leak_in "kubepods.slice/kubepods-pod$under.slice/crio-ID.scope" cri-o $uid app
+leak_in "kubepods/besteffort/pod$uid/crio-ID" cri-o $uid app

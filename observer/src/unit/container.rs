@@ -1,0 +1,365 @@
+//! Containers: runtime, id and pod from a cgroup's path alone; names from the files that the runtimes keep of each
+//! container for themselves. No daemon is asked: it may be what ran out of memory.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use lru::LruCache;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::event::Container;
+
+/// Docker, podman, containerd and CRI-O, under systemd's cgroup driver (`NAME-ID.scope`) and the plain one.
+pub(super) fn of(path: &str) -> Option<Container> {
+    const SCOPES: [(&str, &str); 5] = [
+        ("docker", "docker"),
+        ("libpod", "podman"),
+        ("cri-containerd", "containerd"),
+        ("nerdctl", "containerd"),
+        ("crio", "cri-o"),
+    ];
+    let components: Vec<&str> = path.split('/').filter(|component| !component.is_empty()).collect();
+    let pod = components.iter().find_map(|component| pod_uid(component));
+    let is_id = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let (runtime, id) = components.iter().enumerate().rev().find_map(|(place, component)| {
+        let name = component.strip_suffix(".scope").unwrap_or(component);
+        let scope = SCOPES
+            .iter()
+            .find_map(|(prefix, runtime)| Some((*runtime, named(name, prefix)?)));
+        if let Some((runtime, id)) = scope {
+            return is_id(id).then_some((runtime, id));
+        }
+        let parent = *components.get(place.checked_sub(1)?)?;
+        match parent {
+            "docker" if is_id(name) => Some(("docker", name)),
+            "libpod_parent" if is_id(name) => Some(("podman", name)),
+            // containerd's own clients: the namespace, then the container (`ctr`, `nerdctl` with the plain driver).
+            "default" | "k8s.io" if place == 1 && is_id(name) => Some(("containerd", name)),
+            // kubelet's plain driver does not say whose; containerd is the one that takes its paths as they are.
+            _ if pod_uid(parent).is_some() && is_id(name) => Some(("containerd", name)),
+            _ => None,
+        }
+    })?;
+    Some(Container {
+        runtime: runtime.to_owned(),
+        id: id.to_owned(),
+        name: None,
+        pod,
+        pod_name: None,
+        namespace: None,
+    })
+}
+
+/// What follows a runtime's name: `docker-ID`, or `SLICE:docker:ID` where a name made for systemd's driver is taken by
+/// the plain one.
+fn named<'a>(name: &'a str, runtime: &str) -> Option<&'a str> {
+    match name.split_once(':') {
+        Some((_, rest)) => rest.strip_prefix(runtime)?.strip_prefix(':'),
+        None => name.strip_prefix(runtime)?.strip_prefix('-'),
+    }
+}
+
+/// `kubepods-burstable-pod1234_5678.slice` or `pod1234-5678`: the pod's uid.
+fn pod_uid(component: &str) -> Option<String> {
+    let component = component.split(':').next().unwrap_or(component);
+    let name = match component.strip_suffix(".slice") {
+        Some(slice) if slice.starts_with("kubepods") => slice.rsplit_once("-pod")?.1,
+        Some(_) => return None,
+        None => component.strip_prefix("pod")?,
+    };
+    let uid = name.replace('_', "-");
+    (uid.len() >= 32 && uid.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')).then_some(uid)
+}
+
+/// Containers whose names are remembered; who was not looked at for longest goes first.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+
+/// A runtime's file is read up to this size, in bytes. A record of one container has some KiB; podman's list has all.
+const MAX_FILE: u64 = 16 << 20;
+
+/// What a runtime's files call a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Named {
+    name: Option<String>,
+    pod_name: Option<String>,
+    namespace: Option<String>,
+}
+
+/// Names, read once for each container: its files are there before its first process is, and may be gone at its kill.
+#[derive(Debug)]
+pub struct Names {
+    root: PathBuf,
+    known: LruCache<String, Named>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self::below(Path::new("/"))
+    }
+}
+
+impl Names {
+    /// Of the host whose files are here.
+    fn below(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            known: LruCache::new(REMEMBERED),
+        }
+    }
+
+    /// Puts in what the runtime's files tell. The files of a user's own podman are not read: root does not trust them.
+    pub fn name(&mut self, container: &mut Container) {
+        let root = &self.root;
+        let read = || read(root, container);
+        let named = self.known.get_or_insert_ref(container.id.as_str(), read).clone();
+        container.name = named.name;
+        container.pod_name = named.pod_name;
+        container.namespace = named.namespace;
+    }
+}
+
+fn read(root: &Path, container: &Container) -> Named {
+    let id = container.id.as_str();
+    let found = match container.runtime.as_str() {
+        "docker" => docker(root, id),
+        "podman" => podman(root, id),
+        "cri-o" => bundle(
+            &root
+                .join("run/containers/storage/overlay-containers")
+                .join(id)
+                .join("userdata"),
+        ),
+        // A namespace of containerd's each: `k8s.io`, `default`, …
+        "containerd" => std::fs::read_dir(root.join("run/containerd/io.containerd.runtime.v2.task"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .find_map(|namespace| bundle(&namespace.path().join(id))),
+        _ => None,
+    };
+    found.unwrap_or_default()
+}
+
+fn json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let mut text = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(MAX_FILE).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// Labels by which kubelet tells a runtime what a container is (its `pkg/kubelet/types/labels.go`).
+fn labelled(labels: &HashMap<String, String>) -> Named {
+    let label = |name: &str| labels.get(name).cloned();
+    Named {
+        name: label("io.kubernetes.container.name"),
+        pod_name: label("io.kubernetes.pod.name"),
+        namespace: label("io.kubernetes.pod.namespace"),
+    }
+}
+
+/// dockerd's record of a container (moby's `container/container.go`).
+fn docker(root: &Path, id: &str) -> Option<Named> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Record {
+        name: Option<String>,
+        config: Option<Config>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Config {
+        labels: Option<HashMap<String, String>>,
+    }
+    let record: Record = json(&root.join("var/lib/docker/containers").join(id).join("config.v2.json"))?;
+    let labels = record.config.and_then(|config| config.labels).unwrap_or_default();
+    let named = labelled(&labels);
+    Some(Named {
+        name: named
+            .name
+            .or_else(|| Some(record.name?.trim_start_matches('/').to_owned())),
+        ..named
+    })
+}
+
+/// The list that podman's storage keeps, and that of containers run with `--rm` (containers/storage's `containers.go`).
+fn podman(root: &Path, id: &str) -> Option<Named> {
+    #[derive(Deserialize)]
+    struct Listed {
+        id: String,
+        #[serde(default)]
+        names: Vec<String>,
+    }
+    let lists = [
+        "var/lib/containers/storage/overlay-containers/containers.json",
+        "var/lib/containers/storage/overlay-containers/volatile-containers.json",
+        "run/containers/storage/overlay-containers/volatile-containers.json",
+    ];
+    let listed = lists
+        .iter()
+        .filter_map(|list| json::<Vec<Listed>>(&root.join(list)))
+        .flatten()
+        .find(|listed| listed.id == id)?;
+    Some(Named {
+        name: listed.names.into_iter().next(),
+        ..Named::default()
+    })
+}
+
+/// What a runtime gave to runc: `config.json`, whose annotations are containerd's (`internal/cri/annotations`), nerdctl's
+/// or CRI-O's (`pkg/annotations`).
+fn bundle(directory: &Path) -> Option<Named> {
+    #[derive(Deserialize)]
+    struct Spec {
+        #[serde(default)]
+        annotations: HashMap<String, String>,
+    }
+    let spec: Spec = json(&directory.join("config.json"))?;
+    let told = |name: &str| spec.annotations.get(name).cloned();
+    let labels = told("io.kubernetes.cri-o.Labels").and_then(|labels| serde_json::from_str(&labels).ok());
+    let labelled = labelled(&labels.unwrap_or_default());
+    Some(Named {
+        name: told("io.kubernetes.cri.container-name")
+            .or_else(|| told("nerdctl/name"))
+            .or(labelled.name),
+        pod_name: told("io.kubernetes.cri.sandbox-name").or(labelled.pod_name),
+        namespace: told("io.kubernetes.cri.sandbox-namespace").or(labelled.namespace),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_of_every_runtime_are_named() {
+        let id = "0123456789abcdef".repeat(4);
+        let uid = "0a1b2c3d-0000-1111-2222-333344445555";
+        let under = uid.replace('-', "_");
+        for (path, runtime, pod) in [
+            (format!("/system.slice/docker-{id}.scope"), "docker", None),
+            (format!("/docker/{id}"), "docker", None),
+            (format!("/machine.slice/libpod-{id}.scope/container"), "podman", None),
+            (
+                format!(
+                    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{under}.slice/cri-containerd-{id}.scope"
+                ),
+                "containerd",
+                Some(uid),
+            ),
+            (
+                format!("/kubepods.slice/kubepods-pod{under}.slice/crio-{id}.scope"),
+                "cri-o",
+                Some(uid),
+            ),
+            (format!("/kubepods/besteffort/pod{uid}/{id}"), "containerd", Some(uid)),
+            (format!("/kubepods/besteffort/pod{uid}/crio-{id}"), "cri-o", Some(uid)),
+            (
+                format!("/system.slice/containerd.service/kubepods-pod{under}.slice:cri-containerd:{id}"),
+                "containerd",
+                Some(uid),
+            ),
+            (format!("/libpod_parent/libpod-{id}"), "podman", None),
+            (
+                format!("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{id}.scope/container"),
+                "podman",
+                None,
+            ),
+            (format!("/system.slice/nerdctl-{id}.scope"), "containerd", None),
+            (format!("/default/{id}"), "containerd", None),
+        ] {
+            let container = of(&path).unwrap();
+            assert_eq!(
+                (container.runtime.as_str(), container.pod.as_deref()),
+                (runtime, pod),
+                "{path}"
+            );
+            assert_eq!(container.id, id);
+        }
+        for path in [
+            "/system.slice/docker-short.scope".to_owned(),
+            format!("/machine.slice/libpod-conmon-{id}.scope"),
+            format!("/system.slice/default/{id}"),
+        ] {
+            assert_eq!(of(&path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_runtimes_files_tell_the_names() {
+        let host = tempfile::tempdir().unwrap();
+        let id = |digit: &str| digit.repeat(64);
+        let put = |path: String, text: String| {
+            let path = host.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        put(
+            format!("var/lib/docker/containers/{}/config.v2.json", id("1")),
+            r#"{"ID":"1","Name":"/web","Config":{"Hostname":"x","Labels":{}}}"#.to_owned(),
+        );
+        let storage = "var/lib/containers/storage/overlay-containers";
+        put(
+            format!("{storage}/containers.json"),
+            format!(r#"[{{"id":"{}","names":["db","other"],"layer":"x"}}]"#, id("2")),
+        );
+        put(
+            format!("{storage}/volatile-containers.json"),
+            format!(r#"[{{"id":"{}","names":["once"]}}]"#, id("3")),
+        );
+        put(
+            format!(
+                "run/containerd/io.containerd.runtime.v2.task/k8s.io/{}/config.json",
+                id("4")
+            ),
+            r#"{"ociVersion":"1.1.0","annotations":{"io.kubernetes.cri.container-name":"app",
+                "io.kubernetes.cri.sandbox-name":"app-7d9f","io.kubernetes.cri.sandbox-namespace":"prod"}}"#
+                .to_owned(),
+        );
+        put(
+            format!("run/containers/storage/overlay-containers/{}/userdata/config.json", id("5")),
+            r#"{"annotations":{"io.kubernetes.cri-o.Labels":
+                "{\"io.kubernetes.container.name\":\"job\",\"io.kubernetes.pod.name\":\"job-1\",\"io.kubernetes.pod.namespace\":\"batch\"}"}}"#
+                .to_owned(),
+        );
+        put(
+            format!(
+                "run/containerd/io.containerd.runtime.v2.task/default/{}/config.json",
+                id("6")
+            ),
+            r#"{"annotations":{"nerdctl/name":"cache"}}"#.to_owned(),
+        );
+        put(
+            format!("var/lib/docker/containers/{}/config.v2.json", id("7")),
+            "{".to_owned(),
+        );
+        let mut names = Names::below(host.path());
+        let mut told = |runtime: &str, digit: &str| {
+            let mut container = Container {
+                runtime: runtime.to_owned(),
+                id: id(digit),
+                name: None,
+                pod: None,
+                pod_name: None,
+                namespace: None,
+            };
+            names.name(&mut container);
+            let words = [container.name, container.pod_name, container.namespace];
+            words.map(Option::unwrap_or_default).join(" ").trim_end().to_owned()
+        };
+        assert_eq!(told("docker", "1"), "web");
+        assert_eq!(told("podman", "2"), "db");
+        assert_eq!(told("podman", "3"), "once");
+        assert_eq!(told("containerd", "4"), "app app-7d9f prod");
+        assert_eq!(told("cri-o", "5"), "job job-1 batch");
+        assert_eq!(told("containerd", "6"), "cache");
+        assert_eq!(told("docker", "7"), "", "torn");
+        assert_eq!(told("docker", "8"), "", "not there");
+        // What was read is known when the files are gone.
+        std::fs::remove_dir_all(host.path().join("var")).unwrap();
+        assert_eq!(told("docker", "1"), "web");
+    }
+}
