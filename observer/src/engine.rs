@@ -16,7 +16,7 @@ mod throttle;
 mod verdict;
 
 use crate::event::{
-    Before, BeforeSample, Class, Event, Forecast, ForecastChange, ForecastState, Kill, Limit, Relation, Sample,
+    Before, BeforeSample, Class, Event, Forecast, ForecastChange, ForecastState, Kill, Limit, Memory, Relation, Sample,
     ancestry,
 };
 use crate::measure::Timestamp;
@@ -56,6 +56,9 @@ const NEAR_HIGH: f64 = 0.9;
 
 /// How long a forecast counts as said after the last one, in seconds.
 const STILL_SAID: f64 = 10.0;
+
+/// How long a cgroup's limit counts after the cgroup's last sample, in seconds.
+const STILL_THERE: f64 = 60.0;
 
 /// How the engine is set.
 #[derive(Debug, Clone)]
@@ -133,19 +136,8 @@ impl Engine {
         let (Some(path), Some(current)) = (name.cloned(), sample.memory.current) else {
             return;
         };
-        // A stream that is not oomtrace's may have the limit in the sample alone.
-        if let (true, Some(max)) = (sample.limits.is_empty(), sample.memory.max) {
-            sample.limits.push(Limit {
-                cgroup: path.clone(),
-                unit: sample.subject.unit.clone(),
-                relation: Relation::Own,
-                file: "memory.max".to_owned(),
-                bytes: max,
-                usage: Some(current),
-                reclaimable: None,
-                swap_usage: None,
-                swap_room: None,
-            });
+        if sample.limits.is_empty() {
+            sample.limits = self.implied_limits(ts, &path, sample);
         }
         // The limits' owners first: their growth decides as much as the cgroup's own.
         for limit in sample.limits.iter().filter(|limit| limit.relation != Relation::Own) {
@@ -157,14 +149,9 @@ impl Engine {
             }
         }
         let own = sample.limits.iter().find(|limit| limit.cgroup == path);
-        let reclaimable = own.and_then(|limit| limit.reclaimable).unwrap_or_else(|| {
-            let memory = &sample.memory;
-            let cache = memory
-                .file
-                .unwrap_or_default()
-                .saturating_sub(memory.shmem.unwrap_or_default());
-            crate::measure::Bytes(cache.0.saturating_add(memory.slab_reclaimable.unwrap_or_default().0))
-        });
+        let reclaimable = own
+            .and_then(|limit| limit.reclaimable)
+            .unwrap_or_else(|| sample.memory.reclaimable());
         let (history, gone) = self.cgroups.entry(&path);
         let gone = gone.is_some_and(|gone| gone.growth.detail() == Detail::Close);
         self.close -= usize::from(gone);
@@ -221,6 +208,38 @@ impl Engine {
                 reason: sample.trend.and_then(|trend| trend.reason()),
             })
         }));
+    }
+
+    /// A stream that is not oomtrace's may tell limits only as what a cgroup's files said: its own, and those of the cgroups
+    /// above it that are in the stream too.
+    fn implied_limits(&self, ts: Timestamp, path: &str, sample: &Sample) -> Vec<Limit> {
+        let own = (path, sample.subject.unit.clone(), sample.memory);
+        let above = ancestry(path).skip(1).filter_map(|above| {
+            let last = self.cgroups.get(above)?.last.last(above)?;
+            (ts.seconds_since(last.ts) < STILL_THERE).then_some((above, last.unit, last.memory))
+        });
+        let swap_room = |memory: &Memory| Some(memory.swap_max?.saturating_sub(memory.swap_current?));
+        let limits = std::iter::once(own).chain(above).flat_map(|(cgroup, unit, memory)| {
+            let files = [("memory.max", memory.max), ("memory.high", memory.high)];
+            files.into_iter().filter_map(move |(file, bytes)| {
+                Some(Limit {
+                    cgroup: cgroup.to_owned(),
+                    unit: unit.clone(),
+                    relation: if cgroup == path {
+                        Relation::Own
+                    } else {
+                        Relation::Ancestor
+                    },
+                    file: file.to_owned(),
+                    bytes: bytes?,
+                    usage: memory.current,
+                    reclaimable: Some(memory.reclaimable()),
+                    swap_usage: memory.swap_current,
+                    swap_room: swap_room(&memory),
+                })
+            })
+        });
+        limits.collect()
     }
 
     /// What a cgroup held when it was sampled last.

@@ -63,6 +63,31 @@ fn feed(engine: &mut Engine, seconds: u64, make: impl Fn(u64) -> Sample) -> (Sam
 }
 
 #[test]
+fn without_a_list_of_limits_those_of_the_samples_above_count() {
+    let mut engine = Engine::new(Config::default());
+    let mut out = Vec::new();
+    let mut last = Sample::default();
+    for second in 0..300 {
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        let ts = at(second as f64);
+        let mut slice = sample((100 + second) * MIB, 0, Vec::new());
+        slice.subject = subject("/system.slice");
+        slice.memory.max = Some(Bytes(512 * MIB));
+        engine.sample(ts, &mut slice, &mut out);
+        last = sample(second * MIB, 0, Vec::new());
+        last.memory.max = Some(Bytes(900 * MIB));
+        engine.sample(ts, &mut last, &mut out);
+    }
+    let forecast = last.forecast.unwrap();
+    assert_eq!(forecast.limit.cgroup, "/system.slice");
+    assert!((forecast.seconds / (512.0 - 399.0) - 1.0).abs() < 0.1, "{forecast:?}");
+    // A slice that is gone from the stream says nothing any more.
+    let mut late = sample(301 * MIB, 0, Vec::new());
+    engine.sample(at(400.0), &mut late, &mut out);
+    assert_eq!(late.limits, []);
+}
+
+#[test]
 fn a_linear_leak_has_its_slope_and_its_time_left() {
     let mut engine = Engine::new(Config::default());
     let own = |used| vec![limit(Relation::Own, "/system.slice/leak.service", 512 * MIB, used)];

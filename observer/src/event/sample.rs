@@ -70,6 +70,18 @@ pub struct Memory {
     pub sock: Option<Bytes>,
 }
 
+impl Memory {
+    /// What reclaim can give back, as far as these sizes tell: page cache but shmem, and the slab that has a shrinker.
+    #[must_use]
+    pub fn reclaimable(&self) -> Bytes {
+        let cache = self
+            .file
+            .unwrap_or_default()
+            .saturating_sub(self.shmem.unwrap_or_default());
+        Bytes(cache.0.saturating_add(self.slab_reclaimable.unwrap_or_default().0))
+    }
+}
+
 /// The counters of `memory.events`, the whole subtree's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
