@@ -34,6 +34,12 @@ const LAST_WORD: f64 = 15.0;
 /// How long growth must have lasted, as a share of the time that is left, before it is warned of.
 const LASTED: f64 = 0.75;
 
+/// The same as a share of the longest time that may be left: growth by leaps says little of when.
+const LASTED_OF_HIGH: f64 = 0.5;
+
+/// And in seconds: what starts, grows.
+const LASTED_AT_LEAST: f64 = 20.0;
+
 /// How long there must be no reason for a warning before it is cleared: a share of the growth's own time, and so many
 /// seconds at least.
 const QUIET: f64 = 0.2;
@@ -195,6 +201,7 @@ impl Engine {
             history,
             class,
             sample.forecast.as_ref(),
+            ahead.may_end,
             self.config.warn_within_seconds,
         );
         out.extend(change.map(|state| {
@@ -348,15 +355,26 @@ fn warning(
     history: &mut History,
     class: Class,
     forecast: Option<&Forecast>,
+    may_end: bool,
     within: f64,
 ) -> Option<ForecastState> {
     let grows = matches!(class, Class::Leak | Class::Shmem | Class::Kernel);
+    let lasted = history.growth.line().map_or(0.0, |line| line.window());
     // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
     // the same at first.
-    let lasted = history.growth.line().map_or(0.0, |line| line.window());
+    let is_sure = |forecast: &&Forecast| {
+        lasted >= LASTED_AT_LEAST
+            && lasted >= forecast.seconds * LASTED
+            && forecast
+                .high_seconds
+                .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
+            && !may_end
+            && history.growth.is_record()
+    };
     let seconds = forecast
-        .map(|forecast| forecast.seconds)
-        .filter(|left| grows && (history.told.is_some() || lasted >= left * LASTED && history.growth.is_record()));
+        .filter(|_| grows)
+        .filter(|forecast| history.told.is_some() || is_sure(forecast))
+        .map(|forecast| forecast.seconds);
     let standing = seconds.is_some_and(|left| left <= within * 2.0);
     if standing {
         history.quiet_since = None;

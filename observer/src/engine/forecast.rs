@@ -4,7 +4,7 @@
 //! swap together are the limit and the room in swap (mm/vmscan.c: `can_reclaim_anon_pages`).
 
 use super::bounded::Bounded;
-use super::series::Series;
+use super::series::{Reach, Series};
 use crate::event::{Class, Forecast, Limit, LimitRef, Memory, Relation, Sample};
 use crate::measure::Bytes;
 
@@ -20,6 +20,8 @@ const HIGH: &str = "memory.high";
 pub(super) struct Ahead {
     /// At the limit that kills and is reached first; `None` = no statement.
     pub(super) binding: Option<Forecast>,
+    /// Whether growth that slowed would end before that, were it to go on slowing.
+    pub(super) may_end: bool,
     /// At the `memory.high` that is reached first.
     pub(super) slowed: Option<Forecast>,
 }
@@ -68,16 +70,14 @@ pub(super) fn ahead(
         };
         let now = held(usage, reclaimable, swap);
         let until = limit.bytes.as_f64() + swap.unwrap_or_default().as_f64() + swap_room(class, limit, memory);
-        let found = series.and_then(|series| time_left(limit, series, now, until));
-        let first = if limit.file == HIGH {
-            &mut ahead.slowed
-        } else {
-            &mut ahead.binding
+        let Some(reach) = series.and_then(|series| series.reach(until, now)) else {
+            continue;
         };
-        if let Some(found) = found
-            && first.as_ref().is_none_or(|first| found.seconds < first.seconds)
-        {
-            *first = Some(found);
+        let is_high = limit.file == HIGH;
+        let first = if is_high { &mut ahead.slowed } else { &mut ahead.binding };
+        if reach.seconds <= HORIZON && first.as_ref().is_none_or(|first| reach.seconds < first.seconds) {
+            *first = Some(statement(limit, reach));
+            ahead.may_end = if is_high { ahead.may_end } else { reach.may_end };
         }
     }
     ahead
@@ -113,12 +113,8 @@ fn swap_room(class: Class, limit: &Limit, memory: &Memory) -> f64 {
     .as_f64()
 }
 
-fn time_left(limit: &Limit, series: &Series, now: f64, until: f64) -> Option<Forecast> {
-    let reach = series.reach(until, now)?;
-    if reach.seconds > HORIZON {
-        return None;
-    }
-    Some(Forecast {
+fn statement(limit: &Limit, reach: Reach) -> Forecast {
+    Forecast {
         seconds: reach.seconds,
         low_seconds: reach.low.min(reach.seconds),
         high_seconds: (reach.high <= HORIZON).then_some(reach.high.max(reach.seconds)),
@@ -129,5 +125,5 @@ fn time_left(limit: &Limit, series: &Series, now: f64, until: f64) -> Option<For
             file: limit.file.clone(),
             bytes: limit.bytes,
         },
-    })
+    }
 }

@@ -102,6 +102,22 @@ impl Line {
         if faster.is_finite() { faster.min(plain) } else { plain }
     }
 
+    /// How much it will still grow where growth that slowed goes on slowing as it did: `None` where it did not slow.
+    ///
+    /// The rate is taken to decay exponentially, as a cache's does that fills by misses and a pool's that is drawn from at
+    /// random.
+    pub(super) fn still_to_come(&self) -> Option<f64> {
+        let (early, late) = (f64::from(self.early), f64::from(self.late));
+        if late >= early {
+            return None;
+        }
+        // As above: half a window lies between the two, a sixth after the later.
+        let decay = (early / late.max(0.0)).ln() / (self.window() / 2.0);
+        let rate = late.max(0.0) * (-decay * self.window() / 6.0).exp();
+        let rest = rate / decay;
+        Some(if rest.is_finite() { rest } else { 0.0 })
+    }
+
     /// Whether it still tells the end of its own window, and where things are now.
     pub(super) fn holds(&self, at: Tick, now: f64) -> bool {
         let growth = f64::from(self.middle).abs() * self.window();

@@ -70,6 +70,8 @@ pub(super) struct Reach {
     pub(super) seconds: f64,
     pub(super) low: f64,
     pub(super) high: f64,
+    /// Whether growth that slowed would end before, were it to go on slowing.
+    pub(super) may_end: bool,
 }
 
 /// Values over time, at several scales.
@@ -226,6 +228,7 @@ impl Series {
             seconds,
             low: seconds / error,
             high: seconds * error,
+            may_end: line.still_to_come().is_some_and(|rest| rest < room),
         })
     }
 
