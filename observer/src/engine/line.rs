@@ -41,7 +41,8 @@ pub(super) struct Line {
     pub(super) end: Tick,
     /// How long the window is, in seconds.
     window: f32,
-    /// How far slots' greatest values stand above the line.
+    /// How far slots' greatest values stand above the line, and in its later half no further; below it where the line is
+    /// too high by now.
     peak: f32,
     /// The median distance of slots from the line.
     scatter: f32,
@@ -72,7 +73,7 @@ impl Line {
         f64::from(self.window)
     }
 
-    /// How far slots' greatest values stand above the line.
+    /// How far the upper envelope stands above the line.
     pub(super) fn peak(&self) -> f64 {
         f64::from(self.peak)
     }
@@ -178,6 +179,9 @@ pub(super) fn line(slots: &VecDeque<Slot>, is_finest: bool) -> Option<Line> {
         let floors = points(slots, |slot| Some(f64::from(slot.min)));
         (found.middle.max(0.0) * width / 2.0, plain_slope(&floors))
     };
+    let peak = quantile(tops.iter().map(residual), PEAK)?;
+    let late_tops = tops.iter().skip(tops.len() / 2).map(residual);
+    let late_peak = late_tops.fold(f64::NEG_INFINITY, f64::max);
     Some(Line {
         middle: short(found.middle),
         low: short(found.low),
@@ -186,7 +190,7 @@ pub(super) fn line(slots: &VecDeque<Slot>, is_finest: bool) -> Option<Line> {
         end: last.at,
         window: short(window),
         // A slot that grows is higher at its end than in its middle: that much is the line's own.
-        peak: short((quantile(tops.iter().map(residual), PEAK)? - own_rise).max(0.0)),
+        peak: short(peak.min(late_peak) - own_rise),
         scatter: short(median(residuals.iter().map(|residual| residual.abs()))?),
         bias: short(bias),
         bend: short(bend),
@@ -197,10 +201,15 @@ pub(super) fn line(slots: &VecDeque<Slot>, is_finest: bool) -> Option<Line> {
     })
 }
 
+/// The mean step from value to value that no smooth curve explains: second differences, which have three times the variance
+/// of first ones where all is noise.
 fn mean_step(values: &[f64]) -> f64 {
-    let steps = values.iter().zip(values.iter().skip(1));
-    let sum: f64 = steps.map(|(one, two)| (two - one).abs()).sum();
-    sum / values.len().saturating_sub(1).max(1) as f64
+    let bends = values.windows(3).map(|three| match three {
+        [before, here, after] => (after - 2.0 * here + before).abs(),
+        _ => 0.0,
+    });
+    let sum: f64 = bends.sum();
+    sum / values.len().saturating_sub(2).max(1) as f64 / 3.0_f64.sqrt()
 }
 
 /// The median of slopes between pairs, without an interval; 0 from too few points.

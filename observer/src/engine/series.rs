@@ -221,13 +221,15 @@ impl Series {
         if line.slope().low <= 0.0 || !line.slope().middle.is_finite() {
             return None;
         }
+        // The upper envelope meets the limit first.
         let room = (target - now.max(line.at(newest.at) + line.peak())).max(0.0);
         let seconds = line.seconds_for(room);
         let error = (Z * self.error(&line, seconds)).exp();
         Some(Reach {
             seconds,
             low: seconds / error,
-            high: seconds * error,
+            // Where the limit is near, what goes up and down around the line decides.
+            high: (seconds * error).max(line.seconds_for(room + line.swing())),
             may_end: line.still_to_come().is_some_and(|rest| rest < room),
         })
     }
