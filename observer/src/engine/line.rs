@@ -125,7 +125,7 @@ impl Line {
         let allowed = (f64::from(self.noise) * BEYOND_NOISE).max(growth * END_SHARE);
         f64::from(self.bias).abs() <= allowed
             && f64::from(self.bend).abs() <= allowed
-            && (now - self.at(at)).abs() <= 2.0 * allowed + self.peak()
+            && (now - self.at(at)).abs() <= 2.0 * allowed + self.peak().max(0.0)
     }
 
     /// Whether it grew more slowly at its end, by more than noise.

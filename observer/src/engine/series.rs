@@ -20,6 +20,8 @@ const LEVELS: usize = 8;
 const MIN_COARSE: usize = 8;
 /// Slower than this share of the size a second is steady: 0.2 % an hour.
 const STEADY_SHARE: f64 = 0.002 / 3600.0;
+/// Growth goes on through a pause that is shorter than this share of it.
+const PAUSE: f64 = 0.2;
 /// A record is one over everything older than this many windows.
 const RECORD_BEFORE: f64 = 1.2;
 /// What a belief is taken to be wrong by before there is experience, as a logarithm, and for how many errors that counts.
@@ -74,10 +76,28 @@ pub(super) struct Reach {
     pub(super) may_end: bool,
 }
 
+/// What is believed of it now.
+#[derive(Debug, Clone, Copy)]
+struct Judged {
+    line: Line,
+    class: Class,
+    /// The beginning of the line's window.
+    since: Tick,
+    /// Until when it told the truth.
+    until: Tick,
+}
+
+impl Judged {
+    fn grows(&self) -> bool {
+        matches!(self.class, Class::Leak | Class::Shmem | Class::Kernel)
+    }
+}
+
 /// Values over time, at several scales.
 #[derive(Debug, Default)]
 pub(super) struct Series {
     levels: Vec<Level>,
+    judged: Option<Judged>,
     /// What ticks are counted from.
     since: Option<Timestamp>,
     beliefs: VecDeque<Belief>,
@@ -128,10 +148,35 @@ impl Series {
                 .get_mut(place)
                 .and_then(|level| level.push(slot, self.detail.slots(), place == 0))
             else {
-                return;
+                break;
             };
             slot = merged;
         }
+        self.judged = self.judge();
+    }
+
+    fn judge(&self) -> Option<Judged> {
+        let level = self.believed()?;
+        let line = level.line?;
+        let now = Judged {
+            line,
+            class: self.class(level, &line),
+            since: level.slots.front()?.at,
+            until: self.newest()?.at,
+        };
+        let before = self
+            .judged
+            .filter(|before| !now.grows() && before.grows() && self.pauses(before));
+        Some(before.unwrap_or(now))
+    }
+
+    /// Whether growth that lasted has only paused: for a short time against its own, and without giving anything back.
+    fn pauses(&self, growth: &Judged) -> bool {
+        let line = &growth.line;
+        self.newest().is_some_and(|newest| {
+            newest.at.since(growth.until) < line.window() * PAUSE
+                && f64::from(newest.mean) >= line.at(growth.until) - line.swing()
+        })
     }
 
     /// How closely it is looked at.
@@ -216,13 +261,12 @@ impl Series {
 
     /// When `target` is reached; `None` where it does not grow towards it.
     pub(super) fn reach(&self, target: f64, now: f64) -> Option<Reach> {
-        let line = self.line()?;
-        let newest = self.newest()?;
+        let Judged { line, until, .. } = self.judged?;
         if line.slope().low <= 0.0 || !line.slope().middle.is_finite() {
             return None;
         }
         // The upper envelope meets the limit first.
-        let room = (target - now.max(line.at(newest.at) + line.peak())).max(0.0);
+        let room = (target - now.max(line.at(until) + line.peak())).max(0.0);
         let seconds = line.seconds_for(room);
         let error = (Z * self.error(&line, seconds)).exp();
         Some(Reach {
@@ -271,23 +315,20 @@ impl Series {
 
     /// The line that is believed; `None` from too few samples.
     pub(super) fn line(&self) -> Option<Line> {
-        self.believed()?.line
+        Some(self.judged?.line)
     }
 
     /// How it grows; `None` from too few points.
     pub(super) fn trend(&self) -> Option<Trend> {
-        let level = self.believed()?;
-        let line = level.line?;
-        let newest = self.newest()?;
+        let Judged { line, class, since, .. } = self.judged?;
         let slope = line.slope();
-        let first = level.slots.front().filter(|first| first.at < newest.at);
         Some(Trend {
             bytes_per_second: slope.middle,
             low: slope.low,
             high: slope.high,
             window_seconds: line.window(),
-            class: self.class(level, &line),
-            since: first.and_then(|first| self.since?.after_seconds(first.at.seconds())),
+            class,
+            since: self.since?.after_seconds(since.seconds()),
         })
     }
 
