@@ -20,6 +20,10 @@ const LEVELS: usize = 8;
 const MIN_COARSE: usize = 8;
 /// Slower than this share of the size a second is steady: 0.2 % an hour.
 const STEADY_SHARE: f64 = 0.002 / 3600.0;
+/// Nor is it growth to have moved by less than this share of the size in all, in a window of minutes; a longer one shows
+/// less as surely, in proportion.
+const STEADY_RISE: f64 = 0.02;
+const STEADY_WINDOW: f64 = 600.0;
 /// Growth goes on through a pause that is shorter than this share of it.
 const PAUSE: f64 = 0.2;
 /// A record is one over everything older than this many windows.
@@ -335,7 +339,8 @@ impl Series {
     fn class(&self, level: &Level, line: &Line) -> Class {
         let newest = self.newest().map_or(0.0, |newest| f64::from(newest.mean));
         let slope = line.slope();
-        let steady = (newest * STEADY_SHARE).max(1.0);
+        let rise = STEADY_RISE * (STEADY_WINDOW / line.window()).min(1.0);
+        let steady = (newest * STEADY_SHARE).max(newest * rise / line.window()).max(1.0);
         let rises = slope.low > steady;
         let falls = slope.high < -steady;
         let flattens = line.flattens();
