@@ -17,13 +17,14 @@ mod verdict;
 
 use crate::event::{
     Before, BeforeSample, Class, Event, Forecast, ForecastChange, ForecastState, Kill, Limit, Memory, Relation, Sample,
-    ancestry,
+    Subject, ancestry,
 };
-use crate::measure::Timestamp;
+use crate::measure::{Bytes, Timestamp};
 
 pub(crate) use verdict::holds;
 pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, UserFacts};
 
+use above::HOST;
 use bounded::Bounded;
 use recent::Recent;
 use series::{Detail, Series};
@@ -65,6 +66,12 @@ const STILL_SAID: f64 = 10.0;
 
 /// How long a cgroup's limit counts after the cgroup's last sample, in seconds.
 const STILL_THERE: f64 = 60.0;
+
+/// Kills between two samples whose growth is thought of, at most.
+const MAX_ENDED: usize = 1_024;
+
+/// What is given back at once is much from this share on.
+const MUCH: f64 = 0.2;
 
 /// How the engine is set.
 #[derive(Debug, Clone)]
@@ -115,6 +122,8 @@ pub struct Engine {
     above: above::Above,
     /// How many of the cgroups are looked at closely.
     close: usize,
+    /// Where processes were killed since the last sample, and what they held, in bytes.
+    ended: Vec<(String, f64)>,
 }
 
 impl Engine {
@@ -127,6 +136,7 @@ impl Engine {
             config,
             above: above::Above::default(),
             close: 0,
+            ended: Vec::new(),
         }
     }
 
@@ -145,6 +155,10 @@ impl Engine {
         if sample.limits.is_empty() {
             sample.limits = self.implied_limits(ts, &path, sample);
         }
+        for (path, freed) in std::mem::take(&mut self.ended) {
+            self.freed(&path, freed);
+        }
+        out.extend(self.new_life(&path, &sample.subject));
         // The limits' owners first: their growth decides as much as the cgroup's own.
         for limit in sample.limits.iter().filter(|limit| limit.relation != Relation::Own) {
             if let Some(usage) = limit.usage {
@@ -162,12 +176,8 @@ impl Engine {
         let gone = gone.is_some_and(|gone| gone.growth.detail() == Detail::Close);
         self.close -= usize::from(gone);
         let was_close = history.growth.detail() == Detail::Close;
-        if sample.subject.invocation_id.is_some() && history.invocation != sample.subject.invocation_id {
-            // A new life: what the old one did is no trend of this one.
-            *history = History {
-                invocation: sample.subject.invocation_id.clone(),
-                ..History::default()
-            };
+        if history.invocation != sample.subject.invocation_id && sample.subject.invocation_id.is_some() {
+            history.invocation.clone_from(&sample.subject.invocation_id);
         }
         let held = forecast::held(current, reclaimable, sample.memory.swap_current);
         history.growth.push_parts(ts, held, &sample.memory);
@@ -215,6 +225,68 @@ impl Engine {
                 reason: sample.trend.and_then(|trend| trend.reason()),
             })
         }));
+    }
+
+    /// Where a sample is the first of a unit's next run: what the old one did is no trend of it, and nobody is to wait for
+    /// what the old one was warned of.
+    fn new_life(&mut self, path: &str, subject: &Subject) -> Option<Event> {
+        let history = self.cgroups.get_mut(path)?;
+        subject.invocation_id.as_ref()?;
+        if history.invocation == subject.invocation_id {
+            return None;
+        }
+        let old = std::mem::take(history);
+        self.close -= usize::from(old.growth.detail() == Detail::Close);
+        if let Some(freed) = old.growth.last() {
+            self.freed(path, freed);
+        }
+        old.told.map(|_| {
+            Event::Forecast(ForecastChange {
+                subject: Subject {
+                    invocation_id: old.invocation,
+                    ..subject.clone()
+                },
+                state: ForecastState::Cleared,
+                class: old.growth.trend().map_or(Class::Unknown, |trend| trend.class),
+                trend: None,
+                forecast: None,
+                memory: None,
+                reason: None,
+            })
+        })
+    }
+
+    /// A process was killed: where it held much, growth begins anew with what is left, from the next sample on. Those that
+    /// are killed together with it are still to be told what was known before.
+    pub fn killed(&mut self, kill: &Kill) {
+        let Some(path) = &kill.subject.cgroup.path else { return };
+        let victim = &kill.victim;
+        let sizes = [victim.anon, victim.shmem, victim.swap];
+        let known = sizes
+            .into_iter()
+            .flatten()
+            .map(Bytes::as_f64)
+            .reduce(|sum, size| sum + size);
+        // Where nobody told what it held, it may have been all there was.
+        let all = || self.cgroups.get(path)?.growth.last();
+        if let Some(freed) = known.or_else(all)
+            && self.ended.len() < MAX_ENDED
+        {
+            self.ended.push((path.clone(), freed));
+        }
+    }
+
+    /// So much was given back at once, in bytes: whoever had much of it, the cgroup and those above, has a past that is no
+    /// guide any more.
+    fn freed(&mut self, path: &str, freed: f64) {
+        for above in ancestry(path).chain([HOST]) {
+            let own = self.cgroups.get_mut(above).map(|history| &mut history.growth);
+            for series in own.into_iter().chain(self.owners.get_mut(above)) {
+                if series.last().is_some_and(|last| freed >= last * MUCH) {
+                    series.begin_anew();
+                }
+            }
+        }
     }
 
     /// A stream that is not oomtrace's may tell limits only as what a cgroup's files said: its own, and those of the cgroups

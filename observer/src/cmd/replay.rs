@@ -101,7 +101,11 @@ impl Player {
             // Made anew from the samples.
             Event::Forecast(_) | Event::Throttle(_) => return Ok(()),
             Event::Sample(sample) => self.engine(&host).sample(ts, sample, &mut changes),
-            Event::Kill(kill) => self.engine(&host).recall(ts, kill),
+            Event::Kill(kill) => {
+                let engine = self.engine(&host);
+                engine.recall(ts, kill);
+                engine.killed(kill);
+            }
             Event::OomWithoutKill(_) | Event::Unit(_) | Event::Lost(_) | Event::Unexplained(_) | Event::Stop(_) => {}
         }
         if !shown {

@@ -74,7 +74,7 @@ impl Owners {
 }
 
 /// Where the host's memory is told.
-const HOST: &str = "/";
+pub(super) const HOST: &str = "/";
 
 /// The cgroups above one, each with its bit.
 fn levels(path: &str) -> impl Iterator<Item = (u32, &str)> {

@@ -27,6 +27,11 @@ impl<T: Default> Bounded<T> {
         (self.entries.get_or_insert_mut_ref(path, T::default), gone)
     }
 
+    /// The entry of a path, where there is one.
+    pub(super) fn get_mut(&mut self, path: &str) -> Option<&mut T> {
+        self.entries.get_mut(path)
+    }
+
     /// Without counting as asked for.
     pub(super) fn get(&self, path: &str) -> Option<&T> {
         self.entries.peek(path)

@@ -125,10 +125,7 @@ impl Series {
             Some(tick) if newest.is_none_or(|newest| newest < tick) => tick,
             // A clock that went back: what is ahead of now was measured by another clock.
             _ => {
-                *self = Self {
-                    detail: self.detail,
-                    ..Self::default()
-                };
+                self.begin_anew();
                 Tick::ZERO
             }
         };
@@ -157,6 +154,19 @@ impl Series {
             slot = merged;
         }
         self.judged = self.judge();
+    }
+
+    /// Forgets it all: what comes has nothing to do with what was.
+    pub(super) fn begin_anew(&mut self) {
+        *self = Self {
+            detail: self.detail,
+            ..Self::default()
+        };
+    }
+
+    /// What it was last; `None` before the first.
+    pub(super) fn last(&self) -> Option<f64> {
+        self.newest().map(|newest| f64::from(newest.mean))
     }
 
     fn judge(&self) -> Option<Judged> {

@@ -88,6 +88,50 @@ fn without_a_list_of_limits_those_of_the_samples_above_count() {
 }
 
 #[test]
+fn after_a_kill_at_a_slices_limit_its_next_one_is_seen_coming() {
+    let mut engine = Engine::new(Config::default());
+    let mut out = Vec::new();
+    let mut forecasts = Vec::new();
+    // Three lives of 200 s, each of which ends where the slice is full.
+    for second in 0..600_u32 {
+        let (life, age) = (second / 200, u64::from(second % 200));
+        let used = (112 + age * 2) * MIB;
+        let mut sample = sample(
+            age * 2 * MIB,
+            0,
+            vec![limit(Relation::Ancestor, "/system.slice", 512 * MIB, used)],
+        );
+        sample.subject.invocation_id = Some(life.to_string());
+        engine.sample(at(f64::from(second)), &mut sample, &mut out);
+        if age == 120 {
+            forecasts.push(sample.forecast.unwrap().seconds);
+        }
+    }
+    for forecast in forecasts {
+        assert!((forecast / 80.0 - 1.0).abs() < 0.15, "{forecast}");
+    }
+    let states: Vec<(ForecastState, Option<&str>)> = out
+        .iter()
+        .filter_map(|event| match event {
+            Event::Forecast(change) if change.state != ForecastState::Updated => {
+                Some((change.state, change.subject.invocation_id.as_deref()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [
+            (ForecastState::Raised, Some("0")),
+            (ForecastState::Cleared, Some("0")),
+            (ForecastState::Raised, Some("1")),
+            (ForecastState::Cleared, Some("1")),
+            (ForecastState::Raised, Some("2")),
+        ]
+    );
+}
+
+#[test]
 fn a_linear_leak_has_its_slope_and_its_time_left() {
     let mut engine = Engine::new(Config::default());
     let own = |used| vec![limit(Relation::Own, "/system.slice/leak.service", 512 * MIB, used)];
@@ -515,6 +559,28 @@ fn any_step() -> impl Strategy<Value = f64> {
     prop_oneof![Just(1.0), Just(0.0), Just(0.001), -100.0..10_000.0_f64, Just(6e7)]
 }
 
+fn killed(path: &str, anon: Option<u64>) -> Kill {
+    let mut facts = facts(None, 7);
+    facts.subject = subject(path);
+    facts.victim.anon = anon.map(Bytes);
+    Engine::new(Config::default()).kill(at(0.0), facts)
+}
+
+#[test]
+fn all_of_a_group_are_told_what_was_known_before_it_was_killed() {
+    let mut engine = Engine::new(Config::default());
+    let own = |used| vec![limit(Relation::Own, "/system.slice/leak.service", 64 * MIB, used)];
+    let (last, _) = feed(&mut engine, 60, |second| sample(second * MIB, 0, own(second * MIB)));
+    for pid in 0..3 {
+        let kill = engine.kill(at(60.0), facts(Some("/system.slice/leak.service"), pid));
+        assert_eq!(kill.before.as_ref().unwrap().trend, last.trend);
+        engine.killed(&kill);
+    }
+    let mut next = sample(MIB, 0, own(MIB));
+    engine.sample(at(61.0), &mut next, &mut Vec::new());
+    assert_eq!(next.trend, None);
+}
+
 proptest! {
     #[test]
     fn any_sequence_gives_finite_numbers_in_order(
@@ -545,6 +611,11 @@ proptest! {
             told.memory.kernel = Some(Bytes(bytes));
             told.memory.swap_current = swap.map(Bytes);
             told.subject.cgroup.path = Some(path.clone());
+            // Every so often a life ends, and some by a kill.
+            told.subject.invocation_id = Some((anon % 7 / 6).to_string());
+            if file % 11 == 0 {
+                engine.killed(&killed(&path, swap));
+            }
             engine.sample(at(now), &mut told, &mut out);
             if let Some(trend) = told.trend {
                 prop_assert!(trend.bytes_per_second.is_finite() && trend.window_seconds.is_finite());

@@ -260,8 +260,7 @@ impl Collector {
             concluded_limit,
         };
         let ts = self.clock.at(time);
-        let kill = self.engine.kill(ts, facts);
-        stream.write(ts, Event::Kill(Box::new(kill)))
+        self.tell_kill(ts, facts, stream)
     }
 
     /// The cgroup by its path. Which of those that had this path one after the other is certain only where the victim is still

@@ -11,7 +11,7 @@ use crate::event::{self, CgroupVersion, Event, Holder, KillLimit, Relation, Trig
 use crate::kernel::log::DEVICE;
 use crate::kernel::record::{Oom, Sizes, Task, Victim, Writing};
 use crate::logged::{MAX_TASKS, constraint};
-use crate::measure::{BootNanos, Bytes, CgroupId, Tgid};
+use crate::measure::{BootNanos, Bytes, CgroupId, Tgid, Timestamp};
 use crate::unit::UnitPath;
 
 /// Choices whose victims may still come, and victims that may be told twice: a storm's worth.
@@ -213,7 +213,18 @@ impl Collector {
             evidence,
             concluded_limit,
         };
+        self.tell_kill(ts, facts, stream)
+    }
+
+    /// The verdict, into the stream.
+    pub(super) fn tell_kill(
+        &mut self,
+        ts: Timestamp,
+        facts: KillFacts,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
         let kill = self.engine.kill(ts, facts);
+        self.engine.killed(&kill);
         stream.write(ts, Event::Kill(Box::new(kill)))
     }
 

@@ -178,8 +178,7 @@ impl Collector {
 
     fn user_kill(&mut self, time: BootNanos, facts: KillFacts, stream: &mut Stream) -> Result<(), StreamError> {
         let ts = self.clock.at(time);
-        let kill = self.engine.kill(ts, facts);
-        stream.write(ts, Event::Kill(Box::new(kill)))
+        self.tell_kill(ts, facts, stream)
     }
 
     /// Whether a signal is for memory, and how that is known.
