@@ -107,6 +107,8 @@ struct History {
     forecast: Option<Box<(Timestamp, Forecast)>>,
     /// What the standing warning said last.
     told: Option<f64>,
+    /// Whether what the standing warning was of has come.
+    is_over: bool,
     /// Since when there would be no warning, were there none.
     quiet_since: Option<Timestamp>,
     /// Samples since a limit was in sight.
@@ -179,6 +181,10 @@ impl Engine {
         if history.invocation != sample.subject.invocation_id && sample.subject.invocation_id.is_some() {
             history.invocation.clone_from(&sample.subject.invocation_id);
         }
+        if std::mem::take(&mut history.is_over) {
+            (history.told, history.quiet_since) = (None, None);
+            out.push(history.cleared(sample.subject.clone()));
+        }
         let held = forecast::held(current, reclaimable, sample.memory.swap_current);
         history.growth.push_parts(ts, held, &sample.memory);
         out.extend(history.throttling.push(ts, sample).map(Event::Throttle));
@@ -240,20 +246,11 @@ impl Engine {
         if let Some(freed) = old.growth.last() {
             self.freed(path, freed);
         }
-        old.told.map(|_| {
-            Event::Forecast(ForecastChange {
-                subject: Subject {
-                    invocation_id: old.invocation,
-                    ..subject.clone()
-                },
-                state: ForecastState::Cleared,
-                class: old.growth.trend().map_or(Class::Unknown, |trend| trend.class),
-                trend: None,
-                forecast: None,
-                memory: None,
-                reason: None,
-            })
-        })
+        let subject = Subject {
+            invocation_id: old.invocation.clone(),
+            ..subject.clone()
+        };
+        old.told.map(|_| old.cleared(subject))
     }
 
     /// A process was killed: where it held much, growth begins anew with what is left, from the next sample on. Those that
@@ -279,12 +276,14 @@ impl Engine {
     /// So much was given back at once, in bytes: whoever had much of it, the cgroup and those above, has a past that is no
     /// guide any more.
     fn freed(&mut self, path: &str, freed: f64) {
+        let is_much = |series: &Series| series.last().is_some_and(|last| freed >= last * MUCH);
         for above in ancestry(path).chain([HOST]) {
-            let own = self.cgroups.get_mut(above).map(|history| &mut history.growth);
-            for series in own.into_iter().chain(self.owners.get_mut(above)) {
-                if series.last().is_some_and(|last| freed >= last * MUCH) {
-                    series.begin_anew();
-                }
+            if let Some(history) = self.cgroups.get_mut(above).filter(|history| is_much(&history.growth)) {
+                history.growth.begin_anew();
+                history.is_over = history.told.is_some();
+            }
+            if let Some(owner) = self.owners.get_mut(above).filter(|owner| is_much(owner)) {
+                owner.begin_anew();
             }
         }
     }
@@ -396,6 +395,19 @@ impl Engine {
 }
 
 impl History {
+    /// That its warning stands no more.
+    fn cleared(&self, subject: Subject) -> Event {
+        Event::Forecast(ForecastChange {
+            subject,
+            state: ForecastState::Cleared,
+            class: self.growth.trend().map_or(Class::Unknown, |trend| trend.class),
+            trend: None,
+            forecast: None,
+            memory: None,
+            reason: None,
+        })
+    }
+
     /// A limit in sight is worth a closer look, where there is room for one.
     fn look(&mut self, in_sight: bool, is_room: bool) {
         self.blind = if in_sight { 0 } else { self.blind.saturating_add(1) };

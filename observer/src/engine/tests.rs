@@ -577,8 +577,14 @@ fn all_of_a_group_are_told_what_was_known_before_it_was_killed() {
         engine.killed(&kill);
     }
     let mut next = sample(MIB, 0, own(MIB));
-    engine.sample(at(61.0), &mut next, &mut Vec::new());
+    let mut out = Vec::new();
+    engine.sample(at(61.0), &mut next, &mut out);
     assert_eq!(next.trend, None);
+    // What it was warned of has come.
+    assert!(
+        matches!(&out[..], [Event::Forecast(change)] if change.state == ForecastState::Cleared),
+        "{out:?}"
+    );
 }
 
 proptest! {

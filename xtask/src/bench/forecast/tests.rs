@@ -147,7 +147,7 @@ fn told(trace: &Trace) -> Told {
         let mut changes = Vec::new();
         match &mut line.event {
             Event::Sample(sample) => engine.sample(line.ts, sample, &mut changes),
-            Event::Kill(kill) => engine.recall(line.ts, kill),
+            Event::Kill(kill) => engine.killed(kill),
             other => panic!("a trace holds samples and kills, not {other:?}"),
         }
         let rest = changes.into_iter().map(|event| Line { event, ..line.clone() });
@@ -191,15 +191,15 @@ fn forecasts_of_traces_that_were_not_tuned_on_stay_as_good_as_they_are() {
     let score = scored(1);
     println!("{}", super::table::rules("scored only", &[("oomtrace", score.clone())]));
     let (median, p90) = (score.error(0.5).unwrap(), score.error(0.9).unwrap());
-    assert!(median <= 0.10 && p90 <= 1.0, "errors of {median} and {p90}");
+    assert!(median <= 0.05 && p90 <= 0.60, "errors of {median} and {p90}");
     let coverage = score.coverage().unwrap();
     assert!((0.75..=0.90).contains(&coverage), "the interval holds {coverage}");
     let (warned, lives) = (score.warned(), score.warned.len());
-    assert!(warned + 1 >= lives, "{warned} leaks of {lives} warned of");
+    assert!(warned == lives, "{warned} leaks of {lives} warned of");
     let at = score.warned_at().unwrap();
     assert!(at <= 0.5, "warned when {at} of a life is over");
     let (alarmed, others) = (score.alarmed_traces(), score.alarms.len());
-    assert!(alarmed * 2 <= others, "{alarmed} of {others} warned of falsely");
+    assert!(alarmed * 7 <= others * 2, "{alarmed} of {others} warned of falsely");
     let share = score.alarmed_share().unwrap();
-    assert!(share <= 0.15, "falsely warned {share} of the time");
+    assert!(share <= 0.07, "falsely warned {share} of the time");
 }
