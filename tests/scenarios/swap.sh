@@ -1,4 +1,4 @@
-# Swap for one scenario: a file, for a cloud kernel may have no zram.
+# Swap for one scenario, as a file.
 swap_on() {
     dd if=/dev/zero of=/var/swapfile bs=1M count="$1" status=none
     chmod 600 /var/swapfile

@@ -41,6 +41,9 @@ const TOOLS: [Tool; 4] = [
 /// What is needed to reach the root image and to talk to the host; a kernel has these built in or as modules.
 const MODULES: [&str; 4] = ["virtio_pci", "virtio_blk", "virtio_console", "ext4"];
 
+/// What scenarios need, where the kernel has it: swap in memory, and up to 6.11 its compressor as a module of its own.
+const OPTIONAL: [&str; 2] = ["lzo-rle", "zram"];
+
 const INIT: &str = include_str!("../guest/init");
 
 /// Small kernels that have what a guest needs.
@@ -99,7 +102,7 @@ impl Kernel {
     /// The newest kernel of `series`, fetched if it isn't in the cache.
     pub(crate) fn newest(series: Series) -> Result<Self> {
         let release = newest_release(series)?;
-        let name = format!("kernel-{release}-{}", cache::key(&(MODULES, INIT)));
+        let name = format!("kernel-{release}-{}", cache::key(&(MODULES, OPTIONAL, INIT)));
         let why = format!("fetching Linux {release} (the newest {series} that apt knows; once, about 40 MB)");
         let folder = cache::entry(&name, &why, |draft| make(&release, draft))?;
         Ok(Self {
@@ -200,15 +203,20 @@ fn make_initramfs(release: &str, tree: &Path, draft: &Path) -> Result<()> {
         fs::create_dir_all(root.join(folder))?;
     }
     let mut loaded: Vec<PathBuf> = Vec::new();
-    for module in MODULES {
+    for module in MODULES.into_iter().chain(OPTIONAL) {
         // Lines of `insmod PATH`, what it depends on first, or `builtin NAME`.
         let plan = cmd!(
             sh,
             "{modprobe} --dirname {tree} --set-version {release} --show-depends {module}"
         )
         .quiet()
+        .ignore_stderr()
         .read()
-        .with_context(|| format!("Linux {release} has no {module}"))?;
+        .with_context(|| format!("Linux {release} has no {module}"));
+        let plan = match plan {
+            Err(_) if OPTIONAL.contains(&module) => continue,
+            plan => plan?,
+        };
         for path in plan.lines().filter_map(|line| line.strip_prefix("insmod ")) {
             let path = PathBuf::from(path.trim());
             if !loaded.contains(&path) {

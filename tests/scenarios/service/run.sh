@@ -19,10 +19,12 @@ until_true alive && echo WATCHDOG=1 >> "$OUT/truth"
 systemctl stop oomtrace.service
 oomtrace replay -o json /var/lib/oomtrace > "$OUT/service.jsonl" 2> "$OUT/replay.err"
 recorded() { jq -c --argjson pid "$pid" 'select(.event == "kill" and .victim.pid == $pid and .confidence == "observed" and .limit.relation == "own")' "$OUT/service.jsonl" | wc -l; }
+# What root sees without a sandbox, whatever the one beside it is allowed.
+oomtrace -o json --duration 1s > "$OUT/root.jsonl"
 probes() { jq -c 'select(.event == "start") | .probes' "$1"; }
 {
     echo "PID=$pid"
-    echo "PROBES=$([ "$(probes "$OUT/service.jsonl")" = "$(probes "$OUT/events.jsonl")" ] && echo true)"
+    echo "PROBES=$([ "$(probes "$OUT/service.jsonl")" = "$(probes "$OUT/root.jsonl")" ] && echo true)"
     echo "RECORDED=$(recorded)"
     echo "STOPPED=$(systemctl show -P Result oomtrace.service)"
     echo "STATUS=$(systemctl show -P ExecMainStatus oomtrace.service)"
