@@ -15,6 +15,26 @@ const PAGE_SIZE: u64 = 4096;
 /// `page_counter.max` when there is no limit is `LONG_MAX / PAGE_SIZE` (include/linux/page_counter.h).
 const PAGE_COUNTER_MAX: u64 = i64::MAX as u64 / PAGE_SIZE;
 
+/// Digits of a number that is reckoned, not counted: more would tell nothing, and a capture would have to keep them.
+const DIGITS: i32 = 3;
+
+/// A number with the digits that mean something. Order is kept; what is not finite stays as it is.
+#[must_use]
+pub(crate) fn significant(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "an exponent of ten, within 400 of 0")]
+    let below = DIGITS - 1 - value.abs().log10().floor() as i32;
+    // Powers of ten that are whole numbers are exact, others are not.
+    let rounded = if below >= 0 {
+        (value * 10_f64.powi(below)).round() / 10_f64.powi(below)
+    } else {
+        (value / 10_f64.powi(-below)).round() * 10_f64.powi(-below)
+    };
+    if rounded.is_finite() { rounded } else { value }
+}
+
 /// A size in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -95,6 +115,20 @@ pub struct BootNanos(pub u64);
 pub struct Timestamp(pub jiff::Timestamp);
 
 impl Timestamp {
+    /// The millisecond it lies in. Reading a cgroup's files takes a good part of one, so that a sample's time has no more
+    /// digits that mean something; a capture would have to keep them.
+    #[must_use]
+    pub fn to_millisecond(self) -> Self {
+        jiff::Timestamp::from_millisecond(
+            self.0
+                .as_nanosecond()
+                .div_euclid(1_000_000)
+                .try_into()
+                .unwrap_or(i64::MAX),
+        )
+        .map_or(self, Self)
+    }
+
     /// Seconds from `earlier` to `self`; negative where the clock went back.
     #[must_use]
     #[expect(
@@ -144,6 +178,24 @@ impl JsonSchema for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_reckoned_has_three_digits() {
+        for (value, digits) in [
+            (93_456.789, 93_500.0),
+            (0.012_345_6, 0.012_3),
+            (-1.000_4, -1.0),
+            (0.1 + 0.2, 0.3),
+            (0.0, 0.0),
+            (99_999.0, 100_000.0),
+            (1e300, 1e300),
+            (5e-324, 5e-324),
+        ] {
+            assert!((significant(value) - digits).abs() <= digits.abs() * 1e-15, "{value}");
+        }
+        assert_eq!(significant(0.1 + 0.2).to_string(), "0.3");
+        assert!(significant(f64::NAN).is_nan());
+    }
 
     #[test]
     fn an_unlimited_page_counter_is_no_limit() {

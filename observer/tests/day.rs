@@ -38,7 +38,7 @@ fn a_unit_and_a_day_at_a_sample_a_second_are_two_megabytes_at_most() {
     for (second, memory) in (0..DAY).zip(memories.iter().cycle()) {
         // Ticks come some microseconds late, never the same.
         let late = SignedDuration::from_nanos(second * 7_919_311 % 913_517);
-        let ts = Timestamp(begin + SignedDuration::from_secs(second) + late);
+        let ts = Timestamp(begin + SignedDuration::from_secs(second) + late).to_millisecond();
         let mut sample = sample(*memory, second);
         let mut events = Vec::new();
         engine.sample(ts, &mut sample, &mut events);

@@ -6,7 +6,7 @@
 use super::bounded::Bounded;
 use super::series::{Reach, Series};
 use crate::event::{Class, Forecast, Limit, LimitRef, Memory, Relation, Sample};
-use crate::measure::Bytes;
+use crate::measure::{Bytes, significant};
 
 /// Further than this is no statement worth making: 30 days.
 const HORIZON: f64 = 30.0 * 86_400.0;
@@ -115,9 +115,9 @@ fn swap_room(class: Class, limit: &Limit, memory: &Memory) -> f64 {
 
 fn statement(limit: &Limit, reach: Reach) -> Forecast {
     Forecast {
-        seconds: reach.seconds,
-        low_seconds: reach.low.min(reach.seconds),
-        high_seconds: (reach.high <= HORIZON).then_some(reach.high.max(reach.seconds)),
+        seconds: significant(reach.seconds),
+        low_seconds: significant(reach.low.min(reach.seconds)),
+        high_seconds: (reach.high <= HORIZON).then_some(significant(reach.high.max(reach.seconds))),
         confidence: CONFIDENCE,
         limit: LimitRef {
             cgroup: limit.cgroup.clone(),

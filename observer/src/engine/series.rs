@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use super::line::{Line, MIN_SLOTS, Z, median, points};
 use super::slot::{Level, Parts, Slot, Tick, short};
 use crate::event::{Class, Memory, Trend};
-use crate::measure::Timestamp;
+use crate::measure::{Timestamp, significant};
 
 /// Levels: at a sample a second the last one reaches back a day and a half, or six where it is looked at closely.
 const LEVELS: usize = 8;
@@ -337,10 +337,10 @@ impl Series {
         let Judged { line, class, since, .. } = self.judged?;
         let slope = line.slope();
         Some(Trend {
-            bytes_per_second: slope.middle,
-            low: slope.low,
-            high: slope.high,
-            window_seconds: line.window(),
+            bytes_per_second: significant(slope.middle),
+            low: significant(slope.low),
+            high: significant(slope.high),
+            window_seconds: significant(line.window()),
             class,
             since: self.since?.after_seconds(since.seconds()),
         })

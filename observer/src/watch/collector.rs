@@ -315,7 +315,7 @@ impl Collector {
             limits: vec![host.limit()],
             ..Sample::default()
         };
-        self.tell(self.now(), sample, stream)
+        self.tell(self.now().to_millisecond(), sample, stream)
     }
 
     async fn rescan(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
@@ -420,7 +420,7 @@ impl Collector {
         let Some(reading) = self.read(path, turn) else {
             return Ok(());
         };
-        let ts = self.now();
+        let ts = self.now().to_millisecond();
         if self.sampled.insert(id, Clock::boot()).is_none() && !self.sees.growth {
             self.learn_nodes(path);
         }
