@@ -24,6 +24,13 @@ systemd-run -q --unit prometheus-test prometheus --config.file /share/prometheus
 scraped() { fetch 'http://127.0.0.1:9090/api/v1/query?query=oomtrace_build_info' '*/*' 2> /dev/null | grep -q '"value"'; }
 until_true scraped
 
+# One that lives on: the labels of a unit that ended are given back.
+systemd-run -q --unit lives -p MemoryMax=256M python3 -c '
+import time
+kept = []
+while True:
+    kept.append(bytearray(1 << 20))
+    time.sleep(2)'
 systemd-run -q --unit leak -p MemoryMax=64M -p MemorySwapMax=0 python3 -c '
 import os, time
 open("/out/pid", "w").write(str(os.getpid()))

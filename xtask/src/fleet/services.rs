@@ -93,9 +93,7 @@ impl Service {
                 *truth.kills.entry((self.unit.to_owned(), owner)).or_default() += copies;
                 lines.push((begin - 0.5, self.kill(&subject, life, number)));
                 number += 1;
-            } else if life.is_killed && begin < end + DAY && !matches!(self.limit, Limit::Slice) {
-                // A gap that docs/fleet.md names: a slice outlives the kills within it, and what comes and goes there is
-                // no growth to the engine, so that nothing is foretold for its limit after the first kill.
+            } else if life.is_killed && begin < end + DAY {
                 *truth.tomorrow.entry(self.unit.to_owned()).or_default() += copies;
             }
         }
