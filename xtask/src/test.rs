@@ -8,6 +8,7 @@ use clap::Args;
 use oomtrace_tests::{Scenario, Tier};
 
 use crate::kernel::Series;
+use crate::pipelines::Pipelines;
 use crate::tally::Tally;
 use crate::{browser, ebpf, step, workspace};
 
@@ -17,7 +18,7 @@ const GUEST_TIMEOUT: &str = "1800";
 /// The tiers that a few scenarios are run on every time, in the guest of the full ones.
 const LESS: [Tier; 4] = [Tier::Kprobe, Tier::Tracepoint, Tier::NoBtf, Tier::Poll];
 
-/// Check everything: format, lints, documentation, tests, and every scenario on real kernels
+/// Check everything: format, lints, documentation, tests, every scenario on real kernels, and log pipelines
 #[derive(Debug, Args)]
 pub(crate) struct Test {
     /// Series of the kernels for the scenarios, all of them on each [default: all scenarios on one, which changes with
@@ -49,7 +50,7 @@ pub(crate) struct Test {
 
 impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        if self.scenarios.is_empty() && self.tiers.is_empty() {
+        if self.is_whole() {
             ebpf::build()?;
             cargo("checking the format", &["fmt", "--check"])?;
             cargo(
@@ -87,7 +88,15 @@ impl Test {
                 tally.tell(&name, scenario.judge(tier, &kernel, &left));
             }
         }
+        if self.is_whole() && self.kernels.is_empty() {
+            Pipelines::with_tests().tell(&mut tally)?;
+        }
         Ok(tally.end())
+    }
+
+    /// Whether more than scenarios are asked for.
+    fn is_whole(&self) -> bool {
+        self.scenarios.is_empty() && self.tiers.is_empty()
     }
 }
 
