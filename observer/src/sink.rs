@@ -11,6 +11,7 @@ mod text;
 mod tui;
 mod units;
 mod verdict;
+mod words;
 
 use std::io;
 
@@ -25,10 +26,10 @@ pub use journal::Journal;
 pub use json::Json;
 pub use metrics::{Metrics, listen};
 pub use text::{Text, TextOptions};
-pub(crate) use text::{name, standstill, warning};
 pub use tui::{Look, Screen, Tui};
 pub use units::Units;
 pub(crate) use verdict::{cause, paragraph};
+pub(crate) use words::{name, standstill, warning};
 
 /// Where lines go.
 pub trait Sink {

@@ -7,8 +7,8 @@ use std::io;
 
 use libsystemd::logging::{Priority, journal_send};
 
-use super::text::{name, standstill, warning};
 use super::verdict::paragraph;
+use super::words::{self, standstill, unkilled, warning};
 use crate::event::{Event, ForecastState, Line, Subject, ThrottleState};
 
 const KILL: &str = "cc5381e276d348dca2e39282be935c48";
@@ -84,17 +84,11 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
             (priority, THROTTLE, standstill(throttle), &throttle.subject)
         }
         Event::OomWithoutKill(oom) => {
-            let message = format!("Out of memory, nothing killed: {} ({})", name(&oom.subject), oom.reason);
+            let message = format!("Out of memory: {}", unkilled(oom));
             (Priority::Error, OOM_WITHOUT_KILL, message, &oom.subject)
         }
         Event::Unexplained(unexplained) => {
-            let message = format!(
-                "{}: {} counted {}, {} seen",
-                name(&unexplained.subject),
-                unexplained.counter,
-                unexplained.counted,
-                unexplained.seen
-            );
+            let message = words::unexplained(unexplained);
             (Priority::Warning, UNEXPLAINED, message, &unexplained.subject)
         }
         Event::Start(_) | Event::Sample(_) | Event::Unit(_) | Event::Lost(_) | Event::Stop(_) => return None,

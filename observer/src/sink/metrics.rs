@@ -20,7 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 pub use http::listen;
 
-use super::text::{HOST, name};
+use super::words::{HOST, name};
 use crate::event::{Event, ForecastState, Line, Memory, Relation, Sample, Subject, ThrottleState, UnitState};
 use crate::measure::Bytes;
 

@@ -8,11 +8,12 @@ use jiff::tz::TimeZone;
 use super::Sink;
 use super::fold::{fold, middle};
 use super::verdict::paragraph;
+use super::words::{self, HOST, class_name, interval, limit_owner, name, standstill, unkilled, warning};
 use crate::event::{
-    Class, Event, Forecast, ForecastChange, ForecastState, Limit, Line, OomWithoutKill, Probe, Relation, Sample,
-    StopReason, Stream, Subject, Throttle, ThrottleState, Unit, UnitState, Via,
+    Class, Event, ForecastChange, ForecastState, Limit, Line, Probe, Relation, Sample, StopReason, Stream, Unit,
+    UnitState, Via,
 };
-use crate::human::{bytes, duration, rate};
+use crate::human::{bytes, rate};
 use crate::measure::{Bytes, Timestamp};
 
 /// At least this often something is told of a unit that moves, in seconds.
@@ -20,9 +21,6 @@ const TELL_EVERY: f64 = 60.0;
 
 /// The probes that are named in a header; of the others only what is lost without them.
 const MAIN_PROBES: [&str; 3] = ["oom_kill_process", "mark_victim", "page_counter_try_charge"];
-
-/// What the root of all cgroups is called.
-pub(super) const HOST: &str = "host";
 
 /// How text is written.
 #[derive(Debug, Clone)]
@@ -67,51 +65,6 @@ pub struct Text<W> {
     probes: Vec<Probe>,
     told_losses: bool,
     told: HashMap<String, Told>,
-}
-
-pub(super) fn class_name(class: Class) -> &'static str {
-    match class {
-        Class::Steady => "steady",
-        Class::Leak => "a leak",
-        Class::Cache => "page cache",
-        Class::Shmem => "shared memory",
-        Class::Kernel => "kernel memory",
-        Class::Burst => "a burst",
-        Class::Sawtooth => "a sawtooth",
-        Class::Warmup => "a warm-up",
-        Class::Shrinking => "shrinking",
-        Class::Unknown => "not clear yet",
-    }
-}
-
-pub(crate) fn name(subject: &Subject) -> &str {
-    let name = subject
-        .user_unit
-        .as_deref()
-        .or(subject.unit.as_deref())
-        .or(subject.cgroup.path.as_deref());
-    match name {
-        Some("/") => HOST,
-        name => name.unwrap_or("an unknown cgroup"),
-    }
-}
-
-fn interval(forecast: &Forecast) -> String {
-    let high = forecast.high_seconds.map_or_else(|| "open".to_owned(), duration);
-    let (middle, low) = (duration(forecast.seconds), duration(forecast.low_seconds));
-    if low == middle && high == middle {
-        middle
-    } else {
-        format!("{middle} ({low} … {high})")
-    }
-}
-
-pub(super) fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
-    match relation {
-        Relation::Own => "own".to_owned(),
-        Relation::Ancestor => unit.unwrap_or(cgroup).to_owned(),
-        Relation::Host => "host".to_owned(),
-    }
 }
 
 impl<W: Write> Text<W> {
@@ -426,66 +379,6 @@ impl<W: Write> Text<W> {
     }
 }
 
-/// An OOM that killed nobody in a sentence.
-fn unkilled(oom: &OomWithoutKill) -> String {
-    let mut text = format!("OUT OF MEMORY, and nothing can be killed: {}", name(&oom.subject));
-    if let Some(limit) = oom.limit.as_ref().and_then(|limit| limit.bytes) {
-        text += &format!(", {} reached", bytes(limit));
-    }
-    if let Some(trigger) = &oom.trigger {
-        let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
-        text += &format!("; {}[{pid}] asks for memory in vain, again and again", trigger.comm);
-    }
-    if let Some(ooms) = oom.ooms.filter(|ooms| *ooms > 1) {
-        text += &format!(" ({ooms} times)");
-    }
-    text
-}
-
-/// A warning in a sentence.
-pub(crate) fn warning(change: &ForecastChange) -> String {
-    let unit = name(&change.subject);
-    let Some(forecast) = change
-        .forecast
-        .as_ref()
-        .filter(|_| change.state != ForecastState::Cleared)
-    else {
-        return format!("{unit}: its limit is no longer in sight");
-    };
-    let own = change.subject.cgroup.path.as_deref() == Some(forecast.limit.cgroup.as_str());
-    let limit = match (own, &forecast.limit.unit) {
-        (true, _) => format!("its own MemoryMax={}", bytes(forecast.limit.bytes)),
-        (false, Some(owner)) => format!("{owner}'s MemoryMax={}", bytes(forecast.limit.bytes)),
-        (false, None) => format!("the host's memory, {},", bytes(forecast.limit.bytes)),
-    };
-    let growth = change
-        .trend
-        .map(|trend| format!("; {}, {}", rate(trend.bytes_per_second), class_name(change.class)));
-    format!(
-        "{unit} reaches {limit} in {}{}",
-        interval(forecast),
-        growth.unwrap_or_default()
-    )
-}
-
-/// A standstill in a sentence.
-pub(crate) fn standstill(throttle: &Throttle) -> String {
-    let unit = name(&throttle.subject);
-    match throttle.state {
-        ThrottleState::Raised => {
-            let high = throttle.high.map_or_else(|| "?".to_owned(), bytes);
-            let share = throttle
-                .stalled_share
-                .map(|share| format!(": {:.0}% of the time no task of it ran", share * 100.0));
-            format!(
-                "{unit} is brought to a standstill by its MemoryHigh={high}{}",
-                share.unwrap_or_default()
-            )
-        }
-        ThrottleState::Cleared => format!("{unit} runs again"),
-    }
-}
-
 impl<W: Write> Sink for Text<W> {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         let ts = line.ts;
@@ -509,7 +402,7 @@ impl<W: Write> Sink for Text<W> {
                 }
             }
             Event::OomWithoutKill(oom) => {
-                self.mark(ts, "✖", Colour::Red, &unkilled(oom))?;
+                self.mark(ts, "✖", Colour::Red, &format!("OUT OF MEMORY  {}", unkilled(oom)))?;
             }
             Event::Lost(lost) => {
                 let text = match lost.stream {
@@ -523,13 +416,7 @@ impl<W: Write> Sink for Text<W> {
                 writeln!(self.out, "{}  {text}", self.clock(ts))?;
             }
             Event::Unexplained(unexplained) => {
-                let text = format!(
-                    "UNEXPLAINED  {}: {} counted {}, seen {}",
-                    name(&unexplained.subject),
-                    unexplained.counter,
-                    unexplained.counted,
-                    unexplained.seen
-                );
+                let text = format!("UNEXPLAINED  {}", words::unexplained(unexplained));
                 self.mark(ts, "▲", Colour::Yellow, &text)?;
             }
         }

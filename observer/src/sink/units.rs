@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::fold::middle;
-use super::text::{TextOptions, class_name, limit_owner, name};
+use super::text::TextOptions;
+use super::words::{class_name, limit_owner, name};
 use crate::event::{Event, Limit, Line, Relation, Sample};
 use crate::human::{bytes, duration, rate};
 use crate::measure::Bytes;

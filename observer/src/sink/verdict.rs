@@ -261,7 +261,7 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
             parts.push(format!(
                 "{}, {}",
                 rate(trend.bytes_per_second),
-                super::text::class_name(trend.class)
+                super::words::class_name(trend.class)
             ));
         }
         if let (Some(forecast), Some(age)) = (&before.forecast, before.forecast_age_seconds)

@@ -13,7 +13,7 @@ use crate::event::{Limit, Relation};
 use crate::human::{bytes, duration, rate};
 use crate::measure::Bytes;
 use crate::sink::fold::{fold, middle};
-use crate::sink::text::limit_owner;
+use crate::sink::words::limit_owner;
 
 /// Cells of the longest composition bar.
 const BAR: f64 = 24.0;

@@ -8,8 +8,8 @@ use crate::event::{
     UnitState, Via,
 };
 use crate::measure::{Bytes, Timestamp};
-use crate::sink::text::{HOST, name, standstill, warning};
 use crate::sink::verdict::paragraph;
+use crate::sink::words::{self, HOST, name, standstill, unkilled, warning};
 
 /// Cgroups that are kept; the one not heard of for longest goes first.
 pub(super) const MAX_UNITS: usize = 512;
@@ -120,11 +120,7 @@ impl Model {
             Event::Throttle(throttle) => self.throttle(ts, key, throttle),
             Event::Kill(kill) => self.kill(ts, key, kill),
             Event::OomWithoutKill(oom) => {
-                let text = format!(
-                    "{} ran out of memory and nothing was killed: {}",
-                    name(&oom.subject),
-                    oom.reason.replace('_', " ")
-                );
+                let text = format!("out of memory: {}", unkilled(oom));
                 self.incident(ts, key, Gravity::Warning, "▲", text);
             }
             Event::Unit(unit) => self.unit(ts, key, unit),
@@ -133,13 +129,7 @@ impl Model {
                 None => self.lost.push((lost.stream, lost.count)),
             },
             Event::Unexplained(unexplained) => {
-                let text = format!(
-                    "{}: {} counted {}, seen {}",
-                    name(&unexplained.subject),
-                    unexplained.counter,
-                    unexplained.counted,
-                    unexplained.seen
-                );
+                let text = words::unexplained(unexplained);
                 self.incident(ts, key, Gravity::Note, "?", text);
             }
             Event::Stop(_) => self.ended = true,

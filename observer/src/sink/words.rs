@@ -1,0 +1,130 @@
+//! The words of an event, for every sink that a person reads.
+
+use crate::event::{
+    Class, Forecast, ForecastChange, ForecastState, OomWithoutKill, Relation, Subject, Throttle, ThrottleState,
+    Unexplained,
+};
+use crate::human::{bytes, duration, rate};
+
+/// What the root of all cgroups is called.
+pub(super) const HOST: &str = "host";
+
+/// A class in a word or two.
+pub(super) fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Steady => "steady",
+        Class::Leak => "a leak",
+        Class::Cache => "page cache",
+        Class::Shmem => "shared memory",
+        Class::Kernel => "kernel memory",
+        Class::Burst => "a burst",
+        Class::Sawtooth => "a sawtooth",
+        Class::Warmup => "a warm-up",
+        Class::Shrinking => "shrinking",
+        Class::Unknown => "not clear yet",
+    }
+}
+
+/// What a person calls a subject: the user's unit, else the system's, else the cgroup's path.
+pub(crate) fn name(subject: &Subject) -> &str {
+    let name = subject
+        .user_unit
+        .as_deref()
+        .or(subject.unit.as_deref())
+        .or(subject.cgroup.path.as_deref());
+    match name {
+        Some("/") => HOST,
+        name => name.unwrap_or("an unknown cgroup"),
+    }
+}
+
+/// `29min (26min … 34min)`.
+pub(super) fn interval(forecast: &Forecast) -> String {
+    let high = forecast.high_seconds.map_or_else(|| "open".to_owned(), duration);
+    let (middle, low) = (duration(forecast.seconds), duration(forecast.low_seconds));
+    if low == middle && high == middle {
+        middle
+    } else {
+        format!("{middle} ({low} … {high})")
+    }
+}
+
+/// Whose limit it is.
+pub(super) fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
+    match relation {
+        Relation::Own => "own".to_owned(),
+        Relation::Ancestor => unit.unwrap_or(cgroup).to_owned(),
+        Relation::Host => "host".to_owned(),
+    }
+}
+
+/// A warning in a sentence.
+pub(crate) fn warning(change: &ForecastChange) -> String {
+    let unit = name(&change.subject);
+    let Some(forecast) = change
+        .forecast
+        .as_ref()
+        .filter(|_| change.state != ForecastState::Cleared)
+    else {
+        return format!("{unit}: its limit is no longer in sight");
+    };
+    let own = change.subject.cgroup.path.as_deref() == Some(forecast.limit.cgroup.as_str());
+    let limit = match (own, &forecast.limit.unit) {
+        (true, _) => format!("its own MemoryMax={}", bytes(forecast.limit.bytes)),
+        (false, Some(owner)) => format!("{owner}'s MemoryMax={}", bytes(forecast.limit.bytes)),
+        (false, None) => format!("the host's memory, {},", bytes(forecast.limit.bytes)),
+    };
+    let growth = change
+        .trend
+        .map(|trend| format!("; {}, {}", rate(trend.bytes_per_second), class_name(change.class)));
+    format!(
+        "{unit} reaches {limit} in {}{}",
+        interval(forecast),
+        growth.unwrap_or_default()
+    )
+}
+
+/// A standstill in a sentence.
+pub(crate) fn standstill(throttle: &Throttle) -> String {
+    let unit = name(&throttle.subject);
+    match throttle.state {
+        ThrottleState::Raised => {
+            let high = throttle.high.map_or_else(|| "?".to_owned(), bytes);
+            let share = throttle
+                .stalled_share
+                .map(|share| format!(": {:.0}% of the time no task of it ran", share * 100.0));
+            format!(
+                "{unit} is brought to a standstill by its MemoryHigh={high}{}",
+                share.unwrap_or_default()
+            )
+        }
+        ThrottleState::Cleared => format!("{unit} runs again"),
+    }
+}
+
+/// An OOM that killed nobody in a sentence.
+pub(crate) fn unkilled(oom: &OomWithoutKill) -> String {
+    let mut text = format!("nothing can be killed in {}", name(&oom.subject));
+    if let Some(limit) = oom.limit.as_ref().and_then(|limit| limit.bytes) {
+        text += &format!(", {} reached", bytes(limit));
+    }
+    if let Some(trigger) = &oom.trigger {
+        let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
+        text += &format!("; {}[{pid}] asks for memory in vain, again and again", trigger.comm);
+    }
+    if let Some(ooms) = oom.ooms.filter(|ooms| *ooms > 1) {
+        text += &format!(" ({ooms} times)");
+    }
+    text
+}
+
+/// What is counted and was not seen in a sentence.
+pub(crate) fn unexplained(unexplained: &Unexplained) -> String {
+    format!(
+        "{}: {} counted {}, seen {}",
+        name(&unexplained.subject),
+        unexplained.counter,
+        unexplained.counted,
+        unexplained.seen
+    )
+}
