@@ -354,6 +354,76 @@ fn what_was_not_memory_is_told_in_systemds_terms() {
 }
 
 #[test]
+fn each_end_that_is_not_memory_has_its_words_and_its_page() {
+    const EXIT: &str = "98e322203f7a4ed290d09fe03c09fe15";
+    const FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
+    const COREDUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
+    let ended = |unit: &str, result: &str, code: &str, status: &str| {
+        let entry = |id: &str| {
+            serde_json::json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_PID": "1", "_TRANSPORT": "journal",
+                "MESSAGE_ID": id, "UNIT": unit, "INVOCATION_ID": "1"})
+        };
+        let mut exit = entry(EXIT);
+        exit["MESSAGE"] = format!("{unit}: Main process exited, code={code}, status={status}").into();
+        (exit["EXIT_CODE"], exit["EXIT_STATUS"]) = (code.into(), status.into());
+        let mut failed = entry(FAILED);
+        failed["UNIT_RESULT"] = result.into();
+        format!("{exit}\n{failed}\n")
+    };
+    let core = serde_json::json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_TRANSPORT": "journal", "MESSAGE_ID": COREDUMP,
+        "COREDUMP_UNIT": "crash.service", "COREDUMP_CGROUP": "/system.slice/crash.service", "COREDUMP_PID": "77",
+        "COREDUMP_SIGNAL_NAME": "SIGABRT", "COREDUMP_EXE": "/usr/bin/crash"});
+    let journal: String = [
+        ended("nothing.service", "exit-code", "exited", "203"),
+        format!("{core}\n"),
+        ended("crash.service", "core-dump", "dumped", "6"),
+        ended("silent.service", "watchdog", "dumped", "6"),
+        ended("slow.service", "timeout", "killed", "9"),
+        ended("often.service", "start-limit-hit", "exited", "1"),
+        ended("own.service", "exit-code", "exited", "137"),
+        ended("admin.service", "signal", "killed", "9"),
+    ]
+    .concat();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.json");
+    std::fs::write(&path, journal).unwrap();
+    for (unit, words) in [
+        (
+            "nothing",
+            "status 203/EXEC: the executable could not be run (systemd.exec(5)",
+        ),
+        (
+            "crash",
+            "crashed and dumped core (dumped/ABRT) (systemd.exec(5), coredumpctl(1))",
+        ),
+        ("crash", "/usr/bin/crash crashed of SIGABRT: coredumpctl info 77"),
+        ("silent", "systemd.service(5), WatchdogSec="),
+        (
+            "slow",
+            "(killed/KILL) (systemd.service(5), TimeoutStartSec=, TimeoutStopSec=)",
+        ),
+        (
+            "often",
+            "started too often in a short time (systemd.unit(5), StartLimitIntervalSec=",
+        ),
+        ("own", "status 137: its own doing, or a shell's word"),
+        ("admin", "(killed/KILL) (systemd.service(5), SuccessExitStatus=)"),
+    ] {
+        let told = oomtrace()
+            .env("TZ", "UTC")
+            .args(["why", unit, "--journal-file"])
+            .arg(&path)
+            .assert()
+            .success();
+        let spoken = predicate::function(move |text: &str| {
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            text.contains(words) && text.contains("not for memory") && text.contains("No memory kill is recorded")
+        });
+        told.stdout(spoken);
+    }
+}
+
+#[test]
 fn a_unit_of_which_nothing_is_known_is_said_so() {
     let told = why().arg("nosuch").assert().code(66);
     told.stderr(predicate::str::contains("nothing is recorded of nosuch.service"));
