@@ -160,7 +160,7 @@ impl Engine {
         for (path, freed) in std::mem::take(&mut self.ended) {
             self.freed(&path, freed);
         }
-        out.extend(self.new_life(&path, &sample.subject));
+        out.extend(self.new_life(&path, &sample.subject).into_iter().flatten());
         // The limits' owners first: their growth decides as much as the cgroup's own.
         for limit in sample.limits.iter().filter(|limit| limit.relation != Relation::Own) {
             if let Some(usage) = limit.usage {
@@ -235,12 +235,12 @@ impl Engine {
 
     /// Where a sample is the first of a unit's next run: what the old one did is no trend of it, and nobody is to wait for
     /// what the old one was warned of.
-    fn new_life(&mut self, path: &str, subject: &Subject) -> Option<Event> {
-        let history = self.cgroups.get_mut(path)?;
-        subject.invocation_id.as_ref()?;
-        if history.invocation == subject.invocation_id {
-            return None;
-        }
+    fn new_life(&mut self, path: &str, subject: &Subject) -> [Option<Event>; 2] {
+        let next =
+            |history: &&mut History| subject.invocation_id.is_some() && history.invocation != subject.invocation_id;
+        let Some(history) = self.cgroups.get_mut(path).filter(next) else {
+            return [None, None];
+        };
         let old = std::mem::take(history);
         self.close -= usize::from(old.growth.detail() == Detail::Close);
         if let Some(freed) = old.growth.last() {
@@ -250,7 +250,8 @@ impl Engine {
             invocation_id: old.invocation.clone(),
             ..subject.clone()
         };
-        old.told.map(|_| old.cleared(subject))
+        let throttle = old.throttling.over(subject.clone()).map(Event::Throttle);
+        [throttle, old.told.map(|_| old.cleared(subject))]
     }
 
     /// A process was killed: where it held much, growth begins anew with what is left, from the next sample on. Those that

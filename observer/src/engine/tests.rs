@@ -559,6 +559,36 @@ fn any_step() -> impl Strategy<Value = f64> {
     prop_oneof![Just(1.0), Just(0.0), Just(0.001), -100.0..10_000.0_f64, Just(6e7)]
 }
 
+#[test]
+fn who_stood_still_and_is_started_anew_stands_still_no_more() {
+    let mut engine = Engine::new(Config::default());
+    let stuck = |second: u64, life: &str| {
+        let mut told = sample(24 * MIB, 0, Vec::new());
+        told.subject.invocation_id = Some(life.to_owned());
+        told.memory.high = Some(Bytes(24 * MIB));
+        told.pressure = Some(crate::event::Pressure {
+            some_avg10: 90.0,
+            full_avg10: 90.0,
+        });
+        told.events = Some(crate::event::MemoryEvents {
+            high: second,
+            ..crate::event::MemoryEvents::default()
+        });
+        told
+    };
+    let (_, mut out) = feed(&mut engine, 20, |second| stuck(second, "1"));
+    engine.sample(at(21.0), &mut stuck(0, "2"), &mut out);
+    let states: Vec<_> = out
+        .iter()
+        .filter_map(|event| match event {
+            Event::Throttle(throttle) => Some((throttle.state, throttle.subject.invocation_id.as_deref())),
+            _ => None,
+        })
+        .collect();
+    use crate::event::ThrottleState::{Cleared, Raised};
+    assert_eq!(states, [(Raised, Some("1")), (Cleared, Some("1"))]);
+}
+
 fn killed(path: &str, anon: Option<u64>) -> Kill {
     let mut facts = facts(None, 7);
     facts.subject = subject(path);

@@ -4,7 +4,7 @@
 //! a stall for memory (mm/memcontrol.c: `mem_cgroup_handle_over_high`, Documentation/admin-guide/cgroup-v2.rst). Without
 //! anything to reclaim that never ends and never becomes a kill.
 
-use crate::event::{Sample, Throttle, ThrottleState};
+use crate::event::{Sample, Subject, Throttle, ThrottleState};
 use crate::measure::Timestamp;
 
 /// It stands still from this `full avg10` on, in per cent, and no more below the other.
@@ -37,6 +37,17 @@ impl Throttling {
     /// Whether it stands still as far as was told.
     pub(super) fn is_raised(&self) -> bool {
         self.is_raised
+    }
+
+    /// That whoever stood still is gone, where that was told.
+    pub(super) fn over(&self, subject: Subject) -> Option<Throttle> {
+        self.is_raised.then_some(Throttle {
+            subject,
+            state: ThrottleState::Cleared,
+            high: None,
+            high_events: None,
+            stalled_share: None,
+        })
     }
 
     /// Takes a sample; gives the change of state, where there is one.
