@@ -147,7 +147,7 @@ impl Series {
             let Some(merged) = self
                 .levels
                 .get_mut(place)
-                .and_then(|level| level.push(slot, self.detail.slots(), place == 0))
+                .and_then(|level| level.push(slot, self.detail.slots()))
             else {
                 break;
             };
@@ -170,8 +170,7 @@ impl Series {
     }
 
     fn judge(&self) -> Option<Judged> {
-        let level = self.believed()?;
-        let line = level.line?;
+        let (level, line) = self.believed()?;
         let now = Judged {
             line,
             class: self.class(level, &line),
@@ -314,17 +313,16 @@ impl Series {
         before.map(|slot| slot.max).fold(0.0, f32::max) <= newest.mean
     }
 
-    /// The level that is believed.
-    fn believed(&self) -> Option<&Level> {
+    /// The level that is believed, and its line.
+    fn believed(&self) -> Option<(&Level, Line)> {
         let newest = self.newest()?;
         let finest = self.levels.first().filter(|level| level.slots.len() >= MIN_SLOTS)?;
-        let coarse = self.levels.iter().skip(1).rev().find(|level| {
-            level.slots.len() >= MIN_COARSE
-                && level
-                    .line
-                    .is_some_and(|line| line.holds(newest.at, f64::from(newest.mean)))
+        let coarse = self.levels.iter().skip(1).rev().find_map(|level| {
+            let is_full = level.slots.len() >= MIN_COARSE;
+            let line = is_full.then(|| level.line(false)).flatten()?;
+            line.holds(newest.at, f64::from(newest.mean)).then_some((level, line))
         });
-        Some(coarse.unwrap_or(finest))
+        coarse.or_else(|| Some((finest, finest.line(true)?)))
     }
 
     /// The line that is believed; `None` from too few samples.

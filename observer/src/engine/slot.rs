@@ -2,6 +2,7 @@
 //!
 //! Sizes are kept to 24 bits, a page in 64 GiB; times in hundredths of a second from where the history begins.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 
 use super::line::{Line, line};
@@ -129,12 +130,13 @@ pub(super) struct Level {
     pub(super) slots: VecDeque<Slot>,
     /// The last ones that have no slot of the next level yet.
     pending: usize,
-    pub(super) line: Option<Line>,
+    /// Reckoned when it is asked for: of a growth that goes on the finest one seldom is, and it changes with each sample.
+    line: OnceCell<Option<Line>>,
 }
 
 impl Level {
     /// Takes a slot, keeps `room` of them; gives what the next level gets.
-    pub(super) fn push(&mut self, slot: Slot, room: usize, is_finest: bool) -> Option<Slot> {
+    pub(super) fn push(&mut self, slot: Slot, room: usize) -> Option<Slot> {
         while self.slots.len() >= room {
             self.slots.pop_front();
         }
@@ -142,7 +144,7 @@ impl Level {
             self.slots.reserve_exact(room - self.slots.len());
         }
         self.slots.push_back(slot);
-        self.line = line(&self.slots, is_finest);
+        self.line.take();
         self.pending += 1;
         if self.pending < MERGE {
             return None;
@@ -151,6 +153,11 @@ impl Level {
         let last = self.slots.len().saturating_sub(MERGE);
         let gathered: Vec<Slot> = self.slots.iter().skip(last).copied().collect();
         Slot::merged(&gathered)
+    }
+
+    /// The line through its slots; `None` from too few.
+    pub(super) fn line(&self, is_finest: bool) -> Option<Line> {
+        *self.line.get_or_init(|| line(&self.slots, is_finest))
     }
 
     /// Gives back what is more than `room`.
