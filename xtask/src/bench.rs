@@ -3,6 +3,7 @@
 mod capture;
 mod engine;
 mod forecast;
+mod replay;
 
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
@@ -29,6 +30,7 @@ enum What {
     Charge(Charge),
     Engine(engine::Engine),
     Forecast(forecast::Forecast),
+    Replay(replay::Replay),
 }
 
 impl Bench {
@@ -38,6 +40,7 @@ impl Bench {
             What::Charge(charge) => charge.run(),
             What::Engine(engine) => engine.run(),
             What::Forecast(forecast) => forecast.run(),
+            What::Replay(replay) => replay.run(),
         }
     }
 }
