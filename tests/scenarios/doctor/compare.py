@@ -44,7 +44,7 @@ same("mark_victim", via["mark_victim"], "fentry" if types else "tracepoint")
 same("systemd", report["systemd"], said("systemctl --version").split("(")[1].split(")")[0])
 loaded = said("systemctl show -P LoadState systemd-oomd")
 running = said("systemctl is-active systemd-oomd") if loaded == "loaded" else loaded
-same("systemd-oomd", found["systemd-oomd"]["found"].split(":")[0], running)
+same("systemd-oomd", found["systemd-oomd"]["found"].split(":")[0], "running" if running == "active" else running)
 same("swap", found["swap"]["found"], "none" if len(text("/proc/swaps").splitlines()) == 1 else found["swap"]["found"])
 same("pressure", found["pressure (PSI)"]["state"], "ok" if text("/proc/pressure/memory") else "missing")
 lockdown = text("/sys/kernel/security/lockdown")
