@@ -1,7 +1,11 @@
 //! `cargo xtask test`: everything that says whether the tree is good, from formatting to kills on real kernels.
 
-use std::path::Path;
+use std::cmp::Reverse;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -12,8 +16,12 @@ use crate::pipelines::Pipelines;
 use crate::tally::Tally;
 use crate::{browser, ebpf, step, workspace};
 
-/// How long a guest may take for all scenarios, in seconds: some times what it takes on two slow cores.
+/// How long a guest may take for its scenarios, in seconds: some times what it takes on two slow cores.
 const GUEST_TIMEOUT: &str = "1800";
+
+/// How many scenarios one guest runs at most. A boot costs about as much as two of them; guests that end at about the
+/// same time leave no CPU idle.
+const RUNS_OF_A_GUEST: usize = 24;
 
 /// The tiers that a few scenarios are run on every time, in the guest of the full ones.
 const LESS: [Tier; 4] = [Tier::Kprobe, Tier::Tracepoint, Tier::NoBtf, Tier::Poll];
@@ -42,6 +50,10 @@ pub(crate) struct Test {
     /// How often the scenarios are run
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: u32,
+
+    /// How many guests run at once [default: one for each CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    guests: Option<u16>,
 
     /// No scenarios
     #[arg(long)]
@@ -75,19 +87,9 @@ impl Test {
         } else {
             scenarios.retain(|scenario| self.scenarios.contains(&scenario.name));
         }
-        // Asked once: a build beside this one may replace the file.
-        let xtask = std::env::current_exe()?;
-        let mut tally = Tally::default();
-        for boot in (0..self.repeat).flat_map(|_| self.boots(&scenarios)) {
-            boot.run(&xtask, &root)?;
-            let kernel = boot.kernel.to_string();
-            let out = workspace().join("target/vm").join(&kernel).join("out");
-            for (tier, scenario) in boot.runs {
-                let name = format!("scenario {} ({kernel}, {})", scenario.name, tier.name());
-                let left = out.join(tier.name()).join(&scenario.name);
-                tally.tell(&name, scenario.judge(tier, &kernel, &left));
-            }
-        }
+        let tally = Mutex::new(Tally::default());
+        self.run_guests(&root, &self.boots(&scenarios), &tally)?;
+        let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.is_whole() && self.kernels.is_empty() {
             Pipelines::with_tests().tell(&mut tally)?;
         }
@@ -100,16 +102,51 @@ impl Test {
     }
 }
 
-/// One guest, and what is run in it.
-struct Boot<'a> {
+/// What guests of one kind are to run.
+struct Alike<'a> {
     kernel: Series,
+    append: &'static str,
     runs: Vec<(Tier, &'a Scenario)>,
 }
 
+/// One guest, what is run in it, and where it leaves what came of that.
+struct Boot<'a> {
+    kernel: Series,
+    append: &'static str,
+    runs: Vec<(Tier, &'a Scenario)>,
+    results: PathBuf,
+}
+
 impl Test {
-    /// Every guest with its scenarios.
+    /// Runs the guests, some at once, and judges each as it ends.
+    fn run_guests(&self, root: &Path, boots: &[Boot<'_>], tally: &Mutex<Tally>) -> Result<()> {
+        // Asked once: a build beside this one may replace the file.
+        let xtask = std::env::current_exe()?;
+        let guests = self
+            .guests
+            .map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(boot) = boots.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let ended = boot.run(&xtask, root);
+                let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+                match ended {
+                    Ok(()) => boot.judge(&mut tally),
+                    Err(error) => tally.tell(&format!("guest with Linux {}", boot.kernel), Err(error)),
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..guests.min(boots.len()) {
+                scope.spawn(work);
+            }
+        });
+        Ok(())
+    }
+
+    /// Every guest with its scenarios, those that take longest first.
     fn boots<'a>(&self, scenarios: &'a [Scenario]) -> Vec<Boot<'a>> {
-        let mut boots: Vec<Boot<'a>> = Vec::new();
+        let mut alike: Vec<Alike<'_>> = Vec::new();
         for (kernel, whole) in self.kernels() {
             let all = scenarios.iter();
             let runs: Vec<(Tier, &Scenario)> = if self.tiers.is_empty() {
@@ -137,19 +174,32 @@ impl Test {
                 if scenario.is_skipped(tier, &kernel.to_string()) {
                     continue;
                 }
-                let same = |boot: &&mut Boot<'_>| {
-                    boot.kernel == kernel
-                        && boot
-                            .runs
-                            .first()
-                            .is_some_and(|(first, _)| append(*first) == append(tier))
-                };
-                match boots.iter_mut().find(same) {
-                    Some(boot) => boot.runs.push((tier, scenario)),
-                    None => boots.push(Boot {
+                let append = append(tier);
+                let same = |alike: &&mut Alike<'_>| alike.kernel == kernel && alike.append == append;
+                match alike.iter_mut().find(same) {
+                    Some(alike) => alike.runs.push((tier, scenario)),
+                    None => alike.push(Alike {
                         kernel,
+                        append,
                         runs: vec![(tier, scenario)],
                     }),
+                }
+            }
+        }
+        alike.sort_by_key(|alike| Reverse(alike.runs.len()));
+        let mut boots = Vec::new();
+        for _ in 0..self.repeat {
+            for Alike { kernel, append, runs } in &alike {
+                let guests = runs.len().div_ceil(RUNS_OF_A_GUEST);
+                for runs in runs.chunks(runs.len().div_ceil(guests)) {
+                    let earlier = boots.iter().filter(|boot: &&Boot<'_>| boot.kernel == *kernel);
+                    let number = 1 + earlier.count();
+                    boots.push(Boot {
+                        kernel: *kernel,
+                        append,
+                        runs: runs.to_vec(),
+                        results: workspace().join(format!("target/vm/{kernel}-{number}")),
+                    });
                 }
             }
         }
@@ -224,7 +274,9 @@ impl Boot<'_> {
         let kernel = self.kernel.to_string();
         let mut vm = Command::new(xtask);
         vm.args(["vm", "--kernel", &kernel, "--timeout", GUEST_TIMEOUT]);
-        vm.args(self.runs.first().map(|(tier, _)| format!("--append={}", append(*tier))));
+        vm.arg(format!("--append={}", self.append))
+            .arg("--results")
+            .arg(&self.results);
         vm.arg("--share").arg(root).args(["--", "bash", "/share/guest.sh"]);
         vm.args(
             self.runs
@@ -235,5 +287,13 @@ impl Boot<'_> {
             bail!("the guest with Linux {kernel} failed");
         }
         Ok(())
+    }
+    fn judge(&self, tally: &mut Tally) {
+        let kernel = self.kernel.to_string();
+        for (tier, scenario) in &self.runs {
+            let name = format!("scenario {} ({kernel}, {})", scenario.name, tier.name());
+            let left = self.results.join("out").join(tier.name()).join(&scenario.name);
+            tally.tell(&name, scenario.judge(*tier, &kernel, &left));
+        }
     }
 }

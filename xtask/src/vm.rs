@@ -1,11 +1,11 @@
 //! `cargo xtask vm`: any command on real kernels, with the freshly built oomtrace beside it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::binary::{self, Profile};
@@ -17,6 +17,7 @@ use crate::{cache, image, step, workspace};
 ///
 /// The command's stdout, stderr and exit status are those of this step. What it leaves in /out comes back to
 /// target/vm/KERNEL/out (emptied before), beside console.log. Without a command: a shell on the serial line.
+/// Two guests run at once where their results lie apart: on two kernels, or with --results.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cargo xtask vm -- uname -r
@@ -30,6 +31,10 @@ pub(crate) struct Vm {
     /// Copy the content of this folder to /share in the guest
     #[arg(long, value_name = "DIR")]
     share: Option<PathBuf>,
+
+    /// Where what the guest leaves comes to, in place of target/vm/KERNEL
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
 
     /// End the guest after this many seconds, boot included, with exit status 124
     ///
@@ -75,6 +80,9 @@ impl Vm {
         if command.is_none() && self.kernels.len() > 1 {
             bail!("a shell runs on one kernel at a time: give --kernel once, or a command");
         }
+        if self.results.is_some() && self.kernels.len() > 1 {
+            bail!("--results is for one guest: give --kernel once");
+        }
         let machine = Machine {
             cpus: if self.icount { 1 } else { self.smp },
             memory_mb: self.memory,
@@ -92,10 +100,13 @@ impl Vm {
             } else {
                 image::root()?
             };
-            let results = workspace().join(format!("target/vm/{series}"));
-            fs::create_dir_all(workspace().join("target/vm"))?;
-            // Two guests of one series would write to the same folder.
-            let _lock = cache::lock(&workspace().join("target/vm"), &series.to_string())?;
+            let default = workspace().join(format!("target/vm/{series}"));
+            let results = self.results.as_ref().unwrap_or(&default);
+            let name = results.file_name().context("--results: no name for a folder")?;
+            let parent = results.parent().unwrap_or(Path::new("."));
+            fs::create_dir_all(parent)?;
+            // Two guests may not write to the same folder.
+            let _lock = cache::lock(parent, &name.to_string_lossy())?;
             let guest = Guest {
                 kernel: &kernel,
                 image: &image,
@@ -103,7 +114,7 @@ impl Vm {
                 share: self.share.as_deref(),
                 command: command.clone(),
                 machine: &machine,
-                results: &results,
+                results,
             };
             step(format!(
                 "booting Linux {} (emulated; systemd is up in about 15 s)",
