@@ -128,7 +128,8 @@ impl History {
             let apart = self.apart;
             let mut kept: Option<Timestamp> = None;
             self.points.retain(|point| {
-                let apart = if newest.seconds_since(point.ts) < NEAR {
+                // A little more: between the last far point and the first near one nothing is kept.
+                let apart = if newest.seconds_since(point.ts) < NEAR + 2.0 * near {
                     near
                 } else {
                     apart
