@@ -236,6 +236,12 @@ pub struct Learn {
     /// Runs a program when a limit comes near, the event as JSON on its standard input; without a shell, for a minute at most
     #[arg(long, value_name = "CMD")]
     pub exec_on_warning: Option<String>,
+    /// Where it is remembered how units' runs went, over restarts of theirs and of oomtrace: what grew like this before
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/oomtrace/runs")]
+    pub runs: std::path::PathBuf,
+    /// Remembers no runs, and knows of none
+    #[arg(long)]
+    pub no_runs: bool,
     /// The best way to learn from the kernel that is tried
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub probes: ProbeChoice,

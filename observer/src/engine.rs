@@ -10,14 +10,15 @@ mod forecast;
 pub mod gfp;
 mod line;
 mod recent;
+mod runs;
 mod series;
 mod slot;
 mod throttle;
 mod verdict;
 
 use crate::event::{
-    Before, BeforeSample, Class, Event, Forecast, ForecastChange, ForecastState, Kill, Limit, Memory, Relation, Sample,
-    Subject, ancestry,
+    Before, BeforeSample, Class, Earlier, Event, Forecast, ForecastChange, ForecastState, Kill, Limit, Memory,
+    Relation, Run, RunEnd, RunOutline, RunState, Sample, Subject, Trend, ancestry,
 };
 use crate::measure::{Bytes, Timestamp};
 
@@ -27,6 +28,7 @@ pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, UserFacts};
 use above::HOST;
 use bounded::Bounded;
 use recent::Recent;
+use runs::Runs;
 use series::{Detail, Series};
 
 /// A warning that said this or less, in seconds, is not said again: nobody could do more with the next one.
@@ -39,7 +41,7 @@ const LASTED: f64 = 0.75;
 const LASTED_OF_HIGH: f64 = 0.5;
 
 /// And in seconds: what starts, grows.
-const LASTED_AT_LEAST: f64 = 20.0;
+const LASTED_AT_LEAST: f64 = 30.0;
 
 /// How long there must be no reason for a warning before it is cleared: a share of the growth's own time, and so many
 /// seconds at least.
@@ -73,6 +75,9 @@ const MAX_ENDED: usize = 1_024;
 /// What is given back at once is much from this share on.
 const MUCH: f64 = 0.2;
 
+/// An earlier run that settled with so much room below the limit, as a share of what it held, is a reason not to warn.
+const ROOM: f64 = 0.1;
+
 /// How the engine is set.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -100,6 +105,11 @@ impl Default for Config {
 struct History {
     invocation: Option<String>,
     growth: Series,
+    runs: Runs,
+    /// The earlier run that the present one goes the way of, where it grows.
+    earlier: Option<Earlier>,
+    /// Whether one of the present run's processes was killed for memory.
+    was_killed: bool,
     throttling: throttle::Throttling,
     last: Recent,
     /// The owners of the limits above it, nearest first.
@@ -124,8 +134,8 @@ pub struct Engine {
     above: above::Above,
     /// How many of the cgroups are looked at closely.
     close: usize,
-    /// Where processes were killed since the last sample, and what they held, in bytes.
-    ended: Vec<(String, f64)>,
+    /// Whose processes were killed since the last sample, and what they held, in bytes.
+    ended: Vec<(Subject, f64)>,
 }
 
 impl Engine {
@@ -157,8 +167,8 @@ impl Engine {
         if sample.limits.is_empty() {
             sample.limits = self.implied_limits(ts, &path, sample);
         }
-        for (path, freed) in std::mem::take(&mut self.ended) {
-            self.freed(&path, freed);
+        for (subject, freed) in std::mem::take(&mut self.ended) {
+            out.extend(self.run_killed(subject, freed));
         }
         out.extend(self.new_life(&path, &sample.subject).into_iter().flatten());
         // The limits' owners first: their growth decides as much as the cgroup's own.
@@ -187,8 +197,10 @@ impl Engine {
         }
         let held = forecast::held(current, reclaimable, sample.memory.swap_current);
         history.growth.push_parts(ts, held, &sample.memory);
+        history.runs.push(ts, held);
+        history.compare(&sample.limits);
         out.extend(history.throttling.push(ts, sample).map(Event::Throttle));
-        sample.trend = history.growth.trend();
+        sample.trend = history.trend();
         let class = sample.trend.map_or(Class::Unknown, |trend| trend.class);
         let ahead = forecast::ahead(class, &history.growth, &self.owners, sample, reclaimable);
         (sample.forecast, sample.slowed) = (ahead.binding, ahead.slowed);
@@ -235,13 +247,20 @@ impl Engine {
 
     /// Where a sample is the first of a unit's next run: what the old one did is no trend of it, and nobody is to wait for
     /// what the old one was warned of.
-    fn new_life(&mut self, path: &str, subject: &Subject) -> [Option<Event>; 2] {
+    fn new_life(&mut self, path: &str, subject: &Subject) -> [Option<Event>; 3] {
         let next =
             |history: &&mut History| subject.invocation_id.is_some() && history.invocation != subject.invocation_id;
         let Some(history) = self.cgroups.get_mut(path).filter(next) else {
-            return [None, None];
+            return [None, None, None];
         };
-        let old = std::mem::take(history);
+        let mut old = std::mem::take(history);
+        let end = if old.was_killed {
+            RunEnd::Killed
+        } else {
+            RunEnd::Stopped
+        };
+        let run = old.runs.end(end);
+        history.runs = std::mem::take(&mut old.runs);
         self.close -= usize::from(old.growth.detail() == Detail::Close);
         if let Some(freed) = old.growth.last() {
             self.freed(path, freed);
@@ -250,8 +269,35 @@ impl Engine {
             invocation_id: old.invocation.clone(),
             ..subject.clone()
         };
+        let run = run.map(|run| ended(subject.clone(), run));
         let throttle = old.throttling.over(subject.clone()).map(Event::Throttle);
-        [throttle, old.told.map(|_| old.cleared(subject))]
+        [run, throttle, old.told.map(|_| old.cleared(subject))]
+    }
+
+    /// A run that was told: of an earlier stream, or of this one where its samples are not there.
+    pub fn know(&mut self, run: &Run) {
+        if let Some(path) = &run.subject.cgroup.path {
+            let (history, _) = self.cgroups.entry(path);
+            history.runs.know(&run.run);
+        }
+    }
+
+    /// Processes of a cgroup were killed that held so much: where that was much, its run is over.
+    fn run_killed(&mut self, subject: Subject, freed: f64) -> Option<Event> {
+        let killed = subject.cgroup.path.clone()?;
+        // A cgroup below the unit's own is not sampled: the unit's is.
+        let path = ancestry(&killed)
+            .find(|path| self.cgroups.get(path).is_some())?
+            .to_owned();
+        let history = self.cgroups.get_mut(&path)?;
+        history.was_killed = true;
+        let is_over = history.growth.last().is_some_and(|last| freed >= last * MUCH);
+        let run = is_over.then(|| history.runs.end(RunEnd::Killed)).flatten();
+        self.freed(&killed, freed);
+        let mut subject = subject;
+        subject.cgroup.id = subject.cgroup.id.filter(|_| killed == path);
+        subject.cgroup.path = Some(path);
+        run.map(|run| ended(subject, run))
     }
 
     /// A process was killed: where it held much, growth begins anew with what is left, from the next sample on. Those that
@@ -267,10 +313,13 @@ impl Engine {
             .reduce(|sum, size| sum + size);
         // Where nobody told what it held, it may have been all there was.
         let all = || self.cgroups.get(path)?.growth.last();
-        if let Some(freed) = known.or_else(all)
-            && self.ended.len() < MAX_ENDED
-        {
-            self.ended.push((path.clone(), freed));
+        let Some(freed) = known.or_else(all) else { return };
+        let last = self.ended.last_mut();
+        // One of a group: what they held together has gone.
+        if let Some((_, sum)) = last.filter(|(subject, _)| subject.cgroup.path.as_ref() == Some(path)) {
+            *sum += freed;
+        } else if self.ended.len() < MAX_ENDED {
+            self.ended.push((kill.subject.clone(), freed));
         }
     }
 
@@ -377,7 +426,7 @@ impl Engine {
         let forecast = history.forecast.as_deref();
         let mut before = Before {
             samples: history.last.all(sampled_path).collect(),
-            trend: history.growth.trend(),
+            trend: history.trend(),
             forecast: forecast.map(|(_, forecast)| forecast.clone()),
             forecast_age_seconds: forecast.map(|(said, _)| ts.seconds_since(*said).max(0.0)),
         };
@@ -396,12 +445,37 @@ impl Engine {
 }
 
 impl History {
+    /// How it grows, and what is known from earlier runs.
+    fn trend(&self) -> Option<Trend> {
+        let mut trend = self.growth.trend()?;
+        trend.earlier = self.earlier;
+        if self.earlier.is_some_and(|earlier| earlier.end == RunEnd::Stopped) {
+            trend.class = Class::Warmup;
+        }
+        Some(trend)
+    }
+
+    /// Looks whether the present growth is that of an earlier run. One that settled is no guide where it would not have
+    /// room to.
+    fn compare(&mut self, limits: &[Limit]) {
+        let grows = self.growth.trend().is_some_and(|trend| grows(trend.class));
+        let has_room = |earlier: &Earlier| {
+            let own = limits.iter().filter(|limit| limit.relation == Relation::Own);
+            own.map(|limit| limit.bytes.as_f64())
+                .all(|bytes| bytes > earlier.peak.as_f64() * (1.0 + ROOM))
+        };
+        self.earlier = grows
+            .then(|| self.runs.alike())
+            .flatten()
+            .filter(|earlier| earlier.end == RunEnd::Killed || has_room(earlier));
+    }
+
     /// That its warning stands no more.
     fn cleared(&self, subject: Subject) -> Event {
         Event::Forecast(ForecastChange {
             subject,
             state: ForecastState::Cleared,
-            class: self.growth.trend().map_or(Class::Unknown, |trend| trend.class),
+            class: self.trend().map_or(Class::Unknown, |trend| trend.class),
             trend: None,
             forecast: None,
             memory: None,
@@ -429,8 +503,21 @@ impl History {
                 + name(&forecast.limit.file)
                 + forecast.limit.unit.as_ref().map_or(0, name)
         });
-        self.growth.heap() + self.last.heap() + forecast + self.invocation.as_ref().map_or(0, name)
+        self.growth.heap() + self.runs.heap() + self.last.heap() + forecast + self.invocation.as_ref().map_or(0, name)
     }
+}
+
+/// Whether it is growth that ends at a limit, where nothing ends it before.
+fn grows(class: Class) -> bool {
+    matches!(class, Class::Leak | Class::Shmem | Class::Kernel)
+}
+
+fn ended(subject: Subject, run: RunOutline) -> Event {
+    Event::Run(Run {
+        subject,
+        state: RunState::Ended,
+        run,
+    })
 }
 
 /// Whether the state of a warning changes. Raised once, updated when the time left has halved, cleared when the limit is
@@ -443,21 +530,22 @@ fn warning(
     may_end: bool,
     within: f64,
 ) -> Option<ForecastState> {
-    let grows = matches!(class, Class::Leak | Class::Shmem | Class::Kernel);
+    let was_killed = history.earlier.is_some_and(|earlier| earlier.end == RunEnd::Killed);
     let lasted = history.growth.line().map_or(0.0, |line| line.window());
     // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
-    // the same at first.
+    // the same at first. A run that was killed after it had grown the same way is.
     let is_sure = |forecast: &&Forecast| {
-        lasted >= LASTED_AT_LEAST
-            && lasted >= forecast.seconds * LASTED
-            && forecast
-                .high_seconds
-                .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
-            && !may_end
-            && history.growth.is_record()
+        was_killed
+            || lasted >= LASTED_AT_LEAST
+                && lasted >= forecast.seconds * LASTED
+                && forecast
+                    .high_seconds
+                    .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
+                && !may_end
+                && history.growth.is_record()
     };
     let seconds = forecast
-        .filter(|_| grows)
+        .filter(|_| grows(class))
         .filter(|forecast| history.told.is_some() || is_sure(forecast))
         .map(|forecast| forecast.seconds);
     let standing = seconds.is_some_and(|left| left <= within * 2.0);

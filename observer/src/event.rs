@@ -7,6 +7,7 @@
 
 mod kill;
 mod line;
+mod run;
 mod sample;
 mod subject;
 mod system;
@@ -16,6 +17,7 @@ pub use kill::{
     Victim,
 };
 pub use line::{Event, Line};
+pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};
 pub use sample::{
     Class, Forecast, ForecastChange, ForecastState, Limit, LimitRef, Memory, MemoryEvents, Pressure, Relation, Sample,
     Throttle, ThrottleState, Trend,

@@ -151,6 +151,7 @@ impl Host {
             }
             Event::Lost(lost) => self.missing += lost.count,
             Event::Sample(_)
+            | Event::Run(_)
             | Event::Forecast(_)
             | Event::Throttle(_)
             | Event::Kill(_)

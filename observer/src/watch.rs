@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::cgroup::Hierarchy;
-use crate::event::{CgroupVersion, Event, Probe, SCHEMA, Start, StopReason, Via};
+use crate::event::{CgroupVersion, Event, Probe, Run, SCHEMA, Start, StopReason, Via};
 use crate::kernel::{KernelError, Probes, log, plan};
 use crate::sink::Sink;
 use crate::unit::{Selection, systemd::Systemd};
@@ -63,6 +63,8 @@ pub struct Options {
     pub warn_within: Duration,
     /// Whether the verifier's words are shown.
     pub verbose: bool,
+    /// How earlier runs of units went.
+    pub known: Vec<Run>,
 }
 
 /// Why a watch could not begin or go on.

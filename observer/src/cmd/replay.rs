@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::output::{self, Damages, Outlet, Source};
 use crate::cli::{Failure, Replay};
 use crate::engine::{Config, Engine};
-use crate::event::{Event, Line};
+use crate::event::{Event, Line, RunState};
 use crate::measure::Timestamp;
 use crate::sink::{Screen, Sink};
 use crate::unit::Selection;
@@ -100,6 +100,10 @@ impl Player {
             }
             // Made anew from the samples.
             Event::Forecast(_) | Event::Throttle(_) => return Ok(()),
+            Event::Run(run) => match run.state {
+                RunState::Ended => return Ok(()),
+                RunState::Known => self.engine(&host).know(run),
+            },
             Event::Sample(sample) => self.engine(&host).sample(ts, sample, &mut changes),
             Event::Kill(kill) => {
                 let engine = self.engine(&host);

@@ -35,11 +35,13 @@ pub fn run(options: &Units) -> Result<(), Failure> {
         journal: false,
         metrics_listen: None,
         exec_on_warning: None,
+        runs: std::path::PathBuf::new(),
+        no_runs: true,
         // Nothing that is told takes a probe: no privileges are needed.
         probes: ProbeChoice::Poll,
         verbose: false,
     };
-    watch::start(learn, selection, Duration::from_secs(0), sink)
+    watch::start(&learn, selection, Duration::from_secs(0), sink)
 }
 
 /// The last sample of each cgroup, as the event that it is.

@@ -9,7 +9,8 @@ use super::output::{self, Outlet, Source};
 use crate::cgroup::CgroupError;
 use crate::cli::{Exit, Failure, Learn, ProbeChoice, Record, Watch, When};
 use crate::event::Via;
-use crate::sink::{All, Capture, CaptureOptions, Exec, Journal, Metrics, Screen, Sink, listen};
+use crate::measure::Timestamp;
+use crate::sink::{All, Capture, CaptureOptions, Exec, Journal, Metrics, Runs, Screen, Sink, listen, runs};
 use crate::unit::Selection;
 use crate::watch::{self, Options, StreamError, WatchError};
 
@@ -20,7 +21,7 @@ use crate::watch::{self, Options, StreamError, WatchError};
 pub fn run(options: Watch) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
     let Outlet { sink, screen } = output::open(&options.show, &selection, Source::Live)?;
-    let done = start(options.learn, selection, options.show.warn_within, sink);
+    let done = start(&options.learn, selection, options.show.warn_within, sink);
     // The terminal first: what went wrong is told where it can be read.
     let closed = screen.map_or(Ok(()), Screen::close);
     done.and(closed.map_err(Failure::from))
@@ -44,22 +45,31 @@ pub fn record(options: Record) -> Result<(), Failure> {
         }
         None => Box::new(capture),
     };
-    start(options.learn, selection, options.warn_within, sink)
+    start(&options.learn, selection, options.warn_within, sink)
 }
 
 pub(super) fn start(
-    options: Learn,
+    options: &Learn,
     selection: Selection,
     warn_within: Duration,
     sink: Box<dyn Sink>,
 ) -> Result<(), Failure> {
-    let sink = beside(sink, &options)?;
     let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = options.host.clone().unwrap_or_else(hostname);
+    let sink = beside(sink, options)?;
+    let known = if options.no_runs {
+        Vec::new()
+    } else {
+        // Where it cannot be read, the sink tells why.
+        let lines = runs::read(&options.runs).unwrap_or_default();
+        runs::known(lines, &host, Timestamp(jiff::Timestamp::now()))
+    };
     let options = Options {
+        known,
         selection,
         interval: options.interval,
         duration: options.duration,
-        host: options.host.unwrap_or_else(hostname),
+        host,
         best: match options.probes {
             ProbeChoice::Auto => Via::Fentry,
             ProbeChoice::Kprobe => Via::Kprobe,
@@ -119,6 +129,9 @@ fn beside(sink: Box<dyn Sink>, options: &Learn) -> Result<Box<dyn Sink>, Failure
         let exec = Exec::new(command)
             .map_err(|error| Failure::new(Exit::Usage, anyhow!("--exec-on-warning '{command}': {error}")))?;
         sinks.push(Box::new(exec));
+    }
+    if !options.no_runs {
+        sinks.push(Box::new(Runs::new(options.runs.clone())));
     }
     Ok(match sinks.len() {
         1 => sinks.remove(0),

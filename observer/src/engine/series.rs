@@ -28,6 +28,8 @@ const STEADY_WINDOW: f64 = 600.0;
 const PAUSE: f64 = 0.2;
 /// A record is one over everything older than this many windows.
 const RECORD_BEFORE: f64 = 1.2;
+/// And one by so much: what comes and goes is not each time the same.
+const RECORD: f64 = 1.15;
 /// What a belief is taken to be wrong by before there is experience, as a logarithm, and for how many errors that counts.
 const PRIOR_ERROR: f64 = 0.20;
 const PRIOR_WEIGHT: f64 = 3.0;
@@ -310,7 +312,7 @@ impl Series {
             .iter()
             .flat_map(|level| &level.slots)
             .filter(|slot| line.end.since(slot.at) > line.window() * RECORD_BEFORE);
-        before.map(|slot| slot.max).fold(0.0, f32::max) <= newest.mean
+        f64::from(before.map(|slot| slot.max).fold(0.0, f32::max)) * RECORD <= f64::from(newest.mean)
     }
 
     /// The level that is believed, and its line.
@@ -341,6 +343,7 @@ impl Series {
             window_seconds: significant(line.window()),
             class,
             since: self.since?.after_seconds(since.seconds()),
+            earlier: None,
         })
     }
 

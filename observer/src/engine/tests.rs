@@ -192,6 +192,110 @@ fn a_restart_begins_a_new_life() {
     assert_eq!(reborn.trend, None);
 }
 
+/// A run's worth of samples: what of the seconds' warnings, by state, and the runs that ended came out.
+fn run(
+    engine: &mut Engine,
+    invocation: &str,
+    begin: u64,
+    seconds: u64,
+    anon: impl Fn(u64) -> u64,
+) -> (Vec<(u64, ForecastState)>, Vec<Run>) {
+    let (mut warnings, mut runs) = (Vec::new(), Vec::new());
+    for second in 0..seconds {
+        let anon = anon(second);
+        let mut sample = sample(
+            anon,
+            0,
+            vec![limit(Relation::Own, "/system.slice/leak.service", 100 << 20, anon)],
+        );
+        sample.subject.invocation_id = Some(invocation.to_owned());
+        let mut out = Vec::new();
+        engine.sample(at((begin + second) as f64), &mut sample, &mut out);
+        for event in out {
+            match event {
+                Event::Forecast(change) => warnings.push((second, change.state)),
+                Event::Run(run) => runs.push(run),
+                _ => {}
+            }
+        }
+    }
+    (warnings, runs)
+}
+
+/// A cache that fills on a straight line to 60 MiB of 100.
+fn filling(second: u64) -> u64 {
+    (5 << 20) + (512 << 10) * second.min(110)
+}
+
+#[test]
+fn a_cache_that_fills_again_is_not_warned_of_again() {
+    let mut engine = Engine::new(Config::default());
+    let (warnings, runs) = run(&mut engine, "1", 0, 400, filling);
+    let states: Vec<_> = warnings.iter().map(|(_, state)| *state).collect();
+    assert_eq!(states, [ForecastState::Raised, ForecastState::Cleared]);
+    assert!(runs.is_empty());
+    let (warnings, runs) = run(&mut engine, "2", 500, 400, filling);
+    assert_eq!(warnings, []);
+    assert_eq!(runs.len(), 1);
+    let told = runs.first().unwrap();
+    assert_eq!(
+        (told.run.end, told.subject.invocation_id.as_deref()),
+        (RunEnd::Stopped, Some("1"))
+    );
+    // Another oomtrace is told of it, and knows as much.
+    let mut other = Engine::new(Config::default());
+    other.know(told);
+    assert_eq!(run(&mut other, "2", 500, 400, filling).0, []);
+}
+
+#[test]
+fn a_leak_that_is_restarted_in_time_is_warned_of_again() {
+    let mut engine = Engine::new(Config::default());
+    let leak = |second: u64| (5 << 20) + (512 << 10) * second;
+    for (number, begin) in [(1, 0), (2, 1000), (3, 2000)] {
+        let (warnings, _) = run(&mut engine, &number.to_string(), begin, 140, leak);
+        let raised = warnings.iter().filter(|(_, state)| *state == ForecastState::Raised);
+        assert_eq!(raised.count(), 1, "run {number}");
+    }
+}
+
+#[test]
+fn a_leak_that_killed_before_is_warned_of_earlier() {
+    let mut engine = Engine::new(Config::default());
+    let leak = |second: u64| (5 << 20) + (512 << 10) * second;
+    let (first, _) = run(&mut engine, "1", 0, 185, leak);
+    engine.killed(&killed("/system.slice/leak.service", Some(95 << 20)));
+    let (second, runs) = run(&mut engine, "2", 200, 185, leak);
+    assert_eq!(runs.first().map(|run| run.run.end), Some(RunEnd::Killed));
+    let raised = |warnings: &[(u64, ForecastState)]| {
+        let raised = warnings.iter().find(|(_, state)| *state == ForecastState::Raised);
+        raised.map(|(second, _)| *second).unwrap()
+    };
+    assert!(raised(&second) * 2 < raised(&first), "{second:?} {first:?}");
+}
+
+#[test]
+fn a_lower_limit_leaves_no_room_to_settle_in() {
+    let mut engine = Engine::new(Config::default());
+    run(&mut engine, "1", 0, 400, filling);
+    let mut warned = false;
+    for second in 0..100 {
+        let anon = filling(second);
+        let mut sample = sample(
+            anon,
+            0,
+            vec![limit(Relation::Own, "/system.slice/leak.service", 60 << 20, anon)],
+        );
+        sample.subject.invocation_id = Some("2".to_owned());
+        let mut out = Vec::new();
+        engine.sample(at((500 + second) as f64), &mut sample, &mut out);
+        warned |= out
+            .iter()
+            .any(|event| matches!(event, Event::Forecast(change) if change.state == ForecastState::Raised));
+    }
+    assert!(warned);
+}
+
 fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
     KillFacts {
         holders: Vec::new(),
@@ -612,7 +716,8 @@ fn all_of_a_group_are_told_what_was_known_before_it_was_killed() {
     assert_eq!(next.trend, None);
     // What it was warned of has come.
     assert!(
-        matches!(&out[..], [Event::Forecast(change)] if change.state == ForecastState::Cleared),
+        matches!(&out[..], [Event::Run(run), Event::Forecast(change)]
+            if run.run.end == RunEnd::Killed && change.state == ForecastState::Cleared),
         "{out:?}"
     );
 }

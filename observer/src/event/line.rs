@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ForecastChange, Kill, Lost, OomWithoutKill, Sample, Start, Stop, Subject, Throttle, Unexplained, Unit};
+use super::{
+    ForecastChange, Kill, Lost, OomWithoutKill, Run, Sample, Start, Stop, Subject, Throttle, Unexplained, Unit,
+};
 use crate::measure::Timestamp;
 
 /// One line of the stream: an event and where it stands in it.
@@ -34,6 +36,8 @@ pub enum Event {
     Forecast(ForecastChange),
     /// `memory.high` slows a unit down.
     Throttle(Throttle),
+    /// A run of a unit has ended: the next one is compared with it.
+    Run(Run),
     /// A process was killed for memory.
     Kill(Box<Kill>),
     /// The kernel was out of memory and killed nothing.
@@ -56,6 +60,7 @@ impl Event {
             Self::Sample(sample) => Some(&sample.subject),
             Self::Forecast(change) => Some(&change.subject),
             Self::Throttle(throttle) => Some(&throttle.subject),
+            Self::Run(run) => Some(&run.subject),
             Self::Kill(kill) => Some(&kill.subject),
             Self::OomWithoutKill(oom) => Some(&oom.subject),
             Self::Unit(unit) => Some(&unit.subject),

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
-use crate::human::duration;
+use super::{Earlier, RunEnd, Subject};
+use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
 
 /// A cgroup as it stands. Only `memory.current` is needed for a forecast; what else is missing is done without.
@@ -201,6 +201,9 @@ pub struct Trend {
     /// Since when it grows like this.
     #[serde(default)]
     pub since: Option<Timestamp>,
+    /// The earlier run of the unit that grew the same way up to this age; not there where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
 }
 
 impl Trend {
@@ -208,6 +211,16 @@ impl Trend {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         let window = duration(self.window_seconds);
+        if let Some(earlier) = &self.earlier {
+            let lived = duration(earlier.seconds);
+            return Some(match earlier.end {
+                RunEnd::Killed => format!("an earlier run grew the same way, and was killed after {lived}"),
+                RunEnd::Stopped => format!(
+                    "an earlier run grew the same way, and stopped growing at {}",
+                    bytes(earlier.peak)
+                ),
+            });
+        }
         Some(match self.class {
             Class::Leak => format!("what reclaim cannot give back has grown for {window}, its lowest points too"),
             Class::Cache => "what grows is page cache, which the kernel gives back before it kills".to_owned(),

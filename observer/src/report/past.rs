@@ -85,7 +85,12 @@ impl Past {
                 UnitState::Started | UnitState::Stopped | UnitState::Failed => self.ends.push(ts, unit),
                 UnitState::Waiting | UnitState::Running => {}
             },
-            Event::Start(_) | Event::OomWithoutKill(_) | Event::Lost(_) | Event::Unexplained(_) | Event::Stop(_) => {}
+            Event::Start(_)
+            | Event::Run(_)
+            | Event::OomWithoutKill(_)
+            | Event::Lost(_)
+            | Event::Unexplained(_)
+            | Event::Stop(_) => {}
         }
     }
 

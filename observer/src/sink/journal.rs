@@ -91,7 +91,9 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
             let message = words::unexplained(unexplained);
             (Priority::Warning, UNEXPLAINED, message, &unexplained.subject)
         }
-        Event::Start(_) | Event::Sample(_) | Event::Unit(_) | Event::Lost(_) | Event::Stop(_) => return None,
+        Event::Start(_) | Event::Sample(_) | Event::Run(_) | Event::Unit(_) | Event::Lost(_) | Event::Stop(_) => {
+            return None;
+        }
     };
     Some(Entry {
         priority,

@@ -390,7 +390,7 @@ impl<W: Write> Sink for Text<W> {
                 let text = "the recorder ended without a word; nothing is known from here to its next start";
                 self.put(&format!("{}  {text}", self.clock(ts)), 10)?;
             }
-            Event::Unit(_) | Event::Sample(_) | Event::Stop(_) => {}
+            Event::Unit(_) | Event::Sample(_) | Event::Run(_) | Event::Stop(_) => {}
             Event::Forecast(change) => self.forecast(ts, change)?,
             Event::Throttle(throttle) => self.mark(ts, "≋", Colour::Yellow, &standstill(throttle))?,
             Event::Kill(kill) => {

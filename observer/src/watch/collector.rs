@@ -17,7 +17,7 @@ use crate::cgroup::host::{HostMemory, pressure};
 use crate::cgroup::nodes;
 use crate::cgroup::{Hierarchy, MemoryFiles, Reading, Tree};
 use crate::engine::{Config, Engine};
-use crate::event::{BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Relation, Sample, Subject, Unexplained};
+use crate::event::{BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Relation, Run, Sample, Subject, Unexplained};
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::unit::{Names, Selection, UnitPath, invocation_id, systemd::Systemd};
@@ -79,6 +79,8 @@ pub(super) struct Collector {
     counted: HashMap<String, u64>,
     /// `memory.events.local oom` as last read, by path: whose limit was met, where nobody saw the kernel choose.
     pub(super) ooms: HashMap<String, u64>,
+    /// How earlier runs went, by path: told where the first sample is.
+    known: HashMap<String, Vec<Run>>,
     scanned: Duration,
     first: bool,
 }
@@ -96,6 +98,12 @@ impl Collector {
             warn_within_seconds: options.warn_within.as_secs_f64(),
             ..Config::default()
         };
+        let mut known: HashMap<String, Vec<Run>> = HashMap::new();
+        for run in options.known {
+            if let Some(path) = run.subject.cgroup.path.clone() {
+                known.entry(path).or_default().push(run);
+            }
+        }
         Self {
             clock,
             tree: Tree::scan(&hierarchy),
@@ -122,6 +130,7 @@ impl Collector {
             sampled: HashMap::new(),
             counted: HashMap::new(),
             ooms: HashMap::new(),
+            known,
             scanned: Clock::boot(),
             first: true,
         }
@@ -434,6 +443,10 @@ impl Collector {
             forecast: None,
             slowed: None,
         };
+        for run in self.known.remove(path).unwrap_or_default() {
+            self.engine.know(&run);
+            stream.write(ts, Event::Run(run))?;
+        }
         self.look_above(ts, &sample, turn);
         let subject = sample.subject.clone();
         self.tell(ts, sample, stream)?;

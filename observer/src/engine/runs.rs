@@ -1,0 +1,342 @@
+//! What a unit's earlier runs held at each age: whether this one goes the way of one of them.
+//!
+//! A cache that fills and a leak look the same until the cache is full. The second time one of them is known: growth that
+//! an earlier run had too, at the same age and to the same size, goes on as it did there.
+
+use std::collections::VecDeque;
+
+use super::slot::short;
+use crate::event::{Earlier, HeldAt, RunEnd, RunOutline};
+use crate::measure::{Bytes, Timestamp, significant};
+
+/// Ages that are told apart: from the first on one for each factor of the square root of two, 48 days in all.
+const AGES: usize = 40;
+const FIRST: f64 = 4.0;
+/// Earlier runs that are kept.
+const KEPT: usize = 3;
+/// A shorter run is over before anyone could be warned of it.
+const SHORTEST: f64 = 30.0;
+/// Two runs are alike where they held the same within this, as a logarithm, at so many ages one after the other: up to a
+/// third of the present one.
+const ALIKE: f64 = 0.15;
+const AGES_ALIKE: usize = 4;
+/// A run has settled that grew by no more than this share in the last half of its life.
+const SETTLED: f64 = 0.10;
+
+/// What was held on average at an age, in bytes, to 8 bits; 0 = not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Held(u16);
+
+impl Held {
+    fn new(bytes: f64) -> Self {
+        // Rounded, not cut: half of what falls away.
+        Self((short(bytes).to_bits().saturating_add(0x8000) >> 16) as u16)
+    }
+
+    fn bytes(self) -> Option<f64> {
+        (self.0 != 0).then(|| f64::from(f32::from_bits(u32::from(self.0) << 16)))
+    }
+}
+
+/// A run in outline.
+#[derive(Debug, Clone, PartialEq)]
+struct Outline {
+    held: [Held; AGES],
+    /// How old it became, in seconds.
+    seconds: f32,
+    /// The most that it held, in bytes.
+    peak: f32,
+    end: RunEnd,
+}
+
+/// The present run, and those before it.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    present: Option<Box<Present>>,
+    earlier: VecDeque<Outline>,
+}
+
+#[derive(Debug)]
+struct Present {
+    since: Timestamp,
+    outline: Outline,
+    /// The age that it has now, and the sum and number of what it held there.
+    age: usize,
+    sum: f64,
+    count: f64,
+}
+
+/// Which of the ages it is; `None` before the first.
+fn age(seconds: f64) -> Option<usize> {
+    let place = 2.0 * (seconds / FIRST).log2();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and bounded"
+    )]
+    let age = |place: f64| (place as usize).min(AGES - 1);
+    (place >= 0.0).then(|| age(place))
+}
+
+/// Where an age begins, in seconds.
+fn begins(age: usize) -> f64 {
+    FIRST * 2_f64.powf(age as f64 / 2.0)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a size: saturating is right"
+)]
+fn whole(bytes: f64) -> Bytes {
+    Bytes(bytes as u64)
+}
+
+impl Present {
+    fn new(since: Timestamp) -> Self {
+        Self {
+            since,
+            outline: Outline {
+                held: [Held::default(); AGES],
+                seconds: 0.0,
+                peak: 0.0,
+                end: RunEnd::Stopped,
+            },
+            age: 0,
+            sum: 0.0,
+            count: 0.0,
+        }
+    }
+
+    fn push(&mut self, seconds: f64, held: f64) {
+        self.outline.seconds = short(seconds);
+        self.outline.peak = self.outline.peak.max(short(held));
+        let Some(now) = age(seconds) else { return };
+        if now > self.age {
+            self.close();
+            // Where nothing was told in between, nothing moved.
+            let still = self.outline.held.get(self.age).copied().unwrap_or_default();
+            let between = self.outline.held.get_mut(self.age + 1..now).unwrap_or_default();
+            between.fill(still);
+            self.age = now;
+        }
+        self.sum += held;
+        self.count += 1.0;
+    }
+
+    /// Writes down what it held at its present age.
+    fn close(&mut self) {
+        if self.count > 0.0
+            && let Some(place) = self.outline.held.get_mut(self.age)
+        {
+            *place = Held::new(self.sum / self.count);
+        }
+        (self.sum, self.count) = (0.0, 0.0);
+    }
+}
+
+impl Outline {
+    /// Whether it held at the last ages that `present` has been through what that did, and lived on.
+    fn is_like(&self, present: &Present) -> bool {
+        if self.seconds <= present.outline.seconds {
+            return false;
+        }
+        let pairs = self.held.iter().zip(&present.outline.held).take(present.age);
+        let mut count = 0;
+        let mut known = pairs
+            .filter_map(|(earlier, now)| earlier.bytes().zip(now.bytes()))
+            .rev();
+        known
+            .by_ref()
+            .take(AGES_ALIKE)
+            .inspect(|_| count += 1)
+            .all(|(earlier, now)| (now / earlier).ln().abs() <= ALIKE)
+            && count == AGES_ALIKE
+    }
+
+    /// Whether it had stopped growing: what was restarted while it grew says nothing of where it would have ended.
+    fn has_settled(&self) -> bool {
+        let mut last = self.held.iter().rev().filter_map(|held| held.bytes());
+        match (last.next(), last.nth(1)) {
+            (Some(end), Some(half)) => end <= half * (1.0 + SETTLED),
+            _ => false,
+        }
+    }
+
+    fn told(&self) -> RunOutline {
+        let held = self.held.iter().enumerate().filter_map(|(age, held)| {
+            Some(HeldAt {
+                age_seconds: significant(begins(age)),
+                bytes: whole(held.bytes()?),
+            })
+        });
+        RunOutline {
+            end: self.end,
+            seconds: significant(f64::from(self.seconds)),
+            peak: whole(f64::from(self.peak)),
+            held: held.collect(),
+        }
+    }
+}
+
+impl Runs {
+    pub(super) fn push(&mut self, ts: Timestamp, held: f64) {
+        let present = self.present.get_or_insert_with(|| Box::new(Present::new(ts)));
+        let seconds = ts.seconds_since(present.since);
+        if seconds < f64::from(present.outline.seconds) {
+            // A clock that went back: its age is not known any more.
+            **present = Present::new(ts);
+        }
+        present.push(ts.seconds_since(present.since), held);
+    }
+
+    /// The present run is over; what is told of it, where it was long enough to tell something.
+    pub(super) fn end(&mut self, end: RunEnd) -> Option<RunOutline> {
+        let mut present = self.present.take()?;
+        if f64::from(present.outline.seconds) < SHORTEST {
+            return None;
+        }
+        present.close();
+        present.outline.end = end;
+        let told = present.outline.told();
+        self.keep(present.outline);
+        Some(told)
+    }
+
+    /// Takes an earlier run that was told.
+    pub(super) fn know(&mut self, run: &RunOutline) {
+        let mut outline = Outline {
+            held: [Held::default(); AGES],
+            seconds: short(run.seconds),
+            peak: short(run.peak.as_f64()),
+            end: run.end,
+        };
+        for at in &run.held {
+            // In the middle of it: where an age begins was rounded.
+            if let Some(place) = age(at.age_seconds * 2_f64.powf(0.25)).and_then(|age| outline.held.get_mut(age)) {
+                *place = Held::new(at.bytes.as_f64());
+            }
+        }
+        self.keep(outline);
+    }
+
+    fn keep(&mut self, outline: Outline) {
+        if self.earlier.capacity() < KEPT {
+            self.earlier.reserve_exact(KEPT);
+        }
+        if self.earlier.len() >= KEPT {
+            self.earlier.pop_front();
+        }
+        self.earlier.push_back(outline);
+    }
+
+    /// The earlier run that the present one is like, where it says how that goes on: it was killed, or it settled. One that
+    /// was killed says more than one that was not.
+    pub(super) fn alike(&self) -> Option<Earlier> {
+        let present = self.present.as_deref()?;
+        let alike = || self.earlier.iter().rev().filter(|outline| outline.is_like(present));
+        let killed = alike().find(|outline| outline.end == RunEnd::Killed);
+        let outline = killed.or_else(|| alike().find(|outline| outline.has_settled()))?;
+        Some(Earlier {
+            end: outline.end,
+            seconds: significant(f64::from(outline.seconds)),
+            peak: whole(f64::from(outline.peak)),
+        })
+    }
+
+    /// What it takes on the heap, in bytes.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        self.earlier.capacity() * size_of::<Outline>() + self.present.as_ref().map_or(0, |_| size_of::<Present>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp(jiff::Timestamp::from_second(second).unwrap())
+    }
+
+    fn live(runs: &mut Runs, seconds: i64, held: impl Fn(f64) -> f64) {
+        for second in 0..seconds {
+            runs.push(at(1_000 + second), held(second as f64));
+        }
+    }
+
+    fn fills(second: f64) -> f64 {
+        1e7 + 1e6 * second.min(100.0)
+    }
+
+    #[test]
+    fn a_run_goes_the_way_of_one_that_settled() {
+        let mut runs = Runs::default();
+        live(&mut runs, 400, fills);
+        assert!(runs.end(RunEnd::Stopped).is_some());
+        live(&mut runs, 50, fills);
+        let alike = runs.alike().unwrap();
+        assert_eq!((alike.end, alike.seconds), (RunEnd::Stopped, 399.0));
+        assert!((alike.peak.as_f64() / 1.1e8 - 1.0).abs() < 0.01, "{:?}", alike.peak);
+        // What goes on where that stopped is another thing.
+        live(&mut runs, 300, |second| 1e7 + 1e6 * second);
+        assert_eq!(runs.alike(), None);
+    }
+
+    #[test]
+    fn what_was_ended_while_it_grew_says_nothing() {
+        let mut runs = Runs::default();
+        live(&mut runs, 400, |second| 1e7 + 1e6 * second);
+        runs.end(RunEnd::Stopped);
+        live(&mut runs, 100, |second| 1e7 + 1e6 * second);
+        assert_eq!(runs.alike(), None);
+    }
+
+    #[test]
+    fn one_that_was_killed_says_more_than_one_that_was_not() {
+        let mut runs = Runs::default();
+        live(&mut runs, 200, fills);
+        runs.end(RunEnd::Killed);
+        live(&mut runs, 400, fills);
+        runs.end(RunEnd::Stopped);
+        live(&mut runs, 50, fills);
+        assert_eq!(runs.alike().unwrap().end, RunEnd::Killed);
+    }
+
+    #[test]
+    fn what_is_told_of_a_run_is_all_that_another_needs() {
+        let mut runs = Runs::default();
+        live(&mut runs, 4_991, |second| 3e7 + 2e4 * second);
+        let told = runs.end(RunEnd::Killed).unwrap();
+        let mut other = Runs::default();
+        other.know(&told);
+        assert_eq!(other.earlier.back().unwrap().told(), told);
+        assert_eq!(other.earlier, runs.earlier);
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let mut runs = Runs::default();
+        for _ in 0..10 {
+            live(&mut runs, 100, fills);
+            runs.end(RunEnd::Stopped);
+        }
+        live(&mut runs, 100, fills);
+        assert!(runs.heap() <= 600, "{}", runs.heap());
+    }
+
+    #[test]
+    fn a_run_that_was_looked_at_rarely_is_known_in_between() {
+        let mut runs = Runs::default();
+        for second in [0, 10, 400] {
+            runs.push(at(second), 1e8);
+        }
+        let told = runs.end(RunEnd::Stopped).unwrap();
+        assert!(told.held.len() > 10, "{told:?}");
+        assert!(
+            told.held
+                .iter()
+                .all(|held| (held.bytes.as_f64() / 1e8 - 1.0).abs() < 0.01)
+        );
+    }
+}
