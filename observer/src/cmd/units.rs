@@ -41,7 +41,7 @@ pub fn run(options: &Units) -> Result<(), Failure> {
         probes: ProbeChoice::Poll,
         verbose: false,
     };
-    watch::start(&learn, selection, Duration::from_secs(0), sink)
+    watch::start(learn, selection, Duration::from_secs(0), sink)
 }
 
 /// The last sample of each cgroup, as the event that it is.

@@ -21,7 +21,7 @@ use crate::watch::{self, Options, StreamError, WatchError};
 pub fn run(options: Watch) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
     let Outlet { sink, screen } = output::open(&options.show, &selection, Source::Live)?;
-    let done = start(&options.learn, selection, options.show.warn_within, sink);
+    let done = start(options.learn, selection, options.show.warn_within, sink);
     // The terminal first: what went wrong is told where it can be read.
     let closed = screen.map_or(Ok(()), Screen::close);
     done.and(closed.map_err(Failure::from))
@@ -45,18 +45,18 @@ pub fn record(options: Record) -> Result<(), Failure> {
         }
         None => Box::new(capture),
     };
-    start(&options.learn, selection, options.warn_within, sink)
+    start(options.learn, selection, options.warn_within, sink)
 }
 
 pub(super) fn start(
-    options: &Learn,
+    options: Learn,
     selection: Selection,
     warn_within: Duration,
     sink: Box<dyn Sink>,
 ) -> Result<(), Failure> {
     let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let host = options.host.clone().unwrap_or_else(hostname);
-    let sink = beside(sink, options)?;
+    let sink = beside(sink, &options)?;
+    let host = options.host.unwrap_or_else(hostname);
     let known = if options.no_runs {
         Vec::new()
     } else {
