@@ -13,12 +13,13 @@ mod recent;
 mod runs;
 mod series;
 mod slot;
+mod tasks;
 mod throttle;
 mod verdict;
 
 use crate::event::{
-    Before, BeforeSample, Class, Earlier, Event, Forecast, ForecastChange, ForecastState, Kill, Limit, Memory,
-    Relation, Run, RunEnd, RunOutline, RunState, Sample, Subject, Trend, ancestry,
+    Before, BeforeSample, Class, Earlier, Event, Forecast, ForecastChange, ForecastState, GrowingTask, Kill, Limit,
+    Memory, Relation, Run, RunEnd, RunOutline, RunState, Sample, Subject, TaskSize, Trend, ancestry,
 };
 use crate::measure::{Bytes, Timestamp};
 
@@ -30,6 +31,7 @@ use bounded::Bounded;
 use recent::Recent;
 use runs::Runs;
 use series::{Detail, Series};
+use tasks::Tasks;
 
 /// A warning that said this or less, in seconds, is not said again: nobody could do more with the next one.
 const LAST_WORD: f64 = 15.0;
@@ -65,6 +67,9 @@ const NEAR_HIGH: f64 = 0.9;
 
 /// How long a forecast counts as said after the last one, in seconds.
 const STILL_SAID: f64 = 10.0;
+
+/// A limit is near enough for its cgroup's processes to be looked at within so many times what is warned of.
+const NEAR_ENOUGH: f64 = 4.0;
 
 /// How long a cgroup's limit counts after the cgroup's last sample, in seconds.
 const STILL_THERE: f64 = 60.0;
@@ -115,6 +120,8 @@ struct History {
     /// The owners of the limits above it, nearest first.
     owners: above::Owners,
     forecast: Option<Box<(Timestamp, Forecast)>>,
+    /// Its processes, while a limit is in sight.
+    tasks: Option<Box<Tasks>>,
     /// What the standing warning said last.
     told: Option<f64>,
     /// Whether what the standing warning was of has come.
@@ -213,6 +220,7 @@ impl Engine {
                 .filter(|said| ts.seconds_since(said.0) < STILL_SAID),
         };
         history.look(sample.forecast.is_some(), self.close < MAX_CLOSE);
+        history.watch_tasks(ts, held, &sample.tasks);
         let is_close = history.growth.detail() == Detail::Close;
         self.close = self.close + usize::from(is_close) - usize::from(was_close);
         history.owners = above::Owners::among(&path, &sample.limits);
@@ -240,6 +248,7 @@ impl Engine {
                 trend: sample.trend,
                 forecast: sample.forecast.clone(),
                 memory: Some(sample.memory),
+                task: history.growing_task(),
                 reason: sample.trend.and_then(|trend| trend.reason()),
             })
         }));
@@ -330,6 +339,7 @@ impl Engine {
         for above in ancestry(path).chain([HOST]) {
             if let Some(history) = self.cgroups.get_mut(above).filter(|history| is_much(&history.growth)) {
                 history.growth.begin_anew();
+                history.tasks = None;
                 history.is_over = history.told.is_some();
             }
             if let Some(owner) = self.owners.get_mut(above).filter(|owner| is_much(owner)) {
@@ -416,6 +426,17 @@ impl Engine {
         kill.before = Some(before);
     }
 
+    /// Whether it is worth to look at a cgroup's processes: a limit is in sight, and one of them may be who fills it.
+    #[must_use]
+    pub fn wants_tasks(&self, path: &str) -> bool {
+        let within = self.config.warn_within_seconds * NEAR_ENOUGH;
+        let is_near = |history: &History| {
+            let said = history.forecast.as_deref();
+            history.growth.detail() == Detail::Close && said.is_some_and(|(_, forecast)| forecast.seconds <= within)
+        };
+        self.cgroups.get(path).is_some_and(is_near)
+    }
+
     /// What was known of a cgroup and of the owners of the limits above it before now.
     fn before(&self, ts: Timestamp, path: Option<&str>) -> Option<Before> {
         // A cgroup below the unit's own is not sampled: the unit's is.
@@ -479,8 +500,25 @@ impl History {
             trend: None,
             forecast: None,
             memory: None,
+            task: None,
             reason: None,
         })
+    }
+
+    /// Its processes, where a sample tells of them.
+    fn watch_tasks(&mut self, ts: Timestamp, held: f64, tasks: &[TaskSize]) {
+        if self.growth.detail() == Detail::Plain {
+            self.tasks = None;
+        } else if !tasks.is_empty() {
+            match &mut self.tasks {
+                Some(watched) => watched.look(ts, held, tasks),
+                None => self.tasks = Some(Box::new(Tasks::new(ts, held, tasks))),
+            }
+        }
+    }
+
+    fn growing_task(&self) -> Option<GrowingTask> {
+        self.tasks.as_deref()?.growing().cloned()
     }
 
     /// A limit in sight is worth a closer look, where there is room for one.
@@ -503,7 +541,12 @@ impl History {
                 + name(&forecast.limit.file)
                 + forecast.limit.unit.as_ref().map_or(0, name)
         });
-        self.growth.heap() + self.runs.heap() + self.last.heap() + forecast + self.invocation.as_ref().map_or(0, name)
+        self.growth.heap()
+            + self.runs.heap()
+            + self.tasks.as_ref().map_or(0, |tasks| tasks.heap())
+            + self.last.heap()
+            + forecast
+            + self.invocation.as_ref().map_or(0, name)
     }
 }
 

@@ -19,8 +19,8 @@ pub use kill::{
 pub use line::{Event, Line};
 pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};
 pub use sample::{
-    Class, Forecast, ForecastChange, ForecastState, Limit, LimitRef, Memory, MemoryEvents, Pressure, Relation, Sample,
-    Throttle, ThrottleState, Trend,
+    Class, Forecast, ForecastChange, ForecastState, GrowingTask, Limit, LimitRef, Memory, MemoryEvents, Pressure,
+    Relation, Sample, TaskSize, Throttle, ThrottleState, Trend,
 };
 pub use subject::{CgroupRef, Container, Subject, ancestry};
 pub use system::{

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp as Moment};
 use observer::engine::{Config, Engine};
-use observer::event::{CgroupRef, Event, Limit, Line, Memory, MemoryEvents, Pressure, Relation, Sample, Subject};
-use observer::measure::{Bytes, CgroupId, Timestamp};
+use observer::event::{
+    CgroupRef, Event, Limit, Line, Memory, MemoryEvents, Pressure, Relation, Sample, Subject, TaskSize,
+};
+use observer::measure::{Bytes, CgroupId, Tgid, Timestamp};
 use observer::sink::{Capture, CaptureOptions, Sink as _};
 
 /// Seconds of the day.
@@ -139,6 +141,16 @@ fn sample(memory: Memory, second: i64) -> Sample {
         events: Some(MemoryEvents::default()),
         trend: None,
         forecast: None,
+        // As where its limit is less than two hours away.
+        tasks: if second % 10 == 0 && second >= 22 * 3600 {
+            vec![TaskSize {
+                pid: Tgid(2051),
+                comm: "python3".to_owned(),
+                held: memory.anon.unwrap_or_default(),
+            }]
+        } else {
+            Vec::new()
+        },
         slowed: None,
     }
 }

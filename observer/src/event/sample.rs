@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Earlier, RunEnd, Subject};
 use crate::human::{bytes, duration};
-use crate::measure::{Bytes, Timestamp};
+use crate::measure::{Bytes, Tgid, Timestamp};
 
 /// A cgroup as it stands. Only `memory.current` is needed for a forecast; what else is missing is done without.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,10 +30,44 @@ pub struct Sample {
     /// When it reaches the limit that binds first; `null` = no statement.
     #[serde(default)]
     pub forecast: Option<Forecast>,
+    /// Its largest processes, largest first: now and then where a limit is in sight, else none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskSize>,
     /// When it reaches the `memory.high`, its own or one above, from which on the kernel slows it down; `null` = no
     /// statement.
     #[serde(default)]
     pub slowed: Option<Forecast>,
+}
+
+/// A process and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskSize {
+    /// Its process.
+    pub pid: Tgid,
+    /// Its name.
+    pub comm: String,
+    /// Its anonymous and shared memory, resident or swapped out.
+    pub held: Bytes,
+}
+
+impl TaskSize {
+    /// So many processes are told of a cgroup that has more.
+    pub const TOLD: usize = 4;
+}
+
+/// The process that takes most of a cgroup's growth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GrowingTask {
+    /// Its process.
+    pub pid: Tgid,
+    /// Its name.
+    pub comm: String,
+    /// Its anonymous and shared memory, resident or swapped out.
+    pub held: Bytes,
+    /// How fast it grew since a limit came in sight.
+    pub bytes_per_second: f64,
+    /// Its share of the cgroup's growth in that time, 0 to 1.
+    pub share: f64,
 }
 
 /// The memory files of a cgroup, by the names of cgroup v2; on v1 the files that mean the same.
@@ -270,6 +304,9 @@ pub struct ForecastChange {
     /// The cgroup as it stood.
     #[serde(default)]
     pub memory: Option<Memory>,
+    /// The process that grows, where it is one.
+    #[serde(default)]
+    pub task: Option<GrowingTask>,
     /// Why it is taken for this kind of growth, in a clause.
     #[serde(default)]
     pub reason: Option<String>,

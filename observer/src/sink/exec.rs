@@ -115,6 +115,7 @@ mod tests {
                 trend: None,
                 forecast: None,
                 memory: None,
+                task: None,
                 reason: None,
             }),
             ts: Timestamp(jiff::Timestamp::UNIX_EPOCH),

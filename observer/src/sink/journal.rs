@@ -8,7 +8,7 @@ use std::io;
 use libsystemd::logging::{Priority, journal_send};
 
 use super::verdict::paragraph;
-use super::words::{self, standstill, unkilled, warning};
+use super::words::{self, ground, standstill, unkilled, warning};
 use crate::event::{Event, ForecastState, Line, Subject, ThrottleState};
 
 const KILL: &str = "cc5381e276d348dca2e39282be935c48";
@@ -74,7 +74,9 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
                 more.push(("OOMTRACE_SECONDS", format!("{:.0}", forecast.seconds)));
                 more.extend(forecast.limit.unit.clone().map(|unit| ("OOMTRACE_LIMIT_UNIT", unit)));
             }
-            (priority, FORECAST, warning(change), &change.subject)
+            let mut message = warning(change);
+            message.extend(ground(change).map(|ground| format!("\n{ground}")));
+            (priority, FORECAST, message, &change.subject)
         }
         Event::Throttle(throttle) => {
             let priority = match throttle.state {

@@ -8,12 +8,12 @@ use jiff::tz::TimeZone;
 use super::Sink;
 use super::fold::{fold, middle};
 use super::verdict::paragraph;
-use super::words::{self, HOST, class_name, interval, limit_owner, name, standstill, unkilled, warning};
+use super::words::{self, HOST, class_name, ground, interval, limit_owner, name, pace, standstill, unkilled, warning};
 use crate::event::{
     Class, Event, ForecastChange, ForecastState, Limit, Line, Probe, Relation, Sample, StopReason, Stream, Unit,
     UnitState, Via,
 };
-use crate::human::{bytes, rate};
+use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
 
 /// At least this often something is told of a unit that moves, in seconds.
@@ -330,7 +330,7 @@ impl<W: Write> Text<W> {
             }
         }
         if let Some(trend) = sample.trend {
-            columns.push(rate(trend.bytes_per_second));
+            columns.push(pace(trend.bytes_per_second, trend.class));
             columns.push(class_name(trend.class).to_owned());
         }
         columns.extend(
@@ -375,7 +375,13 @@ impl<W: Write> Text<W> {
             let clock = self.clock(ts);
             return self.put(&format!("{clock}  {text}"), 10);
         }
-        self.mark(ts, "▲", Colour::Yellow, &format!("WARNING  {text}"))
+        self.mark(ts, "▲", Colour::Yellow, &format!("WARNING  {text}"))?;
+        // An update says how much sooner it is.
+        if let Some(ground) = ground(change).filter(|_| change.state == ForecastState::Raised) {
+            let indent = self.indent();
+            self.put(&format!("{:indent$}{ground}", ""), indent)?;
+        }
+        Ok(())
     }
 }
 

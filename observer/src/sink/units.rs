@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use super::fold::middle;
 use super::text::TextOptions;
-use super::words::{class_name, limit_owner, name};
+use super::words::{class_name, limit_owner, name, pace};
 use crate::event::{Event, Limit, Line, Relation, Sample};
-use crate::human::{bytes, duration, rate};
+use crate::human::{bytes, duration};
 use crate::measure::Bytes;
 
 /// The narrowest that a name is cut to.
@@ -117,7 +117,9 @@ fn row(sample: &Sample) -> Row {
                 limit_owner(limit.relation, limit.unit.as_deref(), &limit.cgroup)
             }),
             limit.map_or_else(none, |limit| format!("{:.0}%", share(&limit) * 100.0)),
-            sample.trend.map_or_else(none, |trend| rate(trend.bytes_per_second)),
+            sample
+                .trend
+                .map_or_else(none, |trend| pace(trend.bytes_per_second, trend.class)),
             sample
                 .trend
                 .map_or_else(none, |trend| class_name(trend.class).to_owned()),

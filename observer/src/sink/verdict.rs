@@ -1,7 +1,8 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
+use super::words::{class_name, pace};
 use crate::event::{Confidence, Container, Kill, KillLimit, Origin, Relation};
-use crate::human::{bytes, duration, rate};
+use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
 
 /// Characters of a command line that are shown.
@@ -260,8 +261,8 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
         if let Some(trend) = before.trend {
             parts.push(format!(
                 "{}, {}",
-                rate(trend.bytes_per_second),
-                super::words::class_name(trend.class)
+                pace(trend.bytes_per_second, trend.class),
+                class_name(trend.class)
             ));
         }
         if let (Some(forecast), Some(age)) = (&before.forecast, before.forecast_age_seconds)

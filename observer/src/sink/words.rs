@@ -6,6 +6,9 @@ use crate::event::{
 };
 use crate::human::{bytes, duration, rate};
 
+/// A share from which on it is as good as all.
+const ALL: f64 = 0.9;
+
 /// What the root of all cgroups is called.
 pub(super) const HOST: &str = "host";
 
@@ -22,6 +25,14 @@ pub(super) fn class_name(class: Class) -> &'static str {
         Class::Warmup => "a warm-up",
         Class::Shrinking => "shrinking",
         Class::Unknown => "not clear yet",
+    }
+}
+
+/// How fast it grows, for a person: what is steady does not, whatever the line through its jitter says.
+pub(crate) fn pace(bytes_per_second: f64, class: Class) -> String {
+    match class {
+        Class::Steady => "0".to_owned(),
+        _ => rate(bytes_per_second),
     }
 }
 
@@ -74,14 +85,43 @@ pub(crate) fn warning(change: &ForecastChange) -> String {
         (false, Some(owner)) => format!("{owner}'s MemoryMax={}", bytes(forecast.limit.bytes)),
         (false, None) => format!("the host's memory, {},", bytes(forecast.limit.bytes)),
     };
-    let growth = change
-        .trend
-        .map(|trend| format!("; {}, {}", rate(trend.bytes_per_second), class_name(change.class)));
+    let growth = change.trend.map(|trend| {
+        format!(
+            "; {}, {}",
+            pace(trend.bytes_per_second, change.class),
+            class_name(change.class)
+        )
+    });
     format!(
         "{unit} reaches {limit} in {}{}",
         interval(forecast),
         growth.unwrap_or_default()
     )
+}
+
+/// What a warning rests on: `anon 404.1M of 421.0M, growing for 2h 8min in python3[2051]; reclaim could give back 6.2M`.
+pub(crate) fn ground(change: &ForecastChange) -> Option<String> {
+    let memory = change.memory.filter(|_| change.state != ForecastState::Cleared)?;
+    let (part, held) = match change.class {
+        Class::Shmem => ("shmem", memory.shmem),
+        Class::Kernel => ("kernel", memory.kernel),
+        _ => ("anon", memory.anon),
+    };
+    let mut text = format!("{part} {} of {}", bytes(held?), bytes(memory.current?));
+    if let Some(trend) = change.trend {
+        text += &format!(", growing for {}", duration(trend.window_seconds));
+    }
+    if let Some(task) = &change.task {
+        let mostly = if task.share < ALL { "mostly " } else { "" };
+        text += &format!(" {mostly}in {}[{}]", task.comm, task.pid);
+    }
+    text += &format!("; reclaim could give back {}", bytes(memory.reclaimable()));
+    // What earlier runs did is news; why growth is a leak is not.
+    let earlier = change.trend.filter(|trend| trend.earlier.is_some());
+    if let Some(reason) = earlier.and_then(|trend| trend.reason()) {
+        text += &format!("; {reason}");
+    }
+    Some(text)
 }
 
 /// A standstill in a sentence.

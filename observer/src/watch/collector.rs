@@ -15,9 +15,11 @@ use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, units::UnitStates};
 use crate::cgroup::host::{HostMemory, pressure};
 use crate::cgroup::nodes;
-use crate::cgroup::{Hierarchy, MemoryFiles, Reading, Tree};
+use crate::cgroup::{Hierarchy, MemoryFiles, Reading, TaskInfo, Tree, tasks};
 use crate::engine::{Config, Engine};
-use crate::event::{BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Relation, Run, Sample, Subject, Unexplained};
+use crate::event::{
+    BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Relation, Run, Sample, Subject, TaskSize, Unexplained,
+};
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::unit::{Names, Selection, UnitPath, invocation_id, systemd::Systemd};
@@ -30,6 +32,12 @@ const LOOK_AGAIN: u32 = 4;
 
 /// Cgroups with memory nodes of their own, at most.
 const MAX_CONFINED: usize = 4_096;
+
+/// The processes of a cgroup that nears a limit are looked at so often.
+const TASKS_EVERY: Duration = Duration::from_secs(10);
+
+/// Of a cgroup with so many processes or more, none are looked at: it would cost more than it tells.
+const MAX_TASKS: usize = 64;
 
 /// Files kept open, at most.
 const MAX_OPEN: usize = 1_024;
@@ -75,6 +83,8 @@ pub(super) struct Collector {
     moved: HashSet<CgroupId>,
     /// When each was sampled last, in time since boot.
     sampled: HashMap<CgroupId, Duration>,
+    /// When the processes of each were looked at last, in time since boot.
+    looked: HashMap<CgroupId, Duration>,
     /// `memory.events oom_kill` as last read, by path: for hosts where nothing tells of victims.
     counted: HashMap<String, u64>,
     /// `memory.events.local oom` as last read, by path: whose limit was met, where nobody saw the kernel choose.
@@ -128,6 +138,7 @@ impl Collector {
             confined: HashSet::new(),
             moved: HashSet::new(),
             sampled: HashMap::new(),
+            looked: HashMap::new(),
             counted: HashMap::new(),
             ooms: HashMap::new(),
             known,
@@ -176,6 +187,7 @@ impl Collector {
         self.tree.gone(id);
         self.moved.remove(&id);
         self.sampled.remove(&id);
+        self.looked.remove(&id);
     }
 
     async fn cgroup(&mut self, change: &CgroupChange, stream: &mut Stream) -> Result<(), StreamError> {
@@ -441,6 +453,7 @@ impl Collector {
             limits: self.limits(path, turn),
             trend: None,
             forecast: None,
+            tasks: self.largest_tasks(id, path),
             slowed: None,
         };
         for run in self.known.remove(path).unwrap_or_default() {
@@ -451,6 +464,36 @@ impl Collector {
         let subject = sample.subject.clone();
         self.tell(ts, sample, stream)?;
         self.count(ts, subject, path, reading, stream)
+    }
+
+    /// The largest processes of a cgroup that nears a limit; none where they were told a moment ago, or are too many to
+    /// know the largest.
+    fn largest_tasks(&mut self, id: CgroupId, path: &str) -> Vec<TaskSize> {
+        let now = Clock::boot();
+        let is_due = self
+            .looked
+            .get(&id)
+            .is_none_or(|last| now.saturating_sub(*last) >= TASKS_EVERY);
+        if !is_due || !self.engine.wants_tasks(path) {
+            return Vec::new();
+        }
+        self.looked.insert(id, now);
+        let found = tasks(&self.hierarchy, path, MAX_TASKS);
+        if found.len() >= MAX_TASKS {
+            return Vec::new();
+        }
+        let size = |task: TaskInfo| TaskSize {
+            held: [task.anon, task.shmem, task.swap]
+                .into_iter()
+                .flatten()
+                .fold(Bytes(0), |sum, part| Bytes(sum.0.saturating_add(part.0))),
+            pid: task.pid,
+            comm: task.comm,
+        };
+        let mut sizes: Vec<TaskSize> = found.into_iter().map(size).collect();
+        sizes.sort_by_key(|task| std::cmp::Reverse(task.held));
+        sizes.truncate(TaskSize::TOLD);
+        sizes
     }
 
     /// The owners of limits above a cgroup were read with it: what they held goes out with a kill.

@@ -13,7 +13,7 @@ use crate::event::{Limit, Relation};
 use crate::human::{bytes, duration, rate};
 use crate::measure::Bytes;
 use crate::sink::fold::{fold, middle};
-use crate::sink::words::limit_owner;
+use crate::sink::words::{limit_owner, pace};
 
 /// Cells of the longest composition bar.
 const BAR: f64 = 24.0;
@@ -104,7 +104,7 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
     let soon = point.left.map(|left| format!("  limit in {}", duration(left.seconds)));
     let between = point.left.map(|left| format!(" {}", interval(&left)));
     let slope = point.slope;
-    let slope = slope.map(|(slope, class)| format!("  {}, {}", rate(slope), class_word(class)));
+    let slope = slope.map(|(slope, class)| format!("  {}, {}", pace(slope, class), class_word(class)));
     // What has no room is left out whole: half a figure is a wrong one.
     for part in [soon, between, slope].into_iter().flatten() {
         if growth.chars().count() + part.chars().count() <= room {
@@ -126,6 +126,7 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
         );
         lines.push((text, PLAIN));
     }
+    lines.extend(processes(known, room).map(|line| (line, PLAIN)));
     let watched = known.history.first().map(|first| duration(now.seconds_since(first.ts)));
     let tasks = known
         .tasks
@@ -138,6 +139,22 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
     );
     lines.push((middle(&seen, room, true), GREY));
     lines
+}
+
+/// `tasks   python3[2051] 398.0M +3.1M/min · worker[2077] 11.0M`, as many as there is room for.
+fn processes(known: &Known, room: usize) -> Option<String> {
+    let mut line = String::new();
+    for (task, slope) in &known.largest {
+        let slope = slope.filter(|slope| *slope != 0.0);
+        let slope = slope.map(|slope| format!(" {}", rate(slope))).unwrap_or_default();
+        let before = if line.is_empty() { "tasks  " } else { " · " };
+        let told = format!("{before}{}[{}] {}{slope}", task.comm, task.pid, bytes(task.held));
+        if line.chars().count() + told.chars().count() > room {
+            break;
+        }
+        line += &told;
+    }
+    (!line.is_empty()).then_some(line)
 }
 
 /// Bars as long as their share of what is used.

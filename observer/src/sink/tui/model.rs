@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use super::history::{History, Point, room};
 use crate::event::{
-    Event, ForecastState, Kill, Limit, LimitRef, Line, Probe, Relation, Sample, Stream, Throttle, ThrottleState, Unit,
-    UnitState, Via,
+    Event, ForecastState, Kill, Limit, LimitRef, Line, Probe, Relation, Sample, Stream, TaskSize, Throttle,
+    ThrottleState, Unit, UnitState, Via,
 };
 use crate::measure::{Bytes, Timestamp};
 use crate::sink::verdict::paragraph;
@@ -30,6 +30,10 @@ pub(super) struct Known {
     pub(super) name: String,
     pub(super) description: Option<String>,
     pub(super) tasks: Option<u64>,
+    /// When its largest processes were told last.
+    looked: Option<Timestamp>,
+    /// Those, and how fast each grew since the time before, in bytes a second.
+    pub(super) largest: Vec<(TaskSize, Option<f64>)>,
     /// Every limit as last told.
     pub(super) limits: Vec<Limit>,
     /// Which limit its time left is about.
@@ -43,6 +47,18 @@ pub(super) struct Known {
     pub(super) state: Option<(Timestamp, UnitState)>,
     pub(super) killed: Option<Timestamp>,
     heard: u64,
+}
+
+impl Known {
+    fn tasks(&mut self, ts: Timestamp, tasks: &[TaskSize]) {
+        let seconds = self.looked.map_or(0.0, |looked| ts.seconds_since(looked));
+        let slope = |task: &TaskSize| {
+            let (before, _) = self.largest.iter().find(|(before, _)| before.pid == task.pid)?;
+            (seconds > 0.0).then(|| (task.held.as_f64() - before.held.as_f64()) / seconds)
+        };
+        self.largest = tasks.iter().map(|task| (task.clone(), slope(task))).collect();
+        self.looked = Some(ts);
+    }
 }
 
 /// How grave an incident is.
@@ -166,6 +182,9 @@ impl Model {
             file: limit.file.clone(),
             bytes: limit.bytes,
         });
+        if !sample.tasks.is_empty() {
+            known.tasks(ts, &sample.tasks);
+        }
         known.history.push(point, room);
     }
 

@@ -10,9 +10,10 @@ use super::keys::WINDOW;
 use super::model::{Key, Known};
 use super::state::{Row, State, is_end};
 use crate::event::{Class, UnitState};
-use crate::human::{bytes, duration, rate};
+use crate::human::{bytes, duration};
 use crate::measure::Timestamp;
 use crate::sink::fold::middle;
+use crate::sink::words::pace;
 
 /// The widest that a name's column grows to.
 const NAME_AT_MOST: u16 = 48;
@@ -213,7 +214,10 @@ fn cell(column: Column, known: &Known, point: &Point, now: Timestamp, style: Sty
         }
         Column::Owner => (point.limit.map_or_else(none, |held| known.owner(held.relation)), GREY),
         Column::Past => (spark(known, now, usize::from(Column::Past.width())), PLAIN),
-        Column::Trend => (point.slope.map_or_else(none, |(slope, _)| rate(slope)), PLAIN),
+        Column::Trend => (
+            point.slope.map_or_else(none, |(slope, class)| pace(slope, class)),
+            PLAIN,
+        ),
         Column::Class => match throttled(known, now) {
             Some(_) => ("throttled".to_owned(), YELLOW),
             None => (
