@@ -20,6 +20,8 @@ const SHORTEST: f64 = 30.0;
 /// third of the present one.
 const ALIKE: f64 = 0.15;
 const AGES_ALIKE: usize = 4;
+/// A run says nothing any more of one that has lived so many times as long.
+const OUTLIVED: f32 = 1.25;
 /// A run has settled that grew by no more than this share in the last half of its life.
 const SETTLED: f64 = 0.10;
 
@@ -136,9 +138,9 @@ impl Present {
 }
 
 impl Outline {
-    /// Whether it held at the last ages that `present` has been through what that did, and lived on.
+    /// Whether it held at the last ages that `present` has been through what that did, and lived about as long at least.
     fn is_like(&self, present: &Present) -> bool {
-        if self.seconds <= present.outline.seconds {
+        if self.seconds * OUTLIVED < present.outline.seconds {
             return false;
         }
         let pairs = self.held.iter().zip(&present.outline.held).take(present.age);
