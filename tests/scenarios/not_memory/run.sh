@@ -8,8 +8,12 @@ systemd-run --unit nm-abort -p LimitCORE=infinity -p WorkingDirectory=/tmp bash 
 systemd-run --unit nm-rlimit -p LimitAS=100M python3 -c 'bytearray(1 << 30)'
 systemd-run --unit nm-137 bash -c 'exit 137'
 systemd-run --unit nm-self bash -c 'kill -KILL $$$$'
-systemd-run --unit nm-stop -p TimeoutStopSec=1 bash -c 'trap "" TERM; while true; do sleep 1; done'
-sleep 1
+systemd-run --unit nm-stop -p TimeoutStopSec=1 bash -c "trap '' TERM; touch $OUT/deaf; while true; do sleep 1; done"
+# Before it is deaf to SIGTERM it dies of it, and that is no timeout.
+until_true test -e "$OUT/deaf"
 systemctl stop nm-stop.service
 for unit in exec watchdog abort rlimit 137 self stop; do until_true ended "nm-$unit.service"; done
+all_told() { [ "$(grep -c '"event":"unit"' "$OUT/events.jsonl")" -ge 7 ]; }
+until_true all_told
+# Nor is a kill told after that.
 sleep 1
