@@ -204,16 +204,25 @@ fn stat(text: &str, v1: bool, memory: &mut Memory) -> Option<Bytes> {
             "file_dirty" | "file_writeback" | "dirty" | "writeback" => unclean = unclean.saturating_add(value),
             _ => {}
         }
-        // Before 5.18 there is no `kernel`: its parts are told one by one (a8c49af3be5f added the sum).
+        // Before 5.18 there is no `kernel` (a8c49af3be5f added it), and its parts are told one by one, but not all of them:
+        // pages that no slab and no stack has, a pipe's among them, are in `memory.current` alone.
         if matches!(name, "kernel_stack" | "pagetables" | "percpu" | "slab") {
             kernel_parts = Some(kernel_parts.unwrap_or(0_u64).saturating_add(value));
         }
     }
     if memory.kernel.is_none() {
-        memory.kernel = kernel_parts.map(Bytes);
+        memory.kernel = kernel_parts.map(|parts| Bytes(parts).max(rest(memory)));
     }
     let slab = memory.slab_reclaimable.unwrap_or_default().0;
     cache.map(|cache| Bytes(cache.saturating_sub(unclean).saturating_add(slab)))
+}
+
+/// What is charged and has no name of its own.
+fn rest(memory: &Memory) -> Bytes {
+    [memory.anon, memory.file, memory.sock]
+        .into_iter()
+        .flatten()
+        .fold(memory.current.unwrap_or_default(), Bytes::saturating_sub)
 }
 
 fn events(text: &str) -> MemoryEvents {
@@ -332,6 +341,16 @@ mod tests {
             &mut memory,
         );
         assert_eq!(memory.kernel, Some(Bytes(34)));
+    }
+
+    #[test]
+    fn before_5_18_what_has_no_name_is_the_kernels() {
+        let mut memory = Memory {
+            current: Some(Bytes(100)),
+            ..Memory::default()
+        };
+        stat("anon 10\nfile 20\nsock 5\nkernel_stack 1\nslab 3\n", false, &mut memory);
+        assert_eq!(memory.kernel, Some(Bytes(65)));
     }
 
     #[test]

@@ -65,6 +65,16 @@ trait ServiceProperties {
     fn control_group(&self) -> zbus::Result<String>;
 }
 
+/// Scopes are stopped for their `OOMPolicy=` too, in newer systemds.
+#[proxy(
+    interface = "org.freedesktop.systemd1.Scope",
+    default_service = "org.freedesktop.systemd1"
+)]
+trait ScopeProperties {
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn result(&self) -> zbus::Result<String>;
+}
+
 /// One row of `ListUnits()`: name, description, load, active and sub state, followed unit, path, job id, type and path.
 type ListedUnit = (
     String,
@@ -92,7 +102,7 @@ pub struct UnitStatus {
     pub description: String,
     /// `InvocationID=`, 32 hexadecimal digits; of the last run where it runs no longer.
     pub invocation_id: Option<String>,
-    /// `Result=`, for services.
+    /// `Result=`, for services and scopes.
     pub result: Option<String>,
     /// `NRestarts=`, for services.
     pub restarts: Option<u64>,
@@ -160,6 +170,13 @@ impl Systemd {
             status.control_group = service.control_group().await.ok().filter(|path| !path.is_empty());
             let code = service.exec_main_code().await.unwrap_or(0);
             status.exit = exit_text(code, service.exec_main_status().await.unwrap_or(0));
+        } else if unit.ends_with(".scope") {
+            let scope = ScopePropertiesProxy::builder(&self.connection)
+                .path(path)
+                .cache_properties(zbus::proxy::CacheProperties::No)
+                .build()
+                .await?;
+            status.result = scope.result().await.ok();
         }
         Ok(status)
     }
