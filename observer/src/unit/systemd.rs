@@ -6,6 +6,7 @@ use super::ends::exit_text;
 use super::oomd::{self, OomdKill};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
+use zbus::proxy::{CacheProperties, Defaults, ProxyImpl};
 use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, message, proxy};
 
 /// How long systemd may take to answer. It is busy just when a unit dies.
@@ -145,11 +146,7 @@ impl Systemd {
 
     async fn ask(&self, unit: &str) -> zbus::Result<UnitStatus> {
         let path = ManagerProxy::new(&self.connection).await?.load_unit(unit).await?;
-        let properties = UnitPropertiesProxy::builder(&self.connection)
-            .path(path.clone())
-            .cache_properties(zbus::proxy::CacheProperties::No)
-            .build()
-            .await?;
+        let properties: UnitPropertiesProxy<'_> = self.uncached(&path).await?;
         let id = properties.invocation_id().await.unwrap_or_default();
         let mut status = UnitStatus {
             load_state: properties.load_state().await?,
@@ -160,25 +157,29 @@ impl Systemd {
             ..UnitStatus::default()
         };
         if unit.ends_with(".service") {
-            let service = ServicePropertiesProxy::builder(&self.connection)
-                .path(path)
-                .cache_properties(zbus::proxy::CacheProperties::No)
-                .build()
-                .await?;
+            let service: ServicePropertiesProxy<'_> = self.uncached(&path).await?;
             status.result = service.result().await.ok();
             status.restarts = service.n_restarts().await.ok().map(u64::from);
             status.control_group = service.control_group().await.ok().filter(|path| !path.is_empty());
             let code = service.exec_main_code().await.unwrap_or(0);
             status.exit = exit_text(code, service.exec_main_status().await.unwrap_or(0));
         } else if unit.ends_with(".scope") {
-            let scope = ScopePropertiesProxy::builder(&self.connection)
-                .path(path)
-                .cache_properties(zbus::proxy::CacheProperties::No)
-                .build()
-                .await?;
+            let scope: ScopePropertiesProxy<'_> = self.uncached(&path).await?;
             status.result = scope.result().await.ok();
         }
         Ok(status)
+    }
+
+    /// A unit's properties of one kind, each asked for when it is read.
+    async fn uncached<P>(&self, path: &OwnedObjectPath) -> zbus::Result<P>
+    where
+        P: ProxyImpl<'static> + From<zbus::Proxy<'static>> + Defaults,
+    {
+        P::builder(&self.connection)
+            .path(path.clone())
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await
     }
 
     /// systemd's own version, as `systemctl --version` has it.

@@ -239,22 +239,22 @@ impl Collector {
         // Who was started since is another run's, and another matter.
         signal.target.started.filter(|started| *started < killed)?;
         let name = unit.unit.as_deref().filter(|_| unit.user_unit.is_none());
-        // It was collected before it could be asked, has no result, or there is nobody to ask.
+        // There is nobody to ask, no answer, or the unit is none that has a result.
         let unsaid = || (signal.time.0.saturating_sub(killed.0) <= AT_ONCE).then_some((after, None));
         let (Some(systemd), Some(name)) = (&self.systemd, name) else {
             return unsaid();
         };
-        match systemd.state(name).await {
+        let result = match systemd.state(name).await {
+            Ok(status) if status.load_state != "not-found" => status.result,
             // What ended for want of memory has failed, and what failed stays loaded: this ended another way.
-            Ok(status) if status.load_state == "not-found" => None,
-            Err(zbus::Error::MethodError(..)) => None,
-            Ok(status) => match status.result.as_deref() {
-                Some("oom-kill") => Some((after, Some("Result=oom-kill".to_owned()))),
-                // It ends it for another reason.
-                Some(_) => None,
-                None => unsaid(),
-            },
-            Err(_) => unsaid(),
+            Ok(_) | Err(zbus::Error::MethodError(..)) => return None,
+            Err(_) => None,
+        };
+        match result.as_deref() {
+            Some("oom-kill") => Some((after, Some("Result=oom-kill".to_owned()))),
+            // It ends it for another reason.
+            Some(_) => None,
+            None => unsaid(),
         }
     }
 
