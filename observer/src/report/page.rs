@@ -191,7 +191,7 @@ fn table(report: &Report, order: &[&Past], out: &mut String) {
     if several {
         out.push_str("<th scope=\"col\" class=\"left\">Host</th>");
     }
-    out.push_str("<th scope=\"col\">Most used</th><th scope=\"col\">At last</th><th scope=\"col\">Limit</th><th scope=\"col\" class=\"left\">Whose</th><th scope=\"col\">Least room</th><th scope=\"col\">Warned</th><th scope=\"col\">Standstills</th><th scope=\"col\">Kills</th></tr></thead>\n<tbody>\n");
+    out.push_str("<th scope=\"col\">Kills</th><th scope=\"col\">Warned</th><th scope=\"col\">Standstills</th><th scope=\"col\">Most used</th><th scope=\"col\">At last</th><th scope=\"col\">Limit</th><th scope=\"col\" class=\"left\">Whose</th><th scope=\"col\">Least room</th></tr></thead>\n<tbody>\n");
     for (place, past) in order.iter().take(ROWS).enumerate() {
         let name = safe(&past.name);
         let name = if place < PLOTS {
@@ -218,14 +218,14 @@ fn table(report: &Report, order: &[&Past], out: &mut String) {
         };
         let _ = writeln!(
             out,
-            "<tr><th scope=\"row\" class=\"left\">{name}</th>{host}<td>{}</td><td>{last}</td><td>{}</td><td class=\"left\">{}</td><td>{}</td>{}{}{}</tr>",
+            "<tr><th scope=\"row\" class=\"left\">{name}</th>{host}{}{}{}<td>{}</td><td>{last}</td><td>{}</td><td class=\"left\">{}</td><td>{}</td></tr>",
+            cell(past.kills.total, "bad"),
+            cell(past.raised().count(), "warned"),
+            cell(past.throttles.total.div_ceil(2), "warned"),
             size(past.peak()),
             held.map_or_else(|| "none".to_owned(), |held| bytes(held.bytes)),
             held.map_or("", |held| owner(held)),
             held.map_or_else(String::new, |held| size(held.least_room)),
-            cell(past.raised().count(), "warned"),
-            cell(past.throttles.total.div_ceil(2), "warned"),
-            cell(past.kills.total, "bad"),
         );
     }
     out.push_str("</tbody>\n</table></div>\n");
