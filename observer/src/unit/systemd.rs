@@ -7,7 +7,7 @@ use super::oomd::{self, OomdKill};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use zbus::proxy::{CacheProperties, Defaults, ProxyImpl};
-use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, message, proxy};
+use zbus::{Connection, DBusError as _, MatchRule, MessageStream, OwnedObjectPath, message, proxy};
 
 /// How long systemd may take to answer. It is busy just when a unit dies.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -254,6 +254,17 @@ impl Systemd {
     }
 }
 
+/// Whether systemd's answer is that it has no such unit, or has it no more.
+#[must_use]
+pub fn is_gone(error: &zbus::Error) -> bool {
+    let name = match error {
+        zbus::Error::MethodError(name, ..) => name.as_str().to_owned(),
+        zbus::Error::FDO(error) => error.name().to_string(),
+        _ => return false,
+    };
+    name == "org.freedesktop.systemd1.NoSuchUnit" || name == "org.freedesktop.DBus.Error.UnknownObject"
+}
+
 fn timed_out(_: tokio::time::error::Elapsed) -> zbus::Error {
     zbus::Error::InputOutput(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into()))
 }
@@ -311,5 +322,14 @@ mod tests {
         let known = ["ssh.service", "postgresql.service", "systemd-oomd.service"].map(str::to_owned);
         assert_eq!(near_misses("postgres.service", &known), ["postgresql.service"]);
         assert!(near_misses("zzz.service", &known).is_empty());
+    }
+
+    #[test]
+    fn only_an_answer_says_that_a_unit_is_gone() {
+        use zbus::fdo;
+        let fdo = |error: fdo::Error| zbus::Error::from(error);
+        assert!(is_gone(&fdo(fdo::Error::UnknownObject(String::new()))));
+        assert!(!is_gone(&fdo(fdo::Error::AccessDenied(String::new()))));
+        assert!(!is_gone(&zbus::Error::InvalidReply));
     }
 }

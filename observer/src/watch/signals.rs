@@ -15,7 +15,7 @@ use crate::engine::{KillFacts, UserFacts};
 use crate::event::{Confidence, Event, Killer, Memory, OomWithoutKill, Origin, Subject, ancestry};
 use crate::kernel::record::{Oom, Signal, Writing};
 use crate::measure::{BootNanos, Bytes, Tgid};
-use crate::unit::{UnitPath, oomd::OomdKill};
+use crate::unit::{UnitPath, oomd::OomdKill, systemd};
 
 const SIGTERM: u32 = 15;
 
@@ -247,7 +247,8 @@ impl Collector {
         let result = match systemd.state(name).await {
             Ok(status) if status.load_state != "not-found" => status.result,
             // What ended for want of memory has failed, and what failed stays loaded: this ended another way.
-            Ok(_) | Err(zbus::Error::MethodError(..)) => return None,
+            Ok(_) => return None,
+            Err(error) if systemd::is_gone(&error) => return None,
             Err(_) => None,
         };
         match result.as_deref() {
