@@ -231,6 +231,10 @@ impl Scenario {
             bail!("records of kills were lost: {line}");
         }
         let expected = self.expected(out)?;
+        let due = self::kills(&expected);
+        if due != most {
+            bail!("{most} kill lines are expected, and {due} are known to be due");
+        }
         self.met(&lines, &expected, &less)?;
         self.is_guarded(&lines, &expected, &less)
     }

@@ -44,7 +44,9 @@ leak_in() { # path runtime pod name
     local pod=null
     local pod_name=null namespace=null
     [ -n "$3" ] && pod="\"$3\"" pod_name='"app-7d9f"' namespace='"prod"'
-    echo "{\"event\":\"kill\",\"origin\":\"memcg_limit\",\"cgroup\":{\"path\":\"/$path\"},\"victim\":{\"pid\":$(cat "$OUT/pid$place")},\"limit\":{\"cgroup\":\"/$path\",\"relation\":\"own\",\"bytes\":33554432},\"container\":{\"runtime\":\"$2\",\"id\":\"$id\",\"pod\":$pod,\"name\":\"$4\",\"pod_name\":$pod_name,\"namespace\":$namespace}}" >> "$OUT/expected.jsonl"
+    local pid
+    pid=$(cat "$OUT/pid$place")
+    echo "{\"event\":\"kill\",\"origin\":\"memcg_limit\",\"cgroup\":{\"path\":\"/$path\"},\"victim\":{\"pid\":$pid},\"trigger\":{\"pid\":$pid},\"limit\":{\"cgroup\":\"/$path\",\"relation\":\"own\",\"bytes\":33554432},\"container\":{\"runtime\":\"$2\",\"id\":\"$id\",\"pod\":$pod,\"name\":\"$4\",\"pod_name\":$pod_name,\"namespace\":$namespace}}" >> "$OUT/expected.jsonl"
     rmdir "$dir"
 }
 leak_in machine.slice/docker-ID.scope docker "" web

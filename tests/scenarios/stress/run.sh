@@ -2,3 +2,4 @@
 systemd-run --unit stressed -p MemoryMax=64M -p MemorySwapMax=0 -p OOMPolicy=continue \
     stress-ng --vm 2 --vm-bytes 256M --vm-keep --vm-populate --oomable --timeout 20s
 until_true ended stressed.service
+dmesg | python3 "$DIR/logged.py" > "$OUT/expected.jsonl"
