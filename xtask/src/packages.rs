@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
-use crate::step;
+use crate::{cache, step};
 
 /// A program, the Debian package it comes in, and what it is needed for.
 #[derive(Debug, Clone, Copy)]
@@ -17,42 +17,43 @@ pub(crate) struct Tool {
 
 /// Makes sure that every one of `tools` can be run.
 pub(crate) fn require(tools: &[Tool]) -> Result<()> {
-    let missing: Vec<_> = tools.iter().filter(|tool| find(tool.program).is_none()).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut packages: Vec<_> = missing.iter().map(|tool| tool.package).collect();
-    packages.dedup();
-    let wanted: Vec<_> = missing
-        .iter()
-        .map(|tool| format!("{} ({})", tool.program, tool.purpose))
-        .collect();
-    install_for(&packages, &wanted.join(", "))
+    ensure(|| {
+        let missing = tools.iter().filter(|tool| find(tool.program).is_none());
+        let wanted = missing.map(|tool| (tool.package, format!("{} ({})", tool.program, tool.purpose)));
+        wanted.collect()
+    })
 }
 
 /// Makes sure that these Debian packages are installed.
 pub(crate) fn install(packages: &[String], purpose: &str) -> Result<()> {
     let sh = Shell::new()?;
-    let missing: Vec<_> = packages
-        .iter()
-        .map(String::as_str)
-        .filter(|package| {
-            let format = "--showformat=${db:Status-Abbrev}";
-            let status = cmd!(sh, "dpkg-query --show {format} {package}")
-                .quiet()
-                .ignore_stderr()
-                .read();
-            !status.is_ok_and(|status| status.starts_with("ii"))
-        })
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    install_for(&missing, purpose)
+    let is_missing = |package: &&str| {
+        let format = "--showformat=${db:Status-Abbrev}";
+        let status = cmd!(sh, "dpkg-query --show {format} {package}")
+            .quiet()
+            .ignore_stderr()
+            .read();
+        !status.is_ok_and(|status| status.starts_with("ii"))
+    };
+    ensure(|| {
+        let missing = packages.iter().map(String::as_str).filter(is_missing);
+        missing.map(|package| (package, purpose.to_owned())).collect()
+    })
 }
 
-fn install_for(packages: &[&str], purpose: &str) -> Result<()> {
-    let names = packages.join(" ");
+/// Installs what `missing` names, packages and what each is for, one xtask at a time: apt takes no second one.
+fn ensure<'a>(missing: impl Fn() -> Vec<(&'a str, String)>) -> Result<()> {
+    if missing().is_empty() {
+        return Ok(());
+    }
+    let _lock = cache::lock(&cache::root()?, "packages")?;
+    let (mut packages, mut purposes): (Vec<_>, Vec<_>) = missing().into_iter().unzip();
+    if packages.is_empty() {
+        return Ok(()); // the other xtask installed them while we waited
+    }
+    packages.dedup();
+    purposes.dedup();
+    let (names, purpose) = (packages.join(" "), purposes.join(", "));
     if !is_root()? {
         bail!("missing: {purpose}; install with: sudo apt-get install --no-install-recommends {names}");
     }
@@ -61,11 +62,16 @@ fn install_for(packages: &[&str], purpose: &str) -> Result<()> {
     sh.set_var("DEBIAN_FRONTEND", "noninteractive");
     // Daemons are wanted as programs: init scripts of another run level are not started.
     sh.set_var("RUNLEVEL", "1");
+    // Someone else's apt, as unattended-upgrades, is waited for.
+    let patience = "--option=DPkg::Lock::Timeout=600";
     // stdout belongs to the step's own result.
-    let update = cmd!(sh, "apt-get update --quiet").quiet().ignore_stdout().run();
+    let update = cmd!(sh, "apt-get update --quiet {patience}")
+        .quiet()
+        .ignore_stdout()
+        .run();
     cmd!(
         sh,
-        "apt-get install --yes --quiet --no-install-recommends {packages...}"
+        "apt-get install --yes --quiet --no-install-recommends {patience} {packages...}"
     )
     .quiet()
     .ignore_stdout()
