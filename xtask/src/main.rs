@@ -18,6 +18,7 @@ mod cache;
 mod conformance;
 mod ebpf;
 mod fleet;
+mod fuzz;
 mod guest;
 mod image;
 mod kernel;
@@ -47,6 +48,7 @@ enum Step {
     Bench(bench::Bench),
     Conformance(conformance::Conformance),
     Fleet(fleet::Fleet),
+    Fuzz(fuzz::Fuzz),
     Pipelines(pipelines::Pipelines),
     Traces(traces::Traces),
     Vm(vm::Vm),
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Step::Bench(bench) => bench.run(),
         Step::Conformance(conformance) => conformance.run(),
         Step::Fleet(fleet) => fleet.run(),
+        Step::Fuzz(fuzz) => fuzz.run(),
         Step::Pipelines(pipelines) => pipelines.run(),
         Step::Traces(traces) => traces.run(),
         Step::Vm(vm) => vm.run(),

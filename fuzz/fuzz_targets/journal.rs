@@ -1,0 +1,11 @@
+//! Entries of a journal, as `journalctl -o json` has them.
+#![no_main]
+
+use observer::journal::Reader;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let mut reader = Reader::default();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let _ = reader.entry(line);
+    }
+});

@@ -1,0 +1,12 @@
+//! Lines of `/dev/kmsg`, whoever wrote them.
+#![no_main]
+
+use observer::kernel::log::{LogLine, LogParser};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let mut parser = LogParser::default();
+    for line in bytes.split(|byte| *byte == b'\n').filter_map(LogLine::parse) {
+        parser.line(line);
+    }
+    parser.gap();
+});
