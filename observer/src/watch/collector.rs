@@ -159,7 +159,7 @@ impl Collector {
             match record {
                 Record::Cgroup(change) if change.change == Change::Gone => ends.push(change.id),
                 Record::Cgroup(change) => self.cgroup(&change, stream).await?,
-                Record::Oom(oom) => self.joiner.oom(oom),
+                Record::Oom(oom) => self.chosen(oom),
                 Record::Victim(victim) => self.victim(&victim, stream).await?,
                 Record::Exec(exec) => self.programs.begun(exec),
                 Record::OomWithoutKill(oom) => self.oom_without_kill(&oom, stream)?,

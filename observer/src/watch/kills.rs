@@ -107,6 +107,17 @@ fn task(info: TaskInfo) -> event::Task {
 }
 
 impl Collector {
+    /// The kernel has chosen. It counts the kill before it marks the victim (mm/oom_kill.c: `__oom_kill_process`), so what
+    /// systemd does for it may come in between.
+    pub(super) fn chosen(&mut self, oom: Oom) {
+        let chosen = &oom.chosen;
+        let path = chosen.cgroup.and_then(|id| self.tree.path(id));
+        if let (Some(tgid), Some(path), false) = (chosen.tgid, path, chosen.exiting) {
+            self.joiner.killed(oom.time, tgid, path);
+        }
+        self.joiner.oom(oom);
+    }
+
     /// A task was marked: one `kill` line, if its unit is selected.
     pub(super) async fn victim(&mut self, victim: &Victim, stream: &mut Stream) -> Result<(), StreamError> {
         // A tracepoint names the thread that holds the memory: the process is its group's.

@@ -1,4 +1,4 @@
-//! The rings, as one thing to wait for and to empty. Kills are taken first, births before what speaks of them.
+//! The rings, as one thing to wait for and to empty, so that no record is worked on before what it follows from.
 
 use std::fs::File;
 use std::io;
@@ -120,16 +120,18 @@ impl Rings {
         }
     }
 
-    /// What the rings hold, in the order it is to be worked on: births, programs, kills, growth, ends.
+    /// What the rings hold, in the order it is to be worked on: births, programs, kills, signals, growth.
     pub(super) fn drain(&mut self) -> Vec<Record> {
         let Some(attached) = &mut self.0 else { return Vec::new() };
-        // Kills are copied out first and told after the births that they may speak of.
+        // More may come while this runs. What follows from another is taken before that: of whatever is taken the cause
+        // is taken too. systemd's signals follow from kills, and all speak of programs and cgroups.
+        let signals = take(attached.signals.get_mut(), usize::MAX);
         let kills = take(attached.kills.get_mut(), usize::MAX);
+        let execs = take(attached.execs.get_mut(), usize::MAX);
         let mut records = take(attached.cgroups.get_mut(), usize::MAX);
-        records.extend(take(attached.execs.get_mut(), usize::MAX));
+        records.extend(execs);
         records.extend(kills);
-        // After the kernel's kills, of which some are consequences.
-        records.extend(take(attached.signals.get_mut(), usize::MAX));
+        records.extend(signals);
         records.extend(take(attached.growth.get_mut(), GROWTH_BATCH));
         records
     }
