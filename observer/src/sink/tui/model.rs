@@ -297,6 +297,17 @@ impl Model {
         })
     }
 
+    /// The machine's swap as it stood: used, and all of it where that is told.
+    pub(super) fn host_swap(&self, at: Timestamp) -> Option<(Bytes, Option<Bytes>)> {
+        let limits = self.units.values().flat_map(|known| &known.limits);
+        let host = limits
+            .filter(|limit| limit.relation == Relation::Host)
+            .find_map(|host| host.swap_usage.zip(host.swap_room));
+        let then = self.host_point(at).and_then(|point| point.memory.swap_current);
+        let total = host.map(|(used, room)| Bytes(used.0.saturating_add(room.0)));
+        Some((then.or(host.map(|(used, _)| used))?, total))
+    }
+
     /// The machine's last point up to then.
     pub(super) fn host_point(&self, at: Timestamp) -> Option<&Point> {
         let host = self.units.iter().find(|(key, _)| key.path == "/");

@@ -94,11 +94,11 @@ fn header(buffer: &mut Buffer, area: Rect, state: &State) {
         if let Some((used, total)) = model.host_memory(now) {
             parts.push(format!("mem {}/{}", bytes(used), bytes(total)));
         }
-        let point = model.host_point(now);
-        if let Some(swap) = point.and_then(|point| point.memory.swap_current) {
-            parts.push(format!("swap {}", bytes(swap)));
+        if let Some((used, total)) = model.host_swap(now) {
+            let total = total.map(|total| format!("/{}", bytes(total))).unwrap_or_default();
+            parts.push(format!("swap {}{total}", bytes(used)));
         }
-        if let Some(pressure) = point.and_then(|point| point.pressure) {
+        if let Some(pressure) = model.host_point(now).and_then(|point| point.pressure) {
             parts.push(format!(
                 "psi some {:.1}% full {:.1}%",
                 pressure.some_avg10, pressure.full_avg10
