@@ -85,6 +85,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watches into capture files, for days
+    ///
+    /// Lines are packed and synced to the disk (fdatasync) every 5 s, after 4 MiB, and at once after a kill: a crash or a
+    /// power cut costs no more, and a replay names what is missing. A disk that is full or read-only costs lines and never
+    /// memory: own oldest files are deleted first, it is said once, and the recording goes on by itself when there is room
+    /// again. A second recorder on the same folder refuses.
     Record(Record),
     /// Runs captures through the same pipeline
     Replay(Replay),
@@ -108,8 +113,11 @@ pub enum Command {
     },
     /// The JSON Schema of the events
     Schema,
-    /// The manual page, for man(1)
-    Man,
+    /// A manual page, for man(1)
+    Man {
+        /// That of this command [default: the one of oomtrace itself]
+        command: Option<String>,
+    },
     /// Completions for a shell
     Completions {
         /// Which shell

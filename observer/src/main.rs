@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 use observer::cli::{Cli, Command, Exit, Failure, Output};
 use observer::{cmd, event};
 
@@ -29,13 +29,7 @@ fn main() -> ExitCode {
             }
         }
         Some(Command::Schema) => json(&schemars::schema_for!(event::Line)),
-        Some(Command::Man) => {
-            let mut page = Vec::new();
-            match clap_mangen::Man::new(Cli::command()).render(&mut page) {
-                Ok(()) => print(&page),
-                Err(error) => Err(error.into()),
-            }
-        }
+        Some(Command::Man { command }) => manual(command.as_deref()),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "oomtrace", &mut script);
@@ -49,6 +43,25 @@ fn main() -> ExitCode {
             ExitCode::from(exit as u8)
         }
     }
+}
+
+/// The manual page of a command, or of all of it.
+fn manual(command: Option<&str>) -> Result<(), Failure> {
+    let mut all = Cli::command();
+    // Commands are named in full from now on: oomtrace-record.
+    all.build();
+    let page = match command {
+        None => all,
+        Some(name) => match all.find_subcommand(name) {
+            Some(command) => command.clone(),
+            None => all
+                .error(ErrorKind::InvalidSubcommand, format!("there is no command '{name}'"))
+                .exit(),
+        },
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(page).render(&mut text)?;
+    print(&text)
 }
 
 fn json(value: &impl serde::Serialize) -> Result<(), Failure> {

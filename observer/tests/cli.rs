@@ -97,6 +97,10 @@ fn a_reader_that_has_gone_is_no_failure() {
 fn the_manual_page_is_one() {
     let page = oomtrace().arg("man").assert().success();
     page.stdout(predicate::str::contains(".TH oomtrace 1").and(predicate::str::contains("SUBCOMMANDS")));
+    let page = oomtrace().args(["man", "record"]).assert().success();
+    page.stdout(predicate::str::contains(".TH oomtrace-record 1").and(predicate::str::contains("fdatasync")));
+    let none = oomtrace().args(["man", "recrod"]).assert().code(2);
+    none.stderr(predicate::str::contains("there is no command 'recrod'"));
 }
 
 #[test]
