@@ -31,21 +31,12 @@ pub(crate) fn sent(signal: u32, info: Address, task: Address) {
         // SAFETY: the map's value; only the task that runs here writes it.
         return kill::killed_within(unsafe { &*state }, task);
     }
-    let Some(mut entry) = SIGNALS.reserve::<SignalRecord>(0) else {
-        return count_lost(LostIndex::Signal);
-    };
-    // SAFETY: the slot is ours until it is submitted; every field is written below.
-    let record = unsafe { &mut *entry.as_mut_ptr() };
-    record.kind = Kind::Signal as u32;
-    record.signal = signal;
-    record.time = now();
-    write_task(kernel::current(), &mut record.sender);
-    write_task(task, &mut record.target);
-    record.writing = writing();
-    record.by_kernel = u32::from(info == SEND_SIG_PRIV);
-    record.sizes = sizes(task);
-    let _ = SIGNALLED.insert(record.target.tgid, record.time, 0);
-    entry.submit(0);
+    tell(signal, |record| {
+        write_task(task, &mut record.target);
+        record.by_kernel = u32::from(info == SEND_SIG_PRIV);
+        record.sizes = sizes(task);
+        record.target.tgid
+    });
 }
 
 /// The tracepoint `signal:signal_generate`: on kernels that let us have nothing better. It names the target's thread.
@@ -56,28 +47,37 @@ pub(crate) fn told(ctx: &TracePointContext) {
     if signal != SIGKILL && signal != SIGTERM {
         return;
     }
+    tell(signal, |record| {
+        // Without BTF the sender is known by what the helpers tell.
+        kill::write_current(&mut record.sender);
+        record.target = TaskRecord::zeroed();
+        record.target.tid = read(base, offset!(signal_generate_pid)).unwrap_or(0);
+        record.target.uid = u32::MAX;
+        record.target.oom_score_adj = i32::MAX;
+        record.target.comm = read(base, offset!(signal_generate_comm)).unwrap_or_default();
+        // `SI_KERNEL` (include/uapi/asm-generic/siginfo.h): the kernel on its own behalf.
+        record.by_kernel = u32::from(read::<i32>(base, offset!(signal_generate_code)) == Some(0x80));
+        record.sizes = SizesRecord::UNKNOWN;
+        // What is sent to a process is told of its first thread, whose id is the process's.
+        record.target.tid
+    });
+}
+
+/// A record of a signal that `current` sends. `receive` writes `target`, `by_kernel` and `sizes`, and gives the process.
+#[inline(always)]
+fn tell(signal: u32, receive: impl FnOnce(&mut SignalRecord) -> u32) {
     let Some(mut entry) = SIGNALS.reserve::<SignalRecord>(0) else {
         return count_lost(LostIndex::Signal);
     };
-    // SAFETY: the slot is ours until it is submitted; every field is written below.
+    // SAFETY: the slot is ours until it is submitted; every field is written here or by `receive`.
     let record = unsafe { &mut *entry.as_mut_ptr() };
     record.kind = Kind::Signal as u32;
     record.signal = signal;
     record.time = now();
     write_task(kernel::current(), &mut record.sender);
-    // Without BTF the sender is known by what the helpers tell.
-    kill::write_current(&mut record.sender);
-    record.target = TaskRecord::zeroed();
-    record.target.tid = read(base, offset!(signal_generate_pid)).unwrap_or(0);
-    record.target.uid = u32::MAX;
-    record.target.oom_score_adj = i32::MAX;
-    record.target.comm = read(base, offset!(signal_generate_comm)).unwrap_or_default();
     record.writing = writing();
-    // `SI_KERNEL` (include/uapi/asm-generic/siginfo.h): the kernel on its own behalf.
-    record.by_kernel = u32::from(read::<i32>(base, offset!(signal_generate_code)) == Some(0x80));
-    record.sizes = SizesRecord::UNKNOWN;
-    // What is sent to a process is told of its first thread, whose id is the process's.
-    let _ = SIGNALLED.insert(record.target.tid, record.time, 0);
+    let process = receive(record);
+    let _ = SIGNALLED.insert(process, record.time, 0);
     entry.submit(0);
 }
 
