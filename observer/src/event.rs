@@ -20,7 +20,7 @@ pub use line::{Event, Line};
 pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};
 pub use sample::{
     Class, Forecast, ForecastChange, ForecastState, GrowingTask, Limit, LimitRef, Memory, MemoryEvents, Pressure,
-    Relation, Sample, TaskSize, Throttle, ThrottleState, Trend,
+    Relation, Sample, TaskSize, Throttle, ThrottleState, Trend, setting,
 };
 pub use subject::{CgroupRef, Container, Subject, ancestry};
 pub use system::{

@@ -31,7 +31,7 @@ pub use text::{Text, TextOptions};
 pub use tui::{Look, Screen, Tui};
 pub use units::Units;
 pub(crate) use verdict::{cause, paragraph};
-pub(crate) use words::{name, standstill, warning};
+pub(crate) use words::{limit, limit_owner, name, standstill, warning};
 
 /// Where lines go.
 pub trait Sink {

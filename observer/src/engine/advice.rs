@@ -3,7 +3,7 @@
 //! In the order of what helps most: where to look, what a change would buy, what could or could not have been given back.
 //! Where the evidence is missing there is no sentence.
 
-use crate::event::{BeforeSample, Class, Kill, KillLimit, Memory, Origin, Relation};
+use crate::event::{BeforeSample, Class, Kill, KillLimit, Memory, Origin, Relation, setting};
 use crate::human::{bytes, duration};
 use crate::measure::Bytes;
 
@@ -51,13 +51,23 @@ fn own_path(path: &str) -> &str {
     path.trim_end_matches('/')
 }
 
+/// `MemoryMax=`, as it is set; elsewhere the file.
+fn set(limit: &KillLimit) -> String {
+    match setting(&limit.file, limit.unit.as_deref(), limit.cgroup.as_deref()) {
+        "MemoryMax" => "MemoryMax=".to_owned(),
+        file => file.to_owned(),
+    }
+}
+
 /// A limit came down on what was used.
 fn lowered(kill: &Kill, last: Option<&Memory>) -> Option<String> {
-    let max = kill.limit.as_ref()?.bytes?;
+    let limit = kill.limit.as_ref()?;
+    let max = limit.bytes?;
     let used = last?.current.filter(|used| *used > max)?;
     (kill.origin == Origin::LimitLowered).then(|| {
         format!(
-            "MemoryMax= was set to {} while {} was used: the kernel kills until that fits.",
+            "{} was set to {} while {} was used: the kernel kills until that fits.",
+            set(limit),
             bytes(max),
             bytes(used)
         )
@@ -112,7 +122,8 @@ fn growth(kill: &Kill) -> Option<String> {
         .bytes
         .filter(|max| max.0 > 0 && leaks && own && kill.origin != Origin::LimitLowered)?;
     Some(format!(
-        "Doubling MemoryMax= buys about {} at this growth: it is a leak.",
+        "Doubling {} buys about {} at this growth: it is a leak.",
+        set(limit),
         duration(max.as_f64() / trend.bytes_per_second)
     ))
 }

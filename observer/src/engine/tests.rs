@@ -312,7 +312,7 @@ fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
             gfp: Some("GFP_KERNEL".to_owned()),
             owner: owner.map(|path| OwnerFacts {
                 path: Some(path.to_owned()),
-                unit: None,
+                unit: path.rsplit('/').next().map(str::to_owned),
                 limit: Some(Bytes(64 * MIB)),
                 usage: Some(Bytes(64 * MIB)),
                 swap_usage: None,
@@ -455,11 +455,11 @@ fn whoever_held_most_of_a_shared_limit_is_named_with_its_share() {
     let other = told(vec![holder("backup.service", 40), holder("leak.service", 16)], above);
     assert_eq!(
         other,
-        ["backup.service held 62% of /system.slice's 64.0M, leak.service 25%: look at backup.service first."]
+        ["backup.service held 62% of system.slice's 64.0M, leak.service 25%: look at backup.service first."]
     );
     let itself = told(vec![holder("leak.service", 60)], above);
     assert!(
-        itself[0].starts_with("leak.service held 94% of /system.slice's 64.0M: a limit of its own"),
+        itself[0].starts_with("leak.service held 94% of system.slice's 64.0M: a limit of its own"),
         "{itself:?}"
     );
     let many = told(vec![holder("leak.service", 8), holder("b.service", 7)], above);

@@ -180,6 +180,21 @@ pub struct Limit {
     pub swap_room: Option<Bytes>,
 }
 
+/// What people know a limit by: systemd's name for it, `MemoryMax`, where its owner is a unit's own cgroup; the file's
+/// elsewhere, as below a unit that delegates: there the unit's setting is another limit.
+#[must_use]
+pub fn setting<'a>(file: &'a str, unit: Option<&str>, cgroup: Option<&str>) -> &'a str {
+    let last = cgroup.and_then(|path| path.rsplit('/').next());
+    // systemd puts a `_` before names that the kernel may want for itself (`cg_escape`).
+    let is_units = unit.is_some_and(|unit| last.is_none_or(|last| last.strip_prefix('_').unwrap_or(last) == unit));
+    match file {
+        "memory.max" if is_units => "MemoryMax",
+        "memory.high" if is_units => "MemoryHigh",
+        "memory.swap.max" if is_units => "MemorySwapMax",
+        file => file,
+    }
+}
+
 /// The limit a forecast speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitRef {

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use html_escape::encode_text as safe;
 
 use super::past::{Held, Past};
-use super::words::{self, Words, size};
+use super::words::{Words, size};
 use super::{Report, figures, palette, plot};
 use crate::event::{Kill, Relation, Unit, UnitState};
 use crate::human::{bytes, duration};
 use crate::measure::Timestamp;
-use crate::sink::{name, paragraph, standstill, warning};
+use crate::sink::{limit_owner, name, paragraph, standstill, warning};
 use crate::unit::ends::explain;
 
 /// Units with a plot: those that were killed or warned of first, then the largest. More would make the page large.
@@ -177,14 +177,6 @@ fn happened(report: &Report, order: &[&Past], out: &mut String) {
     out.push_str("</section>\n");
 }
 
-fn owner(held: &Held) -> &str {
-    match held.relation {
-        Relation::Own => "own",
-        Relation::Ancestor => &held.owner,
-        Relation::Host => "host",
-    }
-}
-
 fn table(report: &Report, order: &[&Past], out: &mut String) {
     let several = report.hosts.len() > 1;
     out.push_str("<section aria-labelledby=\"units\">\n<h2 id=\"units\">Units</h2>\n<div class=\"wide\" role=\"region\" aria-labelledby=\"units\" tabindex=\"0\"><table>\n<caption>The limit is the one that left the least room.</caption>\n<thead><tr><th scope=\"col\" class=\"left\">Unit</th>");
@@ -224,7 +216,9 @@ fn table(report: &Report, order: &[&Past], out: &mut String) {
             cell(past.throttles.total.div_ceil(2), "warned"),
             size(past.peak()),
             held.map_or_else(|| "none".to_owned(), |held| bytes(held.bytes)),
-            held.map_or("", |held| owner(held)),
+            held.map_or_else(String::new, |held| {
+                limit_owner(held.relation, held.unit.as_deref(), &held.cgroup)
+            }),
             held.map_or_else(String::new, |held| size(held.least_room)),
         );
     }
@@ -277,7 +271,7 @@ fn unit(report: &Report, past: &Past, out: &mut String) {
 fn summary(past: &Past) -> String {
     let mut text = format!("It used {} at most", size(past.peak()));
     if let Some(held) = past.nearest() {
-        let limit = words::limit(held.relation, &held.owner, &held.file, held.bytes);
+        let limit = held.words();
         let _ = write!(text, "; {limit} left {} of room at the least", size(held.least_room));
     }
     text.push('.');
@@ -331,11 +325,7 @@ fn legend(past: &Past, out: &mut String) {
     if past.kills.total > 0 {
         key("ceiling", "✖ kill");
     }
-    let far: Vec<String> = past
-        .limits
-        .iter()
-        .map(|held| words::limit(held.relation, &held.owner, &held.file, held.bytes))
-        .collect();
+    let far: Vec<String> = past.limits.iter().map(Held::words).collect();
     if !far.is_empty() {
         let _ = write!(out, "<br>It was held by {}.", safe(&far.join("; ")));
     }

@@ -2,7 +2,9 @@
 
 use super::points::{Left, Point, Points, parts};
 use crate::event::{Event, ForecastChange, ForecastState, Kill, Limit, Relation, Sample, Throttle, Unit, UnitState};
+use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
+use crate::sink::limit;
 
 /// Things of a kind that are kept of a unit; of more only how many.
 const MAX_KEPT: usize = 100;
@@ -35,13 +37,27 @@ impl<T> Kept<T> {
 /// A limit that held the unit.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) owner: String,
+    pub(super) cgroup: String,
+    pub(super) unit: Option<String>,
     pub(super) file: String,
     pub(super) relation: Relation,
     /// As it was last.
     pub(super) bytes: Bytes,
     /// The least room that it left, in bytes.
     pub(super) least_room: f64,
+}
+
+impl Held {
+    pub(super) fn words(&self) -> String {
+        let size = bytes(self.bytes);
+        limit(
+            Some(self.relation),
+            self.unit.as_deref(),
+            Some(&self.cgroup),
+            &self.file,
+            &size,
+        )
+    }
 }
 
 /// A unit's history.
@@ -128,14 +144,14 @@ impl Past {
             (Relation::Ancestor | Relation::Host, Some(usage)) => limit.bytes.as_f64() - usage.as_f64(),
             (Relation::Ancestor | Relation::Host, None) => return None,
         };
-        let owner = limit.unit.as_ref().unwrap_or(&limit.cgroup);
         let known = self
             .limits
             .iter()
-            .position(|held| held.owner == *owner && held.file == limit.file);
+            .position(|held| held.cgroup == limit.cgroup && held.file == limit.file);
         let place = known.unwrap_or_else(|| {
             self.limits.push(Held {
-                owner: owner.clone(),
+                cgroup: limit.cgroup.clone(),
+                unit: limit.unit.clone(),
                 file: limit.file.clone(),
                 relation: limit.relation,
                 bytes: limit.bytes,

@@ -161,7 +161,7 @@ impl<'a> Plot<'a> {
             size(last),
         );
         if let Some(held) = self.past.nearest() {
-            let limit = words::limit(held.relation, &held.owner, &held.file, held.bytes);
+            let limit = held.words();
             let _ = write!(text, " The nearest limit was {limit}.");
         }
         if let Some((ts, _)) = self.past.raised().next() {
@@ -296,7 +296,7 @@ impl<'a> Plot<'a> {
                 y = near + LINE;
             }
             told.push(y);
-            let limit = words::limit(held.relation, &held.owner, &held.file, held.bytes);
+            let limit = held.words();
             let (class, limit) = if held.relation == Relation::Own {
                 ("ceiling", limit)
             } else {
@@ -325,10 +325,11 @@ impl<'a> Plot<'a> {
             .as_ref()
             .filter(|_| change.state != ForecastState::Cleared)?;
         let from = fixed(change)?;
-        let number = self.past.limits.iter().position(|held| {
-            held.file == forecast.limit.file
-                && Some(&held.owner) == forecast.limit.unit.as_ref().or(Some(&forecast.limit.cgroup))
-        })?;
+        let number = self
+            .past
+            .limits
+            .iter()
+            .position(|held| held.file == forecast.limit.file && held.cgroup == forecast.limit.cgroup)?;
         let point = self.points.iter().min_by(|a, b| {
             let far = |point: &Point| point.ts.seconds_since(ts).abs();
             far(a).total_cmp(&far(b))

@@ -14,7 +14,7 @@ fn line(second: i64, event: &str, fields: &str) -> Line {
 fn sample(second: i64, unit: &str) -> Line {
     let current = 1_000_000 + second * 1_000;
     let forecast = format!(
-        r#"{{"seconds":{0},"low_seconds":{0},"high_seconds":null,"confidence":0.8,"limit":{{"cgroup":"/x.slice/b.service","unit":null,"file":"memory.max","bytes":90000000}}}}"#,
+        r#"{{"seconds":{0},"low_seconds":{0},"high_seconds":null,"confidence":0.8,"limit":{{"cgroup":"/x.slice/b.service","unit":"b.service","file":"memory.max","bytes":90000000}}}}"#,
         80_000 - second
     );
     line(
@@ -22,7 +22,7 @@ fn sample(second: i64, unit: &str) -> Line {
         "sample",
         &format!(
             r#"{unit},"memory":{{"current":{current},"anon":{current},"file":5000,"kernel":{second}}},"forecast":{forecast},"limits":[
-            {{"cgroup":"/x.slice/b.service","unit":null,"relation":"own","file":"memory.max","bytes":90000000,"usage":{current},"reclaimable":0}},
+            {{"cgroup":"/x.slice/b.service","unit":"b.service","relation":"own","file":"memory.max","bytes":90000000,"usage":{current},"reclaimable":0}},
             {{"cgroup":"/x.slice","unit":"x.slice","relation":"ancestor","file":"memory.max","bytes":100000000,"usage":{current},"reclaimable":0}}]"#
         ),
     )

@@ -2,7 +2,6 @@
 
 use jiff::tz::TimeZone;
 
-use crate::event::Relation;
 use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
 
@@ -64,19 +63,4 @@ impl Words {
 )]
 pub(super) fn size(size: f64) -> String {
     bytes(Bytes(size as u64))
-}
-
-/// `its own MemoryMax=64.0M`, `system.slice's MemoryMax=2.0G`, `the host's memory, 7.8G`.
-pub(super) fn limit(relation: Relation, owner: &str, file: &str, bytes: Bytes) -> String {
-    let set = match file {
-        "memory.max" => "MemoryMax",
-        "memory.high" => "MemoryHigh",
-        file => file,
-    };
-    let bytes = crate::human::bytes(bytes);
-    match relation {
-        Relation::Own => format!("its own {set}={bytes}"),
-        Relation::Ancestor => format!("{owner}'s {set}={bytes}"),
-        Relation::Host => format!("the host's memory, {bytes}"),
-    }
 }

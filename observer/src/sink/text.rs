@@ -11,7 +11,7 @@ use super::verdict::paragraph;
 use super::words::{self, HOST, class_name, ground, interval, limit_owner, name, pace, standstill, unkilled, warning};
 use crate::event::{
     Class, Event, ForecastChange, ForecastState, Limit, Line, Probe, Relation, Sample, StopReason, Stream, Unit,
-    UnitState, Via,
+    UnitState, Via, setting,
 };
 use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
@@ -220,12 +220,7 @@ impl<W: Write> Text<W> {
             .iter()
             .filter(|limit| limit.bytes.is_some() || limit.relation == Relation::Own)
             .map(|limit| {
-                let key = match limit.file.as_str() {
-                    "memory.max" => "MemoryMax",
-                    "memory.high" => "MemoryHigh",
-                    "memory.swap.max" => "MemorySwapMax",
-                    other => other,
-                };
+                let key = setting(&limit.file, limit.unit.as_deref(), Some(&limit.cgroup));
                 let size = limit.bytes.map_or_else(|| "infinity".to_owned(), bytes);
                 match limit.relation {
                     Relation::Own => format!("{key}={size} (own)"),

@@ -1,6 +1,6 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
-use super::words::{class_name, pace};
+use super::words::{self, class_name, pace};
 use crate::event::{Confidence, Container, Kill, KillLimit, Origin, Relation};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
@@ -15,18 +15,9 @@ fn size(size: Option<Bytes>) -> String {
     size.map_or_else(|| "?".to_owned(), bytes)
 }
 
-/// `MemoryMax=` is what people set; the kernel's file name is for the evidence.
 fn limit_name(limit: &KillLimit) -> String {
-    let owner = limit
-        .unit
-        .as_deref()
-        .or(limit.cgroup.as_deref())
-        .unwrap_or("an unknown cgroup");
-    match limit.relation {
-        Some(Relation::Own) => format!("its own MemoryMax={}", size(limit.bytes)),
-        Some(Relation::Host) => format!("the host's memory, {}", size(limit.bytes)),
-        Some(Relation::Ancestor) | None => format!("{owner}'s MemoryMax={}", size(limit.bytes)),
-    }
+    let (unit, cgroup) = (limit.unit.as_deref(), limit.cgroup.as_deref());
+    words::limit(limit.relation, unit, cgroup, &limit.file, &size(limit.bytes))
 }
 
 /// Why: `by the kernel: its own MemoryMax=64.0M was reached`.

@@ -1,8 +1,8 @@
 //! The words of an event, for every sink that a person reads.
 
 use crate::event::{
-    Class, Forecast, ForecastChange, ForecastState, OomWithoutKill, Relation, Subject, Throttle, ThrottleState,
-    Unexplained,
+    Class, Forecast, ForecastChange, ForecastState, LimitRef, OomWithoutKill, Relation, Subject, Throttle,
+    ThrottleState, Unexplained, setting,
 };
 use crate::human::{bytes, duration, rate};
 
@@ -61,11 +61,30 @@ pub(super) fn interval(forecast: &Forecast) -> String {
 }
 
 /// Whose limit it is.
-pub(super) fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
+pub(crate) fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
     match relation {
         Relation::Own => "own".to_owned(),
         Relation::Ancestor => unit.unwrap_or(cgroup).to_owned(),
         Relation::Host => "host".to_owned(),
+    }
+}
+
+/// A limit in words: `its own MemoryMax=64.0M`, `system.slice's MemoryMax=2.0G`, `the host's memory, 7.8G`, and
+/// `its own memory.max=32.0M of /a.service/inner` where that is not the unit's.
+pub(crate) fn limit(
+    relation: Option<Relation>,
+    unit: Option<&str>,
+    cgroup: Option<&str>,
+    file: &str,
+    size: &str,
+) -> String {
+    let set = setting(file, unit, cgroup);
+    let owner = unit.or(cgroup).unwrap_or("an unknown cgroup");
+    match (relation, unit, cgroup) {
+        (Some(Relation::Host), ..) => format!("the host's memory, {size}"),
+        (Some(Relation::Own), Some(_), Some(cgroup)) if set == file => format!("its own {set}={size} of {cgroup}"),
+        (Some(Relation::Own), ..) => format!("its own {set}={size}"),
+        (Some(Relation::Ancestor) | None, ..) => format!("{owner}'s {set}={size}"),
     }
 }
 
@@ -79,12 +98,21 @@ pub(crate) fn warning(change: &ForecastChange) -> String {
     else {
         return format!("{unit}: its limit is no longer in sight");
     };
-    let own = change.subject.cgroup.path.as_deref() == Some(forecast.limit.cgroup.as_str());
-    let limit = match (own, &forecast.limit.unit) {
-        (true, _) => format!("its own MemoryMax={}", bytes(forecast.limit.bytes)),
-        (false, Some(owner)) => format!("{owner}'s MemoryMax={}", bytes(forecast.limit.bytes)),
-        (false, None) => format!("the host's memory, {},", bytes(forecast.limit.bytes)),
+    let LimitRef {
+        cgroup,
+        unit: owner,
+        file,
+        bytes: size,
+    } = &forecast.limit;
+    let relation = if change.subject.cgroup.path.as_ref() == Some(cgroup) {
+        Relation::Own
+    } else if cgroup == "/" {
+        Relation::Host
+    } else {
+        Relation::Ancestor
     };
+    let limit = limit(Some(relation), owner.as_deref(), Some(cgroup), file, &bytes(*size));
+    let comma = if relation == Relation::Host { "," } else { "" };
     let growth = change.trend.map(|trend| {
         format!(
             "; {}, {}",
@@ -93,7 +121,7 @@ pub(crate) fn warning(change: &ForecastChange) -> String {
         )
     });
     format!(
-        "{unit} reaches {limit} in {}{}",
+        "{unit} reaches {limit}{comma} in {}{}",
         interval(forecast),
         growth.unwrap_or_default()
     )
@@ -167,4 +195,26 @@ pub(crate) fn unexplained(unexplained: &Unexplained) -> String {
         unexplained.counted,
         unexplained.seen
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_named_as_it_is_set() {
+        let told = |relation, unit, cgroup| limit(relation, unit, Some(cgroup), "memory.max", "64.0M");
+        let own = Some(Relation::Own);
+        let unit = Some("a.service");
+        assert_eq!(told(own, unit, "/a.slice/a.service"), "its own MemoryMax=64.0M");
+        assert_eq!(
+            told(own, unit, "/a.slice/a.service/inner"),
+            "its own memory.max=64.0M of /a.slice/a.service/inner"
+        );
+        assert_eq!(told(own, None, "/docker/0123"), "its own memory.max=64.0M");
+        let above = Some(Relation::Ancestor);
+        assert_eq!(told(above, Some("a.slice"), "/a.slice"), "a.slice's MemoryMax=64.0M");
+        assert_eq!(told(above, None, "/kubepods"), "/kubepods's memory.max=64.0M");
+        assert_eq!(told(Some(Relation::Host), None, "/"), "the host's memory, 64.0M");
+    }
 }
