@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use lru::LruCache;
 use serde::Deserialize;
@@ -75,6 +76,9 @@ fn pod_uid(component: &str) -> Option<String> {
     (uid.len() >= 32 && uid.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')).then_some(uid)
 }
 
+/// How long after it found nothing a look is worth another.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Containers whose names are remembered; who was not looked at for longest goes first.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
@@ -89,11 +93,21 @@ struct Named {
     namespace: Option<String>,
 }
 
-/// Names, read once for each container: its files are there before its first process is, and may be gone at its kill.
+/// Names, read once for each container: its files may be gone at its kill. A cgroup may be there before they are: where
+/// nothing is found they are looked for again.
 #[derive(Debug)]
 pub struct Names {
     root: PathBuf,
-    known: LruCache<String, Named>,
+    known: LruCache<String, Looked>,
+    /// How long after it found nothing a look is worth another.
+    pause: Duration,
+}
+
+/// What a look into a container's files found, and when that was.
+#[derive(Debug, Clone)]
+struct Looked {
+    named: Option<Named>,
+    at: Instant,
 }
 
 impl Default for Names {
@@ -108,23 +122,29 @@ impl Names {
         Self {
             root: root.to_owned(),
             known: LruCache::new(REMEMBERED),
+            pause: PAUSE,
         }
     }
 
     /// Puts in what the runtime's files tell. The files of a user's own podman are not read: root does not trust them.
     pub fn name(&mut self, container: &mut Container) {
-        let root = &self.root;
-        let read = || read(root, container);
-        let named = self.known.get_or_insert_ref(container.id.as_str(), read).clone();
+        let is_due = |looked: &Looked| looked.named.is_none() && looked.at.elapsed() >= self.pause;
+        if self.known.peek(&container.id).is_none_or(is_due) {
+            let named = read(&self.root, container);
+            let at = Instant::now();
+            self.known.put(container.id.clone(), Looked { named, at });
+        }
+        let looked = self.known.get(&container.id);
+        let named = looked.and_then(|looked| looked.named.clone()).unwrap_or_default();
         container.name = named.name;
         container.pod_name = named.pod_name;
         container.namespace = named.namespace;
     }
 }
 
-fn read(root: &Path, container: &Container) -> Named {
+fn read(root: &Path, container: &Container) -> Option<Named> {
     let id = container.id.as_str();
-    let found = match container.runtime.as_str() {
+    match container.runtime.as_str() {
         "docker" => docker(root, id),
         "podman" => podman(root, id),
         "cri-o" => bundle(
@@ -140,8 +160,7 @@ fn read(root: &Path, container: &Container) -> Named {
             .flatten()
             .find_map(|namespace| bundle(&namespace.path().join(id))),
         _ => None,
-    };
-    found.unwrap_or_default()
+    }
 }
 
 fn json<T: DeserializeOwned>(path: &Path) -> Option<T> {
@@ -361,5 +380,35 @@ mod tests {
         // What was read is known when the files are gone.
         std::fs::remove_dir_all(host.path().join("var")).unwrap();
         assert_eq!(told("docker", "1"), "web");
+    }
+
+    #[test]
+    fn files_that_come_after_the_cgroup_are_read_too() {
+        let host = tempfile::tempdir().unwrap();
+        let mut names = Names::below(host.path());
+        names.pause = Duration::ZERO;
+        let mut container = Container {
+            runtime: "docker".to_owned(),
+            id: "1".repeat(64),
+            name: None,
+            pod: None,
+            pod_name: None,
+            namespace: None,
+        };
+        names.name(&mut container);
+        assert_eq!(container.name, None);
+        let folder = host.path().join("var/lib/docker/containers").join(&container.id);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(
+            folder.join("config.v2.json"),
+            r#"{"Name":"/web","Config":{"Labels":{}}}"#,
+        )
+        .unwrap();
+        names.name(&mut container);
+        assert_eq!(container.name.as_deref(), Some("web"));
+        // What was found once is known when the files are gone.
+        std::fs::remove_dir_all(&folder).unwrap();
+        names.name(&mut container);
+        assert_eq!(container.name.as_deref(), Some("web"));
     }
 }
