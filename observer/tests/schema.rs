@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use observer::event::{Line, SCHEMA};
+use saphyr::{LoadableYamlNode as _, YamlOwned};
 use serde_json::{Value, json};
 
 /// A field by its path from the line, as `kill.victim.pid`, and its types; a value of an enum as `kill.origin=host`.
@@ -127,4 +128,49 @@ fn a_field_that_vanishes_changes_its_type_or_loses_a_value_is_named() {
         ]
     );
     assert_eq!(broken(&old, &schema(json!({}))).len(), 4);
+}
+
+/// Vector and Fluent Bit are in no registry that the tests use; what can be said of their configuration without them:
+/// it is YAML, its parts are wired to each other, and the events that it lets through are ours.
+#[test]
+fn the_configuration_that_is_not_run_is_yaml_and_names_our_events() {
+    let read = |name: &str| {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("../docs/pipelines")
+            .join(name);
+        let text = std::fs::read_to_string(path).unwrap();
+        YamlOwned::load_from_str(&text).unwrap().remove(0)
+    };
+    let promise = promise(&serde_json::to_value(schemars::schema_for!(Line)).unwrap());
+    let are_ours = |names: Vec<&str>| {
+        assert!(names.len() >= 4, "{names:?}");
+        for name in names {
+            assert!(promise.contains_key(&format!("{name}.event={name}")), "no event {name}");
+        }
+    };
+
+    let vector = read("vector.yaml");
+    let text = |of: &'static str, key: &str| vector["transforms"][of][key].as_str().unwrap();
+    are_ours(text("told", "condition").split('"').skip(1).step_by(2).collect());
+    assert!(text("parsed", "source").contains("parse_json"));
+    let input = |of: &YamlOwned| of["inputs"][0].as_str().unwrap().to_owned();
+    assert_eq!(input(&vector["sinks"]["out"]), "told");
+    assert_eq!(input(&vector["transforms"]["told"]), "parsed");
+    assert!(!vector["sources"][input(&vector["transforms"]["parsed"]).as_str()].is_badvalue());
+
+    let fluent = read("fluent-bit.yaml");
+    let pipeline = &fluent["pipeline"];
+    let regex = pipeline["filters"][0]["regex"].as_str().unwrap();
+    let names = regex.strip_prefix("event ^(").and_then(|rest| rest.strip_suffix(")$"));
+    are_ours(names.unwrap().split('|').collect());
+    assert_eq!(
+        pipeline["inputs"][0]["parser"].as_str(),
+        fluent["parsers"][0]["name"].as_str()
+    );
+    for place in ["filters", "outputs"] {
+        assert_eq!(
+            pipeline[place][0]["match"].as_str(),
+            pipeline["inputs"][0]["tag"].as_str()
+        );
+    }
 }
