@@ -1,16 +1,15 @@
 //! `cargo xtask fuzz`: what comes from outside, made up by libFuzzer. The targets are in `fuzz/fuzz_targets`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use xshell::{Shell, cmd};
 
 use crate::packages::{self, Tool};
 use crate::tally::Tally;
-use crate::{cache, step, target_dir, workspace};
+use crate::{step, target_dir, toolchain, workspace};
 
 const CARGO_FUZZ: &str = "0.13.2";
 
@@ -57,7 +56,7 @@ pub(crate) struct Fuzz {
 impl Fuzz {
     pub(crate) fn run(self) -> Result<ExitCode> {
         packages::require(&TOOLS)?;
-        let cargo_fuzz = cargo_fuzz()?;
+        let cargo_fuzz = toolchain::cargo_program("cargo-fuzz", CARGO_FUZZ, "runs libFuzzer; once, about a minute")?;
         let mut tally = Tally::default();
         for (target, seeds) in TARGETS {
             if self.targets.is_empty() || self.targets.iter().any(|named| named == target) {
@@ -67,24 +66,6 @@ impl Fuzz {
         }
         Ok(tally.end())
     }
-}
-
-fn cargo_fuzz() -> Result<PathBuf> {
-    let name = format!("cargo-fuzz-{CARGO_FUZZ}");
-    let why = format!("building cargo-fuzz {CARGO_FUZZ} (once, about a minute)");
-    let folder = cache::entry(&name, &why, |draft| {
-        let sh = Shell::new()?;
-        let target = draft.join("target");
-        cmd!(
-            sh,
-            "cargo install --quiet --locked --root {draft} --target-dir {target} cargo-fuzz@{CARGO_FUZZ}"
-        )
-        .quiet()
-        .run()?;
-        fs::remove_dir_all(&target)?;
-        Ok(())
-    })?;
-    Ok(folder.join("bin/cargo-fuzz"))
 }
 
 fn feed(cargo_fuzz: &Path, target: &str, seeds: Option<&str>, seconds: u32) -> Result<()> {
@@ -125,8 +106,8 @@ fn feed(cargo_fuzz: &Path, target: &str, seeds: Option<&str>, seconds: u32) -> R
     let text = fs::read(&log)?;
     let text = String::from_utf8_lossy(&text);
     if !status.success() {
-        let last: Vec<&str> = text.lines().rev().take(LAST_LINES).collect();
-        let last: Vec<&str> = last.into_iter().rev().collect();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
         bail!(
             "{}\nsee {} and what is in {}",
             last.join("\n"),

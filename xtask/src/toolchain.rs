@@ -58,15 +58,20 @@ fn field<'a>(verbose: &'a str, key: &str) -> Result<&'a str> {
 }
 
 fn bpf_linker() -> Result<PathBuf> {
-    let name = format!("bpf-linker-{BPF_LINKER}");
-    let why = format!("building bpf-linker {BPF_LINKER} (links the eBPF object; once, about 2 minutes)");
+    cargo_program("bpf-linker", BPF_LINKER, "links the eBPF object; once, about 2 minutes")
+}
+
+/// A program built by `cargo install`, of exactly this version; `purpose` is told when it is built.
+pub(crate) fn cargo_program(program: &str, version: &str, purpose: &str) -> Result<PathBuf> {
+    let name = format!("{program}-{version}");
+    let why = format!("building {program} {version} ({purpose})");
     let folder = cache::entry(&name, &why, |draft| {
         let sh = Shell::new()?;
         // Built inside the draft, so that an interrupted build leaves nothing behind.
         let target = draft.join("target");
         cmd!(
             sh,
-            "cargo install --quiet --locked --root {draft} --target-dir {target} bpf-linker@{BPF_LINKER}"
+            "cargo install --quiet --locked --root {draft} --target-dir {target} {program}@{version}"
         )
         // What the user exports for their own builds is not meant for this one.
         .env_remove("RUSTFLAGS")
@@ -77,7 +82,7 @@ fn bpf_linker() -> Result<PathBuf> {
         fs::remove_dir_all(&target)?;
         Ok(())
     })?;
-    Ok(folder.join("bin/bpf-linker"))
+    Ok(folder.join("bin").join(program))
 }
 
 /// The toolchain's own rustc if it has the source or rustup can fetch it, else a wrapper around it that has.
