@@ -76,8 +76,8 @@ fn pod_uid(component: &str) -> Option<String> {
     (uid.len() >= 32 && uid.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')).then_some(uid)
 }
 
-/// How long after it found nothing a look is worth another.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long after it found nothing a look is worth another; in tests at once.
+const PAUSE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 1 });
 
 /// Containers whose names are remembered; who was not looked at for longest goes first.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
@@ -99,12 +99,10 @@ struct Named {
 pub struct Names {
     root: PathBuf,
     known: LruCache<String, Looked>,
-    /// How long after it found nothing a look is worth another.
-    pause: Duration,
 }
 
 /// What a look into a container's files found, and when that was.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Looked {
     named: Option<Named>,
     at: Instant,
@@ -122,13 +120,12 @@ impl Names {
         Self {
             root: root.to_owned(),
             known: LruCache::new(REMEMBERED),
-            pause: PAUSE,
         }
     }
 
     /// Puts in what the runtime's files tell. The files of a user's own podman are not read: root does not trust them.
     pub fn name(&mut self, container: &mut Container) {
-        let is_due = |looked: &Looked| looked.named.is_none() && looked.at.elapsed() >= self.pause;
+        let is_due = |looked: &Looked| looked.named.is_none() && looked.at.elapsed() >= PAUSE;
         if self.known.peek(&container.id).is_none_or(is_due) {
             let named = read(&self.root, container);
             let at = Instant::now();
@@ -386,7 +383,6 @@ mod tests {
     fn files_that_come_after_the_cgroup_are_read_too() {
         let host = tempfile::tempdir().unwrap();
         let mut names = Names::below(host.path());
-        names.pause = Duration::ZERO;
         let mut container = Container {
             runtime: "docker".to_owned(),
             id: "1".repeat(64),

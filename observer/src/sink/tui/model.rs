@@ -287,8 +287,7 @@ impl Model {
 
     /// The machine's memory as it stood: used and all of it.
     pub(super) fn host_memory(&self, at: Timestamp) -> Option<(Bytes, Bytes)> {
-        let host = self.units.iter().find(|(key, _)| key.path == "/");
-        let told = host.and_then(|(_, known)| known.history.at(at)?.limit);
+        let told = self.host_point(at).and_then(|point| point.limit);
         // Where units are selected, the host stands in their limits.
         told.map(|held| (held.usage, held.bytes)).or_else(|| {
             let mut limits = self.units.values().flat_map(|known| &known.limits);
