@@ -79,14 +79,14 @@ impl Probes {
     /// # Errors
     /// Where nothing can be loaded. A probe that cannot be attached is no error: see [`Attached::list`].
     pub fn load(hierarchy: u32, best: Via) -> Result<Self, KernelError> {
-        if OBJECT.is_empty() {
-            return Err(KernelError::NoObject);
-        }
         let missing = missing_capabilities();
         if !missing.is_empty() {
             return Err(KernelError::NotPermitted {
                 missing: missing.join(" and "),
             });
+        }
+        if OBJECT.is_empty() {
+            return Err(KernelError::NoObject);
         }
         let mut offsets = Offsets {
             hierarchy,
