@@ -12,6 +12,13 @@ until_true() {
 export -f until_true
 has_kills() { [ "$(grep -c '"event":"kill"' "$OUT/events.jsonl")" -ge "$1" ]; }
 export -f has_kills
+# Waits for so many kills, as long as half a minute brings one more.
+until_kills() {
+    local now
+    while now=$(grep -c '"event":"kill"' "$OUT/events.jsonl"); [ "$now" -lt "$1" ]; do
+        until_true has_kills $((now + 1)) || return 1
+    done
+}
 has_start() { grep -q '"event":"start"' "$OUT/events.jsonl"; }
 # The unit's last run has ended.
 ended() { case "$(systemctl show -P ActiveState "$1")" in failed|inactive) ;; *) false ;; esac }
@@ -33,7 +40,7 @@ for run in "$@"; do
     until_true has_start
     bash "$dir/run.sh" > "$OUT/output" 2>&1
     kills=$(python3 "$(dirname "$0")/kills.py" "$tier" "$(uname -r)" "$dir/expect.json")
-    until_true has_kills "$kills"
+    until_kills "$kills"
     kill -TERM "$OOMTRACE"
     wait "$OOMTRACE"
     echo "$?" > "$OUT/status"
