@@ -15,7 +15,7 @@ use oomtrace_tests::{Scenario, Tier};
 use crate::kernel::Series;
 use crate::pipelines::Pipelines;
 use crate::tally::Tally;
-use crate::{browser, ebpf, step, workspace};
+use crate::{browser, cache, ebpf, step, workspace};
 
 /// How long a guest may take for its scenarios, in seconds: some times what it takes on two slow cores.
 const GUEST_TIMEOUT: &str = "1800";
@@ -121,6 +121,10 @@ struct Boot<'a> {
 impl Test {
     /// Runs the guests, some at once, and judges each as it ends.
     fn run_guests(&self, root: &Path, boots: &[Boot<'_>], tally: &Mutex<Tally>) -> Result<()> {
+        // Another run in this checkout would write over what a guest left before it is judged.
+        let folder = workspace().join("target/vm");
+        fs::create_dir_all(&folder)?;
+        let _lock = cache::lock(&folder, "test")?;
         // Asked once: a build beside this one may replace the file.
         let xtask = std::env::current_exe()?;
         let guests = self
