@@ -27,10 +27,11 @@ dmesg --console-on
     # Units for which the kernel counted anything but ten.
     echo "ODD=$(cat "$OUT"/storm/*.done | grep -vc '^10$')"
 } >> "$OUT/truth"
+# Who asked is the program mostly, and its unit's shell where that wrote its pid down at that moment.
 for unit in {1..100}; do
     while read -r pid; do
         echo '{"event": "kill", "unit": "storm@'"$unit"'.service", "origin": "memcg_limit", "confidence": "observed",' \
-            '"victim": {"pid": '"$pid"', "comm": "tail"}, "trigger": {"pid": '"$pid"'}, "leader_pid": null,' \
+            '"victim": {"pid": '"$pid"', "comm": "tail"}, "trigger": {"unit": "storm@'"$unit"'.service"}, "leader_pid": null,' \
             '"limit": {"cgroup": "/system.slice/system-storm.slice/storm@'"$unit"'.service", "relation": "own", "bytes": 8388608}}'
     done < "$OUT/storm/$unit.pids"
 done > "$OUT/expected.jsonl"
