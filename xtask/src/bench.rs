@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::kernel::Series;
-use crate::{step, target_dir, workspace};
+use crate::{guest, step, target_dir, workspace};
 
 /// Ten times what the measurement takes on two slow cores, in seconds.
 const GUEST_TIMEOUT: &str = "1800";
@@ -90,7 +90,7 @@ impl Charge {
         )?;
         let kernel = self.kernel.to_string();
         let rounds = self.rounds.to_string();
-        let output = Command::new(std::env::current_exe()?)
+        let output = guest::ending_with_xtask(std::env::current_exe()?)?
             .args([
                 "vm",
                 "--icount",

@@ -10,14 +10,14 @@ mod tools;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use oomtrace_tests::Scenario;
 
 use crate::kernel::Series;
-use crate::workspace;
+use crate::{guest, workspace};
 use score::{Cell, Fact, Kill};
 use tools::{TOOLS, Tool};
 
@@ -67,7 +67,7 @@ impl Conformance {
         for kernel in kernels {
             let out = workspace().join(format!("target/vm/{kernel}/out"));
             if !self.again {
-                guest(&kernel.to_string(), &root, &scenarios)?;
+                run_guest(&kernel.to_string(), &root, &scenarios)?;
             }
             let _ = writeln!(text, "{}", table(&kernel.to_string(), &scenarios, &out)?);
         }
@@ -79,8 +79,8 @@ impl Conformance {
     }
 }
 
-fn guest(kernel: &str, root: &Path, scenarios: &[Scenario]) -> Result<()> {
-    let mut vm = Command::new(std::env::current_exe()?);
+fn run_guest(kernel: &str, root: &Path, scenarios: &[Scenario]) -> Result<()> {
+    let mut vm = guest::ending_with_xtask(std::env::current_exe()?)?;
     vm.args(["vm", "--peers", "--kernel", kernel, "--timeout", GUEST_TIMEOUT]);
     // The peers take memory too.
     vm.args(["--memory", "1536", "--share"]).arg(root);

@@ -4,6 +4,7 @@
 //! two virtio ports, which, unlike serial lines, hold the writer when the reader is slow. The other end of all this is
 //! `guest/agent` on the root image. QEMU emulates the CPU (TCG): that works on any machine, CI's included.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -19,18 +20,17 @@ use crate::kernel::Kernel;
 use crate::packages::{self, Tool};
 use crate::workspace;
 
-const TOOLS: [Tool; 2] = [
-    Tool {
-        program: "qemu-system-x86_64",
-        package: "qemu-system-x86",
-        purpose: "boots guests",
-    },
-    Tool {
-        program: "setpriv",
-        package: "util-linux",
-        purpose: "ends QEMU with xtask",
-    },
-];
+const QEMU: Tool = Tool {
+    program: "qemu-system-x86_64",
+    package: "qemu-system-x86",
+    purpose: "boots guests",
+};
+
+const SETPRIV: Tool = Tool {
+    program: "setpriv",
+    package: "util-linux",
+    purpose: "ends guests with xtask",
+};
 
 /// What a package would install beside the binary.
 const INSTALLED: [(&str, &str); 4] = [
@@ -94,6 +94,14 @@ pub(crate) enum Outcome {
     TimedOut,
 }
 
+/// A program that whatever ends xtask, a signal included, ends too.
+pub(crate) fn ending_with_xtask(program: impl AsRef<OsStr>) -> Result<Command> {
+    packages::require(&[SETPRIV])?;
+    let mut command = Command::new(SETPRIV.program);
+    command.args(["--pdeathsig", "KILL"]).arg(program);
+    Ok(command)
+}
+
 impl Guest<'_> {
     /// Boots, runs the command, and waits for the end. Its output goes to `stdout` and `stderr` as it comes.
     pub(crate) fn run<O, E>(&self, stdout: O, stderr: E) -> Result<Outcome>
@@ -101,7 +109,7 @@ impl Guest<'_> {
         O: Write + Send,
         E: Write + Send,
     {
-        packages::require(&TOOLS)?;
+        packages::require(&[QEMU])?;
         let out = self.results.join("out");
         if self.results.exists() {
             fs::remove_dir_all(self.results).with_context(|| format!("cannot empty {}", self.results.display()))?;
@@ -206,9 +214,7 @@ impl Guest<'_> {
     fn start(&self, disks: &Disks, ports: &[Port]) -> Result<Child> {
         let machine = self.machine;
         let console = self.results.join("console.log");
-        let mut qemu = Command::new("setpriv");
-        // Whatever ends xtask, a signal included, ends QEMU.
-        qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+        let mut qemu = ending_with_xtask(QEMU.program)?;
         qemu.args([
             "-nodefaults",
             "-no-user-config",

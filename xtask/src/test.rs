@@ -15,7 +15,7 @@ use oomtrace_tests::{Scenario, Tier};
 use crate::kernel::Series;
 use crate::pipelines::Pipelines;
 use crate::tally::Tally;
-use crate::{browser, cache, ebpf, step, workspace};
+use crate::{browser, cache, ebpf, guest, step, workspace};
 
 /// How long a guest may take for its scenarios, in seconds: some times what it takes on two slow cores.
 const GUEST_TIMEOUT: &str = "1800";
@@ -291,7 +291,7 @@ impl Boot<'_> {
     /// One boot for all scenarios. What is wrong with one of them is told by what it left, not by the exit status.
     fn once(&self, xtask: &Path, root: &Path) -> Result<()> {
         let kernel = self.kernel.to_string();
-        let mut vm = Command::new(xtask);
+        let mut vm = guest::ending_with_xtask(xtask)?;
         vm.args(["vm", "--kernel", &kernel, "--timeout", GUEST_TIMEOUT]);
         vm.arg(format!("--append={}", self.append))
             .arg("--results")
