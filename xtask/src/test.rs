@@ -275,7 +275,8 @@ fn cargo(what: &str, args: &[&str]) -> Result<()> {
 
 impl Boot<'_> {
     /// Boots, and once more where the guest's kernel died: emulated CPUs are not free of faults (see `cx16=off`), and one
-    /// guest in some hundreds has ended in a call of address 0. What its kernel said is printed by then.
+    /// guest in some hundreds has ended in a call of address 0, or at the int3 by which the kernel patches a probe's place
+    /// in, and which was gone by then: as if QEMU had run what it translated before. What the kernel said is printed by then.
     fn run(&self, xtask: &Path, root: &Path) -> Result<()> {
         let ended = self.once(xtask, root);
         let Err(error) = &ended else {
