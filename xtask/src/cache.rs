@@ -56,8 +56,9 @@ pub(crate) fn key(recipe: &impl Hash) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Holds the lock `name` in `folder` until the returned file is dropped, waiting for whoever has it.
+/// Holds the lock `name` in `folder`, which is made, until the returned file is dropped, waiting for whoever has it.
 pub(crate) fn lock(folder: &Path, name: &str) -> Result<File> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let path = folder.join(format!(".{name}.lock"));
     let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
     if file.try_lock().is_err() {

@@ -15,7 +15,6 @@ use crate::{cache, workspace};
 pub(crate) fn build() -> Result<PathBuf> {
     let toolchain = Toolchain::find()?;
     let target = workspace().join("target/ebpf");
-    fs::create_dir_all(&target)?;
     let _lock = cache::lock(&target, "object")?;
 
     let sh = Shell::new()?;

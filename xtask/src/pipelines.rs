@@ -87,7 +87,6 @@ impl Pipelines {
             timeout: Some(TIMEOUT),
             ..Machine::default()
         };
-        fs::create_dir_all(workspace().join("target/vm"))?;
         let _lock = cache::lock(&workspace().join("target/vm"), "pipelines")?;
         let guest = Guest {
             kernel: &kernel,

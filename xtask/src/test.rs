@@ -122,9 +122,7 @@ impl Test {
     /// Runs the guests, some at once, and judges each as it ends.
     fn run_guests(&self, root: &Path, boots: &[Boot<'_>], tally: &Mutex<Tally>) -> Result<()> {
         // Another run in this checkout would write over what a guest left before it is judged.
-        let folder = workspace().join("target/vm");
-        fs::create_dir_all(&folder)?;
-        let _lock = cache::lock(&folder, "test")?;
+        let _lock = cache::lock(&workspace().join("target/vm"), "test")?;
         // Asked once: a build beside this one may replace the file.
         let xtask = std::env::current_exe()?;
         let guests = self

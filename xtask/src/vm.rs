@@ -1,6 +1,5 @@
 //! `cargo xtask vm`: any command on real kernels, with the freshly built oomtrace beside it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -104,7 +103,6 @@ impl Vm {
             let results = self.results.as_ref().unwrap_or(&default);
             let name = results.file_name().context("--results: no name for a folder")?;
             let parent = results.parent().unwrap_or(Path::new("."));
-            fs::create_dir_all(parent)?;
             // Two guests may not write to the same folder.
             let _lock = cache::lock(parent, &name.to_string_lossy())?;
             let guest = Guest {
