@@ -10,12 +10,13 @@ until_true() {
     return 1
 }
 export -f until_true
-has_kills() { [ "$(grep -c '"event":"kill"' "$OUT/events.jsonl")" -ge "$1" ]; }
-export -f has_kills
+count_kills() { grep -c '"event":"kill"' "$OUT/events.jsonl"; }
+has_kills() { [ "$(count_kills)" -ge "$1" ]; }
+export -f count_kills has_kills
 # Waits for so many kills, as long as half a minute brings one more.
 until_kills() {
     local now
-    while now=$(grep -c '"event":"kill"' "$OUT/events.jsonl"); [ "$now" -lt "$1" ]; do
+    while now=$(count_kills); [ "$now" -lt "$1" ]; do
         until_true has_kills $((now + 1)) || return 1
     done
 }
