@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
+use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
@@ -153,6 +154,21 @@ pub struct Lived {
     pub end: Timestamp,
 }
 
+impl FromStr for Lived {
+    type Err = anyhow::Error;
+
+    /// Reads `2026-01-01T00:00:01Z 2026-01-01T00:00:02Z`, as `record.sh` writes it.
+    fn from_str(line: &str) -> Result<Self> {
+        let (start, end) = line
+            .split_once(' ')
+            .with_context(|| format!("'{line}' is no start and end"))?;
+        Ok(Self {
+            start: start.parse()?,
+            end: end.parse()?,
+        })
+    }
+}
+
 /// How much a trace holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Slimmed {
@@ -215,11 +231,8 @@ mod tests {
         ];
         fs::write(&raw, told.join("\n")).unwrap();
         let header = Header::parse("trace: limit=64M seconds=60 kind=leak split=tune lives=2").unwrap();
-        let time = |second: u32| format!("2026-01-01T00:00:{second:02}Z").parse().unwrap();
-        let lives = [(1, 2), (4, 7)].map(|(start, end)| Lived {
-            start: time(start),
-            end: time(end),
-        });
+        let lives = ["01Z 2026-01-01T00:00:02Z", "04Z 2026-01-01T00:00:07Z"];
+        let lives = lives.map(|rest| format!("2026-01-01T00:00:{rest}").parse().unwrap());
         let kept = slim(&raw, "/a", &header, &lives, &trace).unwrap();
         assert_eq!(kept, Slimmed { samples: 2, kills: 2 });
         let lines = fs::read_to_string(&trace).unwrap();

@@ -2,31 +2,28 @@
 //!
 //! Each program of `tests/traces/programs` runs alone in a memory cgroup with the limit that its header names, until it
 //! is killed there or its time is over, as many lives as the header asks for; oomtrace records it, and what a forecast
-//! needs of the stream is kept. On this machine, not in a guest: emulation would change the pace, and the memory
-//! controller is the same.
+//! needs of the stream is kept. On this machine, since emulation changes the pace; in a guest where the machine's kernel
+//! does not tell what the program is about (cgroup v1 does not say what of the kernel's memory can be given back).
 
-use std::fs::{self, File};
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+use std::{env, iter};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use jiff::Timestamp;
 use oomtrace_tests::traces::{Header, Kind, Lived, slim};
 
 use crate::binary::{self, Profile};
+use crate::guest::{Guest, Machine, Outcome};
+use crate::kernel::{Kernel, Series};
 use crate::packages::Tool;
-use crate::{packages, step, workspace};
+use crate::{image, packages, step, workspace};
 
-/// How often a program is looked after.
-const LOOK: Duration = Duration::from_millis(200);
-/// Between two lives, as `RestartSec=` has it.
-const RESTART: Duration = Duration::from_secs(1);
-/// How long the last kill may take to be seen.
-const SETTLE: Duration = Duration::from_millis(1500);
-/// How long killed processes may take to be gone.
-const GONE: Duration = Duration::from_secs(10);
+/// What a guest takes beside the programs' time: its boot, and the programs' ends.
+const GUEST: Duration = Duration::from_secs(120);
 
 /// How a program is run.
 struct Language {
@@ -68,80 +65,47 @@ const LANGUAGES: [Language; 10] = [
     Language::new("sh", "bash", "bash", None),
 ];
 
+/// Programs that run scripts and are in a guest's image.
+const GUESTS: [&str; 2] = ["bash", "python3"];
+
 /// Record how real programs use memory: tests/traces/*.jsonl
 #[derive(Debug, Args)]
 pub(crate) struct Traces {
     /// Only these programs [default: all that have no trace yet]
     names: Vec<String>,
+
+    /// In a guest with the newest kernel of this series, in place of this machine: bash and Python without packages only
+    #[arg(long, value_name = "SERIES")]
+    kernel: Option<Series>,
 }
 
-/// A program, and where it is recorded.
+/// A program to be recorded.
 #[derive(Debug)]
 struct Program {
     name: String,
+    path: PathBuf,
     header: Header,
-    /// What runs it, in bash.
-    command: String,
-    /// Where it may leave files.
-    folder: PathBuf,
-    /// The path of its cgroup below the controller's folder.
-    cgroup: String,
 }
 
 impl Traces {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        if !packages::is_root()? {
-            bail!("making cgroups takes root: sudo -E cargo xtask traces");
-        }
-        let oomtrace = binary::oomtrace(Profile::Release)?;
         let root = workspace().join("tests/traces");
+        let programs = self.programs(&root)?;
         // Not in memory: files on a tmpfs would count as the program's.
         let work = tempfile::tempdir_in("/var/tmp")?;
         // Programs may run as someone else.
         Command::new("chmod").arg("755").arg(work.path()).status()?;
-        let mut programs = Vec::new();
-        for entry in fs::read_dir(root.join("programs"))? {
-            let path = entry?.path();
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let wanted = if self.names.is_empty() {
-                !root.join(format!("{name}.jsonl")).exists()
-            } else {
-                self.names.contains(&name)
-            };
-            if wanted {
-                programs.push(Program::prepare(&path, name, work.path())?);
-            }
-        }
-        let raw = work.path().join("raw");
-        let mut observer = Command::new(oomtrace);
-        observer.args(["--output", "json", "--host", "trace", "--no-cmdline"]);
-        for program in &programs {
-            program.make_cgroup()?;
-            observer.args(["--cgroup", &program.cgroup]);
-        }
-        let mut observer = observer.stdout(File::create(&raw)?).spawn()?;
-        step(format!("recording {} programs at once, some minutes", programs.len()));
-        let lives: Vec<Result<Vec<Lived>>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = programs.iter().map(|program| scope.spawn(|| program.live())).collect();
-            let ends = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
-            ends.map(|end| end.unwrap_or_else(|_| bail!("the recorder's thread failed")))
-                .collect()
-        });
-        std::thread::sleep(SETTLE);
-        Command::new("kill").arg(observer.id().to_string()).status()?;
-        observer.wait()?;
+        let out = match self.kernel {
+            Some(series) => in_guest(series, &programs, &root, work.path())?,
+            None => here(&programs, &root, work.path())?,
+        };
         let mut failed = 0;
-        for (program, lives) in programs.iter().zip(lives) {
-            let lives = match lives {
-                Ok(lives) => lives,
-                Err(error) => {
-                    step(format!("{}: {error:#}", program.name));
-                    failed += 1;
-                    continue;
-                }
-            };
+        for program in &programs {
             let trace = root.join(format!("{}.jsonl", program.name));
-            let kept = slim(&raw, &program.cgroup, &program.header, &lives, &trace)?;
+            let lives = fs::read_to_string(out.join(format!("{}.lives", program.name)))?;
+            let lives = lives.lines().map(str::parse).collect::<Result<Vec<Lived>>>()?;
+            let cgroup = format!("/trace-{}", program.name);
+            let kept = slim(&out.join("raw"), &cgroup, &program.header, &lives, &trace)?;
             println!("{}: {} samples, {} kills", trace.display(), kept.samples, kept.kills);
             if program.header.kind == Kind::Leak && kept.kills < program.header.lives {
                 step(format!("{} was not killed as often as its header says", program.name));
@@ -156,138 +120,168 @@ impl Traces {
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// Those that are asked for.
+    fn programs(&self, root: &Path) -> Result<Vec<Program>> {
+        let mut programs = Vec::new();
+        for entry in fs::read_dir(root.join("programs"))? {
+            let path = entry?.path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let wanted = if self.names.is_empty() {
+                !root.join(format!("{name}.jsonl")).exists()
+            } else {
+                self.names.contains(&name)
+            };
+            if wanted {
+                let header = Header::parse(&fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
+                programs.push(Program { name, path, header });
+            }
+        }
+        if let Some(unknown) = self
+            .names
+            .iter()
+            .find(|name| !programs.iter().any(|program| program.name == **name))
+        {
+            bail!("no program {unknown} in tests/traces/programs");
+        }
+        if programs.is_empty() {
+            bail!("every program of tests/traces/programs has its trace: name those to record again");
+        }
+        Ok(programs)
+    }
+}
+
+/// Records on this machine, and says where.
+fn here(programs: &[Program], root: &Path, work: &Path) -> Result<PathBuf> {
+    if !packages::is_root()? {
+        bail!("making cgroups takes root: sudo -E cargo xtask traces");
+    }
+    let oomtrace = binary::oomtrace(Profile::Release)?;
+    let folder = oomtrace.parent().context("oomtrace lies in no folder")?.to_owned();
+    let mut wanted = String::new();
+    for program in programs {
+        wanted += &program.line(&program.prepare(work)?);
+    }
+    let out = work.join("out");
+    fs::create_dir(&out)?;
+    step(format!("recording {} programs at once, some minutes", programs.len()));
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let mut recorder = Command::new("bash")
+        .arg(root.join("record.sh"))
+        .arg(&out)
+        .current_dir(work)
+        .env(
+            "PATH",
+            env::join_paths(iter::once(folder).chain(env::split_paths(&paths)))?,
+        )
+        .stdin(Stdio::piped())
+        .spawn()?;
+    // Dropped, and so ended, once it is written.
+    let mut input = recorder.stdin.take().context("bash has no input")?;
+    input.write_all(wanted.as_bytes())?;
+    drop(input);
+    if !recorder.wait()?.success() {
+        bail!("recording failed");
+    }
+    Ok(out)
+}
+
+/// Records in a guest, and says where.
+fn in_guest(series: Series, programs: &[Program], root: &Path, work: &Path) -> Result<PathBuf> {
+    let share = work.join("share");
+    fs::create_dir(&share)?;
+    fs::copy(root.join("record.sh"), share.join("record.sh"))?;
+    let mut wanted = String::new();
+    for program in programs {
+        let file = program.path.file_name().unwrap_or_default();
+        let language = program.language()?;
+        if language.compile.is_some() || !GUESTS.contains(&language.tool.program) || !program.header.needs.is_empty() {
+            bail!(
+                "{}: a guest has nothing that runs it; record it on a machine with cgroup v2",
+                program.name
+            );
+        }
+        fs::copy(&program.path, share.join(file))?;
+        let path = Path::new("/share").join(file);
+        wanted += &program.line(&language.interpreted(&program.header, &path.to_string_lossy()));
+    }
+    fs::write(share.join("programs"), wanted)?;
+    let longest = programs.iter().map(|program| program.header.seconds).max();
+    let kernel = Kernel::newest(series)?;
+    let results = work.join("guest");
+    let guest = Guest {
+        kernel: &kernel,
+        image: &image::root()?,
+        oomtrace: &binary::oomtrace(Profile::Release)?,
+        share: Some(&share),
+        command: Some("cd /var/tmp && exec bash /share/record.sh /out < /share/programs".to_owned()),
+        machine: &Machine {
+            timeout: longest.map(|seconds| Duration::from_secs(seconds) + GUEST),
+            ..Machine::default()
+        },
+        results: &results,
+    };
+    step(format!(
+        "recording {} programs on Linux {} (emulated), some minutes",
+        programs.len(),
+        kernel.release
+    ));
+    match guest.run(io::stdout(), io::stderr())? {
+        Outcome::Done(0) => Ok(results.join("out")),
+        ended => bail!("recording failed: {ended:?}\n{}", guest.last_words()?),
+    }
+}
+
+impl Language {
+    /// What runs a script, in bash.
+    fn interpreted(&self, header: &Header, path: &str) -> String {
+        format!("{} {} {path}", self.tool.program, header.args.join(" "))
+    }
 }
 
 impl Program {
-    /// Reads the header, installs what it needs, and compiles what is to be compiled.
-    fn prepare(path: &Path, name: String, work: &Path) -> Result<Self> {
-        let header = Header::parse(&fs::read_to_string(path)?).with_context(|| path.display().to_string())?;
-        packages::install(&header.needs, &name)?;
-        let folder = work.join(&name);
-        fs::create_dir(&folder)?;
-        let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-        let language = LANGUAGES
+    fn language(&self) -> Result<&'static Language> {
+        let extension = self.path.extension().unwrap_or_default().to_string_lossy();
+        LANGUAGES
             .iter()
             .find(|language| language.extension == extension)
-            .with_context(|| format!("{}: nothing runs .{extension}", path.display()))?;
+            .with_context(|| format!("{}: nothing runs .{extension}", self.path.display()))
+    }
+
+    /// Installs what it needs, compiles what is to be compiled, and says what runs it, in bash.
+    fn prepare(&self, work: &Path) -> Result<String> {
+        packages::install(&self.header.needs, &self.name)?;
+        let language = self.language()?;
         packages::require(&[language.tool])?;
-        let program = language.tool.program;
-        let command = if let Some(options) = language.compile {
-            let built = work.join(format!("{name}.bin"));
-            let mut compiler = Command::new(program);
-            compiler.args(options).arg(&built).arg(path).args(&header.args);
-            if !compiler.status()?.success() {
-                bail!("{} does not compile", path.display());
-            }
-            built.display().to_string()
-        } else {
-            format!("{program} {} {}", header.args.join(" "), path.display())
+        let Some(options) = language.compile else {
+            return Ok(language.interpreted(&self.header, &self.path.to_string_lossy()));
         };
-        let cgroup = format!("/trace-{name}");
-        Ok(Self {
-            name,
-            header,
-            command,
-            folder,
-            cgroup,
-        })
-    }
-
-    /// One life after the other, until there were enough or the time is over.
-    fn live(&self) -> Result<Vec<Lived>> {
-        let end = Instant::now() + Duration::from_secs(self.header.seconds);
-        let mut lives = Vec::new();
-        let mut kills = 0;
-        loop {
-            self.make_cgroup()?;
-            let start = Timestamp::now();
-            let mut program = self.spawn()?;
-            while Instant::now() < end && !self.is_enough(kills + self.kills()?, 0) && program.try_wait()?.is_none() {
-                std::thread::sleep(LOOK);
-            }
-            let killed = self.kills()?;
-            lives.push(Lived {
-                start,
-                end: Timestamp::now(),
-            });
-            self.remove_cgroup()?;
-            program.wait()?;
-            if self.header.kind == Kind::Leak && killed == 0 && Instant::now() < end {
-                bail!("ended without a kill");
-            }
-            kills += killed;
-            if Instant::now() >= end || self.is_enough(kills, lives.len()) {
-                return Ok(lives);
-            }
-            std::thread::sleep(RESTART);
+        let built = work.join(format!("{}.bin", self.name));
+        let mut compiler = Command::new(language.tool.program);
+        compiler
+            .args(options)
+            .arg(&built)
+            .arg(&self.path)
+            .args(&self.header.args);
+        if !compiler.status()?.success() {
+            bail!("{} does not compile", self.path.display());
         }
+        Ok(built.display().to_string())
     }
 
-    fn is_enough(&self, kills: u32, ended: usize) -> bool {
-        match self.header.kind {
-            Kind::Leak => kills >= self.header.lives,
-            Kind::Calm => ended >= self.header.lives as usize,
-        }
-    }
-
-    fn spawn(&self) -> Result<Child> {
-        let procs = self.files().join("cgroup.procs");
-        let script = format!("echo $$ > {} && exec {}", procs.display(), self.command);
-        Ok(Command::new("bash")
-            .args(["-c", &script])
-            .current_dir(&self.folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()?)
-    }
-
-    /// The folder of its cgroup.
-    fn files(&self) -> PathBuf {
-        let (controller, ..) = controller();
-        controller.join(self.cgroup.trim_start_matches('/'))
-    }
-
-    fn make_cgroup(&self) -> Result<()> {
-        let (_, limit, _) = controller();
-        fs::create_dir_all(self.files())?;
-        fs::write(self.files().join(limit), &self.header.limit).with_context(|| format!("cannot limit {}", self.name))
-    }
-
-    /// How often the kernel killed there.
-    fn kills(&self) -> Result<u32> {
-        let (.., events) = controller();
-        let text = fs::read_to_string(self.files().join(events))?;
-        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
-        Ok(count.context("no oom_kill count")?.parse()?)
-    }
-
-    /// Ends what is left in it, and removes it.
-    fn remove_cgroup(&self) -> Result<()> {
-        let deadline = Instant::now() + GONE;
-        loop {
-            for pid in fs::read_to_string(self.files().join("cgroup.procs"))?.lines() {
-                Command::new("kill")
-                    .args(["-KILL", pid])
-                    .stderr(Stdio::null())
-                    .status()?;
-            }
-            match fs::remove_dir(self.files()) {
-                Err(error) if Instant::now() >= deadline => {
-                    return Err(error).with_context(|| format!("cannot remove {}", self.files().display()));
-                }
-                Err(_) => std::thread::sleep(LOOK),
-                Ok(()) => return Ok(()),
-            }
-        }
-    }
-}
-
-/// The memory controller's folder, its file for a limit and that for kills: v1 where it is mounted there.
-fn controller() -> (&'static Path, &'static str, &'static str) {
-    let legacy = Path::new("/sys/fs/cgroup/memory");
-    if legacy.join("memory.limit_in_bytes").exists() {
-        (legacy, "memory.limit_in_bytes", "memory.oom_control")
-    } else {
-        (Path::new("/sys/fs/cgroup"), "memory.max", "memory.events")
+    /// What `record.sh` is told of it.
+    fn line(&self, command: &str) -> String {
+        let Header {
+            limit,
+            seconds,
+            kind,
+            lives,
+            ..
+        } = &self.header;
+        let kind = match kind {
+            Kind::Leak => "leak",
+            Kind::Calm => "calm",
+        };
+        format!("{} {limit} {seconds} {kind} {lives} {command}\n", self.name)
     }
 }

@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=300 kind=calm class=cache,kernel,steady split=score
+# trace: limit=96M seconds=300 kind=calm class=cache,kernel,steady,sawtooth split=score
 # Looks for files that are not there: the kernel remembers each name, and forgets it when memory is short.
 import os, time
 number = 0
