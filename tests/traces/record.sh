@@ -27,6 +27,12 @@ remove_cgroup() {
     return 1
 }
 
+# Tells of an end that should not be, and of what the program said last.
+ended() {
+    echo "$1"
+    tail -n 3 "$out/$name.stderr" | cut -c 1-200
+} >&2
+
 # One life after the other, until there were enough or the time is over.
 live() {
     local name=$1 limit=$2 end=$((SECONDS + $3)) kind=$4 lives=$5 killed=0 lived=0 start program now_killed
@@ -35,7 +41,7 @@ live() {
     while true; do
         make_cgroup "$name" "$limit" || return
         start=$(now)
-        (echo "$BASHPID" > "$root/trace-$name/cgroup.procs" && exec bash -c "$*") < /dev/null > /dev/null &
+        (echo "$BASHPID" > "$root/trace-$name/cgroup.procs" && exec bash -c "$*") < /dev/null > /dev/null 2> "$out/$name.stderr" &
         program=$!
         disown "$program" # else bash tells of every kill
         now_killed=0
@@ -51,7 +57,7 @@ live() {
         [ "$SECONDS" -ge "$end" ] && return
         if [ "$kind" = leak ]; then
             [ "$killed" -ge "$lives" ] && return
-            [ "$now_killed" = 0 ] && echo "$name: ended without a kill" >&2 && return
+            [ "$now_killed" = 0 ] && ended "$name ended without a kill" && return
         else
             [ "$lived" -ge "$lives" ] && return
         fi

@@ -92,7 +92,9 @@ impl Traces {
         let root = workspace().join("tests/traces");
         let programs = self.programs(&root)?;
         // Not in memory: files on a tmpfs would count as the program's.
-        let work = tempfile::tempdir_in("/var/tmp")?;
+        let work = tempfile::Builder::new()
+            .prefix("oomtrace-traces.")
+            .tempdir_in("/var/tmp")?;
         // Programs may run as someone else.
         Command::new("chmod").arg("755").arg(work.path()).status()?;
         let out = match self.kernel {
@@ -102,7 +104,8 @@ impl Traces {
         let mut failed = 0;
         for program in &programs {
             let trace = root.join(format!("{}.jsonl", program.name));
-            let lives = fs::read_to_string(out.join(format!("{}.lives", program.name)))?;
+            let lives = out.join(format!("{}.lives", program.name));
+            let lives = fs::read_to_string(&lives).with_context(|| format!("{} did not live", program.name))?;
             let lives = lives.lines().map(str::parse).collect::<Result<Vec<Lived>>>()?;
             let cgroup = format!("/trace-{}", program.name);
             let kept = slim(&out.join("raw"), &cgroup, &program.header, &lives, &trace)?;

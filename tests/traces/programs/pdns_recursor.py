@@ -1,0 +1,31 @@
+# trace: limit=96M seconds=300 kind=calm split=score needs=pdns-recursor
+# PowerDNS recursor whose caches are bound by a number of entries; day and night in its load.
+import os, random, socket, subprocess, threading, time
+random.seed(13)
+def authority(server):
+    while True:
+        query, client = server.recvfrom(600)
+        end = query.index(b"\0", 12) + 5
+        count = 1 + query[1] % 8
+        answers = b"".join(b"\xc0\x0c\0\1\0\1\0\1\x51\x80\0\4" + os.urandom(4) for _ in range(count))
+        server.sendto(query[:2] + b"\x85\x80\0\1\0" + bytes([count]) + b"\0\0\0\0" + query[12:end] + answers, client)
+upstream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+upstream.bind(("127.0.0.1", 23121))
+threading.Thread(target=authority, args=(upstream,), daemon=True).start()
+subprocess.Popen(["pdns_recursor", "--config-dir=" + os.getcwd(), "--socket-dir=" + os.getcwd(), "--daemon=no", "--local-address=127.0.0.1",
+                  "--local-port=23120", "--forward-zones-recurse=.=127.0.0.1:23121", "--dont-query=", "--dnssec=off",
+                  "--max-cache-entries=25000", "--max-packetcache-entries=20000", "--threads=2", "--quiet", "--hint-file=no"])
+time.sleep(2)
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.connect(("127.0.0.1", 23120))
+client.setblocking(False)
+while True:
+    for _ in range(random.randrange(20, 50) if time.time() % 80 < 55 else 4):
+        number = int(random.paretovariate(0.08)) % 400000
+        name = b"".join(bytes([len(part)]) + part for part in (b"h%d" % (number % 4), b"site%d" % (number // 4), b"com", b""))
+        try: client.send(os.urandom(2) + b"\1\0\0\1\0\0\0\0\0\0" + name + b"\0\1\0\1")
+        except OSError: pass
+    time.sleep(0.1)
+    try:
+        while client.recv(2000): pass
+    except OSError: pass
