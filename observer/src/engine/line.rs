@@ -17,6 +17,8 @@ const END_SHARE: f64 = 0.02;
 const BEYOND_NOISE: f64 = 2.5;
 /// Growth in the last third that is faster than before by this much accelerates.
 const ACCELERATES: f64 = 1.15;
+/// A single step that makes more than this share of the last third's growth is a jump: what comes after it is not faster.
+const JUMP: f64 = 0.5;
 /// Growth that slows to less than this share of what it was flattens.
 const FLATTENING: f64 = 0.35;
 /// Where the greatest of a slot is taken to be: this share of slots has a lower one.
@@ -55,6 +57,8 @@ pub(super) struct Line {
     /// The slopes of the window's first two thirds and of its last.
     early: f32,
     late: f32,
+    /// Whether a single step makes most of the last third's growth.
+    jumps: bool,
     /// The slope of the slots' least values.
     floor: f32,
 }
@@ -93,7 +97,7 @@ impl Line {
         let plain = room / f64::from(self.middle);
         let (early, late) = (f64::from(self.early), f64::from(self.late));
         let is_bent = f64::from(self.bend) > f64::from(self.noise) * BEYOND_NOISE;
-        if !is_bent || early <= 0.0 || late < early * ACCELERATES {
+        if !is_bent || self.jumps || early <= 0.0 || late < early * ACCELERATES {
             return plain;
         }
         // The middles of the first two thirds and of the last are half a window apart; `late` is a sixth before the end.
@@ -197,8 +201,18 @@ pub(super) fn line(slots: &VecDeque<Slot>, is_finest: bool) -> Option<Line> {
         noise: short(mean_step(&residuals)),
         early: short(plain_slope(head)),
         late: short(plain_slope(tail)),
+        jumps: jumps(tail),
         floor: short(floor),
     })
+}
+
+/// Whether a single step makes most of the growth.
+fn jumps(points: &[(f64, f64)]) -> bool {
+    let (Some((_, first)), Some((_, last))) = (points.first(), points.last()) else {
+        return false;
+    };
+    let steps = points.iter().zip(points.iter().skip(1)).map(|((_, before), (_, after))| after - before);
+    steps.fold(0.0, f64::max) > (last - first) * JUMP
 }
 
 /// The mean step from value to value that no smooth curve explains: second differences, which have three times the variance

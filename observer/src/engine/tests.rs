@@ -168,6 +168,17 @@ fn noise_is_steady() {
 }
 
 #[test]
+fn a_jump_is_no_growth_that_becomes_faster() {
+    let mut engine = Engine::new(Config::default());
+    let (last, out) = feed(&mut engine, 70, |second| {
+        let jump = if second < 59 { 0 } else { 32 * MIB };
+        let usage = 28 * MIB + second * MIB / 20 + jump;
+        sample(usage, 0, vec![limit(Relation::Own, "/own", 100 * MIB, usage)])
+    });
+    assert_eq!(out, [], "{:?}", last.forecast);
+}
+
+#[test]
 fn the_ancestor_that_is_full_first_binds() {
     let mut engine = Engine::new(Config::default());
     let (last, _) = feed(&mut engine, 60, |second| {
