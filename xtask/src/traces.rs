@@ -110,7 +110,10 @@ impl Traces {
             let cgroup = format!("/trace-{}", program.name);
             let kept = slim(&out.join("raw"), &cgroup, &program.header, &lives, &trace)?;
             println!("{}: {} samples, {} kills", trace.display(), kept.samples, kept.kills);
-            if program.header.kind == Kind::Leak && kept.kills < program.header.lives {
+            if kept.samples == 0 {
+                step(format!("{} ended at once", program.name));
+                failed += 1;
+            } else if program.header.kind == Kind::Leak && kept.kills < program.header.lives {
                 step(format!("{} was not killed as often as its header says", program.name));
                 failed += 1;
             }

@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=300 kind=calm split=score needs=apache2,libapache2-mod-php8.2,php8.2-sqlite3,php8.2-opcache
+# trace: limit=128M seconds=300 kind=calm split=score needs=apache2,libapache2-mod-php8.2,php8.2-sqlite3,php8.2-opcache
 # Apache (prefork) with mod_php as Debian sets it up: light and heavy pages, busy and quiet minutes, more or fewer children.
 import http.client, os, random, subprocess, threading, time
 random.seed(11)

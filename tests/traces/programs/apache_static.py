@@ -1,4 +1,4 @@
-# trace: limit=64M seconds=300 kind=calm split=tune needs=apache2
+# trace: limit=48M seconds=300 kind=calm split=tune needs=apache2
 # Apache (event) sends files, some of them compressed; kept-alive connections come and go; a graceful reload now and then.
 import http.client, os, random, signal, subprocess, threading, time
 random.seed(12)

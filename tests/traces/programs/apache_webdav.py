@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=300 kind=calm split=score needs=apache2
+# trace: limit=96M seconds=900 kind=calm split=score needs=apache2
 # Apache as a WebDAV share: offices upload and fetch documents, list folders, delete old ones; a backup reads everything each 90 s.
 import http.client, os, random, shutil, subprocess, threading, time
 random.seed(51)

@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=300 kind=calm split=score needs=apt
+# trace: limit=192M seconds=900 kind=calm split=score needs=apt
 # A host that asks apt about updates by the clock: the cache of packages is built anew, an upgrade is simulated, a search.
 mkdir -p cache
 run() { apt-get -o Dir::Cache="$PWD/cache" -o Debug::NoLocking=1 "$@" > out 2>&1; }

@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=300 kind=calm split=tune needs=borgbackup
+# trace: limit=128M seconds=300 kind=calm split=tune needs=borgbackup
 # borg makes a backup about each forty seconds of a tree that changes, prunes, and compacts at times.
 export HOME=$PWD BORG_BASE_DIR=$PWD/borg BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes BORG_RELOCATED_REPO_ACCESS_IS_OK=yes
 mkdir -p source borg

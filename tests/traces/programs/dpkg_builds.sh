@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=300 kind=calm split=tune needs=dpkg,xz-utils
+# trace: limit=192M seconds=300 kind=calm split=tune needs=dpkg,xz-utils
 # A build host of packages: idle, then a package is built (dpkg-deb with xz), unpacked and looked at.
 mkdir -p p/DEBIAN p/usr/share/thing unpacked
 for i in $(seq 30); do seq $((RANDOM * 50)) $((RANDOM * 50 + 90000)) | head -c 250000 > "p/usr/share/thing/$i"; done

@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=300 kind=calm split=score needs=freeradius,freeradius-utils
+# trace: limit=192M seconds=300 kind=calm split=score needs=freeradius,freeradius-utils
 # FreeRADIUS: logins of a wireless network by PAP, in waves as people come and go; wrong passwords among them.
 import os, random, subprocess, time
 random.seed(102)

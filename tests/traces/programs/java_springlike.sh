@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=300 kind=calm split=score needs=openjdk-17-jdk-headless,curl
+# trace: limit=384M seconds=900 kind=calm split=score needs=openjdk-17-jdk-headless,curl
 # A Java web service (G1, -Xmx160m) with a bounded LRU cache: JSON, request garbage, traffic in waves; compiled at its start.
 cat > Service.java <<'JAVA'
 import com.sun.net.httpserver.*;

@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=300 kind=calm split=score needs=lighttpd,lighttpd-mod-deflate,php8.2-cgi
+# trace: limit=128M seconds=900 kind=calm split=score needs=lighttpd,lighttpd-mod-deflate,php8.2-cgi
 # lighttpd with two php-cgi children (restarted each 120 requests), small files, and downloads by slow clients.
 import http.client, os, random, subprocess, threading, time
 random.seed(14)

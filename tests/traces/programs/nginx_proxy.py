@@ -1,4 +1,4 @@
-# trace: limit=48M seconds=300 kind=calm split=tune needs=nginx-light
+# trace: limit=32M seconds=300 kind=calm split=tune needs=nginx-light
 # nginx as reverse proxy: buffers, a proxy_cache on disk that reaches max_size, its manager that removes; a reload now and then.
 import http.client, http.server, os, random, signal, subprocess, threading, time
 random.seed(21)

@@ -1,4 +1,4 @@
-# trace: limit=128M seconds=300 kind=calm split=score
+# trace: limit=96M seconds=300 kind=calm split=score
 # A Node API: JSON work, an LRU cache with a bound, sessions that expire after 40 s; visitors by day and by night.
 cat > server.js <<'JS'
 const http = require('http'), zlib = require('zlib'), crypto = require('crypto');

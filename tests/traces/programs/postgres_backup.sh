@@ -1,4 +1,4 @@
-# trace: limit=128M seconds=300 kind=calm split=score needs=postgresql
+# trace: limit=96M seconds=300 kind=calm split=score needs=postgresql
 # PostgreSQL under a light load that is backed up each 60 s, by turns with pg_dump and pg_basebackup; a view is refreshed in between.
 bin=$(ls -d /usr/lib/postgresql/*/bin | tail -1)
 chown postgres .

@@ -1,4 +1,4 @@
-# trace: limit=128M seconds=300 kind=calm split=score needs=puma,ruby-rack,ruby-sinatra
+# trace: limit=192M seconds=900 kind=calm split=score needs=puma,ruby-rack,ruby-sinatra
 # Puma, two workers with up to five threads, a Sinatra app: templates, JSON, an in-memory cache with a bound, now and then an export.
 import http.client, os, random, subprocess, threading, time
 random.seed(24)

@@ -1,4 +1,4 @@
-# trace: limit=64M seconds=300 kind=calm split=tune needs=redis-server
+# trace: limit=48M seconds=300 kind=calm split=tune needs=redis-server
 # Redis as a work queue with an append-only file that is rewritten when it has doubled; a batch of jobs every 35 s, two workers.
 import os, random, socket, subprocess, threading, time
 path = os.path.abspath("redis.sock")

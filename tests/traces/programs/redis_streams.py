@@ -4,8 +4,9 @@ import os, random, socket, subprocess, time
 random.seed(23)
 path = os.path.abspath("redis.sock")
 subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", path, "--save", "3600 1", "--appendonly", "no"], stdout=subprocess.DEVNULL)
-while not os.path.exists(path): time.sleep(0.1)
-client = socket.socket(socket.AF_UNIX); client.connect(path); answers = client.makefile("rb")
+client = socket.socket(socket.AF_UNIX)
+while client.connect_ex(path): time.sleep(0.1)
+answers = client.makefile("rb")
 def answer():
     line = answers.readline()
     if line[:1] == b"-": raise SystemExit(line)

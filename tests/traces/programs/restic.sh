@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=300 kind=calm split=score needs=restic
+# trace: limit=128M seconds=300 kind=calm split=score needs=restic
 # restic makes a backup about each minute of a tree that changes; every third time the oldest are forgotten and pruned.
 export HOME=$PWD RESTIC_PASSWORD=x RESTIC_REPOSITORY=$PWD/repo RESTIC_CACHE_DIR=$PWD/cache GOMAXPROCS=2
 mkdir source

@@ -1,4 +1,4 @@
-# trace: limit=32M seconds=300 kind=calm split=score needs=rsyslog
+# trace: limit=24M seconds=300 kind=calm split=score needs=rsyslog
 # rsyslog takes logs by a socket: steady lines, at times a burst; to files, and to a remote host that is away now and then (queue).
 import os, random, socket, subprocess, threading, time
 random.seed(41)

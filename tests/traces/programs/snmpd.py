@@ -1,4 +1,4 @@
-# trace: limit=32M seconds=300 kind=calm split=tune needs=snmpd,snmp
+# trace: limit=24M seconds=300 kind=calm split=tune needs=snmpd,snmp
 # snmpd, walked by a monitoring server each ten seconds and asked for single values between.
 import os, random, subprocess, time
 random.seed(93)
