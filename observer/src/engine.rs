@@ -238,6 +238,7 @@ impl Engine {
             class,
             sample.forecast.as_ref(),
             ahead.may_end,
+            forecast::is_met(class, sample, reclaimable),
             self.config.warn_within_seconds,
         );
         out.extend(change.map(|state| {
@@ -564,13 +565,14 @@ fn ended(subject: Subject, run: RunOutline) -> Event {
 }
 
 /// Whether the state of a warning changes. Raised once, updated when the time left has halved, cleared when the limit is
-/// twice as far as would raise it or out of sight.
+/// twice as far as would raise it or out of sight, but not where it is met.
 fn warning(
     ts: Timestamp,
     history: &mut History,
     class: Class,
     forecast: Option<&Forecast>,
     may_end: bool,
+    is_met: bool,
     within: f64,
 ) -> Option<ForecastState> {
     let was_killed = history.earlier.is_some_and(|earlier| earlier.end == RunEnd::Killed);
@@ -591,7 +593,7 @@ fn warning(
         .filter(|_| grows(class))
         .filter(|forecast| history.told.is_some() || is_sure(forecast))
         .map(|forecast| forecast.seconds);
-    let standing = seconds.is_some_and(|left| left <= within * 2.0);
+    let standing = is_met || seconds.is_some_and(|left| left <= within * 2.0);
     if standing {
         history.quiet_since = None;
     }

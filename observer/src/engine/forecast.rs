@@ -12,6 +12,8 @@ use crate::measure::{Bytes, significant};
 const HORIZON: f64 = 30.0 * 86_400.0;
 /// The share of intervals that hold the true time, as they are made.
 const CONFIDENCE: f64 = 0.8;
+/// A limit is met where so much of it is held: the rest is what a program runs from, read again and again.
+const MET: f64 = 0.95;
 /// The file whose limit slows down and does not kill.
 const HIGH: &str = "memory.high";
 
@@ -49,27 +51,15 @@ pub(super) fn ahead(
     if own.line().is_none_or(|line| line.slope().middle <= 0.0) {
         return Ahead::default();
     }
-    let memory = &sample.memory;
     let mut ahead = Ahead::default();
     for limit in &sample.limits {
-        let is_own = limit.relation == Relation::Own;
-        let Some(usage) = limit.usage.or(memory.current.filter(|_| is_own)) else {
+        let Some((now, until)) = against(limit, class, &sample.memory, reclaimable) else {
             continue;
         };
-        let (series, reclaimable, swap) = match limit.relation {
-            Relation::Own => (
-                Some(own),
-                limit.reclaimable.unwrap_or(reclaimable),
-                limit.swap_usage.or(memory.swap_current),
-            ),
-            Relation::Ancestor | Relation::Host => (
-                owners.get(&limit.cgroup),
-                limit.reclaimable.unwrap_or_default(),
-                limit.swap_usage,
-            ),
+        let series = match limit.relation {
+            Relation::Own => Some(own),
+            Relation::Ancestor | Relation::Host => owners.get(&limit.cgroup),
         };
-        let now = held(usage, reclaimable, swap);
-        let until = limit.bytes.as_f64() + swap.unwrap_or_default().as_f64() + swap_room(class, limit, memory);
         let Some(reach) = series.and_then(|series| series.reach(until, now)) else {
             continue;
         };
@@ -81,6 +71,32 @@ pub(super) fn ahead(
         }
     }
     ahead
+}
+
+/// Whether a limit that kills is met: what stands there has not come to rest, reclaim keeps it from the kill for as long as
+/// it finds a page.
+pub(super) fn is_met(class: Class, sample: &Sample, reclaimable: Bytes) -> bool {
+    sample
+        .limits
+        .iter()
+        .filter(|limit| limit.file != HIGH)
+        .filter_map(|limit| against(limit, class, &sample.memory, reclaimable))
+        .any(|(now, until)| now >= until * MET)
+}
+
+/// What counts against a limit now, and where it would be met.
+fn against(limit: &Limit, class: Class, memory: &Memory, reclaimable: Bytes) -> Option<(f64, f64)> {
+    let (usage, reclaimable, swap) = match limit.relation {
+        Relation::Own => (
+            limit.usage.or(memory.current),
+            limit.reclaimable.unwrap_or(reclaimable),
+            limit.swap_usage.or(memory.swap_current),
+        ),
+        Relation::Ancestor | Relation::Host => (limit.usage, limit.reclaimable.unwrap_or_default(), limit.swap_usage),
+    };
+    let now = held(usage?, reclaimable, swap);
+    let until = limit.bytes.as_f64() + swap.unwrap_or_default().as_f64() + swap_room(class, limit, memory);
+    Some((now, until))
 }
 
 /// What could still be swapped out before a limit kills.

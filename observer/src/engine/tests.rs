@@ -179,6 +179,24 @@ fn a_jump_is_no_growth_that_becomes_faster() {
 }
 
 #[test]
+fn a_warning_stands_while_reclaim_keeps_usage_just_below_the_limit() {
+    let stands = |most: u64| {
+        let mut engine = Engine::new(Config::default());
+        let (_, out) = feed(&mut engine, 400, |second| {
+            let usage = ((10 + second) * MIB).min(most * MIB);
+            sample(usage, 0, vec![limit(Relation::Own, "/own", 200 * MIB, usage)])
+        });
+        let states = out.iter().filter_map(|event| match event {
+            Event::Forecast(change) => Some(change.state),
+            _ => None,
+        });
+        states.last() != Some(ForecastState::Cleared)
+    };
+    assert!(stands(196));
+    assert!(!stands(170));
+}
+
+#[test]
 fn the_ancestor_that_is_full_first_binds() {
     let mut engine = Engine::new(Config::default());
     let (last, _) = feed(&mut engine, 60, |second| {

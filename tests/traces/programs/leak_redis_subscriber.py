@@ -3,8 +3,10 @@
 import os, random, socket, subprocess, time
 random.seed(28); path = os.path.abspath("redis.sock")
 subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--client-output-buffer-limit", "pubsub", "0", "0", "0"], stdout=subprocess.DEVNULL)
-while not os.path.exists(path): time.sleep(0.1)
-def connect(): c = socket.socket(socket.AF_UNIX); c.connect(path); return c
+def connect():
+    c = socket.socket(socket.AF_UNIX)
+    while c.connect_ex(path): time.sleep(0.1)
+    return c
 good = connect(); good.sendall(b"SUBSCRIBE news\r\n"); hung = connect(); hung.sendall(b"SUBSCRIBE news\r\n"); c = connect(); f = c.makefile("rb"); start = time.time()
 try:
     while True:

@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=300 kind=calm split=tune needs=redis-server
+# trace: limit=96M seconds=900 kind=calm split=tune needs=redis-server
 # Redis with a store of 30 MB that is restarted each 85 s: it saves, goes, loads its file, and serves on.
 import os, random, socket, subprocess, time
 random.seed(24); path = os.path.abspath("redis.sock")

@@ -1,4 +1,4 @@
-# trace: limit=128M seconds=300 kind=calm split=tune needs=squid
+# trace: limit=128M seconds=900 kind=calm split=tune needs=squid
 # Squid as the proxy of an office: cache_mem fills to its bound, and some files are asked for again and again.
 import http.client, http.server, os, random, shutil, subprocess, threading, time
 random.seed(19)

@@ -1,4 +1,4 @@
-# trace: limit=256M seconds=300 kind=calm split=score needs=varnish,gcc,libc6-dev
+# trace: limit=256M seconds=900 kind=calm split=score needs=varnish,gcc,libc6-dev
 # Varnish before a small site: its malloc storage fills to the bound within some minutes, then evicts.
 import http.client, http.server, os, random, subprocess, threading, time
 random.seed(17)

@@ -98,7 +98,8 @@ impl Score {
         let mut score = Self::default();
         match trace.header.kind {
             Kind::Leak => {
-                for life in trace.lives.iter().filter(|life| life.is_killed) {
+                let killed = trace.lives.iter().filter(|life| life.is_killed);
+                for life in killed.filter(|life| !life.is_sudden) {
                     score.life(life, told);
                 }
             }

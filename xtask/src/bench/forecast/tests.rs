@@ -37,6 +37,7 @@ fn drawn(kind: &str, seconds: u32, size: impl Fn(f64) -> f64) -> Trace {
             start: 0.0,
             end: f64::from(seconds),
             is_killed: kind == "leak",
+            is_sudden: false,
         }],
         stream: String::new(),
         began: Timestamp::UNIX_EPOCH,

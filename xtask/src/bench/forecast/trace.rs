@@ -39,7 +39,13 @@ pub(super) struct Life {
     pub(super) start: f64,
     pub(super) end: f64,
     pub(super) is_killed: bool,
+    /// Whether it was killed by a burst, which nothing led to.
+    pub(super) is_sudden: bool,
 }
+
+/// A burst takes the last of the limit, from this share of it on, in so short a time as a share of the life.
+const BURST_FROM: f64 = 2.0 / 3.0;
+const BURST: f64 = 0.02;
 
 impl Trace {
     /// Reads a trace as if it had lasted `stretch` times as long.
@@ -114,7 +120,16 @@ impl Trace {
         let before = self.lives.last().map_or(f64::NEG_INFINITY, |life| life.end);
         let start = self.samples.iter().map(|sample| sample.at).find(|at| *at > before);
         if let Some(start) = start.filter(|start| *start < end) {
-            self.lives.push(Life { start, end, is_killed });
+            let lived = self.samples.iter().rev().take_while(|sample| sample.at >= start);
+            let had_room = lived
+                .filter(|sample| sample.at <= end)
+                .find(|sample| sample.fixed < sample.limit * BURST_FROM);
+            self.lives.push(Life {
+                start,
+                end,
+                is_killed,
+                is_sudden: is_killed && had_room.is_some_and(|last| last.at > end - (end - start) * BURST),
+            });
         }
     }
 }

@@ -1,4 +1,4 @@
-# trace: limit=128M seconds=900 kind=calm split=score needs=etcd-server
+# trace: limit=128M seconds=1500 kind=leak class=leak split=score needs=etcd-server
 # etcd as under Kubernetes: objects put and deleted, leases, two watches, lists, a compaction each minute, a defragmentation each other.
 import base64, http.client, json, random, subprocess, threading, time
 PORT = 28701; random.seed(41)
