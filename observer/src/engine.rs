@@ -45,6 +45,9 @@ const LASTED_OF_HIGH: f64 = 0.5;
 /// And in seconds: what starts, grows.
 const LASTED_AT_LEAST: f64 = 30.0;
 
+/// A warning stands while growth would have to go on for no more than so many times what would raise it.
+const HYSTERESIS: f64 = 2.0;
+
 /// How long there must be no reason for a warning before it is cleared: a share of the growth's own time, and so many
 /// seconds at least.
 const QUIET: f64 = 0.2;
@@ -122,14 +125,24 @@ struct History {
     forecast: Option<Box<(Timestamp, Forecast)>>,
     /// Its processes, while a limit is in sight.
     tasks: Option<Box<Tasks>>,
-    /// What the standing warning said last.
-    told: Option<f64>,
+    /// The warning that stands.
+    told: Option<Told>,
     /// Whether what the standing warning was of has come.
     is_over: bool,
     /// Since when there would be no warning, were there none.
     quiet_since: Option<Timestamp>,
     /// Samples since a limit was in sight.
     blind: u8,
+}
+
+/// A warning that stands.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    /// What it said last, in seconds.
+    left: f64,
+    at: Timestamp,
+    /// How long growth had lasted then, in seconds.
+    lasted: f64,
 }
 
 /// Trends, forecasts and verdicts of every cgroup.
@@ -589,34 +602,32 @@ fn warning(
                 && !may_end
                 && history.growth.is_record()
     };
-    let seconds = forecast
-        .filter(|_| grows(class))
-        .filter(|forecast| history.told.is_some() || is_sure(forecast))
-        .map(|forecast| forecast.seconds);
-    let standing = is_met || seconds.is_some_and(|left| left <= within * 2.0);
-    if standing {
-        history.quiet_since = None;
+    let forecast = forecast.filter(|_| grows(class));
+    let Some(told) = history.told else {
+        let left = forecast.filter(is_sure)?.seconds;
+        history.told = (left <= within).then(|| Told { left, at: ts, lasted });
+        return history.told.map(|_| ForecastState::Raised);
+    };
+    let believed = if was_killed {
+        within
+    } else {
+        within.min((told.lasted + ts.seconds_since(told.at)) / LASTED)
+    };
+    let left = forecast
+        .map(|forecast| forecast.seconds)
+        .filter(|left| *left <= believed * HYSTERESIS);
+    if left.is_none() && !is_met {
+        let since = *history.quiet_since.get_or_insert(ts);
+        if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST) {
+            return None;
+        }
+        (history.told, history.quiet_since) = (None, None);
+        return Some(ForecastState::Cleared);
     }
-    match (history.told, seconds) {
-        (None, Some(left)) if left <= within => {
-            history.told = Some(left);
-            Some(ForecastState::Raised)
-        }
-        (Some(told), Some(left)) if left <= told / 2.0 && told > LAST_WORD => {
-            history.told = Some(left);
-            Some(ForecastState::Updated)
-        }
-        (Some(_), _) if !standing => {
-            let since = *history.quiet_since.get_or_insert(ts);
-            if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST) {
-                return None;
-            }
-            history.told = None;
-            history.quiet_since = None;
-            Some(ForecastState::Cleared)
-        }
-        _ => None,
-    }
+    history.quiet_since = None;
+    let left = left.filter(|left| *left <= told.left / 2.0 && told.left > LAST_WORD)?;
+    history.told = Some(Told { left, ..told });
+    Some(ForecastState::Updated)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{CgroupRef, Holder, KillLimit, Limit, Memory, Origin, Subject, Victim};
+use crate::event::{CgroupRef, Holder, KillLimit, Limit, LimitRef, Memory, Origin, Subject, Victim};
 use crate::measure::{Bytes, Tgid};
 
 const MIB: u64 = 1 << 20;
@@ -194,6 +194,40 @@ fn a_warning_stands_while_reclaim_keeps_usage_just_below_the_limit() {
     };
     assert!(stands(196));
     assert!(!stands(170));
+}
+
+#[test]
+fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
+    let is_cleared = |seconds: f64| {
+        let mut history = History {
+            told: Some(Told {
+                left: 100.0,
+                at: at(0.0),
+                lasted: 90.0,
+            }),
+            ..History::default()
+        };
+        let forecast = Forecast {
+            seconds,
+            low_seconds: seconds,
+            high_seconds: None,
+            confidence: 0.8,
+            limit: LimitRef {
+                cgroup: "/own".to_owned(),
+                unit: None,
+                file: "memory.max".to_owned(),
+                bytes: Bytes(MIB),
+            },
+        };
+        (0..60).any(|second| {
+            let ts = at(f64::from(second));
+            let state = warning(ts, &mut history, Class::Leak, Some(&forecast), false, false, 1800.0);
+            state == Some(ForecastState::Cleared)
+        })
+    };
+    // What would raise it is no further off than growth has lasted, and a third: 120 s.
+    assert!(!is_cleared(230.0));
+    assert!(is_cleared(450.0));
 }
 
 #[test]
