@@ -605,7 +605,7 @@ fn warning(
     let forecast = forecast.filter(|_| grows(class));
     let Some(told) = history.told else {
         let left = forecast.filter(is_sure)?.seconds;
-        history.told = (left <= within).then(|| Told { left, at: ts, lasted });
+        history.told = (left <= within).then_some(Told { left, at: ts, lasted });
         return history.told.map(|_| ForecastState::Raised);
     };
     let believed = if was_killed {

@@ -186,11 +186,11 @@ fn a_warning_stands_while_reclaim_keeps_usage_just_below_the_limit() {
             let usage = ((10 + second) * MIB).min(most * MIB);
             sample(usage, 0, vec![limit(Relation::Own, "/own", 200 * MIB, usage)])
         });
-        let states = out.iter().filter_map(|event| match event {
+        let mut states = out.iter().filter_map(|event| match event {
             Event::Forecast(change) => Some(change.state),
             _ => None,
         });
-        states.last() != Some(ForecastState::Cleared)
+        states.next_back() != Some(ForecastState::Cleared)
     };
     assert!(stands(196));
     assert!(!stands(170));

@@ -1,4 +1,4 @@
-# trace: limit=24M seconds=300 kind=calm split=score needs=collectd-core,librrd8
+# trace: limit=32M seconds=300 kind=calm split=score needs=collectd-core,librrd8
 # collectd: the usual plugins each second, statsd counters of an application, all into RRD files with a write cache.
 import os, random, socket, subprocess, time
 random.seed(43)

@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=900 kind=calm split=score needs=influxdb
+# trace: limit=128M seconds=900 kind=calm split=score needs=influxdb
 # InfluxDB takes points of 400 hosts each few seconds (its cache is written out at 6 MB, files are compacted), and a dashboard asks.
 import http.client, random, subprocess, time, urllib.parse
 random.seed(101); PORT = 28780

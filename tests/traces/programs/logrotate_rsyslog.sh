@@ -1,4 +1,4 @@
-# trace: limit=16M seconds=300 kind=calm split=score needs=rsyslog,logrotate
+# trace: limit=24M seconds=300 kind=calm split=score needs=rsyslog,logrotate
 # rsyslog writes an access log to a file, logrotate turns and gzips it about each forty seconds, grep makes a report.
 home=$PWD
 cat > rsyslog.conf <<CONF

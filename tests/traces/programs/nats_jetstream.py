@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=900 kind=calm split=score needs=nats-server
+# trace: limit=128M seconds=900 kind=calm split=score needs=nats-server
 # NATS JetStream: a stream in memory kept for 80 s and one in a file bounded at 60 MB; traffic comes in shifts.
 PORT, MEMORY = 28742, "64MB"
 import json, os, random, socket, subprocess, time

@@ -1,4 +1,4 @@
-# trace: limit=64M seconds=300 kind=calm split=score needs=samba,smbclient
+# trace: limit=96M seconds=300 kind=calm split=score needs=samba,smbclient
 # smbd: clients connect, list, put and get files of an office share; one process for each client.
 home=$PWD
 mkdir -p share private lock state cache pid ncalrpc

@@ -1,4 +1,4 @@
-# trace: limit=96M seconds=300 kind=calm split=score needs=sphinxsearch,python3-pymysql
+# trace: limit=128M seconds=300 kind=calm split=score needs=sphinxsearch,python3-pymysql
 # Sphinx: an index of 12000 documents is searched, and built anew and rotated each 75 s; new documents go into a real-time index.
 cat > make.pl <<'PL'
 srand($ARGV[0]); for my $n (1 .. 12000) { print "$n\t", join(" ", map { "word" . int(exp(rand 9)) } 1 .. 60), "\t", int(rand 1000), "\n" }

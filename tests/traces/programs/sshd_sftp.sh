@@ -1,4 +1,4 @@
-# trace: limit=64M seconds=300 kind=calm split=score needs=openssh-server,openssh-client
+# trace: limit=96M seconds=300 kind=calm split=score needs=openssh-server,openssh-client
 # sshd: people log in for a while, scripts run a command, files are fetched and sent by sftp.
 home=$PWD
 chmod 700 . && mkdir -p /run/sshd
