@@ -36,6 +36,10 @@ const PRIOR_WEIGHT: f64 = 3.0;
 /// An error beyond this is as good as any other.
 const MAX_ERROR: f64 = 1.5;
 
+/// What should have come some time ago, and has not, takes as long again in the median, and four times in five between a ninth
+/// of that time and nine times it (Gott 1993): nothing is known of the page that reclaim will not find.
+const LATE: f64 = 9.0;
+
 /// How closely a series is looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Detail {
@@ -284,11 +288,16 @@ impl Series {
         let room = (target - now.max(line.at(until) + line.peak())).max(0.0);
         let seconds = line.seconds_for(room);
         let error = (Z * self.error(&line, seconds)).exp();
+        let late = self.newest().map_or(0.0, |newest| {
+            (line.at(newest.at) + line.peak() - target) / line.slope().middle
+        });
         Some(Reach {
-            seconds,
-            low: seconds / error,
+            seconds: seconds.max(late),
+            low: seconds.max(late / LATE) / error,
             // Where the limit is near, what goes up and down around the line decides.
-            high: (seconds * error).max(line.seconds_for(room + line.swing())),
+            high: (seconds * error)
+                .max(line.seconds_for(room + line.swing()))
+                .max(late * LATE),
             may_end: line.still_to_come().is_some_and(|rest| rest < room),
         })
     }

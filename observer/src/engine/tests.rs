@@ -197,6 +197,20 @@ fn a_warning_stands_while_reclaim_keeps_usage_just_below_the_limit() {
 }
 
 #[test]
+fn what_should_have_come_and_has_not_is_not_said_to_come_at_once() {
+    let mut engine = Engine::new(Config::default());
+    let (last, _) = feed(&mut engine, 194, |second| {
+        let noise = second * 7 % 5 * MIB / 3;
+        let usage = ((9 + second) * MIB + noise).min(197 * MIB);
+        sample(usage, 0, vec![limit(Relation::Own, "/own", 200 * MIB, usage)])
+    });
+    // The upper envelope met the limit at 190 s.
+    let forecast = last.forecast.unwrap();
+    assert!((2.0..=5.0).contains(&forecast.seconds), "{forecast:?}");
+    assert!(forecast.low_seconds < 1.0 && forecast.high_seconds.unwrap() > 18.0);
+}
+
+#[test]
 fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
     let is_cleared = |seconds: f64| {
         let mut history = History {

@@ -192,7 +192,7 @@ fn forecasts_of_traces_that_were_not_tuned_on_stay_as_good_as_they_are() {
     let score = scored(1);
     println!("{}", super::table::rules("scored only", &[("oomtrace", score.clone())]));
     let (median, p90) = (score.error(0.5).unwrap(), score.error(0.9).unwrap());
-    assert!(median <= 0.05 && p90 <= 0.60, "errors of {median} and {p90}");
+    assert!(median <= 0.08 && p90 <= 0.65, "errors of {median} and {p90}");
     let coverage = score.coverage().unwrap();
     assert!((0.75..=0.90).contains(&coverage), "the interval holds {coverage}");
     let (warned, lives) = (score.warned(), score.warned.len());
@@ -200,7 +200,7 @@ fn forecasts_of_traces_that_were_not_tuned_on_stay_as_good_as_they_are() {
     let at = score.warned_at().unwrap();
     assert!(at <= 0.5, "warned when {at} of a life is over");
     let (alarmed, others) = (score.alarmed_traces(), score.alarms.len());
-    assert!(alarmed * 7 <= others * 2, "{alarmed} of {others} warned of falsely");
+    assert!(alarmed * 8 <= others, "{alarmed} of {others} warned of falsely");
     let share = score.alarmed_share().unwrap();
-    assert!(share <= 0.07, "falsely warned {share} of the time");
+    assert!(share <= 0.025, "falsely warned {share} of the time");
 }
