@@ -1,4 +1,4 @@
-# trace: limit=64M seconds=900 kind=calm split=tune needs=stunnel4,openssl
+# trace: limit=96M seconds=900 kind=calm split=tune needs=stunnel4,openssl
 # stunnel in front of a small server: TLS clients connect for short requests, some keep the connection for minutes.
 import os, random, socket, ssl, socketserver, subprocess, threading, time
 random.seed(101)

@@ -1,4 +1,4 @@
-# trace: limit=192M seconds=900 kind=calm split=score needs=syncthing
+# trace: limit=256M seconds=900 kind=calm split=score needs=syncthing
 # Two syncthings share a folder of some thousand files; somebody works in it, and a large upload comes now and then.
 import os, random, re, subprocess, time
 random.seed(81)
