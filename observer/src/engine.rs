@@ -140,6 +140,7 @@ struct History {
 struct Told {
     /// What it said last, in seconds.
     left: f64,
+    /// When it was raised.
     at: Timestamp,
     /// How long growth had lasted then, in seconds.
     lasted: f64,

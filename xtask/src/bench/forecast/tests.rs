@@ -76,6 +76,30 @@ fn who_knows_the_end_has_no_error_and_who_says_nothing_has_an_error_of_one() {
 }
 
 #[test]
+fn a_life_that_ended_in_a_burst_is_not_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("drawn.jsonl");
+    let lives = |size: fn(u64) -> u64| {
+        let mut text = r#"{"trace":{"limit":"100M","seconds":1,"kind":"leak","split":"score"}}"#.to_owned();
+        for second in 0..=200 {
+            let ts = Timestamp::from_second(second).unwrap();
+            let size = size(second.unsigned_abs());
+            text += &format!(
+                "\n{}",
+                serde_json::json!({"event": "sample", "ts": ts, "memory": {"current": size, "max": 100}})
+            );
+        }
+        text += "\n{\"event\":\"kill\",\"ts\":\"1970-01-01T00:03:21Z\"}\n";
+        std::fs::write(&path, text).unwrap();
+        let trace = Trace::read(&path, 1).unwrap();
+        let told = always(&trace, |_| None);
+        Score::of(&trace, &told).warned.len()
+    };
+    assert_eq!(lives(|second| second / 2), 1);
+    assert_eq!(lives(|second| if second < 199 { second / 4 } else { 100 }), 0);
+}
+
+#[test]
 fn a_warning_counts_where_it_stands_until_the_kill() {
     let trace = drawn("leak", 100, |second| second);
     let mut told = Told::default();
