@@ -127,6 +127,8 @@ struct History {
     tasks: Option<Box<Tasks>>,
     /// The warning that stands.
     told: Option<Told>,
+    /// Since when a limit is met.
+    met_since: Option<Timestamp>,
     /// Whether what the standing warning was of has come.
     is_over: bool,
     /// Since when there would be no warning, were there none.
@@ -223,7 +225,12 @@ impl Engine {
         out.extend(history.throttling.push(ts, sample).map(Event::Throttle));
         sample.trend = history.trend();
         let class = sample.trend.map_or(Class::Unknown, |trend| trend.class);
-        let ahead = forecast::ahead(class, &history.growth, &self.owners, sample, reclaimable);
+        let mut ahead = forecast::ahead(class, &history.growth, &self.owners, sample, reclaimable);
+        let met = forecast::met(class, sample, reclaimable);
+        history.met_since = met.and(history.met_since.or(Some(ts)));
+        if let (None, Some(_), Some(limit), Some(since)) = (&ahead.binding, history.told, met, history.met_since) {
+            ahead.binding = Some(forecast::overdue(limit, ts.seconds_since(since)));
+        }
         (sample.forecast, sample.slowed) = (ahead.binding, ahead.slowed);
         history.forecast = match &sample.forecast {
             Some(forecast) => Some(Box::new((ts, forecast.clone()))),
@@ -252,7 +259,7 @@ impl Engine {
             class,
             sample.forecast.as_ref(),
             ahead.may_end,
-            forecast::is_met(class, sample, reclaimable),
+            history.met_since.is_some(),
             self.config.warn_within_seconds,
         );
         out.extend(change.map(|state| {

@@ -73,15 +73,19 @@ pub(super) fn ahead(
     ahead
 }
 
-/// Whether a limit that kills is met: what stands there has not come to rest, reclaim keeps it from the kill for as long as
-/// it finds a page.
-pub(super) fn is_met(class: Class, sample: &Sample, reclaimable: Bytes) -> bool {
+/// A limit that kills and is met: what stands there has not come to rest, reclaim keeps it from the kill for as long as it
+/// finds a page.
+pub(super) fn met(class: Class, sample: &Sample, reclaimable: Bytes) -> Option<&Limit> {
     sample
         .limits
         .iter()
         .filter(|limit| limit.file != HIGH)
-        .filter_map(|limit| against(limit, class, &sample.memory, reclaimable))
-        .any(|(now, until)| now >= until * MET)
+        .find(|limit| against(limit, class, &sample.memory, reclaimable).is_some_and(|(now, until)| now >= until * MET))
+}
+
+/// What is to be expected at a limit that has been met for so many seconds.
+pub(super) fn overdue(limit: &Limit, stood: f64) -> Forecast {
+    statement(limit, Reach::overdue(stood))
 }
 
 /// What counts against a limit now, and where it would be met.

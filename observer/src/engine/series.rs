@@ -86,6 +86,18 @@ pub(super) struct Reach {
     pub(super) may_end: bool,
 }
 
+impl Reach {
+    /// Of what should have come so many seconds ago: nothing is known of when.
+    pub(super) fn overdue(seconds: f64) -> Self {
+        Self {
+            seconds,
+            low: seconds / LATE,
+            high: seconds * LATE,
+            may_end: false,
+        }
+    }
+}
+
 /// What is believed of it now.
 #[derive(Debug, Clone, Copy)]
 struct Judged {
