@@ -107,6 +107,10 @@ fn pack(file: &Path, copy: &Path) -> io::Result<()> {
     // What is deleted for its age, is so by when it was written.
     new.set_modified(meta.modified()?)?;
     new.sync_all()?;
+    // It may have been the oldest and deleted meanwhile: it is not to come back.
+    if !file.try_exists()? {
+        return fs::remove_file(copy);
+    }
     fs::rename(copy, file)
 }
 
