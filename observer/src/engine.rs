@@ -259,7 +259,6 @@ impl Engine {
             class,
             sample.forecast.as_ref(),
             ahead.may_end,
-            history.met_since.is_some(),
             self.config.warn_within_seconds,
         );
         out.extend(change.map(|state| {
@@ -593,7 +592,6 @@ fn warning(
     class: Class,
     forecast: Option<&Forecast>,
     may_end: bool,
-    is_met: bool,
     within: f64,
 ) -> Option<ForecastState> {
     let was_killed = history.earlier.is_some_and(|earlier| earlier.end == RunEnd::Killed);
@@ -624,7 +622,7 @@ fn warning(
     let left = forecast
         .map(|forecast| forecast.seconds)
         .filter(|left| *left <= believed * HYSTERESIS);
-    if left.is_none() && !is_met {
+    if left.is_none() && history.met_since.is_none() {
         let since = *history.quiet_since.get_or_insert(ts);
         if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST) {
             return None;

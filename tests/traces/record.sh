@@ -44,11 +44,9 @@ live() {
         (echo "$BASHPID" > "$root/trace-$name/cgroup.procs" && exec bash -c "$*") < /dev/null > /dev/null 2> "$out/$name.stderr" &
         program=$!
         disown "$program" # else bash tells of every kill
-        now_killed=0
         while [ "$SECONDS" -lt "$end" ] && kill -0 "$program" 2> /dev/null; do
             sleep 0.2
-            now_killed=$(kills "$name")
-            [ "$kind" = leak ] && [ $((killed + now_killed)) -ge "$lives" ] && break
+            [ "$kind" = leak ] && [ $((killed + $(kills "$name"))) -ge "$lives" ] && break
         done
         now_killed=$(kills "$name")
         echo "$start $(now)" >> "$out/$name.lives"

@@ -103,18 +103,8 @@ impl Traces {
         };
         let mut failed = 0;
         for program in &programs {
-            let trace = root.join(format!("{}.jsonl", program.name));
-            let lives = out.join(format!("{}.lives", program.name));
-            let lives = fs::read_to_string(&lives).with_context(|| format!("{} did not live", program.name))?;
-            let lives = lives.lines().map(str::parse).collect::<Result<Vec<Lived>>>()?;
-            let cgroup = format!("/trace-{}", program.name);
-            let kept = slim(&out.join("raw"), &cgroup, &program.header, &lives, &trace)?;
-            println!("{}: {} samples, {} kills", trace.display(), kept.samples, kept.kills);
-            if kept.samples == 0 {
-                step(format!("{} ended at once", program.name));
-                failed += 1;
-            } else if program.header.kind == Kind::Leak && kept.kills < program.header.lives {
-                step(format!("{} was not killed as often as its header says", program.name));
+            if let Err(error) = program.keep(&out, &root) {
+                step(format!("{}: {error:#}", program.name));
                 failed += 1;
             }
         }
@@ -273,6 +263,23 @@ impl Program {
             bail!("{} does not compile", self.path.display());
         }
         Ok(built.display().to_string())
+    }
+
+    /// Keeps what was recorded of it as its trace.
+    fn keep(&self, out: &Path, root: &Path) -> Result<()> {
+        let lives = fs::read_to_string(out.join(format!("{}.lives", self.name))).context("did not live")?;
+        let lives = lives.lines().map(str::parse).collect::<Result<Vec<Lived>>>()?;
+        let cgroup = format!("/trace-{}", self.name);
+        let trace = root.join(format!("{}.jsonl", self.name));
+        let kept = slim(&out.join("raw"), &cgroup, &self.header, &lives, &trace)?;
+        println!("{}: {} samples, {} kills", trace.display(), kept.samples, kept.kills);
+        if kept.samples == 0 {
+            bail!("ended at once");
+        }
+        if self.header.kind == Kind::Leak && kept.kills < self.header.lives {
+            bail!("was not killed as often as its header says");
+        }
+        Ok(())
     }
 
     /// What `record.sh` is told of it.

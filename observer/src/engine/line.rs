@@ -211,10 +211,10 @@ fn jumps(points: &[(f64, f64)]) -> bool {
     let (Some((_, first)), Some((_, last))) = (points.first(), points.last()) else {
         return false;
     };
-    let steps = points
-        .iter()
-        .zip(points.iter().skip(1))
-        .map(|((_, before), (_, after))| after - before);
+    let steps = points.windows(2).map(|two| match two {
+        [(_, before), (_, after)] => after - before,
+        _ => 0.0,
+    });
     steps.fold(0.0, f64::max) > (last - first) * JUMP
 }
 

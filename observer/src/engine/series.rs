@@ -300,16 +300,16 @@ impl Series {
         let room = (target - now.max(line.at(until) + line.peak())).max(0.0);
         let seconds = line.seconds_for(room);
         let error = (Z * self.error(&line, seconds)).exp();
-        let late = self.newest().map_or(0.0, |newest| {
+        let late = Reach::overdue(self.newest().map_or(0.0, |newest| {
             (line.at(newest.at) + line.peak() - target) / line.slope().middle
-        });
+        }));
         Some(Reach {
-            seconds: seconds.max(late),
-            low: seconds.max(late / LATE) / error,
+            seconds: seconds.max(late.seconds),
+            low: seconds.max(late.low) / error,
             // Where the limit is near, what goes up and down around the line decides.
             high: (seconds * error)
                 .max(line.seconds_for(room + line.swing()))
-                .max(late * LATE),
+                .max(late.high),
             may_end: line.still_to_come().is_some_and(|rest| rest < room),
         })
     }

@@ -237,7 +237,7 @@ fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
         };
         (0..60).any(|second| {
             let ts = at(f64::from(second));
-            let state = warning(ts, &mut history, Class::Leak, Some(&forecast), false, false, 1800.0);
+            let state = warning(ts, &mut history, Class::Leak, Some(&forecast), false, 1800.0);
             state == Some(ForecastState::Cleared)
         })
     };
