@@ -123,10 +123,14 @@ impl Line {
         Some(if rest.is_finite() { rest } else { 0.0 })
     }
 
+    /// By how much it may be off at its window's end.
+    pub(super) fn tolerance(&self) -> f64 {
+        f64::from(self.middle).abs() * self.window() * END_SHARE
+    }
+
     /// Whether it still tells the end of its own window, and where things are now.
     pub(super) fn holds(&self, at: Tick, now: f64) -> bool {
-        let growth = f64::from(self.middle).abs() * self.window();
-        let allowed = (f64::from(self.noise) * BEYOND_NOISE).max(growth * END_SHARE);
+        let allowed = (f64::from(self.noise) * BEYOND_NOISE).max(self.tolerance());
         f64::from(self.bias).abs() <= allowed
             && f64::from(self.bend).abs() <= allowed
             && (now - self.at(at)).abs() <= 2.0 * allowed + self.peak().max(0.0)

@@ -296,8 +296,10 @@ impl Series {
         if line.slope().low <= 0.0 || !line.slope().middle.is_finite() {
             return None;
         }
-        // The upper envelope meets the limit first.
-        let room = (target - now.max(line.at(until) + line.peak())).max(0.0);
+        // The upper envelope meets the limit first. A line whose growth has stopped of late runs on without it.
+        let reached = self.recent(&line).map(|slot| slot.max).fold(0.0, f32::max);
+        let envelope = (line.at(until) + line.peak()).min(f64::from(reached) + line.tolerance());
+        let room = (target - now.max(envelope)).max(0.0);
         let seconds = line.seconds_for(room);
         let error = (Z * self.error(&line, seconds)).exp();
         let late = Reach::overdue(self.newest().map_or(0.0, |newest| {
@@ -334,6 +336,14 @@ impl Series {
             .flat_map(|level| &level.slots)
             .filter(|slot| line.end.since(slot.at) > line.window() * RECORD_BEFORE);
         f64::from(before.map(|slot| slot.max).fold(0.0, f32::max)) * RECORD <= f64::from(newest.mean)
+    }
+
+    /// The end of a line's growth that is no longer than a pause.
+    fn recent(&self, line: &Line) -> impl Iterator<Item = &Slot> {
+        let newest = self.newest().map_or(Tick::ZERO, |newest| newest.at);
+        let long = line.window() * PAUSE;
+        let slots = self.levels.iter().flat_map(|level| &level.slots);
+        slots.filter(move |slot| newest.since(slot.at) <= long)
     }
 
     /// The level that is believed, and its line.

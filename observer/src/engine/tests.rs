@@ -213,6 +213,18 @@ fn what_should_have_come_and_has_not_is_not_said_to_come_at_once() {
 }
 
 #[test]
+fn growth_that_pauses_below_the_limit_is_not_reckoned_on_without_it() {
+    let mut engine = Engine::new(Config::default());
+    let (last, _) = feed(&mut engine, 222, |second| {
+        let usage = (second / 16 * 16).min(192) * MIB;
+        sample(usage, 0, vec![limit(Relation::Own, "/own", 232 * MIB, usage)])
+    });
+    // 40 MiB are left at 1 MiB/s. It has stood still for half a minute, and would have grown by most of them.
+    let forecast = last.forecast.unwrap();
+    assert!(forecast.seconds > 30.0, "{forecast:?}");
+}
+
+#[test]
 fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
     let is_cleared = |seconds: f64| {
         let mut history = History {
