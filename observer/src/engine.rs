@@ -37,12 +37,15 @@ use tasks::Tasks;
 const LAST_WORD: f64 = 15.0;
 
 /// How long growth must have lasted, as a share of the time that is left, before it is warned of.
-const LASTED: f64 = 0.75;
+const LASTED: f64 = 0.7;
 
-/// The same as a share of the longest time that may be left: growth by leaps says little of when.
-const LASTED_OF_HIGH: f64 = 0.5;
+/// What starts, grows: so many seconds of it say nothing.
+const START: f64 = 8.0;
 
-/// And in seconds: what starts, grows.
+/// How long growth must have lasted, as a share of the longest time that may be left: growth by leaps says little of when.
+const LASTED_OF_HIGH: f64 = 0.4;
+
+/// And in seconds.
 const LASTED_AT_LEAST: f64 = 30.0;
 
 /// A warning stands while growth would have to go on for no more than so many times what would raise it.
@@ -51,7 +54,7 @@ const HYSTERESIS: f64 = 2.0;
 /// How long there must be no reason for a warning before it is cleared: a share of the growth's own time, and so many
 /// seconds at least.
 const QUIET: f64 = 0.2;
-const QUIET_AT_LEAST: f64 = 10.0;
+const QUIET_AT_LEAST: f64 = 5.0;
 
 /// Cgroups that are looked at closely, at most: ten times what the others take is spent on each.
 const MAX_CLOSE: usize = 512;
@@ -584,6 +587,11 @@ fn ended(subject: Subject, run: RunOutline) -> Event {
     })
 }
 
+/// How long growth is taken to go on that has lasted so long, in seconds.
+fn goes_on_for(lasted: f64) -> f64 {
+    (lasted - START).max(0.0) / LASTED
+}
+
 /// Whether the state of a warning changes. Raised once, updated when the time left has halved, cleared when the limit is
 /// twice as far as would raise it or out of sight, but not where it is met.
 fn warning(
@@ -601,7 +609,7 @@ fn warning(
     let is_sure = |forecast: &&Forecast| {
         was_killed
             || lasted >= LASTED_AT_LEAST
-                && lasted >= forecast.seconds * LASTED
+                && forecast.seconds <= goes_on_for(lasted)
                 && forecast
                     .high_seconds
                     .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
@@ -617,7 +625,7 @@ fn warning(
     let believed = if was_killed {
         within
     } else {
-        within.min((told.lasted + ts.seconds_since(told.at)) / LASTED)
+        within.min(goes_on_for(told.lasted + ts.seconds_since(told.at)))
     };
     let left = forecast
         .map(|forecast| forecast.seconds)

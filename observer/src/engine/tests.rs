@@ -225,6 +225,21 @@ fn growth_that_pauses_below_the_limit_is_not_reckoned_on_without_it() {
 }
 
 #[test]
+fn the_first_seconds_of_growth_are_no_sign_of_the_next_ones() {
+    let warned = |seconds: u64| {
+        let mut engine = Engine::new(Config::default());
+        let (_, out) = feed(&mut engine, seconds, |second| {
+            let usage = 10 * second * MIB;
+            sample(usage, 0, vec![limit(Relation::Own, "/own", 700 * MIB, usage)])
+        });
+        !out.is_empty()
+    };
+    // At 34 s it has lasted as long as it would have to go on.
+    assert!(!warned(35));
+    assert!(warned(45));
+}
+
+#[test]
 fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
     let is_cleared = |seconds: f64| {
         let mut history = History {

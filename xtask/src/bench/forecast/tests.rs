@@ -224,7 +224,7 @@ fn forecasts_of_traces_that_were_not_tuned_on_stay_as_good_as_they_are() {
     let at = score.warned_at().unwrap();
     assert!(at <= 0.5, "warned when {at} of a life is over");
     let (alarmed, others) = (score.alarmed_traces(), score.alarms.len());
-    assert!(alarmed * 8 <= others, "{alarmed} of {others} warned of falsely");
+    assert!(alarmed * 12 <= others, "{alarmed} of {others} warned of falsely");
     let share = score.alarmed_share().unwrap();
-    assert!(share <= 0.025, "falsely warned {share} of the time");
+    assert!(share < 0.01, "falsely warned {share} of the time");
 }
