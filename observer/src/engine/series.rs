@@ -297,14 +297,13 @@ impl Series {
             return None;
         }
         // The upper envelope meets the limit first. A line whose growth has stopped of late runs on without it.
-        let reached = self.recent(&line).map(|slot| slot.max).fold(0.0, f32::max);
-        let envelope = (line.at(until) + line.peak()).min(f64::from(reached) + line.tolerance());
+        let newest = self.newest()?;
+        let reached = self.greatest(newest, |ago| ago <= line.window() * PAUSE);
+        let envelope = (line.at(until) + line.peak()).min(reached + line.tolerance());
         let room = (target - now.max(envelope)).max(0.0);
         let seconds = line.seconds_for(room);
         let error = (Z * self.error(&line, seconds)).exp();
-        let late = Reach::overdue(self.newest().map_or(0.0, |newest| {
-            (line.at(newest.at) + line.peak() - target) / line.slope().middle
-        }));
+        let late = Reach::overdue((line.at(newest.at) + line.peak() - target) / line.slope().middle);
         Some(Reach {
             seconds: seconds.max(late.seconds),
             low: seconds.max(late.low) / error,
@@ -330,20 +329,16 @@ impl Series {
         let (Some(line), Some(newest)) = (self.line(), self.newest()) else {
             return false;
         };
-        let before = self
-            .levels
-            .iter()
-            .flat_map(|level| &level.slots)
-            .filter(|slot| line.end.since(slot.at) > line.window() * RECORD_BEFORE);
-        f64::from(before.map(|slot| slot.max).fold(0.0, f32::max)) * RECORD <= f64::from(newest.mean)
+        let lag = newest.at.since(line.end);
+        let before = self.greatest(newest, |ago| ago - lag > line.window() * RECORD_BEFORE);
+        before * RECORD <= f64::from(newest.mean)
     }
 
-    /// The end of a line's growth that is no longer than a pause.
-    fn recent(&self, line: &Line) -> impl Iterator<Item = &Slot> {
-        let newest = self.newest().map_or(Tick::ZERO, |newest| newest.at);
-        let long = line.window() * PAUSE;
+    /// The greatest that is remembered at any scale, of so many seconds ago as is meant; 0 where there is none.
+    fn greatest(&self, newest: &Slot, is_meant: impl Fn(f64) -> bool) -> f64 {
         let slots = self.levels.iter().flat_map(|level| &level.slots);
-        slots.filter(move |slot| newest.since(slot.at) <= long)
+        let meant = slots.filter(|slot| is_meant(newest.at.since(slot.at)));
+        f64::from(meant.map(|slot| slot.max).fold(0.0, f32::max))
     }
 
     /// The level that is believed, and its line.
