@@ -39,20 +39,23 @@ const LAST_WORD: f64 = 15.0;
 /// How long growth must have lasted, as a share of the time that is left, before it is warned of.
 const LASTED: f64 = 0.7;
 
-/// What starts, grows: so many seconds of it say nothing.
+/// What starts, grows: so many steps of it say nothing. A step is from sample to sample, and [`STEP`] at least.
 const START: f64 = 8.0;
 
 /// How long growth must have lasted, as a share of the longest time that may be left: growth by leaps says little of when.
 const LASTED_OF_HIGH: f64 = 0.4;
 
-/// And in seconds.
+/// And in steps: of what is seen more rarely, less is known in the same time.
 const LASTED_AT_LEAST: f64 = 30.0;
+
+/// A step of what is sampled more often, in seconds: memory moves no faster for being looked at.
+const STEP: f64 = 1.0;
 
 /// A warning stands while growth would have to go on for no more than so many times what would raise it.
 const HYSTERESIS: f64 = 2.0;
 
 /// How long there must be no reason for a warning before it is cleared: a share of the growth's own time, and so many
-/// seconds at least.
+/// steps at least.
 const QUIET: f64 = 0.2;
 const QUIET_AT_LEAST: f64 = 5.0;
 
@@ -74,7 +77,7 @@ const NEAR_HIGH: f64 = 0.9;
 /// How long a forecast counts as said after the last one, in seconds.
 const STILL_SAID: f64 = 10.0;
 
-/// A limit is near enough for its cgroup's processes to be looked at within so many times what is warned of.
+/// A limit is near enough for its cgroup to be sampled at each tick, and its processes to be looked at, within so many times what is warned of.
 const NEAR_ENOUGH: f64 = 4.0;
 
 /// How long a cgroup's limit counts after the cgroup's last sample, in seconds.
@@ -410,15 +413,16 @@ impl Engine {
         self.cgroups.get(path)?.last.last(path)
     }
 
-    /// Whether a cgroup is to be sampled though nothing tells that it moves: near its `memory.high` it may stand still, and
-    /// one that does so is waited for.
+    /// Whether a cgroup is to be sampled though nothing tells that it moves: one that nears a limit by less than is told
+    /// comes there too, near its `memory.high` it may stand still, and one that does so is waited for.
     #[must_use]
     pub fn wants_samples(&self, path: &str) -> bool {
         let Some(history) = self.cgroups.get(path) else {
             return false;
         };
         let sizes = history.last.memory().and_then(|memory| memory.current.zip(memory.high));
-        history.throttling.is_raised()
+        self.nears_limit(history)
+            || history.throttling.is_raised()
             || sizes.is_some_and(|(current, high)| current.as_f64() >= high.as_f64() * NEAR_HIGH)
     }
 
@@ -453,12 +457,14 @@ impl Engine {
     /// Whether it is worth to look at a cgroup's processes: a limit is in sight, and one of them may be who fills it.
     #[must_use]
     pub fn wants_tasks(&self, path: &str) -> bool {
+        self.cgroups.get(path).is_some_and(|history| self.nears_limit(history))
+    }
+
+    /// Whether a limit is in sight, and within a few times what is warned of.
+    fn nears_limit(&self, history: &History) -> bool {
+        let said = history.forecast.as_deref();
         let within = self.config.warn_within_seconds * NEAR_ENOUGH;
-        let is_near = |history: &History| {
-            let said = history.forecast.as_deref();
-            history.growth.detail() == Detail::Close && said.is_some_and(|(_, forecast)| forecast.seconds <= within)
-        };
-        self.cgroups.get(path).is_some_and(is_near)
+        history.growth.detail() == Detail::Close && said.is_some_and(|(_, forecast)| forecast.seconds <= within)
     }
 
     /// What was known of a cgroup and of the owners of the limits above it before now.
@@ -587,9 +593,9 @@ fn ended(subject: Subject, run: RunOutline) -> Event {
     })
 }
 
-/// How long growth is taken to go on that has lasted so long, in seconds.
-fn goes_on_for(lasted: f64) -> f64 {
-    (lasted - START).max(0.0) / LASTED
+/// How long growth is taken to go on that has lasted so long, seen in such steps; all in seconds.
+fn goes_on_for(lasted: f64, step: f64) -> f64 {
+    (lasted - START * step).max(0.0) / LASTED
 }
 
 /// Whether the state of a warning changes. Raised once, updated when the time left has halved, cleared when the limit is
@@ -603,13 +609,14 @@ fn warning(
     within: f64,
 ) -> Option<ForecastState> {
     let was_killed = history.earlier.is_some_and(|earlier| earlier.end == RunEnd::Killed);
+    let step = history.growth.spacing().max(STEP);
     let lasted = history.growth.line().map_or(0.0, |line| line.window());
     // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
     // the same at first. A run that was killed after it had grown the same way is.
     let is_sure = |forecast: &&Forecast| {
         was_killed
-            || lasted >= LASTED_AT_LEAST
-                && forecast.seconds <= goes_on_for(lasted)
+            || lasted >= LASTED_AT_LEAST * step
+                && forecast.seconds <= goes_on_for(lasted, step)
                 && forecast
                     .high_seconds
                     .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
@@ -625,14 +632,14 @@ fn warning(
     let believed = if was_killed {
         within
     } else {
-        within.min(goes_on_for(told.lasted + ts.seconds_since(told.at)))
+        within.min(goes_on_for(told.lasted + ts.seconds_since(told.at), step))
     };
     let left = forecast
         .map(|forecast| forecast.seconds)
         .filter(|left| *left <= believed * HYSTERESIS);
     if left.is_none() && history.met_since.is_none() {
         let since = *history.quiet_since.get_or_insert(ts);
-        if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST) {
+        if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST * step) {
             return None;
         }
         (history.told, history.quiet_since) = (None, None);

@@ -5,6 +5,7 @@
 //! object (`toolchain`, `ebpf`), the binary with the object inside (`binary`), and guests that boot real kernels
 //! (`kernel`, `image`, `guest`, `vm`).
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -78,8 +79,10 @@ fn main() -> ExitCode {
 }
 
 /// Tells on stderr, in one line, what is being done and why: stdout belongs to what the step was asked for.
+///
+/// In one write, since several of us may tell at a time. Whether anybody reads it is no matter of the step's.
 fn step(line: impl std::fmt::Display) {
-    eprintln!("xtask: {line}");
+    let _ = std::io::stderr().write_all(format!("xtask: {line}\n").as_bytes());
 }
 
 /// The top of the repository this xtask was built from.

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 use super::line::{Line, MIN_SLOTS, Z, median, points};
-use super::slot::{Level, Parts, Slot, Tick, short};
+use super::slot::{Level, MERGE, Parts, Slot, Tick, short};
 use crate::event::{Class, Memory, Trend};
 use crate::measure::{Timestamp, significant};
 
@@ -107,6 +107,8 @@ struct Judged {
     since: Tick,
     /// Until when it told the truth.
     until: Tick,
+    /// The mean time between the window's samples, in seconds.
+    spacing: f64,
 }
 
 impl Judged {
@@ -188,12 +190,15 @@ impl Series {
     }
 
     fn judge(&self) -> Option<Judged> {
-        let (level, line) = self.believed()?;
+        let (place, line) = self.believed()?;
+        let level = self.levels.get(place)?;
+        let steps = (level.slots.len() - 1) * MERGE.pow(u32::try_from(place).ok()?);
         let now = Judged {
             line,
             class: self.class(level, &line),
             since: level.slots.front()?.at,
             until: self.newest()?.at,
+            spacing: line.window() / steps as f64,
         };
         let before = self
             .judged
@@ -324,6 +329,11 @@ impl Series {
         self.newest().map_or(0.0, |newest| newest.at.seconds())
     }
 
+    /// The mean time between the samples that the line is believed from, in seconds; 0 where there is none.
+    pub(super) fn spacing(&self) -> f64 {
+        self.judged.map_or(0.0, |judged| judged.spacing)
+    }
+
     /// Whether it stands higher than it ever did before the growth that is believed: what comes and goes does not.
     pub(super) fn is_record(&self) -> bool {
         let (Some(line), Some(newest)) = (self.line(), self.newest()) else {
@@ -341,16 +351,16 @@ impl Series {
         f64::from(meant.map(|slot| slot.max).fold(0.0, f32::max))
     }
 
-    /// The level that is believed, and its line.
-    fn believed(&self) -> Option<(&Level, Line)> {
+    /// Which level is believed, and its line.
+    fn believed(&self) -> Option<(usize, Line)> {
         let newest = self.newest()?;
         let finest = self.levels.first().filter(|level| level.slots.len() >= MIN_SLOTS)?;
-        let coarse = self.levels.iter().skip(1).rev().find_map(|level| {
+        let coarse = self.levels.iter().enumerate().skip(1).rev().find_map(|(place, level)| {
             let is_full = level.slots.len() >= MIN_COARSE;
             let line = is_full.then(|| level.line(false)).flatten()?;
-            line.holds(newest.at, f64::from(newest.mean)).then_some((level, line))
+            line.holds(newest.at, f64::from(newest.mean)).then_some((place, line))
         });
-        coarse.or_else(|| Some((finest, finest.line(true)?)))
+        coarse.or_else(|| Some((0, finest.line(true)?)))
     }
 
     /// The line that is believed; `None` from too few samples.

@@ -10,7 +10,7 @@ use crate::event::Memory;
 use crate::measure::Bytes;
 
 /// Slots of a level that become one of the next.
-const MERGE: usize = 4;
+pub(super) const MERGE: usize = 4;
 
 /// Hundredths of a second since a history began: 497 days of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

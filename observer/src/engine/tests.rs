@@ -240,6 +240,40 @@ fn the_first_seconds_of_growth_are_no_sign_of_the_next_ones() {
 }
 
 #[test]
+fn what_is_seen_ten_times_as_rarely_is_warned_of_after_as_many_samples() {
+    let warned_at = |every: u32| {
+        let mut engine = Engine::new(Config {
+            warn_within_seconds: 3600.0,
+            ..Config::default()
+        });
+        let mut out = Vec::new();
+        (0..100).find(|number| {
+            let usage = u64::from(*number) * 10 * MIB;
+            let mut sample = sample(usage, 0, vec![limit(Relation::Own, "/own", 700 * MIB, usage)]);
+            engine.sample(at(f64::from(number * every)), &mut sample, &mut out);
+            !out.is_empty()
+        })
+    };
+    assert!(warned_at(1).is_some_and(|number| number > 30));
+    assert_eq!(warned_at(10), warned_at(1));
+}
+
+#[test]
+fn what_nears_its_limit_is_sampled_though_nothing_tells_that_it_moves() {
+    let wants_samples = |max: u64| {
+        let mut engine = Engine::new(Config::default());
+        feed(&mut engine, 60, |second| {
+            let usage = 10 * second * MIB;
+            sample(usage, 0, vec![limit(Relation::Own, "/own", max, usage)])
+        });
+        engine.wants_samples("/system.slice/leak.service")
+    };
+    // Warned of is half an hour, and looked at more closely are two hours.
+    assert!(wants_samples(60 * 1024 * MIB));
+    assert!(!wants_samples(80 * 1024 * MIB));
+}
+
+#[test]
 fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
     let is_cleared = |seconds: f64| {
         let mut history = History {
