@@ -1,8 +1,9 @@
 //! The history of one cgroup at several time scales, bounded, and what it says of the future.
 //!
 //! Level 0 holds the samples themselves, every further level a slot for each four of the one before, with their least,
-//! mean and greatest. Each level has its own line. The longest window whose end its own line still fits is believed
-//! (Lepski's idea of the largest homogeneous window): old evidence counts until something changed.
+//! mean and greatest. Each level has a line through all of its slots, and one through the later half of them. The longest
+//! window whose end its own line still fits is believed (Lepski's idea of the largest homogeneous window): old evidence
+//! counts until something changed.
 //!
 //! A cgroup that stands still keeps eight slots of each scale; since a slot is four of the finer one, that reaches as far
 //! back. One that nears a limit is looked at closely and keeps more.
@@ -10,7 +11,7 @@
 use std::collections::VecDeque;
 
 use super::line::{Line, MIN_SLOTS, Z, median, points};
-use super::slot::{Level, MERGE, Parts, Slot, Tick, short};
+use super::slot::{Level, MERGE, Parts, Slot, Slots, Span, Tick, short};
 use crate::event::{Class, Memory, Trend};
 use crate::measure::{Timestamp, significant};
 
@@ -190,13 +191,12 @@ impl Series {
     }
 
     fn judge(&self) -> Option<Judged> {
-        let (place, line) = self.believed()?;
-        let level = self.levels.get(place)?;
-        let steps = (level.slots.len() - 1) * MERGE.pow(u32::try_from(place).ok()?);
+        let (place, slots, line) = self.believed()?;
+        let steps = (slots.len() - 1) * MERGE.pow(u32::try_from(place).ok()?);
         let now = Judged {
             line,
-            class: self.class(level, &line),
-            since: level.slots.front()?.at,
+            class: self.class(&slots, &line),
+            since: slots.clone().next()?.at,
             until: self.newest()?.at,
             spacing: line.window() / steps as f64,
         };
@@ -351,16 +351,24 @@ impl Series {
         f64::from(meant.map(|slot| slot.max).fold(0.0, f32::max))
     }
 
-    /// Which level is believed, and its line.
-    fn believed(&self) -> Option<(usize, Line)> {
+    /// Which level is believed, of which slots, and their line.
+    fn believed(&self) -> Option<(usize, Slots<'_>, Line)> {
         let newest = self.newest()?;
         let finest = self.levels.first().filter(|level| level.slots.len() >= MIN_SLOTS)?;
-        let coarse = self.levels.iter().enumerate().skip(1).rev().find_map(|(place, level)| {
-            let is_full = level.slots.len() >= MIN_COARSE;
-            let line = is_full.then(|| level.line(false)).flatten()?;
-            line.holds(newest.at, f64::from(newest.mean)).then_some((place, line))
+        let levels = self.levels.iter().enumerate().skip(1).rev();
+        let mut windows = levels.flat_map(|level| Span::ALL.map(|span| (level, span)));
+        let coarse = windows.find_map(|((place, level), span)| {
+            let slots = level.window(span);
+            // Half of few slots is what the finer level has of them.
+            let is_full = match span {
+                Span::Whole => slots.len() >= MIN_COARSE,
+                Span::Half => slots.len() > MIN_COARSE,
+            };
+            let line = is_full.then(|| level.line(span, false)).flatten()?;
+            line.holds(newest.at, f64::from(newest.mean))
+                .then_some((place, slots, line))
         });
-        coarse.or_else(|| Some((0, finest.line(true)?)))
+        coarse.or_else(|| Some((0, finest.window(Span::Whole), finest.line(Span::Whole, true)?)))
     }
 
     /// The line that is believed; `None` from too few samples.
@@ -383,7 +391,7 @@ impl Series {
         })
     }
 
-    fn class(&self, level: &Level, line: &Line) -> Class {
+    fn class(&self, slots: &Slots<'_>, line: &Line) -> Class {
         let newest = self.newest().map_or(0.0, |newest| f64::from(newest.mean));
         let slope = line.slope();
         let rise = STEADY_RISE * (STEADY_WINDOW / line.window()).min(1.0);
@@ -392,12 +400,12 @@ impl Series {
         let falls = slope.high < -steady;
         let flattens = line.flattens();
         if rises && line.floor_rises() && !flattens {
-            return growing(level, slope.middle);
+            return growing(slots, slope.middle);
         }
         if falls {
             return Class::Shrinking;
         }
-        let cache = part(level, Parts::cache);
+        let cache = part(slots, Parts::cache);
         if cache > steady && cache > slope.middle.abs() {
             return Class::Cache;
         }
@@ -413,16 +421,15 @@ impl Series {
     /// What it takes on the heap, in bytes.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
-        let slots: usize = self.levels.iter().map(|level| level.slots.capacity()).sum();
         self.levels.capacity() * size_of::<Level>()
-            + slots * size_of::<Slot>()
+            + self.levels.iter().map(Level::heap).sum::<usize>()
             + self.beliefs.capacity() * size_of::<Belief>()
     }
 }
 
 /// What of it grows most names the growth.
-fn growing(level: &Level, slope: f64) -> Class {
-    let (shmem, kernel) = (part(level, Parts::shmem), part(level, Parts::kernel));
+fn growing(slots: &Slots<'_>, slope: f64) -> Class {
+    let (shmem, kernel) = (part(slots, Parts::shmem), part(slots, Parts::kernel));
     let anon = slope - shmem - kernel;
     if shmem > anon && shmem > kernel {
         Class::Shmem
@@ -435,8 +442,8 @@ fn growing(level: &Level, slope: f64) -> Class {
 
 /// The growth of one part over a level's window, in units a second, from the medians of its first and last third; 0 where
 /// it was not told.
-fn part(level: &Level, of: impl Fn(&Parts) -> Option<f64>) -> f64 {
-    let points = points(&level.slots, |slot| of(&slot.parts));
+fn part(slots: &Slots<'_>, of: impl Fn(&Parts) -> Option<f64>) -> f64 {
+    let points = points(slots.clone(), |slot| of(&slot.parts));
     let third = points.len().div_ceil(3);
     let middle = |part: &[(f64, f64)]| {
         let time = median(part.iter().map(|(x, _)| *x))?;

@@ -3,7 +3,7 @@
 //! Sizes are kept to 24 bits, a page in 64 GiB; times in hundredths of a second from where the history begins.
 
 use std::cell::OnceCell;
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 
 use super::line::{Line, line};
 use crate::event::Memory;
@@ -124,6 +124,22 @@ impl Slot {
     }
 }
 
+/// Slots of a level, oldest first.
+pub(super) type Slots<'a> = vec_deque::Iter<'a, Slot>;
+
+/// How much of a level a window takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Span {
+    Whole,
+    /// The later half.
+    Half,
+}
+
+impl Span {
+    /// The longest first.
+    pub(super) const ALL: [Self; 2] = [Self::Whole, Self::Half];
+}
+
 /// A history at one time scale.
 #[derive(Debug, Default)]
 pub(super) struct Level {
@@ -131,7 +147,9 @@ pub(super) struct Level {
     /// The last ones that have no slot of the next level yet.
     pending: usize,
     /// Reckoned when it is asked for: of a growth that goes on the finest one seldom is, and it changes with each sample.
-    line: OnceCell<Option<Line>>,
+    whole: OnceCell<Option<Line>>,
+    /// Apart: few have use for it.
+    half: OnceCell<Box<Option<Line>>>,
 }
 
 impl Level {
@@ -144,7 +162,8 @@ impl Level {
             self.slots.reserve_exact(room - self.slots.len());
         }
         self.slots.push_back(slot);
-        self.line.take();
+        self.whole.take();
+        self.half.take();
         self.pending += 1;
         if self.pending < MERGE {
             return None;
@@ -155,9 +174,29 @@ impl Level {
         Slot::merged(&gathered)
     }
 
-    /// The line through its slots; `None` from too few.
-    pub(super) fn line(&self, is_finest: bool) -> Option<Line> {
-        *self.line.get_or_init(|| line(&self.slots, is_finest))
+    /// The last slots that a window takes.
+    pub(super) fn window(&self, span: Span) -> Slots<'_> {
+        let count = match span {
+            Span::Whole => self.slots.len(),
+            Span::Half => self.slots.len() / 2,
+        };
+        self.slots.range(self.slots.len() - count..)
+    }
+
+    /// The line through a window; `None` from too few slots.
+    pub(super) fn line(&self, span: Span, is_finest: bool) -> Option<Line> {
+        let line = || line(&self.window(span), is_finest);
+        match span {
+            Span::Whole => *self.whole.get_or_init(line),
+            Span::Half => **self.half.get_or_init(|| Box::new(line())),
+        }
+    }
+
+    /// What it takes on the heap, in bytes.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        let half = self.half.get().map_or(0, |_| size_of::<Option<Line>>());
+        self.slots.capacity() * size_of::<Slot>() + half
     }
 
     /// Gives back what is more than `room`.
@@ -166,5 +205,7 @@ impl Level {
             self.slots.pop_front();
         }
         self.slots.shrink_to(room);
+        self.whole.take();
+        self.half.take();
     }
 }

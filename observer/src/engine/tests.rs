@@ -225,6 +225,18 @@ fn growth_that_pauses_below_the_limit_is_not_reckoned_on_without_it() {
 }
 
 #[test]
+fn growth_that_changed_is_soon_told_from_more_than_the_last_samples() {
+    let mut engine = Engine::new(Config::default());
+    let (last, _) = feed(&mut engine, 100, |second| {
+        let usage = (4 * second.min(30) + 2 * second.saturating_sub(30)) * MIB;
+        sample(usage, 0, vec![limit(Relation::Own, "/own", 1024 * MIB, usage)])
+    });
+    // It has been so for 70 s. The finest 32 samples are less than half of that, four times as many go back too far.
+    let trend = last.trend.unwrap();
+    assert!((40.0..70.0).contains(&trend.window_seconds), "{trend:?}");
+}
+
+#[test]
 fn the_first_seconds_of_growth_are_no_sign_of_the_next_ones() {
     let warned = |seconds: u64| {
         let mut engine = Engine::new(Config::default());
