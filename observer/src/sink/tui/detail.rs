@@ -119,6 +119,10 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
             .iter()
             .map(|limit| (limit_line(limit, known, point, room), PLAIN)),
     );
+    if let Some(reason) = reason(known, point) {
+        let told = fold(&reason, room, 2, true);
+        lines.extend(told.lines().map(|line| (line.to_owned(), PLAIN)));
+    }
     if let Some(pressure) = point.pressure {
         let text = format!(
             "pressure some {:.1}% full {:.1}% of 10 s",
@@ -139,6 +143,13 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
     );
     lines.push((middle(&seen, room, true), GREY));
     lines
+}
+
+/// `leak: what reclaim cannot give back has grown for 1min 44s, its lowest points too`; back in time, while that was so.
+fn reason(known: &Known, point: &Point) -> Option<String> {
+    let (_, class) = point.slope?;
+    let reason = known.trend.filter(|trend| trend.class == class)?.reason()?;
+    Some(format!("{}: {reason}", class_word(class)))
 }
 
 /// `tasks   python3[2051] 398.0M +3.1M/min · worker[2077] 11.0M`, as many as there is room for.

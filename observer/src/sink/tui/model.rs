@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::history::{History, Point, room};
 use crate::event::{
     Event, ForecastState, Kill, Limit, LimitRef, Line, Probe, Relation, Sample, Stream, TaskSize, Throttle,
-    ThrottleState, Unit, UnitState, Via,
+    ThrottleState, Trend, Unit, UnitState, Via,
 };
 use crate::measure::{Bytes, Timestamp};
 use crate::sink::verdict::paragraph;
@@ -36,6 +36,8 @@ pub(super) struct Known {
     pub(super) largest: Vec<(TaskSize, Option<f64>)>,
     /// Every limit as last told.
     pub(super) limits: Vec<Limit>,
+    /// How it grows, as last told.
+    pub(super) trend: Option<Trend>,
     /// Which limit its time left is about.
     pub(super) bound: Option<LimitRef>,
     pub(super) history: History,
@@ -176,6 +178,7 @@ impl Model {
         let known = self.known(key);
         name(&sample.subject).clone_into(&mut known.name);
         known.limits.clone_from(&sample.limits);
+        known.trend = sample.trend;
         known.bound = limit.map(|limit| LimitRef {
             cgroup: limit.cgroup.clone(),
             unit: limit.unit.clone(),
