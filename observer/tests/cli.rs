@@ -1,8 +1,14 @@
 //! The command as a user types it, on any machine: what needs no privileges and no particular kernel.
 #![allow(clippy::unwrap_used, reason = "a test: a failure is what it is for")]
 
+use std::fs::File;
+use std::io::Read as _;
+use std::process::Stdio;
+use std::time::Duration;
+
 use assert_cmd::Command;
 use predicates::prelude::*;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 fn oomtrace() -> Command {
     let mut command = Command::cargo_bin("oomtrace").unwrap();
@@ -37,6 +43,43 @@ fn a_screen_without_a_terminal_is_wrong_usage_and_a_pipe_gets_text() {
     bad.stderr(predicate::str::contains("no terminal").and(predicate::str::contains("-o text")));
     let piped = oomtrace().args(["replay", capture]).assert().success();
     piped.stdout(predicate::str::contains("KILLED").and(predicate::str::contains('\x1b').not()));
+}
+
+/// A pair of a terminal's ends: who owns it, and what runs in it.
+fn terminal() -> (File, File) {
+    let owner = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&owner).unwrap();
+    unlockpt(&owner).unwrap();
+    let path = ptsname(&owner, Vec::new()).unwrap().into_string().unwrap();
+    let inside = File::options().read(true).write(true).open(path).unwrap();
+    (owner.into(), inside)
+}
+
+#[test]
+fn a_screen_ends_when_its_terminal_goes_away() {
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/screen.jsonl");
+    let (mut owner, inside) = terminal();
+    let mut screen = std::process::Command::new(env!("CARGO_BIN_EXE_oomtrace"))
+        .args(["replay", capture, "-o", "tui"])
+        .stdin(inside.try_clone().unwrap())
+        .stdout(inside)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It has taken the terminal once it draws, and then waits for a key.
+    let mut drawn = [0; 64];
+    assert!(owner.read(&mut drawn).unwrap() > 0);
+    std::thread::sleep(Duration::from_millis(500));
+    drop(owner);
+    // A minute is no measure: it ends at once, or never.
+    let ended = (0..600).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        screen.try_wait().unwrap()
+    });
+    if ended.is_none() {
+        screen.kill().unwrap();
+    }
+    assert!(ended.is_some(), "it still runs");
 }
 
 #[test]

@@ -119,7 +119,6 @@ impl Drop for Left {
 /// Signals that concern the terminal. Those that end the pipeline are its own matter too: both hear them.
 struct Signals {
     end: Arc<AtomicBool>,
-    hangup: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     cont: Arc<AtomicBool>,
 }
@@ -133,9 +132,10 @@ impl Signals {
             }
             Ok(flag)
         };
+        // It is for the outputs and must not end us; whether the terminal has gone is looked at.
+        flag(&[SIGHUP])?;
         Ok(Self {
             end: flag(&[SIGINT, SIGTERM])?,
-            hangup: flag(&[SIGHUP])?,
             stop: flag(&[SIGTSTP])?,
             cont: flag(&[SIGCONT])?,
         })
@@ -152,8 +152,8 @@ fn run(shared: &Shared, mut terminal: Terminal, signals: &Signals) -> io::Result
         if shared.ending.load(Ordering::Acquire) || heard(&signals.end) {
             return Ok(());
         }
-        // A hangup is for the outputs, unless it was the terminal that went.
-        if heard(&signals.hangup) && !terminal.is_there() {
+        // Also where nothing was heard of it: under nohup, or before the signal comes.
+        if !terminal.is_there() {
             return Ok(());
         }
         let mut next = if heard(&signals.stop) {
