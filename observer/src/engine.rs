@@ -77,7 +77,8 @@ const NEAR_HIGH: f64 = 0.9;
 /// How long a forecast counts as said after the last one, in seconds.
 const STILL_SAID: f64 = 10.0;
 
-/// A limit is near enough for its cgroup to be sampled at each tick, and its processes to be looked at, within so many times what is warned of.
+/// A limit is near enough for its cgroup to be sampled at each tick, and its processes to be looked at, within so many
+/// times what is warned of.
 const NEAR_ENOUGH: f64 = 4.0;
 
 /// How long a cgroup's limit counts after the cgroup's last sample, in seconds.

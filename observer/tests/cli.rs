@@ -38,10 +38,10 @@ fn a_wrong_word_is_wrong_usage_and_named() {
 
 #[test]
 fn a_screen_without_a_terminal_is_wrong_usage_and_a_pipe_gets_text() {
-    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/screen.jsonl");
-    let bad = oomtrace().args(["replay", capture, "-o", "tui"]).assert().code(2);
+    let capture = fixture("screen");
+    let bad = oomtrace().args(["replay", &capture, "-o", "tui"]).assert().code(2);
     bad.stderr(predicate::str::contains("no terminal").and(predicate::str::contains("-o text")));
-    let piped = oomtrace().args(["replay", capture]).assert().success();
+    let piped = oomtrace().args(["replay", &capture]).assert().success();
     piped.stdout(predicate::str::contains("KILLED").and(predicate::str::contains('\x1b').not()));
 }
 
@@ -57,10 +57,9 @@ fn terminal() -> (File, File) {
 
 #[test]
 fn a_screen_ends_when_its_terminal_goes_away() {
-    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/screen.jsonl");
     let (mut owner, inside) = terminal();
     let mut screen = std::process::Command::new(env!("CARGO_BIN_EXE_oomtrace"))
-        .args(["replay", capture, "-o", "tui"])
+        .args(["replay", &fixture("screen"), "-o", "tui"])
         .stdin(inside.try_clone().unwrap())
         .stdout(inside)
         .stderr(Stdio::null())

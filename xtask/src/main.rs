@@ -73,12 +73,12 @@ fn main() -> ExitCode {
         Step::Vm(vm) => vm.run(),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("xtask: {error:#}");
+        step(format_args!("{error:#}"));
         ExitCode::FAILURE
     })
 }
 
-/// Tells on stderr, in one line, what is being done and why: stdout belongs to what the step was asked for.
+/// Tells on stderr, in one line, what is being done and why, or what failed: stdout belongs to what was asked for.
 ///
 /// In one write, since several of us may tell at a time. Whether anybody reads it is no matter of the step's.
 fn step(line: impl std::fmt::Display) {

@@ -151,18 +151,19 @@ impl Line {
 }
 
 /// Points in seconds before the last slot.
-pub(super) fn points(slots: Slots<'_>, value: impl Fn(&Slot) -> Option<f64>) -> Vec<(f64, f64)> {
+pub(super) fn points(slots: &Slots<'_>, value: impl Fn(&Slot) -> Option<f64>) -> Vec<(f64, f64)> {
     let Some(end) = slots.clone().next_back().map(|slot| slot.at) else {
         return Vec::new();
     };
     slots
+        .clone()
         .filter_map(|slot| Some((slot.at.since(end), value(slot)?)))
         .collect()
 }
 
 /// The line through slots. The finest are single samples: they have no least and greatest of their own.
 pub(super) fn line(slots: &Slots<'_>, is_finest: bool) -> Option<Line> {
-    let means = points(slots.clone(), |slot| Some(f64::from(slot.mean)));
+    let means = points(slots, |slot| Some(f64::from(slot.mean)));
     let found = slope(&means)?;
     let (first, last) = (slots.clone().next()?, slots.clone().next_back()?);
     let value = median(means.iter().map(|(x, y)| y - found.middle * x))?;
@@ -175,13 +176,13 @@ pub(super) fn line(slots: &Slots<'_>, is_finest: bool) -> Option<Line> {
     let middle_of = |part: &[f64]| median(part.iter().copied());
     let bias = middle_of(last_third)?;
     let bend = (middle_of(first_third)? + bias) / 2.0 - middle_of(middle_third).unwrap_or(0.0);
-    let tops = points(slots.clone(), |slot| Some(f64::from(slot.max)));
+    let tops = points(slots, |slot| Some(f64::from(slot.max)));
     let window = last.at.since(first.at);
     let (own_rise, floor) = if is_finest {
         (0.0, found.middle)
     } else {
         let width = window / (means.len() - 1) as f64;
-        let floors = points(slots.clone(), |slot| Some(f64::from(slot.min)));
+        let floors = points(slots, |slot| Some(f64::from(slot.min)));
         (found.middle.max(0.0) * width / 2.0, plain_slope(&floors))
     };
     let peak = quantile(tops.iter().map(residual), PEAK)?;

@@ -443,7 +443,7 @@ fn growing(slots: &Slots<'_>, slope: f64) -> Class {
 /// The growth of one part over a level's window, in units a second, from the medians of its first and last third; 0 where
 /// it was not told.
 fn part(slots: &Slots<'_>, of: impl Fn(&Parts) -> Option<f64>) -> f64 {
-    let points = points(slots.clone(), |slot| of(&slot.parts));
+    let points = points(slots, |slot| of(&slot.parts));
     let third = points.len().div_ceil(3);
     let middle = |part: &[(f64, f64)]| {
         let time = median(part.iter().map(|(x, _)| *x))?;

@@ -162,8 +162,7 @@ impl Level {
             self.slots.reserve_exact(room - self.slots.len());
         }
         self.slots.push_back(slot);
-        self.whole.take();
-        self.half.take();
+        self.forget_lines();
         self.pending += 1;
         if self.pending < MERGE {
             return None;
@@ -205,6 +204,10 @@ impl Level {
             self.slots.pop_front();
         }
         self.slots.shrink_to(room);
+        self.forget_lines();
+    }
+
+    fn forget_lines(&mut self) {
         self.whole.take();
         self.half.take();
     }

@@ -3,7 +3,7 @@ dd if=/dev/zero of=/var/large bs=1M count=160 status=none
 sync
 echo 3 > /proc/sys/vm/drop_caches
 systemd-run --unit reader -p MemoryMax=64M -p MemorySwapMax=0 python3 "$DIR/read.py" /var/large
-systemd-run --unit leak -p MemoryMax=128M -p MemorySwapMax=0 -p OOMPolicy=continue python3 "$DIR/leak.py" "$OUT/pid"
+systemd-run --unit leak -p MemoryMax=128M -p MemorySwapMax=0 -p OOMPolicy=continue python3 /share/leak.py "$OUT/pid" 1 1
 systemctl show leak -p InvocationID >> "$OUT/truth"
 # It lives for two minutes.
 for _ in 1 2 3 4 5 6; do
