@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp as Moment};
-use observer::engine::{Config, Engine};
+use oomtrace_engine::{Config, Engine};
 use observer::event::{
     CgroupRef, Event, Limit, Line, Memory, MemoryEvents, Pressure, Relation, Sample, Subject, TaskSize,
 };

@@ -24,7 +24,7 @@ impl Engine {
                 "--quiet",
                 "--release",
                 "--package",
-                "oomtrace",
+                "oomtrace-engine",
                 "--example",
                 "engine_cost",
             ])

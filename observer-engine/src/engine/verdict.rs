@@ -43,7 +43,8 @@ pub struct OwnerFacts {
 
 impl OwnerFacts {
     /// As a kill tells it, seen from where the victim lived.
-    pub(crate) fn limit_of(&self, victim: &Subject) -> KillLimit {
+    #[must_use]
+    pub fn limit_of(&self, victim: &Subject) -> KillLimit {
         KillLimit {
             cgroup: self.path.clone(),
             unit: self.unit.clone(),
@@ -76,7 +77,8 @@ pub struct OomFacts {
 
 impl OomFacts {
     /// The allocation; the magic key makes none.
-    pub(crate) fn request(&self) -> Option<Request> {
+    #[must_use]
+    pub fn request(&self) -> Option<Request> {
         Some(Request {
             order: self.order.filter(|order| *order >= 0)?,
             gfp: self.gfp.clone()?,
@@ -125,7 +127,8 @@ pub struct KillFacts {
 }
 
 /// Whether `above` is `path` or a cgroup above it.
-pub(crate) fn holds(above: &str, path: &str) -> bool {
+#[must_use]
+pub fn holds(above: &str, path: &str) -> bool {
     above == "/"
         || path
             .strip_prefix(above)

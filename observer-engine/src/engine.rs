@@ -23,8 +23,7 @@ use crate::event::{
 };
 use crate::measure::{Bytes, Timestamp};
 
-pub(crate) use verdict::holds;
-pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, UserFacts};
+pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, UserFacts, holds};
 
 use above::HOST;
 use bounded::Bounded;

@@ -674,30 +674,6 @@ fn what_an_ancestor_held_goes_out_with_the_kill_and_comes_back_from_it() {
 }
 
 #[test]
-fn the_engine_knows_no_clock_no_file_and_no_kernel() {
-    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/src/engine");
-    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    for path in files
-        .filter(|path| !path.ends_with("tests.rs"))
-        .chain([format!("{dir}.rs").into()])
-    {
-        let text = std::fs::read_to_string(&path).unwrap();
-        for word in [
-            "std::fs",
-            "SystemTime",
-            "Instant",
-            "tokio",
-            "aya",
-            "procfs",
-            "crate::kernel",
-            "crate::cgroup",
-        ] {
-            assert!(!text.contains(word), "{} mentions {word}", path.display());
-        }
-    }
-}
-
-#[test]
 fn room_in_swap_counts_and_what_is_in_swap_has_not_gone() {
     let path = "/system.slice/leak.service";
     let held = |second: u64| {

@@ -1,6 +1,6 @@
 //! Units of measure and identities, one type each, so that pages never pass for bytes and a thread never for a process.
 //!
-//! Conversions are named and happen at the border, in `kernel` and `cgroup`; everything behind it speaks [`Bytes`].
+//! Conversions are named and happen at the border, where the kernel and its files are read; everything behind it speaks [`Bytes`].
 
 use std::fmt;
 
