@@ -3,9 +3,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use oomtrace_engine::{Config, Engine};
 use oomtrace_engine::event::{Event, Forecast, Limit, Memory, MemoryEvents, Pressure, Relation, Sample, Trend};
 use oomtrace_engine::measure::{self, Bytes};
+use oomtrace_engine::{Config, Engine};
 
 /// A sample, of few cgroups and runs so that they meet again.
 #[derive(Debug, Arbitrary)]

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use oomtrace_engine::{Config, Engine};
 use oomtrace_engine::event::{CgroupRef, Limit, Memory, Relation, Sample, Subject};
 use oomtrace_engine::measure::{Bytes, Timestamp};
+use oomtrace_engine::{Config, Engine};
 
 /// Enough for every level of a history to have a slot.
 const LONG: u32 = 4_u32.pow(7) + 1;

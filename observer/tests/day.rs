@@ -7,12 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp as Moment};
-use oomtrace_engine::{Config, Engine};
 use observer::event::{
     CgroupRef, Event, Limit, Line, Memory, MemoryEvents, Pressure, Relation, Sample, Subject, TaskSize,
 };
 use observer::measure::{Bytes, CgroupId, Tgid, Timestamp};
 use observer::sink::{Capture, CaptureOptions, Sink as _};
+use oomtrace_engine::{Config, Engine};
 
 /// Seconds of the day.
 const DAY: i64 = 86_400;

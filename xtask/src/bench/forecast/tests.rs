@@ -2,8 +2,8 @@
 //! traces that nothing was chosen on.
 
 use jiff::Timestamp;
-use oomtrace_engine::{Config, Engine};
 use oomtrace_engine::event::{Event, Line};
+use oomtrace_engine::{Config, Engine};
 use oomtrace_tests::traces::{Header, Split};
 
 use super::rules::{RULES, Rule};
