@@ -3,6 +3,8 @@
 //! The flow is one way: `kernel`, `cgroup` and `unit` make typed input, [`oomtrace_engine`] turns it into [`event`]s,
 //! `sink` shows them. See `ARCHITECTURE.md`.
 #![warn(missing_docs)]
+// It ends the process where standard error has no reader: `notice` does not.
+#![deny(clippy::print_stderr)]
 
 pub mod capture;
 pub mod cgroup;
@@ -11,6 +13,7 @@ pub mod cmd;
 pub mod journal;
 pub mod kernel;
 mod logged;
+pub mod notice;
 pub mod report;
 pub mod sink;
 pub mod unit;

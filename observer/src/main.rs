@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 use observer::cli::{Cli, Command, Exit, Failure, Output};
+use observer::notice::notice;
 use observer::{cmd, event};
 
 fn main() -> ExitCode {
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::from(Exit::Done as u8),
         Err(Failure { exit, error }) => {
-            eprintln!("oomtrace: {error:#}");
+            notice(format_args!("{error:#}"));
             ExitCode::from(exit as u8)
         }
     }

@@ -26,6 +26,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::cgroup::Hierarchy;
 use crate::event::{CgroupVersion, Event, Probe, Run, SCHEMA, Start, StopReason, Via};
 use crate::kernel::{KernelError, Probes, log, plan};
+use crate::notice::notice;
 use crate::sink::Sink;
 use crate::unit::{Selection, systemd::Systemd};
 
@@ -211,7 +212,7 @@ fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, V
         Ok(probes) => {
             if options.verbose {
                 for refusal in &probes.attached.refusals {
-                    eprintln!("oomtrace: the verifier refused {refusal}");
+                    notice(format_args!("the verifier refused {refusal}"));
                 }
             }
             let list = probes.attached.list.clone();
@@ -223,7 +224,9 @@ fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, V
                 return Err(WatchError::NotPermitted(reason));
             }
             if probes {
-                eprintln!("oomtrace: {reason}; reading files instead, and the kernel's log where it may");
+                notice(format_args!(
+                    "{reason}; reading files instead, and the kernel's log where it may"
+                ));
             }
             Ok((None, plan::unattached(&reason)))
         }
@@ -256,7 +259,9 @@ async fn known(systemd: &Systemd, selection: &Selection) -> Result<(), WatchErro
             }
             if !std::mem::replace(&mut said, true) {
                 let seconds = UNKNOWN_UNIT_GRACE.as_secs();
-                eprintln!("oomtrace: unit {unit} is not known to systemd; waiting {seconds} s for it to appear");
+                notice(format_args!(
+                    "unit {unit} is not known to systemd; waiting {seconds} s for it to appear"
+                ));
             }
             if Instant::now() >= deadline {
                 let known = systemd.known_units().await.unwrap_or_default();

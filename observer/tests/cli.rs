@@ -622,3 +622,23 @@ fn a_kill_is_told_with_its_growth_its_warning_and_its_like() {
     assert_eq!(tell("100", &["--all"]).matches("was hit on").count(), 2);
     assert!(!tell("100", &["--until", "2026-11-13"]).contains("such kill"));
 }
+
+#[test]
+fn a_standard_error_that_nobody_reads_ends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let damaged = dir.path().join("damaged.jsonl");
+    let text = std::fs::read_to_string(fixture("screen")).unwrap();
+    let lines = text.lines().count();
+    std::fs::write(&damaged, format!("no line\n{text}")).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_oomtrace"))
+        .args(["replay", "-o", "json"])
+        .arg(&damaged)
+        .stderr(writer)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(65), "not the 101 of a panic");
+    let replayed = String::from_utf8_lossy(&output.stdout).lines().count();
+    assert!(replayed >= lines / 2, "{replayed} of {lines} lines");
+}

@@ -11,6 +11,7 @@ use crate::capture::Merged;
 use crate::cli::{Exit, Failure, Form, Output, Show, When, Which};
 use crate::event::Line;
 use crate::measure::Timestamp;
+use crate::notice::notice;
 use crate::sink::{Json, Look, Screen, Sink, Text, TextOptions, Tui};
 use crate::unit::Selection;
 
@@ -34,7 +35,7 @@ impl Damages {
     pub(super) fn tell(&mut self, damage: impl Display) {
         self.0 += 1;
         if self.0 <= MAX_TOLD {
-            eprintln!("oomtrace: {damage}; the rest is read on");
+            notice(format_args!("{damage}; the rest is read on"));
         }
     }
 

@@ -17,6 +17,7 @@ use zstd::zstd_safe::CParameter;
 use super::Sink;
 use crate::event::{Event, Line};
 use crate::measure::Timestamp;
+use crate::notice::notice;
 
 pub use folder::{CaptureError, CaptureOptions};
 
@@ -92,16 +93,19 @@ impl Capture {
         let dir = self.folder.dir().display();
         match written {
             Ok(()) if self.lost > 0 => {
-                eprintln!("oomtrace: {dir} takes captures again; {} lines were lost", self.lost);
+                notice(format_args!(
+                    "{dir} takes captures again; {} lines were lost",
+                    self.lost
+                ));
                 self.lost = 0;
                 self.said_full = false;
             }
             Ok(()) => {}
             Err(error) => {
                 if self.lost == 0 {
-                    eprintln!(
-                        "oomtrace: cannot write to {dir}: {error}; lines are lost until it can be written to again"
-                    );
+                    notice(format_args!(
+                        "cannot write to {dir}: {error}; lines are lost until it can be written to again"
+                    ));
                 }
                 // It stays the current one: what comes after the gap goes where the gap can be seen.
                 self.lost += count;
@@ -123,7 +127,9 @@ impl Capture {
                     }
                     if !std::mem::replace(&mut self.said_full, true) {
                         let dir = self.folder.dir().display();
-                        eprintln!("oomtrace: the disk of {dir} is full; the oldest captures are deleted to go on");
+                        notice(format_args!(
+                            "the disk of {dir} is full; the oldest captures are deleted to go on"
+                        ));
                     }
                 }
                 result => return result,

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, ForecastState, Line};
+use crate::notice::notice;
 
 /// Programs at one time.
 const AT_ONCE: usize = 4;
@@ -41,13 +42,13 @@ impl Exec {
         self.running.retain_mut(|(child, since)| match child.try_wait() {
             Ok(Some(status)) => {
                 if !status.success() {
-                    eprintln!("oomtrace: {program} ended with {status}");
+                    notice(format_args!("{program} ended with {status}"));
                 }
                 false
             }
             Ok(None) if since.elapsed() < TIME => true,
             Ok(None) => {
-                eprintln!("oomtrace: {program} took more than {} s: ended", TIME.as_secs());
+                notice(format_args!("{program} took more than {} s: ended", TIME.as_secs()));
                 let _ = child.kill();
                 let _ = child.wait();
                 false
@@ -84,11 +85,13 @@ impl super::Sink for Exec {
         }
         let program = &self.program;
         if self.running.len() >= AT_ONCE {
-            eprintln!("oomtrace: {program} is not run for this warning: {AT_ONCE} of it run already");
+            notice(format_args!(
+                "{program} is not run for this warning: {AT_ONCE} of it run already"
+            ));
             return Ok(());
         }
         if let Err(error) = self.start(line) {
-            eprintln!("oomtrace: cannot run {}: {error}", self.program);
+            notice(format_args!("cannot run {}: {error}", self.program));
         }
         Ok(())
     }

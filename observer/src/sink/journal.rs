@@ -10,6 +10,7 @@ use libsystemd::logging::{Priority, journal_send};
 use super::verdict::paragraph;
 use super::words::{self, ground, standstill, unkilled, warning};
 use crate::event::{Event, ForecastState, Line, Subject, ThrottleState};
+use crate::notice::notice;
 
 const KILL: &str = "cc5381e276d348dca2e39282be935c48";
 const FORECAST: &str = "4c2ec5dce3fd4ce3bd41e49cf39b377f";
@@ -129,7 +130,9 @@ impl super::Sink for Journal {
             // The journal may be restarting; the other outputs have the line.
             Err(error) => {
                 if !std::mem::replace(&mut self.is_told, true) {
-                    eprintln!("oomtrace: the journal takes no entries: {error}; the other outputs go on");
+                    notice(format_args!(
+                        "the journal takes no entries: {error}; the other outputs go on"
+                    ));
                 }
             }
         }

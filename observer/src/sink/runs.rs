@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::event::{Event, Line, Run, RunState};
 use crate::measure::Timestamp;
+use crate::notice::notice;
 
 /// Runs of a unit that are remembered.
 const OF_A_UNIT: usize = 3;
@@ -64,7 +65,9 @@ impl Runs {
     fn tell(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.is_told, true) {
             let path = self.path.display();
-            eprintln!("oomtrace: cannot remember units' runs in {path}: {error} (--runs FILE names another file)");
+            notice(format_args!(
+                "cannot remember units' runs in {path}: {error} (--runs FILE names another file)"
+            ));
         }
     }
 

@@ -16,6 +16,7 @@ use crate::kernel::{
     Probes,
     record::{Record, decode},
 };
+use crate::notice::notice;
 
 /// At most this many growth hints at a time: the next turn takes the rest, and a kill never waits behind them.
 const GROWTH_BATCH: usize = 256;
@@ -172,7 +173,7 @@ fn take(ring: &mut RingBuf<MapData>, most: usize) -> Vec<Record> {
     {
         match decode(&item) {
             Ok(record) => records.push(record),
-            Err(error) => eprintln!("oomtrace: {error}"),
+            Err(error) => notice(format_args!("{error}")),
         }
     }
     records

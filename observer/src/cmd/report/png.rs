@@ -1,5 +1,6 @@
 //! A plot as PNG, by `resvg`.
 
+use crate::notice::notice;
 use anyhow::{Context as _, anyhow};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
@@ -13,9 +14,9 @@ pub(super) fn render(svg: &str) -> anyhow::Result<Vec<u8>> {
     let mut options = Options::default();
     options.fontdb_mut().load_system_fonts();
     if options.fontdb.is_empty() {
-        eprintln!(
-            "oomtrace: the PNG has no words: there are no fonts on this machine; install some (fonts-dejavu-core), or take --svg"
-        );
+        notice(format_args!(
+            "the PNG has no words: there are no fonts on this machine; install some (fonts-dejavu-core), or take --svg"
+        ));
     }
     let tree = Tree::from_str(svg, &options).context("cannot draw the plot")?;
     let size = tree

@@ -34,7 +34,7 @@ impl Terminal {
     pub(super) fn take() -> io::Result<Self> {
         let screen = ratatui::Terminal::new(CrosstermBackend::new(io::stdout()))?;
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
-        // Reading must not wait; writing may: `eprintln!` takes a full pipe for a fault.
+        // Reading must not wait.
         rustix::fs::fcntl_setfl(&read, rustix::fs::OFlags::NONBLOCK)?;
         let saved = rustix::io::fcntl_dupfd_cloexec(stderr(), 3)?;
         enable_raw_mode()?;
