@@ -67,7 +67,7 @@ const MAX_OWNERS: usize = 1024;
 /// So many samples without a limit in sight end the close look.
 const OUT_OF_SIGHT: u8 = 64;
 
-/// Of a cgroup without a limit in sight this share of the last samples is kept.
+/// Of a cgroup that only the host's memory limits this share of the last samples is kept.
 const KEPT_PLAIN: usize = 3;
 
 /// Near `memory.high` from this share on.
@@ -251,7 +251,9 @@ impl Engine {
         let is_close = history.growth.detail() == Detail::Close;
         self.close = self.close + usize::from(is_close) - usize::from(was_close);
         history.owners = above::Owners::among(&path, &sample.limits);
-        let room = if is_close {
+        // What went out of memory at a limit is asked what it held before; at the host's, most are bystanders.
+        let is_limited = sample.limits.iter().any(|limit| limit.relation != Relation::Host);
+        let room = if is_close || is_limited || path == HOST {
             self.config.keep_before
         } else {
             self.config.keep_before.div_ceil(KEPT_PLAIN)
@@ -413,6 +415,10 @@ impl Engine {
         self.cgroups.get(path)?.last.last(path)
     }
 
+    fn last_sampled(&self, path: &str) -> Option<Timestamp> {
+        self.cgroups.get(path)?.last.last_seen()
+    }
+
     /// Whether a cgroup is to be sampled though nothing tells that it moves: one that nears a limit by less than is told
     /// comes there too, near its `memory.high` it may stand still, and one that does so is waited for.
     #[must_use]
@@ -439,18 +445,25 @@ impl Engine {
     }
 
     /// A kill that was recorded: what was known before it is what this engine knows, where it knows anything. Of cgroups
-    /// that have no samples in the stream the kill itself tells.
+    /// of which the stream has no samples, or older ones only, the kill itself tells.
     pub fn recall(&self, ts: Timestamp, kill: &mut Kill) {
         let Some(mut before) = self.before(ts, kill.subject.cgroup.path.as_deref()) else {
             return;
         };
         let recorded = kill.before.take().map(|before| before.samples).unwrap_or_default();
-        let untold = |sample: &BeforeSample| {
-            let path = sample.cgroup.as_deref();
-            before.samples.iter().all(|known| known.cgroup.as_deref() != path)
-        };
-        let untold: Vec<BeforeSample> = recorded.into_iter().filter(untold).collect();
-        before.samples.extend(untold);
+        for of_one in recorded.chunk_by(|left, right| left.cgroup == right.cgroup) {
+            let is_same = |sample: &BeforeSample| of_one.first().is_some_and(|first| first.cgroup == sample.cgroup);
+            let known = before
+                .samples
+                .iter()
+                .filter(|sample| is_same(sample))
+                .map(|sample| sample.ts)
+                .max();
+            if of_one.last().map(|sample| sample.ts) > known {
+                before.samples.retain(|sample| !is_same(sample));
+                before.samples.extend_from_slice(of_one);
+            }
+        }
         kill.before = Some(before);
     }
 
@@ -481,14 +494,18 @@ impl Engine {
             forecast: forecast.map(|(_, forecast)| forecast.clone()),
             forecast_age_seconds: forecast.map(|(said, _)| ts.seconds_since(*said).max(0.0)),
         };
-        let sampled = |owner: &&str| self.cgroups.get(owner).is_some();
-        let owners = || history.owners.of(sampled_path);
         // Those of the stream first: a replay finds them there, and the others in the kill.
-        for owner in owners().filter(sampled) {
-            let above = self.cgroups.get(owner).into_iter();
-            before.samples.extend(above.flat_map(|history| history.last.all(owner)));
+        let (sampled, others): (Vec<&str>, Vec<&str>) = history
+            .owners
+            .of(sampled_path)
+            .partition(|owner| self.last_sampled(owner) >= self.above.last_seen(owner));
+        for owner in sampled {
+            let owner_history = self.cgroups.get(owner).into_iter();
+            before
+                .samples
+                .extend(owner_history.flat_map(|history| history.last.all(owner)));
         }
-        for owner in owners().filter(|owner| !sampled(owner)) {
+        for owner in others {
             before.samples.extend(self.above.last(owner).cloned());
         }
         Some(before)

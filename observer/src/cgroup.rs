@@ -6,6 +6,7 @@ mod files;
 pub mod host;
 pub mod namespaces;
 pub mod nodes;
+mod open;
 mod tasks;
 mod tree;
 
@@ -16,6 +17,7 @@ use crate::event::CgroupVersion;
 use crate::measure::CgroupId;
 
 pub use files::{MemoryFiles, Reading, usage};
+pub use open::OpenFiles;
 pub use tasks::{TaskInfo, cgroup_of, process, processes, tasks, tgid_of};
 pub use tree::Tree;
 

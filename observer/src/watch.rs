@@ -3,6 +3,7 @@
 //! In: what the kernel, the cgroup files and systemd tell. Out: lines to a sink. It is the only place that knows all the
 //! boxes, and it decides nothing: identity is `cgroup`'s and `unit`'s, verdicts and forecasts are `engine`'s.
 
+mod cgroups;
 mod clock;
 mod collector;
 mod holders;
@@ -155,6 +156,15 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
             }
             () = watchdog.due() => Watchdog::feed(),
             () = until(deadline) => break StopReason::Duration,
+            // Last: whatever else there is goes before the next sample. It comes back to the runtime each time, which
+            // only then looks what is ready.
+            () = tokio::task::yield_now(), if rings.has_more() || collector.is_due() => {
+                if rings.has_more() {
+                    let records = rings.drain();
+                    collector.records(records, &mut stream).await?;
+                }
+                collector.step(&mut stream)?;
+            }
         }
     };
     service::stopping();

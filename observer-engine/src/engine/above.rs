@@ -5,6 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::event::{BeforeSample, Limit, Relation, ancestry};
+use crate::measure::Timestamp;
 
 /// Owners remembered, at most; the one not seen for longest goes first.
 const MAX_OWNERS: usize = 256;
@@ -36,6 +37,11 @@ impl Above {
         while last.len() > keep {
             last.pop_front();
         }
+    }
+
+    /// When an owner was seen last.
+    pub(super) fn last_seen(&self, owner: &str) -> Option<Timestamp> {
+        Some(self.owners.get(owner)?.back()?.ts)
     }
 
     /// The samples of an owner, oldest first.
@@ -85,7 +91,7 @@ fn levels(path: &str) -> impl Iterator<Item = (u32, &str)> {
 mod tests {
     use super::*;
     use crate::event::Memory;
-    use crate::measure::{Bytes, Timestamp};
+    use crate::measure::Bytes;
 
     fn sample(path: &str, second: i64) -> BeforeSample {
         BeforeSample {

@@ -28,8 +28,10 @@ impl Recent {
         if self.samples.capacity() > room {
             self.samples.shrink_to(room);
         }
-        if self.samples.capacity() < room {
-            self.samples.reserve_exact(room - self.samples.len());
+        // Most cgroups are seen once and never move.
+        if self.samples.len() == self.samples.capacity() {
+            self.samples
+                .reserve_exact(room.div_ceil(3).min(room - self.samples.len()));
         }
         self.samples.push_back((ts, Kept::from(memory)));
         if self.unit.as_ref() != unit {
@@ -44,6 +46,11 @@ impl Recent {
     /// The newest.
     pub(super) fn memory(&self) -> Option<Memory> {
         self.samples.back().map(|(_, kept)| kept.memory())
+    }
+
+    /// When the newest was.
+    pub(super) fn last_seen(&self) -> Option<Timestamp> {
+        self.samples.back().map(|(ts, _)| *ts)
     }
 
     /// The newest, with its names.

@@ -674,6 +674,54 @@ fn what_an_ancestor_held_goes_out_with_the_kill_and_comes_back_from_it() {
 }
 
 #[test]
+fn an_owner_that_was_sampled_once_is_told_by_what_was_seen_of_it_last() {
+    let slice = |second: u64| Sample {
+        subject: Subject {
+            unit: Some("system.slice".to_owned()),
+            cgroup: CgroupRef {
+                id: None,
+                path: Some("/system.slice".to_owned()),
+            },
+            ..Subject::default()
+        },
+        memory: Memory {
+            current: Some(Bytes(second * MIB)),
+            ..Memory::default()
+        },
+        ..Sample::default()
+    };
+    let child = |second: u64| {
+        let above = limit(Relation::Ancestor, "/system.slice", 512 * MIB, second * MIB);
+        sample(second * MIB, 0, vec![above])
+    };
+    let (mut live, mut replayed) = (Engine::new(Config::default()), Engine::new(Config::default()));
+    live.sample(at(0.0), &mut slice(1), &mut Vec::new());
+    replayed.sample(at(0.0), &mut slice(1), &mut Vec::new());
+    for second in 1_u32..300 {
+        let held = u64::from(second);
+        live.above(BeforeSample {
+            ts: at(f64::from(second)),
+            cgroup: Some("/system.slice".to_owned()),
+            unit: Some("system.slice".to_owned()),
+            memory: slice(held).memory,
+        });
+        live.sample(at(f64::from(second)), &mut child(held), &mut Vec::new());
+        replayed.sample(at(f64::from(second)), &mut child(held), &mut Vec::new());
+    }
+    let kill = live.kill(at(300.0), facts(Some("/system.slice"), 7));
+    let samples = &kill.before.as_ref().unwrap().samples;
+    let of_slice: Vec<_> = samples
+        .iter()
+        .filter(|sample| sample.unit.as_deref() == Some("system.slice"))
+        .map(|sample| sample.memory.current.unwrap().0 / MIB)
+        .collect();
+    assert_eq!(of_slice, (288..300).collect::<Vec<_>>());
+    let mut recalled = kill.clone();
+    replayed.recall(at(300.0), &mut recalled);
+    assert_eq!(recalled, kill);
+}
+
+#[test]
 fn room_in_swap_counts_and_what_is_in_swap_has_not_gone() {
     let path = "/system.slice/leak.service";
     let held = |second: u64| {

@@ -152,6 +152,8 @@ pub enum Stream {
     KernelLog,
     /// Lines that a reader was too slow for.
     Output,
+    /// Samples that were due at an interval and could not be taken within it.
+    Sample,
 }
 
 /// Records were lost.

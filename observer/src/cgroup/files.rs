@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
+use rustix::io::Errno;
+
 use super::{CgroupError, Hierarchy};
 use crate::event::{CgroupVersion, Memory, MemoryEvents, Pressure};
 use crate::measure::Bytes;
@@ -66,102 +68,149 @@ pub fn usage(hierarchy: &Hierarchy, path: &str) -> Option<Bytes> {
     text.trim().parse().ok().map(Bytes)
 }
 
+/// What tells that a file is not there, or is none of this kernel's, as against one that could not be read:
+/// `ENODEV` of a cgroup that went while its file was open (fs/kernfs), `EOPNOTSUPP` of pressure that is switched off.
+fn is_absent(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    error.kind() == io::ErrorKind::NotFound || matches!(number, Some(Errno::NODEV | Errno::OPNOTSUPP))
+}
+
 impl MemoryFiles {
+    /// How many files a cgroup has at most, of those that are held open.
+    pub const MOST: usize = 11;
+
     /// Opens what is there; only the usage file must be.
     ///
     /// # Errors
-    /// [`CgroupError::Gone`] where there is no such cgroup, else [`CgroupError::Unreadable`].
+    /// [`CgroupError::Gone`] where there is no such cgroup; [`CgroupError::Unreadable`] where one of its files is there and
+    /// cannot be opened: what it would have said must not pass for what a missing file says.
     pub fn open(hierarchy: &Hierarchy, path: &str) -> Result<Self, CgroupError> {
         let dir = hierarchy.dir(path);
         let v1 = hierarchy.version() != CgroupVersion::V2;
-        let open = |name: &str| File::open(dir.join(name));
         let pick = |two: &str, one: &str| {
             let name = if v1 { one } else { two };
-            if name.is_empty() { None } else { open(name).ok() }
-        };
-        let name = usage_file(hierarchy);
-        let current = open(name).map_err(|source| {
-            if source.kind() == io::ErrorKind::NotFound {
-                CgroupError::Gone(path.to_owned())
-            } else {
-                CgroupError::Unreadable {
+            if name.is_empty() {
+                return Ok(None);
+            }
+            match File::open(dir.join(name)) {
+                Ok(file) => Ok(Some(file)),
+                Err(error) if is_absent(&error) => Ok(None),
+                Err(source) => Err(CgroupError::Unreadable {
                     path: dir.join(name).display().to_string(),
                     source,
-                }
+                }),
             }
-        })?;
+        };
+        let usage = usage_file(hierarchy);
+        let current = pick(usage, usage)?.ok_or_else(|| CgroupError::Gone(path.to_owned()))?;
         Ok(Self {
             path: path.to_owned(),
             v1,
             current,
-            peak: pick("memory.peak", "memory.max_usage_in_bytes"),
-            low: pick("memory.low", ""),
-            high: pick("memory.high", ""),
-            max: pick("memory.max", "memory.limit_in_bytes"),
-            swap_current: pick("memory.swap.current", "memory.memsw.usage_in_bytes"),
-            swap_max: pick("memory.swap.max", ""),
-            kernel: pick("", "memory.kmem.usage_in_bytes"),
-            stat: pick("memory.stat", "memory.stat"),
-            events: pick("memory.events", "memory.oom_control"),
-            events_local: pick("memory.events.local", ""),
-            pressure: pick("memory.pressure", ""),
-            failures: pick("", "memory.failcnt"),
+            peak: pick("memory.peak", "memory.max_usage_in_bytes")?,
+            low: pick("memory.low", "")?,
+            high: pick("memory.high", "")?,
+            max: pick("memory.max", "memory.limit_in_bytes")?,
+            swap_current: pick("memory.swap.current", "memory.memsw.usage_in_bytes")?,
+            swap_max: pick("memory.swap.max", "")?,
+            kernel: pick("", "memory.kmem.usage_in_bytes")?,
+            stat: pick("memory.stat", "memory.stat")?,
+            events: pick("memory.events", "memory.oom_control")?,
+            events_local: pick("memory.events.local", "")?,
+            pressure: pick("memory.pressure", "")?,
+            failures: pick("", "memory.failcnt")?,
         })
     }
 
-    /// The cgroup's path.
+    /// How many files are open.
     #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn count(&self) -> usize {
+        let files = [
+            &self.peak,
+            &self.low,
+            &self.high,
+            &self.max,
+            &self.swap_current,
+            &self.swap_max,
+            &self.kernel,
+            &self.stat,
+            &self.events,
+            &self.events_local,
+            &self.pressure,
+            &self.failures,
+        ];
+        1 + files.into_iter().flatten().count()
     }
 
     /// Reads all files.
     ///
     /// # Errors
-    /// [`CgroupError::Gone`] where the cgroup went since it was opened.
+    /// [`CgroupError::Gone`] where the cgroup went since it was opened; [`CgroupError::Unreadable`] where a file is there
+    /// and cannot be read.
     pub fn read(&self) -> Result<Reading, CgroupError> {
         let mut buffer = [0; BUFFER];
-        let current = read(Some(&self.current), &mut buffer).and_then(number);
+        let failed = |source| CgroupError::Unreadable {
+            path: self.path.clone(),
+            source,
+        };
+        let current = read(Some(&self.current), &mut buffer).map_err(failed)?.and_then(number);
         let Some(current) = current else {
             return Err(CgroupError::Gone(self.path.clone()));
         };
-        let mut value = |file: &Option<File>| read(file.as_ref(), &mut buffer).and_then(number);
+        let mut value = |file: &Option<File>| -> Result<Option<u64>, CgroupError> {
+            let text = read(file.as_ref(), &mut buffer).map_err(failed)?;
+            Ok(text.and_then(number))
+        };
         let mut memory = Memory {
             current: Some(Bytes(current)),
-            peak: value(&self.peak).map(Bytes),
-            low: value(&self.low).map(Bytes),
-            high: value(&self.high).map(Bytes),
-            max: value(&self.max)
+            peak: value(&self.peak)?.map(Bytes),
+            low: value(&self.low)?.map(Bytes),
+            high: value(&self.high)?.map(Bytes),
+            max: value(&self.max)?
                 .filter(|max| !self.v1 || *max < V1_UNLIMITED)
                 .map(Bytes),
-            swap_current: value(&self.swap_current).map(Bytes),
-            swap_max: value(&self.swap_max).map(Bytes),
-            kernel: value(&self.kernel).map(Bytes),
+            swap_current: value(&self.swap_current)?.map(Bytes),
+            swap_max: value(&self.swap_max)?.map(Bytes),
+            kernel: value(&self.kernel)?.map(Bytes),
             ..Memory::default()
         };
-        let failures = value(&self.failures);
+        let failures = value(&self.failures)?;
         if self.v1 {
             // memsw counts both.
             memory.swap_current = memory.swap_current.map(|both| both.saturating_sub(Bytes(current)));
         }
-        let reclaimable = read(self.stat.as_ref(), &mut buffer).and_then(|text| stat(text, self.v1, &mut memory));
-        let mut events = read(self.events.as_ref(), &mut buffer).map(self::events);
+        let mut text = |file: &Option<File>, parse: &mut dyn FnMut(&str)| -> Result<(), CgroupError> {
+            if let Some(text) = read(file.as_ref(), &mut buffer).map_err(failed)? {
+                parse(text);
+            }
+            Ok(())
+        };
+        let (mut reclaimable, mut events, mut events_local, mut stalled) = (None, None, None, None);
+        text(&self.stat, &mut |text| reclaimable = stat(text, self.v1, &mut memory))?;
+        text(&self.events, &mut |text| events = Some(self::events(text)))?;
+        text(&self.events_local, &mut |text| events_local = Some(self::events(text)))?;
+        text(&self.pressure, &mut |text| stalled = pressure(text))?;
         if let (Some(events), Some(failures)) = (&mut events, failures) {
             events.max = failures;
         }
         Ok(Reading {
             memory,
             events,
-            events_local: read(self.events_local.as_ref(), &mut buffer).map(self::events),
-            pressure: read(self.pressure.as_ref(), &mut buffer).and_then(pressure),
+            events_local,
+            pressure: stalled,
             reclaimable,
         })
     }
 }
 
-fn read<'a>(file: Option<&File>, buffer: &'a mut [u8; BUFFER]) -> Option<&'a str> {
-    let length = file?.read_at(buffer, 0).ok()?;
-    std::str::from_utf8(buffer.get(..length)?).ok()
+/// What a file says; `None` where there is none, or what it says is no text.
+fn read<'a>(file: Option<&File>, buffer: &'a mut [u8; BUFFER]) -> io::Result<Option<&'a str>> {
+    let Some(file) = file else { return Ok(None) };
+    match file.read_at(buffer, 0) {
+        Ok(length) => Ok(buffer.get(..length).and_then(|text| std::str::from_utf8(text).ok())),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The number alone in a file; `max` and anything else is none.

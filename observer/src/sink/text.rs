@@ -411,6 +411,10 @@ impl<W: Write> Sink for Text<W> {
                         "{} lines are missing: the disk or a reader did not take them",
                         lost.count
                     ),
+                    Stream::Sample => format!(
+                        "{} samples are missing: they could not be taken within the interval; take a longer one (--interval 10s)",
+                        lost.count
+                    ),
                     stream => format!("{} {stream:?} records were lost: the ring was full", lost.count),
                 };
                 let text = self.paint(&text, Colour::Grey);

@@ -1,8 +1,9 @@
 //! What is known of every cgroup, kept up to date: samples at each tick, and at once where the kernel says "look now".
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use super::cgroups::{Cgroup, Cgroups};
 use super::clock::Clock;
 use super::holders::Holders;
 use super::kernel_log::KernelLog;
@@ -15,14 +16,16 @@ use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, units::UnitStates};
 use crate::cgroup::host::{HostMemory, pressure};
 use crate::cgroup::nodes;
-use crate::cgroup::{Hierarchy, MemoryFiles, Reading, TaskInfo, Tree, tasks};
+use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, TaskInfo, Tree, tasks};
 use crate::engine::{Config, Engine};
 use crate::event::{
-    BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Relation, Run, Sample, Subject, TaskSize, Unexplained,
+    self, BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Lost, Relation, Run, Sample, Subject, TaskSize,
+    Unexplained,
 };
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
 use crate::measure::{Bytes, CgroupId, Timestamp};
-use crate::unit::{Names, Selection, UnitPath, invocation_id, systemd::Systemd};
+use crate::notice::notice;
+use crate::unit::{Names, invocation_id, systemd::Systemd};
 
 /// Where no probe tells of births: the tree is read anew this often.
 const RESCAN: Duration = Duration::from_secs(5);
@@ -30,38 +33,60 @@ const RESCAN: Duration = Duration::from_secs(5);
 /// A cgroup that is told to have moved is looked at again this much later at the earliest, as a share of the interval.
 const LOOK_AGAIN: u32 = 4;
 
-/// Cgroups with memory nodes of their own, at most.
-const MAX_CONFINED: usize = 4_096;
-
 /// The processes of a cgroup that nears a limit are looked at so often.
 const TASKS_EVERY: Duration = Duration::from_secs(10);
 
 /// Of a cgroup with so many processes or more, none are looked at: it would cost more than it tells.
 const MAX_TASKS: usize = 64;
 
-/// Files kept open, at most.
-const MAX_OPEN: usize = 1_024;
-
-/// What was read in one turn: nothing is read twice in it, and what is told of it agrees.
-#[derive(Default)]
+/// What was read in one turn: nothing is read twice in it, and what is told of it agrees, its time included.
 pub(super) struct Turn {
-    readings: HashMap<String, Reading>,
+    pub(super) ts: Timestamp,
+    /// `None` of a cgroup that could not be read.
+    readings: HashMap<CgroupId, Option<Reading>>,
     /// Read when it is first asked for; `Some(None)` where `/proc` cannot be read.
     host: Option<Option<HostMemory>>,
+    sampled: HashSet<CgroupId>,
 }
 
 impl Turn {
+    pub(super) fn at(now: Timestamp) -> Self {
+        Self {
+            ts: now.to_millisecond(),
+            readings: HashMap::new(),
+            host: None,
+            sampled: HashSet::new(),
+        }
+    }
+
     pub(super) fn host(&mut self) -> Option<HostMemory> {
         *self.host.get_or_insert_with(HostMemory::read)
+    }
+}
+
+/// What is to be sampled: first what moved or is waited for, then what was not looked at yet.
+#[derive(Default)]
+struct Due {
+    now: VecDeque<CgroupId>,
+    later: VecDeque<CgroupId>,
+}
+
+impl Due {
+    fn pop(&mut self) -> Option<CgroupId> {
+        self.now.pop_front().or_else(|| self.later.pop_front())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.now.is_empty() && self.later.is_empty()
     }
 }
 
 pub(super) struct Collector {
     pub(super) clock: Clock,
     pub(super) hierarchy: Hierarchy,
-    pub(super) tree: Tree,
+    pub(super) cgroups: Cgroups,
+    files: OpenFiles,
     pub(super) engine: Engine,
-    pub(super) selection: Selection,
     pub(super) systemd: Option<Systemd>,
     pub(super) units: UnitStates,
     pub(super) joiner: Joiner,
@@ -74,23 +99,18 @@ pub(super) struct Collector {
     pub(super) ledger: Ledger,
     pub(super) sees: Sees,
     pub(super) log: Option<KernelLog>,
-    files: HashMap<String, MemoryFiles>,
-    invocations: HashMap<CgroupId, String>,
     names: Names,
-    /// Cgroups that name memory nodes of their own, by path; known past their end.
-    pub(super) confined: HashSet<String>,
     /// Those that the kernel told to have moved since the last tick.
     moved: HashSet<CgroupId>,
-    /// When each was sampled last, in time since boot.
-    sampled: HashMap<CgroupId, Duration>,
-    /// When the processes of each were looked at last, in time since boot.
-    looked: HashMap<CgroupId, Duration>,
-    /// `memory.events oom_kill` as last read, by path: for hosts where nothing tells of victims.
-    counted: HashMap<String, u64>,
-    /// `memory.events.local oom` as last read, by path: whose limit was met, where nobody saw the kernel choose.
-    pub(super) ooms: HashMap<String, u64>,
+    /// Those that are to be sampled at each tick, whether they move or not: a limit is near.
+    awaited: HashSet<CgroupId>,
+    due: Due,
+    /// The turn that is worked on.
+    turn: Turn,
     /// How earlier runs went, by path: told where the first sample is.
     known: HashMap<String, Vec<Run>>,
+    /// The kinds of files that could not be read, which were said.
+    unread: HashSet<String>,
     scanned: Duration,
     first: bool,
 }
@@ -114,12 +134,17 @@ impl Collector {
                 known.entry(path).or_default().push(run);
             }
         }
+        let mut cgroups = Cgroups::new(options.selection);
+        for (id, path) in Tree::scan(&hierarchy).live() {
+            cgroups.born(id, path);
+        }
         Self {
+            turn: Turn::at(clock.now()),
             clock,
-            tree: Tree::scan(&hierarchy),
+            cgroups,
+            files: OpenFiles::within_limit(),
             hierarchy,
             engine: Engine::new(config),
-            selection: options.selection,
             systemd,
             units: UnitStates::default(),
             joiner: Joiner::default(),
@@ -132,16 +157,12 @@ impl Collector {
             ledger: Ledger::default(),
             sees,
             log,
-            files: HashMap::new(),
-            invocations: HashMap::new(),
             names: Names::default(),
-            confined: HashSet::new(),
             moved: HashSet::new(),
-            sampled: HashMap::new(),
-            looked: HashMap::new(),
-            counted: HashMap::new(),
-            ooms: HashMap::new(),
+            awaited: HashSet::new(),
+            due: Due::default(),
             known,
+            unread: HashSet::new(),
             scanned: Clock::boot(),
             first: true,
         }
@@ -155,6 +176,7 @@ impl Collector {
     pub(super) async fn records(&mut self, records: Vec<Record>, stream: &mut Stream) -> Result<(), StreamError> {
         // Ends are worked on last: what died in this batch is still to be named.
         let mut ends = Vec::new();
+        let mut turn = None;
         for record in records {
             match record {
                 Record::Cgroup(change) if change.change == Change::Gone => ends.push(change.id),
@@ -165,7 +187,10 @@ impl Collector {
                 Record::OomWithoutKill(oom) => self.oom_without_kill(&oom, stream)?,
                 Record::Signal(signal) => self.signal(signal, stream).await?,
                 Record::SignalDeath(death) => self.signal_death(&death, stream).await?,
-                Record::Growth(growth) => self.growth(growth, stream)?,
+                Record::Growth(growth) => {
+                    let turn = turn.get_or_insert_with(|| Turn::at(self.clock.now()));
+                    self.growth(growth, turn, stream)?;
+                }
             }
         }
         for id in ends {
@@ -175,150 +200,174 @@ impl Collector {
     }
 
     fn gone(&mut self, id: CgroupId) {
-        if let Some(path) = self.tree.path(id) {
-            self.files.remove(path);
-            self.counted.remove(path);
-            self.ooms.remove(path);
-            // A successor's counter begins anew.
-            if self.tree.id(path) == Some(id) {
-                self.ledger.gone(path);
-            }
-        }
-        self.tree.gone(id);
+        self.files.close(id);
         self.moved.remove(&id);
-        self.sampled.remove(&id);
-        self.looked.remove(&id);
+        self.awaited.remove(&id);
+        let path = self.cgroups.path(id).map(str::to_owned);
+        // A successor's counter begins anew.
+        if let (true, Some(path)) = (self.cgroups.gone(id), path) {
+            self.ledger.gone(&path);
+        }
     }
 
     async fn cgroup(&mut self, change: &CgroupChange, stream: &mut Stream) -> Result<(), StreamError> {
         // A move tells nothing new of a cgroup whose birth was seen.
-        if change.change == Change::Joined && self.tree.path(change.id) == Some(change.path.as_str()) {
+        if change.change == Change::Joined && self.cgroups.path(change.id) == Some(change.path.as_str()) {
             return Ok(());
         }
-        self.files.remove(&change.path);
-        self.tree.born(change.id, &change.path);
-        let unit = UnitPath::parse(&change.path);
-        if let Some(name) = unit.name().filter(|_| unit.is_unit && self.selection.is_empty()) {
+        self.cgroups.born(change.id, &change.path);
+        let is_whole_host = self.is_whole_host();
+        let Some(cgroup) = self.cgroups.get(change.id).filter(|cgroup| cgroup.unit.is_unit) else {
+            return Ok(());
+        };
+        if let Some(name) = cgroup.unit.name().filter(|_| is_whole_host) {
             self.units.seen(name);
-        } else if unit.is_unit && self.selection.matches(&unit, &change.path) {
+        } else if cgroup.is_selected {
             self.started(&change.path, stream).await?;
         }
         Ok(())
     }
 
-    /// "Look now": a selected cgroup is sampled at once, within reason; the others at the next tick.
-    fn growth(&mut self, growth: Growth, stream: &mut Stream) -> Result<(), StreamError> {
-        let Some(path) = self.tree.path(growth.cgroup).map(str::to_owned) else {
-            return Ok(());
-        };
-        self.first_charge(growth.cgroup, &path);
-        let unit = UnitPath::parse(&path);
-        let due = self
-            .sampled
-            .get(&growth.cgroup)
-            .is_none_or(|last| Clock::boot().saturating_sub(*last) >= self.interval / LOOK_AGAIN);
-        if !self.selection.is_empty() && unit.is_unit && due && self.selection.matches(&unit, &path) {
-            self.sample(growth.cgroup, &path, &mut Turn::default(), stream)
-        } else {
-            self.moved.insert(growth.cgroup);
-            Ok(())
-        }
+    /// Whether every unit is watched, not some by name.
+    fn is_whole_host(&self) -> bool {
+        self.cgroups.selection().is_empty()
     }
 
-    /// Whoever charges runs already: systemd has written the invocation id and the nodes by now.
-    fn first_charge(&mut self, id: CgroupId, path: &str) {
-        let known = self.invocations.contains_key(&id) || self.sampled.contains_key(&id) || self.moved.contains(&id);
-        self.invocation(id, path);
-        if !known {
-            self.learn_nodes(path);
+    /// "Look now": a selected cgroup is sampled at once, within reason; the others at the next tick.
+    fn growth(&mut self, growth: Growth, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
+        let id = growth.cgroup;
+        self.first_charge(id);
+        let is_whole_host = self.is_whole_host();
+        let Some(cgroup) = self.cgroups.get(id) else {
+            return Ok(());
+        };
+        let is_due = cgroup
+            .sampled
+            .is_none_or(|last| Clock::boot().saturating_sub(last) >= self.interval / LOOK_AGAIN);
+        if !is_whole_host && cgroup.unit.is_unit && cgroup.is_selected && is_due {
+            return self.sample(id, turn, stream);
+        }
+        if cgroup.is_sampled() {
+            self.moved.insert(id);
+        }
+        Ok(())
+    }
+
+    /// A charge means that processes run in the cgroup: systemd has set its invocation id and memory nodes by now.
+    fn first_charge(&mut self, id: CgroupId) {
+        if self.cgroups.get(id).is_some_and(|cgroup| cgroup.is_confined.is_none()) {
+            self.learn_nodes(id);
+        }
+        if self.invocation(id).is_none()
+            && let Some(cgroup) = self.cgroups.get_mut(id)
+        {
+            cgroup.has_no_invocation();
         }
     }
 
     /// Whether a cgroup names memory nodes.
-    pub(super) fn learn_nodes(&mut self, path: &str) {
-        if nodes::confines(&self.hierarchy, path) {
-            if self.confined.len() >= MAX_CONFINED {
-                self.confined.clear();
-            }
-            self.confined.insert(path.to_owned());
-        } else {
-            self.confined.remove(path);
+    fn learn_nodes(&mut self, id: CgroupId) {
+        if let Some(cgroup) = self.cgroups.get_mut(id) {
+            cgroup.is_confined = Some(nodes::confines(&self.hierarchy, &cgroup.path));
         }
     }
 
     /// The invocation id that belongs to a cgroup, from where systemd wrote it, remembered past the cgroup's end.
-    pub(super) fn invocation(&mut self, id: CgroupId, path: &str) -> Option<String> {
-        if let Some(known) = self.invocations.get(&id) {
-            return Some(known.clone());
+    pub(super) fn invocation(&mut self, id: CgroupId) -> Option<String> {
+        let cgroup = self.cgroups.get_mut(id)?;
+        if !cgroup.wants_invocation() {
+            return cgroup.invocation.clone();
         }
         // Only while the path is still this cgroup's, not its successor's.
-        if self.hierarchy.id_of(path).ok() != Some(id) {
+        if self.hierarchy.id_of(&cgroup.path).ok() != Some(id) {
             return None;
         }
-        let unit = UnitPath::parse(path);
-        // A cgroup below the unit's own has none of its own.
-        let own: String = match (unit.name(), unit.is_unit) {
-            (Some(name), false) => {
-                let end = path.find(name).map_or(path.len(), |start| start + name.len());
-                path.get(..end).unwrap_or(path).to_owned()
-            }
-            _ => path.to_owned(),
-        };
-        let found = invocation_id(&self.hierarchy, &own, &unit)?;
-        if self.invocations.len() > 8_192 {
-            let tree = &self.tree;
-            self.invocations.retain(|id, _| tree.path(*id).is_some());
-        }
-        self.invocations.insert(id, found.clone());
-        Some(found)
+        cgroup.invocation = invocation_id(&self.hierarchy, own_path(cgroup), &cgroup.unit);
+        cgroup.invocation.clone()
     }
 
     /// Whether this is the run that a cgroup is known to have belonged to.
     pub(super) fn knows_run(&self, id: CgroupId, invocation: Option<&str>) -> bool {
-        invocation.is_some() && self.invocations.get(&id).map(String::as_str) == invocation
+        let known = self.cgroups.get(id).and_then(|cgroup| cgroup.invocation.as_deref());
+        invocation.is_some() && known == invocation
     }
 
     pub(super) fn subject(&mut self, id: Option<CgroupId>, path: &str) -> Subject {
-        let invocation = id.and_then(|id| self.invocation(id, path));
-        let mut subject = UnitPath::parse(path).into_subject(id, path, invocation);
+        let invocation = id.and_then(|id| self.invocation(id));
+        let mut subject = self.cgroups.unit(path).into_subject(id, path, invocation);
         if let Some(container) = &mut subject.container {
             self.names.name(container);
         }
         subject
     }
 
-    /// Samples what is selected, or what moved; in the first turn everything.
+    /// Begins a turn: says what is to be sampled in it. [`Collector::step`] does that, one cgroup after the other.
     pub(super) async fn tick(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         if !self.sees.births && Clock::boot().saturating_sub(self.scanned) >= RESCAN.min(self.interval * 5) {
             self.rescan(stream).await?;
         }
         self.oomd_waited(false, stream)?;
         self.reconcile(stream)?;
-        let selected = !self.selection.is_empty();
-        let polled = !(self.sees.births && self.sees.growth);
-        let due: Vec<(CgroupId, String)> = self
-            .tree
-            .live()
-            .filter(|(id, path)| {
-                selected || polled || self.first || self.moved.contains(id) || self.engine.wants_samples(path)
-            })
-            .filter(|(_, path)| {
-                let unit = UnitPath::parse(path);
-                (unit.is_unit || unit.unit.is_none() && *path != "/") && self.selection.matches(&unit, path)
-            })
-            .map(|(id, path)| (id, path.to_owned()))
-            .collect();
-        self.first = false;
-        self.moved.clear();
-        // Where nothing that is selected is there, the machine itself is what can be told.
-        let mut turn = Turn::default();
-        if !selected || due.is_empty() {
-            self.sample_host(&mut turn, stream)?;
+        self.turn = Turn::at(self.clock.now());
+        let waiting: HashSet<CgroupId> = std::mem::take(&mut self.due.now).into_iter().collect();
+        let all = !self.is_whole_host() || !(self.sees.births && self.sees.growth);
+        let moved = std::mem::take(&mut self.moved);
+        let is_due = |id: &CgroupId, cgroup: &Cgroup| {
+            cgroup.is_sampled() && (all || moved.contains(id) || self.awaited.contains(id))
+        };
+        let now = if all {
+            self.cgroups
+                .live()
+                .filter(|(id, cgroup)| is_due(id, cgroup))
+                .map(|(id, _)| id)
+                .collect()
+        } else {
+            moved.union(&self.awaited).copied().collect::<VecDeque<_>>()
+        };
+        // Who has waited since the last tick is not sampled twice for it: one of its samples is missing.
+        let missed = now.iter().filter(|id| waiting.contains(id)).count() as u64;
+        if missed > 0 {
+            let lost = Lost {
+                stream: event::Stream::Sample,
+                count: missed,
+            };
+            stream.write(self.turn.ts, Event::Lost(lost))?;
         }
-        for (id, path) in due {
-            self.sample(id, &path, &mut turn, stream)?;
+        let due: HashSet<CgroupId> = now.iter().copied().collect();
+        let mut queue: VecDeque<CgroupId> = waiting.iter().copied().collect();
+        queue.extend(now.into_iter().filter(|id| !waiting.contains(id)));
+        self.due.now = queue;
+        if std::mem::take(&mut self.first) {
+            let others = self
+                .cgroups
+                .live()
+                .filter(|(id, cgroup)| cgroup.is_sampled() && !due.contains(id));
+            self.due.later = others.map(|(id, _)| id).collect();
+        }
+        // Nothing selected is running: the host is what can be told.
+        if self.is_whole_host() || self.due.is_empty() {
+            self.in_turn(|collector, turn| collector.sample_host(turn, stream))?;
         }
         Ok(())
+    }
+
+    fn in_turn<T>(&mut self, work: impl FnOnce(&mut Self, &mut Turn) -> T) -> T {
+        let empty = Turn::at(self.turn.ts);
+        let mut turn = std::mem::replace(&mut self.turn, empty);
+        let done = work(self, &mut turn);
+        self.turn = turn;
+        done
+    }
+
+    /// Whether something is left to be sampled in this turn.
+    pub(super) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// Samples the next cgroup that is due.
+    pub(super) fn step(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        let Some(id) = self.due.pop() else { return Ok(()) };
+        self.in_turn(|collector, turn| collector.sample(id, turn, stream))
     }
 
     fn sample_host(&mut self, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
@@ -336,7 +385,7 @@ impl Collector {
             limits: vec![host.limit()],
             ..Sample::default()
         };
-        self.tell(self.now().to_millisecond(), sample, stream)
+        self.tell(turn.ts, sample, stream)
     }
 
     async fn rescan(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
@@ -344,14 +393,14 @@ impl Collector {
         let scanned = Tree::scan(&self.hierarchy);
         let live: HashSet<CgroupId> = scanned.live().map(|(id, _)| id).collect();
         let ends: Vec<CgroupId> = self
-            .tree
+            .cgroups
             .live()
             .map(|(id, _)| id)
             .filter(|id| !live.contains(id))
             .collect();
         let births: Vec<(CgroupId, String)> = scanned
             .live()
-            .filter(|(id, path)| self.tree.id(path) != Some(*id))
+            .filter(|(id, path)| self.cgroups.id(path) != Some(*id))
             .map(|(id, path)| (id, path.to_owned()))
             .collect();
         for id in ends {
@@ -369,31 +418,44 @@ impl Collector {
         Ok(())
     }
 
-    /// Reads a cgroup's files; `None` where it is gone. What was read in this turn is not read again.
+    /// Reads a cgroup's files; `None` where it is gone or cannot be read. What was read in this turn is not read again.
     pub(super) fn read(&mut self, path: &str, turn: &mut Turn) -> Option<Reading> {
-        if let Some(reading) = turn.readings.get(path) {
-            return Some(*reading);
+        let id = self.cgroups.id(path).or_else(|| {
+            // Its birth is still to be told.
+            let id = self.hierarchy.id_of(path).ok()?;
+            self.cgroups.born(id, path);
+            Some(id)
+        })?;
+        if let Some(reading) = turn.readings.get(&id) {
+            return *reading;
         }
-        if !self.files.contains_key(path) {
-            if self.files.len() >= MAX_OPEN {
-                self.files.clear();
-            }
-            let files = MemoryFiles::open(&self.hierarchy, path).ok()?;
-            self.files.insert(path.to_owned(), files);
-        }
-        let reading = self.files.get(path)?.read();
-        match reading {
-            Ok(reading) => {
-                if let Some(events) = reading.events_local {
-                    self.ooms.insert(path.to_owned(), events.oom);
-                }
-                turn.readings.insert(path.to_owned(), reading);
-                Some(reading)
-            }
-            Err(_) => {
-                self.files.remove(path);
+        let reading = match self.files.read(&self.hierarchy, id, path) {
+            Ok(reading) => Some(reading),
+            Err(error) => {
+                self.say_unread(&error);
                 None
             }
+        };
+        if let (Some(events), Some(cgroup)) = (
+            reading.and_then(|reading| reading.events_local),
+            self.cgroups.get_mut(id),
+        ) {
+            cgroup.ooms = Some(events.oom);
+        }
+        turn.readings.insert(id, reading);
+        reading
+    }
+
+    /// Says once of each kind of file that it cannot be read, and why. That a cgroup has gone is no news.
+    fn say_unread(&mut self, error: &CgroupError) {
+        let CgroupError::Unreadable { path, source } = error else {
+            return;
+        };
+        let file = path.rsplit('/').next().unwrap_or(path);
+        if self.unread.insert(format!("{file}: {}", source.kind())) {
+            notice(format_args!(
+                "{error}; such cgroups have no samples until they can be read"
+            ));
         }
     }
 
@@ -404,8 +466,11 @@ impl Collector {
         while !at.is_empty() && at != "/" {
             if let Some(reading) = self.read(at, turn) {
                 let relation = if at == path { Relation::Own } else { Relation::Ancestor };
-                let unit = UnitPath::parse(at);
-                let unit = unit.user_unit.or(unit.unit);
+                let unit = self
+                    .cgroups
+                    .at(at)
+                    .and_then(|cgroup| cgroup.unit.name())
+                    .map(str::to_owned);
                 let memory = reading.memory;
                 for (file, bytes) in [("memory.max", memory.max), ("memory.high", memory.high)] {
                     limits.extend(bytes.map(|bytes| Limit {
@@ -437,47 +502,64 @@ impl Collector {
         limits
     }
 
-    fn sample(&mut self, id: CgroupId, path: &str, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
-        let Some(reading) = self.read(path, turn) else {
+    /// Samples a cgroup, and those that own its limits: who moved, moved those above it too. Each once a turn.
+    fn sample(&mut self, id: CgroupId, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
+        if turn.sampled.contains(&id) {
+            return Ok(());
+        }
+        let Some(path) = self.cgroups.get(id).map(|cgroup| cgroup.path.clone()) else {
             return Ok(());
         };
-        let ts = self.now().to_millisecond();
-        if self.sampled.insert(id, Clock::boot()).is_none() && !self.sees.growth {
-            self.learn_nodes(path);
-        }
+        let Some(reading) = self.read(&path, turn) else {
+            return Ok(());
+        };
+        turn.sampled.insert(id);
+        self.first_charge(id);
         let sample = Sample {
-            subject: self.subject(Some(id), path),
+            subject: self.subject(Some(id), &path),
             memory: reading.memory,
             events: reading.events,
             pressure: reading.pressure,
-            limits: self.limits(path, turn),
+            limits: self.limits(&path, turn),
             trend: None,
             forecast: None,
-            tasks: self.largest_tasks(id, path),
+            tasks: self.largest_tasks(id, &path),
             slowed: None,
         };
-        for run in self.known.remove(path).unwrap_or_default() {
+        for run in self.known.remove(&*path).unwrap_or_default() {
             self.engine.know(&run);
-            stream.write(ts, Event::Run(run))?;
+            stream.write(turn.ts, Event::Run(run))?;
         }
-        self.look_above(ts, &sample, turn);
+        let owners = self.look_above(&sample, turn);
         let subject = sample.subject.clone();
-        self.tell(ts, sample, stream)?;
-        self.count(ts, subject, path, reading, stream)
+        self.tell(turn.ts, sample, stream)?;
+        if self.engine.wants_samples(&path) {
+            self.awaited.insert(id);
+        } else {
+            self.awaited.remove(&id);
+        }
+        self.count(turn.ts, id, subject, reading, stream)?;
+        for owner in owners {
+            self.sample(owner, turn, stream)?;
+        }
+        Ok(())
     }
 
     /// The largest processes of a cgroup that nears a limit; none where they were told a moment ago, or are too many to
     /// know the largest.
     fn largest_tasks(&mut self, id: CgroupId, path: &str) -> Vec<TaskSize> {
         let now = Clock::boot();
-        let is_due = self
-            .looked
-            .get(&id)
-            .is_none_or(|last| now.saturating_sub(*last) >= TASKS_EVERY);
+        let Some(cgroup) = self.cgroups.get_mut(id) else {
+            return Vec::new();
+        };
+        cgroup.sampled = Some(now);
+        let is_due = cgroup
+            .tasks_read
+            .is_none_or(|last| now.saturating_sub(last) >= TASKS_EVERY);
         if !is_due || !self.engine.wants_tasks(path) {
             return Vec::new();
         }
-        self.looked.insert(id, now);
+        cgroup.tasks_read = Some(now);
         let found = tasks(&self.hierarchy, path, MAX_TASKS);
         if found.len() >= MAX_TASKS {
             return Vec::new();
@@ -496,22 +578,36 @@ impl Collector {
         sizes
     }
 
-    /// The owners of limits above a cgroup were read with it: what they held goes out with a kill.
-    fn look_above(&mut self, ts: Timestamp, sample: &Sample, turn: &mut Turn) {
+    /// The owners of the limits above a cgroup: those that are watched are returned, to be sampled; what the others held
+    /// goes out with a kill, and is told nowhere else.
+    fn look_above(&mut self, sample: &Sample, turn: &mut Turn) -> Vec<CgroupId> {
+        let mut watched = Vec::new();
         for limit in sample.limits.iter().filter(|limit| limit.relation != Relation::Own) {
+            let owner = self.cgroups.id(&limit.cgroup);
+            let is_sampled = owner
+                .and_then(|id| self.cgroups.get(id))
+                .is_some_and(Cgroup::is_sampled);
+            if let Some(id) = owner.filter(|_| is_sampled) {
+                watched.push(id);
+                continue;
+            }
             let memory = match limit.relation {
                 Relation::Host => turn.host().map(|host| host.memory()),
-                Relation::Own | Relation::Ancestor => turn.readings.get(&limit.cgroup).map(|reading| reading.memory),
+                Relation::Own | Relation::Ancestor => {
+                    let reading = owner.and_then(|id| *turn.readings.get(&id)?);
+                    reading.map(|reading| reading.memory)
+                }
             };
             if let Some(memory) = memory {
                 self.engine.above(BeforeSample {
-                    ts,
+                    ts: turn.ts,
                     cgroup: Some(limit.cgroup.clone()),
                     unit: limit.unit.clone(),
                     memory,
                 });
             }
         }
+        watched
     }
 
     /// Through the engine into the stream, with what follows from it.
@@ -529,15 +625,16 @@ impl Collector {
     fn count(
         &mut self,
         ts: Timestamp,
+        id: CgroupId,
         subject: Subject,
-        path: &str,
         reading: Reading,
         stream: &mut Stream,
     ) -> Result<(), StreamError> {
-        let Some(events) = reading.events_local.or(reading.events) else {
+        let events = reading.events_local.or(reading.events);
+        let (Some(events), Some(cgroup)) = (events, self.cgroups.get_mut(id)) else {
             return Ok(());
         };
-        let before = self.counted.insert(path.to_owned(), events.oom_kill);
+        let before = cgroup.oom_kills.replace(events.oom_kill);
         let counted = events.oom_kill.saturating_sub(before.unwrap_or(events.oom_kill));
         if self.sees.victims || self.log.is_some() || counted == 0 {
             return Ok(());
@@ -552,6 +649,18 @@ impl Collector {
                 seen: 0,
             }),
         )
+    }
+}
+
+/// The path of the unit that a cgroup belongs to. A cgroup below the unit's own has no invocation id of its own.
+fn own_path(cgroup: &Cgroup) -> &str {
+    let path = &*cgroup.path;
+    match cgroup.unit.name().filter(|_| !cgroup.unit.is_unit) {
+        Some(name) => {
+            let end = path.find(name).map_or(path.len(), |start| start + name.len());
+            path.get(..end).unwrap_or(path)
+        }
+        None => path,
     }
 }
 

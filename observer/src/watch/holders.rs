@@ -71,12 +71,10 @@ impl Collector {
     }
 
     fn read_holders(&self, owner: &str) -> Vec<Holder> {
-        let below = self
-            .tree
-            .live()
-            .filter(|(_, path)| *path != owner && holds(owner, path));
+        let live = self.cgroups.live().map(|(_, cgroup)| cgroup);
+        let below = live.filter(|cgroup| &*cgroup.path != owner && holds(owner, &cgroup.path));
         below
-            .filter_map(|(_, path)| Some((path, holder_name(path)?)))
+            .filter_map(|cgroup| Some((&*cgroup.path, holder_name(&cgroup.unit)?)))
             .take(READ)
             .filter_map(|(path, unit)| {
                 Some(Holder {
@@ -90,8 +88,7 @@ impl Collector {
 }
 
 /// The unit whose own cgroup this is, where it is one that processes live in. A user's manager is told by its units.
-fn holder_name(path: &str) -> Option<String> {
-    let unit = UnitPath::parse(path);
+fn holder_name(unit: &UnitPath) -> Option<String> {
     let name = unit.name().filter(|name| unit.is_unit && !name.ends_with(".slice"))?;
     let is_manager = unit.user_unit.is_none() && name.starts_with("user@");
     (!is_manager).then(|| name.to_owned())
@@ -103,12 +100,13 @@ mod tests {
 
     #[test]
     fn slices_and_managers_are_told_by_what_they_hold() {
-        assert_eq!(holder_name("/system.slice/a.service").as_deref(), Some("a.service"));
-        assert_eq!(holder_name("/system.slice"), None);
-        assert_eq!(holder_name("/system.slice/a.service/below"), None);
+        let name = |path: &str| holder_name(&UnitPath::parse(path));
+        assert_eq!(name("/system.slice/a.service").as_deref(), Some("a.service"));
+        assert_eq!(name("/system.slice"), None);
+        assert_eq!(name("/system.slice/a.service/below"), None);
         let manager = "/user.slice/user-1000.slice/user@1000.service";
-        assert_eq!(holder_name(manager), None);
+        assert_eq!(name(manager), None);
         let below = format!("{manager}/app.slice/mine.service");
-        assert_eq!(holder_name(&below).as_deref(), Some("mine.service"));
+        assert_eq!(name(&below).as_deref(), Some("mine.service"));
     }
 }

@@ -203,12 +203,11 @@ impl Collector {
         let path = logged::path(group, report, seen_in.as_deref());
         if let Some(path) = &path {
             self.joiner.killed(time, tgid, path);
-            let run = self.tree.id(path).and_then(|id| self.invocation(id, path));
+            let run = self.cgroups.id(path).and_then(|id| self.invocation(id));
             self.ledger.marked(path);
             self.ledger.killed(path, run);
         }
-        let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
-        if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
+        if !self.cgroups.is_selected(path.as_deref()) {
             return Ok(());
         }
         let task = Task {
@@ -267,7 +266,7 @@ impl Collector {
     /// in it, or where it is the one that was there all the time.
     fn logged_subject(&mut self, path: &str, seen_in: Option<&str>) -> Subject {
         let now = self.hierarchy.id_of(path).ok();
-        let id: Option<CgroupId> = now.filter(|id| seen_in == Some(path) || self.tree.id(path) == Some(*id));
+        let id: Option<CgroupId> = now.filter(|id| seen_in == Some(path) || self.cgroups.id(path) == Some(*id));
         self.subject(id, path)
     }
 
@@ -282,7 +281,7 @@ impl Collector {
         if asked.is_none() || self.hierarchy.id_of(path).is_ok() {
             return subject;
         }
-        subject.cgroup.id = self.tree.id(path).filter(|id| self.knows_run(*id, asked.as_deref()));
+        subject.cgroup.id = self.cgroups.id(path).filter(|id| self.knows_run(*id, asked.as_deref()));
         subject.invocation_id = asked;
         subject
     }
@@ -358,8 +357,7 @@ impl Collector {
             return Ok(());
         }
         let path = report.owner.as_deref().unwrap_or("/");
-        let unit = UnitPath::parse(path);
-        if !self.selection.matches(&unit, path) {
+        if !self.cgroups.is_selected(Some(path)) {
             return Ok(());
         }
         let event = OomWithoutKill {

@@ -111,7 +111,7 @@ impl Collector {
     /// systemd does for it may come in between.
     pub(super) fn chosen(&mut self, oom: Oom) {
         let chosen = &oom.chosen;
-        let path = chosen.cgroup.and_then(|id| self.tree.path(id));
+        let path = chosen.cgroup.and_then(|id| self.cgroups.path(id));
         if let (Some(tgid), Some(path), false) = (chosen.tgid, path, chosen.exiting) {
             self.joiner.killed(oom.time, tgid, path);
         }
@@ -148,7 +148,7 @@ impl Collector {
             return Ok(());
         }
         if let Some(path) = &path {
-            let run = victim.task.cgroup.and_then(|id| self.invocation(id, path));
+            let run = victim.task.cgroup.and_then(|id| self.invocation(id));
             self.ledger.killed(path, run);
         }
         let ts = self.clock.at(victim.time);
@@ -163,8 +163,7 @@ impl Collector {
         if let Some(path) = path.as_ref().filter(|_| exiting != Some(true)) {
             self.joiner.killed(victim.time, tgid, path);
         }
-        let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
-        if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
+        if !self.cgroups.is_selected(path.as_deref()) {
             return Ok(());
         }
         // A tracepoint does not tell all of them.
@@ -180,7 +179,11 @@ impl Collector {
         };
         let mut evidence = vec![seen_at.to_owned()];
         let asked_in = match (&oom, &logged) {
-            (Some(oom), _) => oom.trigger.cgroup.and_then(|id| self.tree.path(id)).map(str::to_owned),
+            (Some(oom), _) => oom
+                .trigger
+                .cgroup
+                .and_then(|id| self.cgroups.path(id))
+                .map(str::to_owned),
             // The log names no cgroup but the victim's: it is who asked that is in its own.
             (None, Some(_)) => path.clone().filter(|_| victim.trigger_tgid == tgid),
             (None, None) => None,
@@ -260,7 +263,7 @@ impl Collector {
 
     /// Whose process it was.
     pub(super) async fn victim_subject(&mut self, id: Option<CgroupId>, path: Option<&str>) -> event::Subject {
-        let id = id.or_else(|| self.tree.id(path?));
+        let id = id.or_else(|| self.cgroups.id(path?));
         let mut subject = match path {
             Some(path) => self.subject(id, path),
             None => event::Subject::default(),
@@ -297,8 +300,10 @@ impl Collector {
 
     /// Where the choice was not seen: the limit that the victim's cgroup or one above it met, and the file that says so.
     pub(super) fn conclude(&mut self, path: &str) -> Option<(KillLimit, &'static str)> {
-        let before = self.ooms.clone();
-        let mut turn = Turn::default();
+        let before: HashMap<String, u64> = ancestry(path)
+            .filter_map(|above| Some((above.to_owned(), self.cgroups.at(above)?.ooms?)))
+            .collect();
+        let mut turn = Turn::at(self.clock.now());
         let owners: Vec<(KillLimit, Reading)> = self
             .limits(path, &mut turn)
             .into_iter()
@@ -323,7 +328,7 @@ impl Collector {
     }
 
     pub(super) fn victim_path(&self, id: Option<CgroupId>, tgid: Tgid) -> Option<String> {
-        let known = id.and_then(|id| self.tree.path(id)).map(str::to_owned);
+        let known = id.and_then(|id| self.cgroups.path(id)).map(str::to_owned);
         known.or_else(|| cgroup_of(&self.hierarchy, tgid))
     }
 
@@ -364,7 +369,7 @@ impl Collector {
     fn trigger(&self, victim: &Victim, tgid: Tgid, path: Option<&str>, oom: Option<&Oom>) -> Trigger {
         let task = oom.map(|oom| &oom.trigger);
         let path = task
-            .and_then(|task| self.tree.path(task.cgroup?).map(str::to_owned))
+            .and_then(|task| self.cgroups.path(task.cgroup?).map(str::to_owned))
             // Who asks and dies of it may be gone, but it is known where it lived.
             .or_else(|| path.filter(|_| victim.trigger_tgid == tgid).map(str::to_owned))
             .or_else(|| cgroup_of(&self.hierarchy, victim.trigger_tgid));
@@ -381,7 +386,7 @@ impl Collector {
     /// Who asked, where nobody was killed for it.
     pub(super) fn asker(&self, task: &Task) -> Trigger {
         let tgid = task.tgid.unwrap_or(Tgid(task.tid.0));
-        let known = task.cgroup.and_then(|id| self.tree.path(id)).map(str::to_owned);
+        let known = task.cgroup.and_then(|id| self.cgroups.path(id)).map(str::to_owned);
         let path = known.or_else(|| cgroup_of(&self.hierarchy, tgid));
         Trigger {
             pid: task.tgid,
@@ -417,7 +422,10 @@ impl Collector {
 
     /// The nearest cgroup that names memory nodes: this one, or one above it.
     fn confining(&self, path: &str) -> Option<&str> {
-        ancestry(path).find_map(|above| self.confined.get(above).map(String::as_str))
+        ancestry(path).find_map(|above| {
+            let cgroup = self.cgroups.at(above)?;
+            (cgroup.is_confined == Some(true)).then_some(&*cgroup.path)
+        })
     }
 
     pub(super) fn oom_facts(&self, oom: &Oom) -> OomFacts {
@@ -430,7 +438,7 @@ impl Collector {
             }
         };
         let owner = oom.owner.map(|id| {
-            let path = self.tree.path(id).map(str::to_owned);
+            let path = self.cgroups.path(id).map(str::to_owned);
             let unit = path
                 .as_deref()
                 .map(UnitPath::parse)

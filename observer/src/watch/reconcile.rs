@@ -16,10 +16,12 @@ use super::stream::{Stream, StreamError};
 use crate::event::{CgroupRef, CgroupVersion, Event, Subject, Unexplained};
 
 impl Collector {
-    /// What the kernel has counted so far was not to be seen; what is set already is.
+    /// What the kernel has counted so far was not to be seen.
     pub(super) fn look_around(&mut self) {
+        if self.reconciler.counted_before == Some(0) {
+            return; // The host's counter is of all of them.
+        }
         for path in self.paths() {
-            self.learn_nodes(&path);
             if let Some(counted) = self.counted_in(&path).filter(|counted| *counted > 0) {
                 self.ledger.counted_before(path, counted);
             }
@@ -27,7 +29,7 @@ impl Collector {
     }
 
     fn paths(&self) -> Vec<String> {
-        self.tree.live().map(|(_, path)| path.to_owned()).collect()
+        self.cgroups.live().map(|(_, cgroup)| cgroup.path.to_string()).collect()
     }
 
     /// The file that counts a cgroup's kills, and whether it counts those below.
@@ -88,7 +90,7 @@ impl Collector {
             return self.tell_missing(subject, "vmstat oom_kill", difference, stream);
         }
         for (path, missing) in found {
-            let subject = self.subject(self.tree.id(&path), &path);
+            let subject = self.subject(self.cgroups.id(&path), &path);
             self.tell_missing(subject, &format!("{file} oom_kill"), missing, stream)?;
         }
         Ok(())

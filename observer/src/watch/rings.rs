@@ -18,7 +18,7 @@ use crate::kernel::{
 };
 use crate::notice::notice;
 
-/// At most this many growth hints at a time: the next turn takes the rest, and a kill never waits behind them.
+/// At most this many growth hints at a time: a kill never waits behind more.
 const GROWTH_BATCH: usize = 256;
 
 /// What probes tell.
@@ -49,6 +49,9 @@ struct Attached {
     signals: Ring,
     execs: Ring,
     growth: Ring,
+    /// Whether hints were left in the growth ring: the kernel wakes nobody for those (kernel/bpf/ringbuf.c:
+    /// `bpf_ringbuf_commit` does where the reader had caught up only).
+    has_more: bool,
     told: [u64; 5],
     probes: crate::kernel::load::Attached,
 }
@@ -75,6 +78,7 @@ impl Rings {
             signals: wait_for(signals)?,
             execs: wait_for(execs)?,
             growth: wait_for(growth)?,
+            has_more: false,
             told: [0; 5],
             probes: attached,
         })))
@@ -133,8 +137,15 @@ impl Rings {
         records.extend(execs);
         records.extend(kills);
         records.extend(signals);
-        records.extend(take(attached.growth.get_mut(), GROWTH_BATCH));
+        let growth = take(attached.growth.get_mut(), GROWTH_BATCH);
+        attached.has_more = growth.len() >= GROWTH_BATCH;
+        records.extend(growth);
         records
+    }
+
+    /// Whether the last [`Rings::drain`] left something, for which [`Rings::readable`] would not wake.
+    pub(super) fn has_more(&self) -> bool {
+        self.0.as_ref().is_some_and(|attached| attached.has_more)
     }
 
     /// What was lost since it was last asked.

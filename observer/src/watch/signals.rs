@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::collector::{Collector, Turn};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{cgroup_of, process, tgid_of};
-use crate::engine::{KillFacts, UserFacts};
+use crate::engine::{KillFacts, UserFacts, holds};
 use crate::event::{Confidence, Event, Killer, Memory, OomWithoutKill, Origin, Subject, ancestry};
 use crate::kernel::record::{Oom, Signal, Writing};
 use crate::measure::{BootNanos, Bytes, Tgid};
@@ -68,8 +68,7 @@ impl Collector {
             .or_else(|| tgid_of(signal.target.tid))
             .unwrap_or(Tgid(signal.target.tid.0));
         let path = self.victim_path(signal.target.cgroup, tgid);
-        let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
-        if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
+        if !self.cgroups.is_selected(path.as_deref()) {
             return Ok(());
         }
         let Some((user, evidence)) = self.purpose(&signal, path.as_deref()).await else {
@@ -122,7 +121,7 @@ impl Collector {
     pub(super) fn oomd_told(&mut self, kill: &OomdKill, stream: &mut Stream) -> Result<(), StreamError> {
         let (told, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.signals.oomd).into_iter().partition(|waiting| {
             let path = waiting.2.subject.cgroup.path.as_deref().unwrap_or_default();
-            path.starts_with(kill.cgroup.trim_end_matches('/'))
+            holds(kill.cgroup.trim_end_matches('/'), path)
         });
         self.signals.oomd = rest;
         for (_, time, mut facts) in told {
@@ -187,7 +186,7 @@ impl Collector {
         let tgid = sender.tgid.unwrap_or(Tgid(sender.tid.0));
         let sender_path = sender
             .cgroup
-            .and_then(|id| self.tree.path(id).map(str::to_owned))
+            .and_then(|id| self.cgroups.path(id).map(str::to_owned))
             .or_else(|| cgroup_of(&self.hierarchy, tgid));
         let sender_unit = sender_path.as_deref().and_then(|path| UnitPath::parse(path).unit);
         let seen = "do_send_sig_info".to_owned();
@@ -261,7 +260,7 @@ impl Collector {
 
     /// What is short at a cgroup, as the file that says so; `None` where nothing is.
     fn shortage(&mut self, path: &str) -> Option<String> {
-        let mut turn = Turn::default();
+        let mut turn = Turn::at(self.clock.now());
         for above in ancestry(path) {
             let now = self.read(above, &mut turn);
             // By now the victim may have let go of what it had, or its cgroup be gone: the sample from before counts too.
@@ -286,7 +285,7 @@ impl Collector {
     /// The kernel found nothing to kill.
     pub(super) fn oom_without_kill(&mut self, oom: &Oom, stream: &mut Stream) -> Result<(), StreamError> {
         let path = match oom.owner {
-            Some(id) => self.tree.path(id).map(str::to_owned),
+            Some(id) => self.cgroups.path(id).map(str::to_owned),
             None => Some("/".to_owned()),
         };
         let subject = match &path {
@@ -301,13 +300,13 @@ impl Collector {
         if oom.writing == Writing::MemoryMax && emptied().is_some() {
             return Ok(());
         }
-        let unit = UnitPath::parse(path.as_deref().unwrap_or_default());
-        if !self.selection.matches(&unit, path.as_deref().unwrap_or_default()) {
+        if !self.cgroups.is_selected(path.as_deref()) {
             return Ok(());
         }
         let facts = self.oom_facts(oom);
-        let before = path.as_ref().and_then(|path| self.ooms.get(path)).copied();
-        let now = path.as_deref().and_then(|path| self.read(path, &mut Turn::default()));
+        let before = path.as_deref().and_then(|path| self.cgroups.at(path)?.ooms);
+        let mut turn = Turn::at(self.clock.now());
+        let now = path.as_deref().and_then(|path| self.read(path, &mut turn));
         let event = OomWithoutKill {
             limit: match &facts.owner {
                 Some(owner) => Some(owner.limit_of(&subject)),

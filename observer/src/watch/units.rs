@@ -49,27 +49,21 @@ impl Collector {
     /// At the start: what is selected is there, or is waited for.
     pub(super) async fn begin(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         self.look_around();
-        if self.selection.is_empty() {
-            for (_, path) in self.tree.live() {
-                if let Some(name) = UnitPath::parse(path).name() {
-                    self.units.seen(name);
-                }
+        if self.cgroups.selection().is_empty() {
+            for name in self.cgroups.live().filter_map(|(_, cgroup)| cgroup.unit.name()) {
+                self.units.seen(name);
             }
             return Ok(());
         }
-        let running: Vec<String> = self
-            .tree
-            .live()
-            .filter(|(_, path)| {
-                let unit = UnitPath::parse(path);
-                (unit.is_unit || unit.unit.is_none()) && self.selection.matches(&unit, path)
-            })
-            .map(|(_, path)| path.to_owned())
+        let live = self.cgroups.live().map(|(_, cgroup)| cgroup);
+        let running: Vec<String> = live
+            .filter(|cgroup| cgroup.is_selected && (cgroup.unit.is_unit || cgroup.unit.unit.is_none()))
+            .map(|cgroup| cgroup.path.to_string())
             .collect();
         for path in &running {
             self.there(path, UnitState::Running, stream).await?;
         }
-        for unit in self.selection.literal_units() {
+        for unit in self.cgroups.selection().literal_units() {
             if !running
                 .iter()
                 .any(|path| UnitPath::parse(path).unit.as_deref() == Some(unit.as_str()))
@@ -106,7 +100,7 @@ impl Collector {
     async fn there(&mut self, path: &str, state: UnitState, stream: &mut Stream) -> Result<(), StreamError> {
         let unit = UnitPath::parse(path);
         let status = self.status(&unit).await;
-        let id = self.tree.id(path);
+        let id = self.cgroups.id(path);
         let mut subject = self.subject(id, path);
         if subject.invocation_id.is_none() {
             subject.invocation_id = status.as_ref().and_then(|status| status.invocation_id.clone());
@@ -115,7 +109,7 @@ impl Collector {
         if !self.units.change(&name, subject.invocation_id.as_ref(), state) {
             return Ok(());
         }
-        let mut turn = Turn::default();
+        let mut turn = Turn::at(self.clock.now());
         let memory = self.read(path, &mut turn).map(|reading| reading.memory);
         let mut limits: Vec<UnitLimit> = self
             .limits(path, &mut turn)
@@ -163,7 +157,7 @@ impl Collector {
             is_unit: true,
             ..UnitPath::default()
         };
-        if !self.selection.matches(&unit, "") {
+        if !self.cgroups.selection().matches(&unit, "") {
             return Ok(());
         }
         let Some(status) = self.status(&unit).await else {

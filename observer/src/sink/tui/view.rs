@@ -155,5 +155,6 @@ fn stream_name(stream: Stream) -> &'static str {
         Stream::Exec => "command lines",
         Stream::KernelLog => "lines of the kernel's log",
         Stream::Output => "lines",
+        Stream::Sample => "samples",
     }
 }

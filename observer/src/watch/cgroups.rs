@@ -1,0 +1,275 @@
+//! The registry: every cgroup that is there, and the last that went, by id, each with all that is known of it.
+//!
+//! In: births and ends. Out: [`Cgroup`]s. A path is parsed and matched against the selection once, at birth; the end of a
+//! cgroup is one removal, whoever has taken its path since. Bounded in both: a kill names cgroups by id and often comes
+//! when the directory is gone already, so the last ones gone are kept.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::measure::CgroupId;
+use crate::unit::{Selection, UnitPath};
+
+/// Live cgroups, at most; what is over that is found by its path when it is needed.
+const MAX_LIVE: usize = 65_536;
+
+/// How many that are gone are remembered.
+const MAX_GONE: usize = 4_096;
+
+/// How often it is looked for an invocation id where none is found, once processes run in a cgroup: systemd writes it
+/// before they do, so that whoever has none then is no unit of systemd's.
+const INVOCATION_TRIES: u8 = 3;
+
+/// What is known of a cgroup.
+#[derive(Debug)]
+pub(super) struct Cgroup {
+    pub(super) path: Arc<str>,
+    pub(super) unit: UnitPath,
+    /// Whether it is selected, or lies below one that is.
+    pub(super) is_selected: bool,
+    /// The unit's run that it belongs to.
+    pub(super) invocation: Option<String>,
+    /// How often that was looked for in vain.
+    invocation_tries: u8,
+    /// Whether it names memory nodes of its own; `None` = not looked at.
+    pub(super) is_confined: Option<bool>,
+    /// When it was sampled last, in time since boot.
+    pub(super) sampled: Option<Duration>,
+    /// When its processes were looked at last, in time since boot.
+    pub(super) tasks_read: Option<Duration>,
+    /// `memory.events oom_kill` as last read.
+    pub(super) oom_kills: Option<u64>,
+    /// `memory.events.local oom` as last read: whose limit was met, where nobody saw the kernel choose.
+    pub(super) ooms: Option<u64>,
+}
+
+impl Cgroup {
+    fn new(path: &str, selection: &Selection) -> Self {
+        let unit = UnitPath::parse(path);
+        Self {
+            is_selected: selection.matches(&unit, path),
+            unit,
+            path: path.into(),
+            invocation: None,
+            invocation_tries: 0,
+            is_confined: None,
+            sampled: None,
+            tasks_read: None,
+            oom_kills: None,
+            ooms: None,
+        }
+    }
+
+    /// Whether it has samples of its own: a unit's own cgroup, and what belongs to no unit. The root is the host.
+    pub(super) fn is_sampled(&self) -> bool {
+        let is_own = self.unit.is_unit || self.unit.unit.is_none();
+        self.is_selected && is_own && &*self.path != "/"
+    }
+
+    /// Whether an invocation id may yet be found.
+    pub(super) fn wants_invocation(&self) -> bool {
+        self.invocation.is_none() && self.invocation_tries < INVOCATION_TRIES
+    }
+
+    /// It was looked for in vain while processes ran in it.
+    pub(super) fn has_no_invocation(&mut self) {
+        self.invocation_tries = self.invocation_tries.saturating_add(1);
+    }
+}
+
+/// Which cgroups there are.
+#[derive(Debug, Default)]
+pub(super) struct Cgroups {
+    selection: Selection,
+    live: HashMap<CgroupId, Cgroup>,
+    ids: HashMap<Arc<str>, CgroupId>,
+    gone: HashMap<CgroupId, Cgroup>,
+    /// Oldest first.
+    gone_order: VecDeque<CgroupId>,
+}
+
+impl Cgroups {
+    pub(super) fn new(selection: Selection) -> Self {
+        Self {
+            selection,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// A cgroup is there, or has another name.
+    pub(super) fn born(&mut self, id: CgroupId, path: &str) {
+        if let Some(known) = self.live.get(&id) {
+            if &*known.path == path {
+                return;
+            }
+            if self.ids.get(&known.path) == Some(&id) {
+                self.ids.remove(&*known.path);
+            }
+        } else if self.live.len() >= MAX_LIVE {
+            return;
+        }
+        self.gone.remove(&id);
+        let mut cgroup = Cgroup::new(path, &self.selection);
+        self.ids.insert(Arc::clone(&cgroup.path), id);
+        if let Some(known) = self.live.remove(&id) {
+            cgroup = Cgroup {
+                path: cgroup.path,
+                unit: cgroup.unit,
+                is_selected: cgroup.is_selected,
+                ..known
+            };
+        }
+        self.live.insert(id, cgroup);
+    }
+
+    /// A cgroup went. Whether its path is nobody else's by now.
+    pub(super) fn gone(&mut self, id: CgroupId) -> bool {
+        let Some(cgroup) = self.live.remove(&id) else {
+            return false;
+        };
+        let was_last = self.ids.get(&cgroup.path) == Some(&id);
+        if was_last {
+            self.ids.remove(&*cgroup.path);
+        }
+        self.gone.insert(id, cgroup);
+        self.gone_order.push_back(id);
+        if self.gone_order.len() > MAX_GONE
+            && let Some(oldest) = self.gone_order.pop_front()
+        {
+            self.gone.remove(&oldest);
+        }
+        was_last
+    }
+
+    /// A cgroup that is there or went a moment ago.
+    pub(super) fn get(&self, id: CgroupId) -> Option<&Cgroup> {
+        self.live.get(&id).or_else(|| self.gone.get(&id))
+    }
+
+    /// As [`Self::get`].
+    pub(super) fn get_mut(&mut self, id: CgroupId) -> Option<&mut Cgroup> {
+        match self.live.get_mut(&id) {
+            Some(cgroup) => Some(cgroup),
+            None => self.gone.get_mut(&id),
+        }
+    }
+
+    /// The path of a cgroup that is there or went a moment ago.
+    pub(super) fn path(&self, id: CgroupId) -> Option<&str> {
+        self.get(id).map(|cgroup| &*cgroup.path)
+    }
+
+    /// The id of the cgroup that is at a path now.
+    pub(super) fn id(&self, path: &str) -> Option<CgroupId> {
+        self.ids.get(path).copied()
+    }
+
+    /// The cgroup that is at a path, else the last that was.
+    pub(super) fn at(&self, path: &str) -> Option<&Cgroup> {
+        let live = self.id(path).and_then(|id| self.live.get(&id));
+        live.or_else(|| {
+            let last = self.gone_order.iter().rev().filter_map(|id| self.gone.get(id));
+            last.into_iter().find(|cgroup| &*cgroup.path == path)
+        })
+    }
+
+    /// Those that are there.
+    pub(super) fn live(&self) -> impl Iterator<Item = (CgroupId, &Cgroup)> {
+        self.live.iter().map(|(id, cgroup)| (*id, cgroup))
+    }
+
+    /// What a path names: of a cgroup that is there as it was parsed at its birth.
+    pub(super) fn unit(&self, path: &str) -> UnitPath {
+        let known = self.id(path).and_then(|id| self.live.get(&id));
+        known.map_or_else(|| UnitPath::parse(path), |cgroup| cgroup.unit.clone())
+    }
+
+    /// Whether what happens in a cgroup is to be told. Of a cgroup that is not known, only where everything is.
+    pub(super) fn is_selected(&self, path: Option<&str>) -> bool {
+        if self.selection.is_empty() {
+            return true;
+        }
+        let path = path.unwrap_or_default();
+        match self.id(path).and_then(|id| self.live.get(&id)) {
+            Some(cgroup) => cgroup.is_selected,
+            None => self.selection.matches(&UnitPath::parse(path), path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cgroup_that_went_still_has_its_path_and_its_successor_has_it_too() {
+        let mut cgroups = Cgroups::default();
+        cgroups.born(CgroupId(7), "/system.slice/a.service");
+        assert!(cgroups.gone(CgroupId(7)));
+        assert_eq!(cgroups.path(CgroupId(7)), Some("/system.slice/a.service"));
+        assert_eq!(cgroups.id("/system.slice/a.service"), None);
+        assert!(cgroups.at("/system.slice/a.service").is_some());
+        cgroups.born(CgroupId(9), "/system.slice/a.service");
+        assert_eq!(cgroups.id("/system.slice/a.service"), Some(CgroupId(9)));
+        assert_eq!(cgroups.path(CgroupId(7)), cgroups.path(CgroupId(9)));
+    }
+
+    #[test]
+    fn the_end_of_an_old_cgroup_told_late_takes_nothing_of_the_new_one() {
+        let mut cgroups = Cgroups::default();
+        cgroups.born(CgroupId(7), "/a");
+        cgroups.get_mut(CgroupId(7)).unwrap().ooms = Some(3);
+        cgroups.born(CgroupId(8), "/a");
+        cgroups.get_mut(CgroupId(8)).unwrap().ooms = Some(1);
+        assert!(!cgroups.gone(CgroupId(7)), "another is at its path");
+        assert_eq!(cgroups.id("/a"), Some(CgroupId(8)));
+        assert_eq!(cgroups.at("/a").unwrap().ooms, Some(1));
+    }
+
+    #[test]
+    fn a_renamed_cgroup_keeps_what_is_known_of_it() {
+        let mut cgroups = Cgroups::default();
+        cgroups.born(CgroupId(7), "/a");
+        cgroups.get_mut(CgroupId(7)).unwrap().invocation = Some("1".to_owned());
+        cgroups.born(CgroupId(7), "/b.service");
+        let renamed = cgroups.get(CgroupId(7)).unwrap();
+        assert_eq!(
+            (renamed.invocation.as_deref(), renamed.unit.name()),
+            (Some("1"), Some("b.service"))
+        );
+        assert_eq!((cgroups.id("/a"), cgroups.id("/b.service")), (None, Some(CgroupId(7))));
+    }
+
+    #[test]
+    fn what_went_is_remembered_within_bounds() {
+        let mut cgroups = Cgroups::default();
+        for id in 0..10_000 {
+            cgroups.born(CgroupId(id), &format!("/{id}"));
+            cgroups.gone(CgroupId(id));
+        }
+        assert_eq!(
+            (cgroups.gone.len(), cgroups.live.len(), cgroups.ids.len()),
+            (MAX_GONE, 0, 0)
+        );
+        assert_eq!(cgroups.path(CgroupId(0)), None);
+        assert_eq!(cgroups.path(CgroupId(9_999)), Some("/9999"));
+    }
+
+    #[test]
+    fn what_is_selected_is_matched_at_birth() {
+        let selection = Selection::new(&["a".to_owned()], &[], &[], &[]).unwrap();
+        let mut cgroups = Cgroups::new(selection);
+        cgroups.born(CgroupId(1), "/system.slice/a.service");
+        cgroups.born(CgroupId(2), "/system.slice/a.service/below");
+        cgroups.born(CgroupId(3), "/system.slice/b.service");
+        let sampled = |id| cgroups.get(CgroupId(id)).unwrap().is_sampled();
+        assert_eq!([sampled(1), sampled(2), sampled(3)], [true, false, false]);
+        assert!(cgroups.is_selected(Some("/system.slice/a.service/below")));
+        assert!(!cgroups.is_selected(Some("/system.slice/b.service")) && !cgroups.is_selected(None));
+    }
+}
