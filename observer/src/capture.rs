@@ -250,6 +250,10 @@ impl Lines {
         if self.passed_over.is_some() || before.host != line.host {
             return None;
         }
+        // It was said already, in place of the last of those that are missing.
+        if matches!(&line.event, Event::Lost(lost) if lost.stream == Stream::Output) {
+            return None;
+        }
         let event = if is_start && !before.stopped {
             return Some(Line {
                 event: Event::Stop(Stop {

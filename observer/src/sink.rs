@@ -1,12 +1,12 @@
 //! Sinks: what becomes of the events. In: [`Line`]s and nothing else, live or replayed. Out: bytes.
 
-mod all;
 mod capture;
 mod exec;
 mod fold;
 mod journal;
 mod json;
 mod metrics;
+mod outbox;
 pub mod runs;
 mod text;
 mod tui;
@@ -19,13 +19,13 @@ use std::io;
 use crate::event::Line;
 use crate::measure::Timestamp;
 
-pub use all::All;
 pub use capture::{Capture, CaptureError, CaptureOptions};
 pub use exec::Exec;
 pub(crate) use fold::fold;
 pub use journal::Journal;
 pub use json::Json;
 pub use metrics::{Metrics, listen};
+pub use outbox::Outbox;
 pub use runs::Runs;
 pub use text::{Text, TextOptions};
 pub use tui::{Look, Screen, Tui};
@@ -34,12 +34,17 @@ pub(crate) use verdict::{cause, paragraph};
 pub(crate) use words::{limit, limit_owner, name, standstill, warning};
 
 /// Where lines go.
-pub trait Sink {
+pub trait Sink: Send {
     /// Takes a line.
     ///
     /// # Errors
     /// Where it cannot be written.
     fn line(&mut self, line: &Line) -> io::Result<()>;
+
+    /// Whether samples are of use to it: most lines are.
+    fn takes_samples(&self) -> bool {
+        true
+    }
 
     /// Whether nobody will ever read again: asked now and then, for a stream may be silent for long.
     fn is_gone(&self) -> bool {

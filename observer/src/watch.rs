@@ -98,12 +98,12 @@ pub enum WatchError {
 ///
 /// # Errors
 /// Where nothing can be watched, or the output fails for another reason than its reader having gone.
-pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError> {
+pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), WatchError> {
     // The observer must not be the victim. Without the right to say so it is like any process.
     let _ = std::fs::write("/proc/self/oom_score_adj", "-1000");
     let clock = Clock::new();
     let hierarchy = Hierarchy::detect()?;
-    let mut stream = Stream::new(sink, options.host.clone());
+    let mut stream = Stream::new(sinks, options.host.clone())?;
     let (probes, mut list) = attach(&options, &hierarchy)?;
     let log = kernel_log(&mut list);
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -136,7 +136,7 @@ pub async fn run(options: Options, sink: Box<dyn Sink>) -> Result<(), WatchError
             biased;
             _ = interrupt.recv() => break StopReason::Signal,
             _ = terminate.recv() => break StopReason::Signal,
-            _ = hangup.recv() => stream.reopen()?,
+            _ = hangup.recv() => stream.reopen(),
             () = rings.readable() => {
                 let records = rings.drain();
                 collector.records(records, &mut stream).await?;

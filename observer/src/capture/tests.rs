@@ -119,6 +119,13 @@ fn lines_that_are_missing_are_counted_where_they_are_missing() {
     assert_eq!((lines.len(), lines[2].ts), (4, lines[3].ts));
 }
 
+#[test]
+fn lines_that_the_stream_itself_says_are_missing_are_not_counted_twice() {
+    let lost = r#"{"event":"lost","stream":"output","count":4,"ts":"2026-11-24T09:01:09Z","seq":8,"host":"h"}"#;
+    let (lines, _) = read(format!("{}\n{}\n{lost}\n{}\n", line(3), line(4), line(9)).as_bytes());
+    assert_eq!(written(&lines), [3, 4, 8, 9]);
+}
+
 fn start(seconds: u32) -> String {
     format!(
         r#"{{"event":"start","schema":"oomtrace/1","version":"0","kernel":"6.12","boot_id":"a-b","cgroup_version":"v2","probes":[],"ts":"2026-11-24T09:01:{seconds:02}Z","seq":0,"host":"h"}}"#

@@ -41,7 +41,7 @@ pub fn run(options: &Units) -> Result<(), Failure> {
         probes: ProbeChoice::Poll,
         verbose: false,
     };
-    watch::start(learn, selection, Duration::from_secs(0), sink)
+    watch::start(learn, selection, Duration::from_secs(0), vec![sink])
 }
 
 /// The last sample of each cgroup, as the event that it is.
@@ -50,7 +50,7 @@ struct Last<W: io::Write> {
     lines: Vec<Line>,
 }
 
-impl<W: io::Write> Sink for Last<W> {
+impl<W: io::Write + Send> Sink for Last<W> {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         let path = |line: &Line| match &line.event {
             Event::Sample(sample) => sample.subject.cgroup.path.clone(),

@@ -10,7 +10,7 @@ use crate::cgroup::CgroupError;
 use crate::cli::{Exit, Failure, Learn, ProbeChoice, Record, Watch, When};
 use crate::event::Via;
 use crate::measure::Timestamp;
-use crate::sink::{All, Capture, CaptureOptions, Exec, Journal, Metrics, Runs, Screen, Sink, listen, runs};
+use crate::sink::{Capture, CaptureOptions, Exec, Journal, Metrics, Runs, Screen, Sink, listen, runs};
 use crate::unit::Selection;
 use crate::watch::{self, Options, StreamError, WatchError};
 
@@ -21,7 +21,7 @@ use crate::watch::{self, Options, StreamError, WatchError};
 pub fn run(options: Watch) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
     let Outlet { sink, screen } = output::open(&options.show, &selection, Source::Live)?;
-    let done = start(options.learn, selection, options.show.warn_within, sink);
+    let done = start(options.learn, selection, options.show.warn_within, vec![sink]);
     // The terminal first: what went wrong is told where it can be read.
     let closed = screen.map_or(Ok(()), Screen::close);
     done.and(closed.map_err(Failure::from))
@@ -38,24 +38,20 @@ pub fn record(options: Record) -> Result<(), Failure> {
         max_size: options.max_size,
         max_age: options.max_age,
     })?;
-    let sink: Box<dyn Sink> = match options.output {
-        Some(form) => {
-            let shown = output::stdout(form, output::text_options(When::Auto, false, &selection));
-            Box::new(All(vec![Box::new(capture), shown]))
-        }
-        None => Box::new(capture),
-    };
-    start(options.learn, selection, options.warn_within, sink)
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(capture)];
+    let shown = |form| output::stdout(form, output::text_options(When::Auto, false, &selection));
+    sinks.extend(options.output.map(shown));
+    start(options.learn, selection, options.warn_within, sinks)
 }
 
 pub(super) fn start(
     options: Learn,
     selection: Selection,
     warn_within: Duration,
-    sink: Box<dyn Sink>,
+    mut sinks: Vec<Box<dyn Sink>>,
 ) -> Result<(), Failure> {
     let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let sink = beside(sink, &options)?;
+    sinks.extend(beside(&options)?);
     let host = options.host.unwrap_or_else(hostname);
     let known = if options.no_runs {
         Vec::new()
@@ -81,7 +77,7 @@ pub(super) fn start(
         verbose: options.verbose,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let error = match runtime.block_on(watch::run(options, sink)) {
+    let error = match runtime.block_on(watch::run(options, sinks)) {
         // A reader that has seen enough is no failure: `oomtrace | head -1`.
         Ok(()) | Err(WatchError::Stream(StreamError::Closed)) => return Ok(()),
         Err(error) => error,
@@ -100,9 +96,9 @@ pub(super) fn start(
     Err(Failure::new(exit, error))
 }
 
-/// The sink, and those that are asked for beside it.
-fn beside(sink: Box<dyn Sink>, options: &Learn) -> Result<Box<dyn Sink>, Failure> {
-    let mut sinks = vec![sink];
+/// The sinks that are asked for beside the command's own output.
+fn beside(options: &Learn) -> Result<Vec<Box<dyn Sink>>, Failure> {
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if options.journal {
         let journal = Journal::new().map_err(|error| {
             let message =
@@ -133,8 +129,5 @@ fn beside(sink: Box<dyn Sink>, options: &Learn) -> Result<Box<dyn Sink>, Failure
     if !options.no_runs {
         sinks.push(Box::new(Runs::new(options.runs.clone())));
     }
-    Ok(match sinks.len() {
-        1 => sinks.remove(0),
-        _ => Box::new(All(sinks)),
-    })
+    Ok(sinks)
 }

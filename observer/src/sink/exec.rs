@@ -96,6 +96,10 @@ impl super::Sink for Exec {
         Ok(())
     }
 
+    fn takes_samples(&self) -> bool {
+        false
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.reap();
         Ok(())

@@ -139,6 +139,10 @@ impl super::Sink for Journal {
         Ok(())
     }
 
+    fn takes_samples(&self) -> bool {
+        false
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

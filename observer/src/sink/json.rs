@@ -22,7 +22,7 @@ impl<W: Write> Json<W> {
     }
 }
 
-impl<W: Write> Sink for Json<W> {
+impl<W: Write + Send> Sink for Json<W> {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         self.buffer.clear();
         serde_json::to_writer(&mut self.buffer, line)?;

@@ -173,6 +173,10 @@ impl super::Sink for Runs {
         Ok(())
     }
 
+    fn takes_samples(&self) -> bool {
+        false
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         if self.changed.is_none() {
             return Ok(());

@@ -380,7 +380,7 @@ impl<W: Write> Text<W> {
     }
 }
 
-impl<W: Write> Sink for Text<W> {
+impl<W: Write + Send> Sink for Text<W> {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         let ts = line.ts;
         match &line.event {

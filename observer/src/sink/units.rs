@@ -134,7 +134,7 @@ fn row(sample: &Sample) -> Row {
     }
 }
 
-impl<W: Write> super::Sink for Units<W> {
+impl<W: Write + Send> super::Sink for Units<W> {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         match &line.event {
             Event::Sample(sample) => {

@@ -1,10 +1,11 @@
-//! The stream: numbers the lines and hands them to the sink.
+//! The stream: numbers the lines and hands them to the sinks, each of which has a thread of its own.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::event::{Event, Line, Stop, StopReason};
 use crate::measure::Timestamp;
-use crate::sink::Sink;
+use crate::sink::{Outbox, Sink};
 
 /// The output failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,44 +29,52 @@ impl From<io::Error> for StreamError {
 }
 
 pub(super) struct Stream {
-    sink: Box<dyn Sink>,
+    sinks: Vec<Outbox>,
     host: String,
     seq: u64,
 }
 
 impl Stream {
-    pub(super) fn new(sink: Box<dyn Sink>, host: String) -> Self {
-        Self { sink, host, seq: 0 }
+    pub(super) fn new(sinks: Vec<Box<dyn Sink>>, host: String) -> Result<Self, StreamError> {
+        let sinks = sinks.into_iter().map(Outbox::new).collect::<io::Result<_>>()?;
+        Ok(Self { sinks, host, seq: 0 })
     }
 
     pub(super) fn write(&mut self, ts: Timestamp, event: Event) -> Result<(), StreamError> {
-        let line = Line {
+        let line = Arc::new(Line {
             event,
             ts,
             seq: self.seq,
             host: self.host.clone(),
-        };
+        });
         self.seq += 1;
-        self.sink.line(&line)?;
+        for sink in &self.sinks {
+            sink.line(&line)?;
+        }
         Ok(())
     }
 
-    /// Tells the time to sinks that wait for it, and ends a stream that nobody reads any more.
+    /// Tells the time to sinks that wait for it. A stream that nobody reads any more ends here.
     pub(super) fn tick(&mut self, now: Timestamp) -> Result<(), StreamError> {
-        if self.sink.is_gone() {
-            return Err(StreamError::Closed);
+        for sink in &self.sinks {
+            sink.tick(now)?;
         }
-        Ok(self.sink.tick(now)?)
+        Ok(())
     }
 
     /// Nothing to reopen on standard output: what is buffered goes out.
-    pub(super) fn reopen(&mut self) -> Result<(), StreamError> {
-        Ok(self.sink.flush()?)
+    pub(super) fn reopen(&mut self) {
+        for sink in &self.sinks {
+            sink.flush();
+        }
     }
 
-    pub(super) fn stop(&mut self, ts: Timestamp, reason: StopReason) -> Result<(), StreamError> {
+    pub(super) fn stop(mut self, ts: Timestamp, reason: StopReason) -> Result<(), StreamError> {
         let written = self.seq;
         self.write(ts, Event::Stop(Stop { reason, written }))?;
-        Ok(self.sink.flush()?)
+        for sink in self.sinks {
+            sink.finish()?;
+        }
+        Ok(())
     }
 }
