@@ -11,6 +11,7 @@ mod kernel_log;
 mod kills;
 mod ledger;
 mod programs;
+mod questions;
 mod reconcile;
 mod rings;
 mod service;
@@ -36,6 +37,7 @@ pub use stream::StreamError;
 use clock::Clock;
 use collector::Collector;
 use kernel_log::KernelLog;
+use questions::Questions;
 use rings::Rings;
 use service::Watchdog;
 use stream::Stream;
@@ -45,6 +47,9 @@ const UNKNOWN_UNIT_GRACE: Duration = Duration::from_secs(8);
 
 /// How many unit changes may wait; more are learnt at the next look.
 const CHANGE_QUEUE: usize = 1024;
+
+/// How long an answer of systemd's is waited for when all ends: longer than one may take.
+const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 /// What a watch is to do.
 #[derive(Debug)]
@@ -126,8 +131,9 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
     let deadline = options.duration.map(|duration| Instant::now() + duration);
     let mut ticks = tokio::time::interval(options.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut collector = Collector::new(options, clock, hierarchy, systemd, rings.sees(), log);
-    collector.begin(&mut stream).await?;
+    let (questions, mut answers) = Questions::new(systemd);
+    let mut collector = Collector::new(options, clock, hierarchy, questions, rings.sees(), log);
+    collector.begin(&mut stream)?;
     let mut watchdog = Watchdog::new();
     service::ready();
 
@@ -139,17 +145,18 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
             _ = hangup.recv() => stream.reopen(),
             () = rings.readable() => {
                 let records = rings.drain();
-                collector.records(records, &mut stream).await?;
+                collector.records(records, &mut stream)?;
             }
-            () = logged(collector.log.as_ref()) => collector.read_log(&mut stream).await?,
+            () = logged(collector.log.as_ref()) => collector.read_log(&mut stream)?,
+            Some((ticket, answer)) = answers.recv() => collector.answered(ticket, answer, &mut stream)?,
             Some(kill) = oomd.recv() => collector.oomd_told(&kill, &mut stream)?,
-            Some(change) = changes.recv() => collector.unit_changed(&change.unit, &mut stream).await?,
+            Some(change) = changes.recv() => collector.unit_changed(change.unit),
             _ = ticks.tick() => {
                 stream.tick(collector.now())?;
                 // Some records wake nobody.
                 let records = rings.drain();
-                collector.records(records, &mut stream).await?;
-                collector.tick(&mut stream).await?;
+                collector.records(records, &mut stream)?;
+                collector.tick(&mut stream)?;
                 for (lost, count) in rings.newly_lost() {
                     stream.write(collector.now(), Event::Lost(crate::event::Lost { stream: lost, count }))?;
                 }
@@ -161,7 +168,7 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
             () = tokio::task::yield_now(), if rings.has_more() || collector.is_due() => {
                 if rings.has_more() {
                     let records = rings.drain();
-                    collector.records(records, &mut stream).await?;
+                    collector.records(records, &mut stream)?;
                 }
                 collector.step(&mut stream)?;
             }
@@ -170,8 +177,14 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
     service::stopping();
     // What the kernel told before the signal still counts.
     let records = rings.drain();
-    collector.records(records, &mut stream).await?;
-    collector.read_log(&mut stream).await?;
+    collector.records(records, &mut stream)?;
+    collector.read_log(&mut stream)?;
+    while collector.is_asking()
+        && let Ok(Some((ticket, answer))) = tokio::time::timeout(LAST_ANSWER, answers.recv()).await
+    {
+        collector.answered(ticket, answer, &mut stream)?;
+    }
+    collector.unanswered(&mut stream)?;
     collector.oomd_waited(true, &mut stream)?;
     stream.stop(collector.now(), reason)?;
     drop((changes_in, oomd_in));

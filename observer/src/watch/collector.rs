@@ -10,6 +10,7 @@ use super::kernel_log::KernelLog;
 use super::kills::Joiner;
 use super::ledger::Ledger;
 use super::programs::Programs;
+use super::questions::{Answer, Question, Questions};
 use super::reconcile::Reconciler;
 use super::signals::Signals;
 use super::stream::{Stream, StreamError};
@@ -20,12 +21,12 @@ use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, TaskInfo, Tree, 
 use crate::engine::{Config, Engine};
 use crate::event::{
     self, BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Lost, Relation, Run, Sample, Subject, TaskSize,
-    Unexplained,
+    Unexplained, UnitState,
 };
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::notice::notice;
-use crate::unit::{Names, invocation_id, systemd::Systemd};
+use crate::unit::{Names, invocation_id};
 
 /// Where no probe tells of births: the tree is read anew this often.
 const RESCAN: Duration = Duration::from_secs(5);
@@ -87,7 +88,7 @@ pub(super) struct Collector {
     pub(super) cgroups: Cgroups,
     files: OpenFiles,
     pub(super) engine: Engine,
-    pub(super) systemd: Option<Systemd>,
+    pub(super) questions: Questions,
     pub(super) units: UnitStates,
     pub(super) joiner: Joiner,
     pub(super) programs: Programs,
@@ -120,7 +121,7 @@ impl Collector {
         options: Options,
         clock: Clock,
         hierarchy: Hierarchy,
-        systemd: Option<Systemd>,
+        questions: Questions,
         sees: Sees,
         log: Option<KernelLog>,
     ) -> Self {
@@ -145,7 +146,7 @@ impl Collector {
             files: OpenFiles::within_limit(),
             hierarchy,
             engine: Engine::new(config),
-            systemd,
+            questions,
             units: UnitStates::default(),
             joiner: Joiner::default(),
             programs: Programs::read(),
@@ -172,21 +173,50 @@ impl Collector {
         self.clock.now()
     }
 
+    /// Goes on with what waited for systemd's answer.
+    pub(super) fn answered(&mut self, ticket: u64, answer: Answer, stream: &mut Stream) -> Result<(), StreamError> {
+        match self.questions.take(ticket) {
+            Some(question) => self.go_on(question, answer, stream),
+            None => Ok(()),
+        }
+    }
+
+    /// Goes on with all that still waits, without an answer.
+    pub(super) fn unanswered(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        let open = self.questions.take_all();
+        open.into_iter()
+            .try_for_each(|question| self.go_on(question, None, stream))
+    }
+
+    /// Whether anything waits for systemd.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.questions.is_empty()
+    }
+
+    fn go_on(&mut self, question: Question, answer: Answer, stream: &mut Stream) -> Result<(), StreamError> {
+        match question {
+            Question::Run(ts, facts) => self.run_told(ts, *facts, answer, stream),
+            Question::Consequence(consequence) => self.consequence_told(*consequence, answer, stream),
+            Question::There { path, state } => self.there_told(&path, state, answer, stream),
+            Question::Changed(name) => self.change_told(&name, answer, stream),
+        }
+    }
+
     /// Works on what the kernel told, in its order.
-    pub(super) async fn records(&mut self, records: Vec<Record>, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn records(&mut self, records: Vec<Record>, stream: &mut Stream) -> Result<(), StreamError> {
         // Ends are worked on last: what died in this batch is still to be named.
         let mut ends = Vec::new();
         let mut turn = None;
         for record in records {
             match record {
                 Record::Cgroup(change) if change.change == Change::Gone => ends.push(change.id),
-                Record::Cgroup(change) => self.cgroup(&change, stream).await?,
+                Record::Cgroup(change) => self.cgroup(&change, stream)?,
                 Record::Oom(oom) => self.chosen(oom),
-                Record::Victim(victim) => self.victim(&victim, stream).await?,
+                Record::Victim(victim) => self.victim(&victim, stream)?,
                 Record::Exec(exec) => self.programs.begun(exec),
                 Record::OomWithoutKill(oom) => self.oom_without_kill(&oom, stream)?,
-                Record::Signal(signal) => self.signal(signal, stream).await?,
-                Record::SignalDeath(death) => self.signal_death(&death, stream).await?,
+                Record::Signal(signal) => self.signal(&signal, stream)?,
+                Record::SignalDeath(death) => self.signal_death(&death, stream)?,
                 Record::Growth(growth) => {
                     let turn = turn.get_or_insert_with(|| Turn::at(self.clock.now()));
                     self.growth(growth, turn, stream)?;
@@ -210,7 +240,7 @@ impl Collector {
         }
     }
 
-    async fn cgroup(&mut self, change: &CgroupChange, stream: &mut Stream) -> Result<(), StreamError> {
+    fn cgroup(&mut self, change: &CgroupChange, stream: &mut Stream) -> Result<(), StreamError> {
         // A move tells nothing new of a cgroup whose birth was seen.
         if change.change == Change::Joined && self.cgroups.path(change.id) == Some(change.path.as_str()) {
             return Ok(());
@@ -223,7 +253,7 @@ impl Collector {
         if let Some(name) = cgroup.unit.name().filter(|_| is_whole_host) {
             self.units.seen(name);
         } else if cgroup.is_selected {
-            self.started(&change.path, stream).await?;
+            self.there(&change.path, UnitState::Started, stream)?;
         }
         Ok(())
     }
@@ -302,15 +332,16 @@ impl Collector {
     }
 
     /// Begins a turn: says what is to be sampled in it. [`Collector::step`] does that, one cgroup after the other.
-    pub(super) async fn tick(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn tick(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         if !self.sees.births && Clock::boot().saturating_sub(self.scanned) >= RESCAN.min(self.interval * 5) {
-            self.rescan(stream).await?;
+            self.rescan(stream)?;
         }
         self.oomd_waited(false, stream)?;
         self.reconcile(stream)?;
         self.turn = Turn::at(self.clock.now());
         let waiting: HashSet<CgroupId> = std::mem::take(&mut self.due.now).into_iter().collect();
-        let all = !self.is_whole_host() || !(self.sees.births && self.sees.growth);
+        let is_told_of = self.sees.births && self.sees.growth;
+        let all = !(self.is_whole_host() && is_told_of);
         let moved = std::mem::take(&mut self.moved);
         let is_due = |id: &CgroupId, cgroup: &Cgroup| {
             cgroup.is_sampled() && (all || moved.contains(id) || self.awaited.contains(id))
@@ -388,7 +419,7 @@ impl Collector {
         self.tell(turn.ts, sample, stream)
     }
 
-    async fn rescan(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+    fn rescan(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         self.scanned = Clock::boot();
         let scanned = Tree::scan(&self.hierarchy);
         let live: HashSet<CgroupId> = scanned.live().map(|(id, _)| id).collect();
@@ -413,7 +444,7 @@ impl Collector {
                 id,
                 path,
             };
-            self.cgroup(&change, stream).await?;
+            self.cgroup(&change, stream)?;
         }
         Ok(())
     }

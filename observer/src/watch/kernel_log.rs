@@ -155,7 +155,7 @@ impl KernelLog {
 
 impl Collector {
     /// Works on what the kernel's log says, in its order. Where a probe sees the same, the log is kept for what it does not.
-    pub(super) async fn read_log(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn read_log(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         let Some(log) = &mut self.log else { return Ok(()) };
         let told = log.drain();
         let lost = log.newly_lost();
@@ -164,7 +164,7 @@ impl Collector {
                 log.keep(&logged);
             }
             match logged {
-                Logged::Kill(kill) if !self.sees.victims => self.logged_kill(&kill, stream).await?,
+                Logged::Kill(kill) if !self.sees.victims => self.logged_kill(&kill, stream)?,
                 Logged::NothingToKill(report) if !self.sees.unkilled => self.nothing_to_kill(&report, stream)?,
                 Logged::Choice(_) | Logged::Group(_) | Logged::Kill(_) | Logged::NothingToKill(_) => {}
             }
@@ -179,7 +179,7 @@ impl Collector {
         stream.write(self.now(), Event::Lost(event))
     }
 
-    async fn logged_kill(&mut self, kill: &Kill, stream: &mut Stream) -> Result<(), StreamError> {
+    fn logged_kill(&mut self, kill: &Kill, stream: &mut Stream) -> Result<(), StreamError> {
         self.joiner.marks += 1;
         if kill.group.as_ref().is_some_and(|group| group.leader == kill.tid) {
             return Ok(());
@@ -250,7 +250,7 @@ impl Collector {
             shared_mm: false,
             user: None,
             subject: match &path {
-                Some(path) => self.logged_victim(path, seen_in.as_deref()).await,
+                Some(path) => self.logged_subject(path, seen_in.as_deref()),
                 None => Subject::default(),
             },
             tasks: self.logged_tasks(report, path.as_deref(), &victim),
@@ -268,22 +268,6 @@ impl Collector {
         let now = self.hierarchy.id_of(path).ok();
         let id: Option<CgroupId> = now.filter(|id| seen_in == Some(path) || self.cgroups.id(path) == Some(*id));
         self.subject(id, path)
-    }
-
-    /// The victim's cgroup may have gone already. As long as no other has come in its place, the run of which systemd knows
-    /// last is the victim's.
-    async fn logged_victim(&mut self, path: &str, seen_in: Option<&str>) -> Subject {
-        let mut subject = self.logged_subject(path, seen_in);
-        if subject.invocation_id.is_some() || self.hierarchy.id_of(path).is_ok() {
-            return subject;
-        }
-        let asked = self.asked_invocation(&subject).await;
-        if asked.is_none() || self.hierarchy.id_of(path).is_ok() {
-            return subject;
-        }
-        subject.cgroup.id = self.cgroups.id(path).filter(|id| self.knows_run(*id, asked.as_deref()));
-        subject.invocation_id = asked;
-        subject
     }
 
     /// The log's table where it is of the victim's cgroup, else what `/proc` says.
@@ -314,7 +298,7 @@ impl Collector {
     }
 
     /// What the log says of the choice behind a victim that a probe saw.
-    pub(super) async fn logged_choice(
+    pub(super) fn logged_choice(
         &mut self,
         victim: &Victim,
         tgid: Tgid,
@@ -324,7 +308,7 @@ impl Collector {
             return Ok(None);
         }
         // It was written before the victim was marked.
-        self.read_log(stream).await?;
+        self.read_log(stream)?;
         let Some(log) = &self.log else { return Ok(None) };
         let Some((report, group)) = log.report_of(victim, tgid) else {
             return Ok(None);

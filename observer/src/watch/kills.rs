@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::cgroups::Cgroup;
 use super::collector::{Collector, Turn};
+use super::questions::{Answer, Question};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{Reading, TaskInfo, cgroup_of, process, tasks, tgid_of};
 use crate::cgroup::{host::HostMemory, nodes};
@@ -119,14 +121,14 @@ impl Collector {
     }
 
     /// A task was marked: one `kill` line, if its unit is selected.
-    pub(super) async fn victim(&mut self, victim: &Victim, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn victim(&mut self, victim: &Victim, stream: &mut Stream) -> Result<(), StreamError> {
         // A tracepoint names the thread that holds the memory: the process is its group's.
         let mut tgid = victim
             .task
             .tgid
             .or_else(|| tgid_of(victim.task.tid))
             .unwrap_or(Tgid(victim.task.tid.0));
-        let logged = self.logged_choice(victim, tgid, stream).await?;
+        let logged = self.logged_choice(victim, tgid, stream)?;
         let row = logged.as_ref().and_then(|logged| logged.row);
         if let (None, Some((listed, _))) = (victim.task.tgid, row) {
             tgid = listed;
@@ -170,7 +172,7 @@ impl Collector {
         let listed = row.map(|(_, sizes)| sizes).unwrap_or_default();
         let mut victim_event = self.victim_event(&victim.task, tgid, victim.sizes.or(listed), info);
         victim_event.exiting = exiting;
-        let subject = self.victim_subject(victim.task.cgroup, path.as_deref()).await;
+        let subject = self.victim_subject(victim.task.cgroup, path.as_deref());
         let tasks = self.victim_tasks(path.as_deref(), &victim_event);
         let seen_at = if victim.shared_mm {
             "do_send_sig_info"
@@ -230,13 +232,52 @@ impl Collector {
         self.tell_kill(ts, facts, stream)
     }
 
-    /// The verdict, into the stream.
+    /// The verdict, into the stream; where systemd alone knows the victim's run, as soon as it has said so.
     pub(super) fn tell_kill(
         &mut self,
         ts: Timestamp,
         facts: KillFacts,
         stream: &mut Stream,
     ) -> Result<(), StreamError> {
+        let Some(unit) = self.unit_to_ask(&facts.subject) else {
+            return self.write_kill(ts, facts, stream);
+        };
+        match self.questions.ask(&unit, Question::Run(ts, Box::new(facts))) {
+            Err(Question::Run(ts, facts)) => self.write_kill(ts, *facts, stream),
+            _ => Ok(()),
+        }
+    }
+
+    /// systemd has said which run a unit's last is. As long as no other cgroup has come in its place, it is the victim's.
+    pub(super) fn run_told(
+        &mut self,
+        ts: Timestamp,
+        mut facts: KillFacts,
+        answer: Answer,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
+        let path = facts.subject.cgroup.path.as_deref();
+        if path.is_some_and(|path| self.hierarchy.id_of(path).is_err()) {
+            let run = answer.and_then(|answer| answer.ok()?.invocation_id);
+            let id = path.and_then(|path| self.cgroups.id(path));
+            let known = id.filter(|id| self.knows_run(*id, run.as_deref()));
+            facts.subject.cgroup.id = facts.subject.cgroup.id.or(known);
+            facts.subject.invocation_id = run;
+        }
+        self.write_kill(ts, facts, stream)
+    }
+
+    /// The unit whose last run the victim's is, where nothing else tells which run that is.
+    fn unit_to_ask(&self, subject: &event::Subject) -> Option<String> {
+        // A user's units are the user's manager's: the system's knows nothing of them.
+        let unit = subject.unit.as_ref().filter(|_| subject.user_unit.is_none())?;
+        let path = subject.cgroup.path.as_deref()?;
+        let is_gone = subject.invocation_id.is_none() && self.hierarchy.id_of(path).is_err();
+        let may_have = self.cgroups.at(path).is_none_or(Cgroup::wants_invocation);
+        (is_gone && may_have && self.questions.can_ask()).then(|| unit.clone())
+    }
+
+    fn write_kill(&mut self, ts: Timestamp, facts: KillFacts, stream: &mut Stream) -> Result<(), StreamError> {
         let kill = self.engine.kill(ts, facts);
         self.engine.killed(&kill);
         stream.write(ts, Event::Kill(Box::new(kill)))
@@ -262,16 +303,13 @@ impl Collector {
     }
 
     /// Whose process it was.
-    pub(super) async fn victim_subject(&mut self, id: Option<CgroupId>, path: Option<&str>) -> event::Subject {
+    pub(super) fn victim_subject(&mut self, id: Option<CgroupId>, path: Option<&str>) -> event::Subject {
         let id = id.or_else(|| self.cgroups.id(path?));
         let mut subject = match path {
             Some(path) => self.subject(id, path),
             None => event::Subject::default(),
         };
         subject.cgroup.id = id;
-        if subject.invocation_id.is_none() {
-            subject.invocation_id = self.asked_invocation(&subject).await;
-        }
         subject
     }
 
@@ -330,13 +368,6 @@ impl Collector {
     pub(super) fn victim_path(&self, id: Option<CgroupId>, tgid: Tgid) -> Option<String> {
         let known = id.and_then(|id| self.cgroups.path(id)).map(str::to_owned);
         known.or_else(|| cgroup_of(&self.hierarchy, tgid))
-    }
-
-    /// systemd keeps the id of a unit's last run; asked only where the cgroup went too fast.
-    pub(super) async fn asked_invocation(&self, subject: &event::Subject) -> Option<String> {
-        // A user's units are the user's manager's: the system's knows nothing of them.
-        let unit = subject.unit.as_deref().filter(|_| subject.user_unit.is_none())?;
-        self.systemd.as_ref()?.state(unit).await.ok()?.invocation_id
     }
 
     pub(super) fn victim_event(&self, task: &Task, tgid: Tgid, sizes: Sizes, info: Option<TaskInfo>) -> event::Victim {

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::collector::{Collector, Turn};
+use super::questions::{Answer, Consequence, Question};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{cgroup_of, process, tgid_of};
 use crate::engine::{KillFacts, UserFacts, holds};
 use crate::event::{Confidence, Event, Killer, Memory, OomWithoutKill, Origin, Subject, ancestry};
 use crate::kernel::record::{Oom, Signal, Writing};
 use crate::measure::{BootNanos, Bytes, Tgid};
-use crate::unit::{UnitPath, oomd::OomdKill, systemd};
+use crate::unit::{oomd::OomdKill, systemd};
 
 const SIGTERM: u32 = 15;
 
@@ -30,7 +31,7 @@ const KILLERS: [&str; 6] = ["earlyoom", "nohang", "oomd", "bustd", "psi-monitor"
 const CONSEQUENCE: u64 = 100_000_000_000;
 
 /// Where systemd cannot say why it kills: what it kills this soon after a kernel kill follows from it, in nanoseconds.
-const AT_ONCE: u64 = 5_000_000_000;
+const POLICY_WINDOW: u64 = 5_000_000_000;
 
 /// The host is short of memory below this share that is available: earlyoom's own default.
 const SHORT: f64 = 0.10;
@@ -47,6 +48,32 @@ const WAITING: usize = 1_024;
 /// A kill by systemd-oomd waits this long for its reason, which is told after the signals.
 const REASON: Duration = Duration::from_secs(4);
 
+/// What a deadly signal is for.
+struct Purpose {
+    user: UserFacts,
+    evidence: Vec<String>,
+    /// The unit whose `Result=` decides it, and when the kernel killed in it.
+    ask: Option<(String, BootNanos)>,
+}
+
+/// What systemd says of how a unit ended.
+enum Said {
+    Result(String),
+    /// It has no such unit, or has it no more.
+    Gone,
+    /// There is nobody to ask, no answer, or the unit is none that has a result.
+    Nothing,
+}
+
+fn result(answer: Answer) -> Said {
+    match answer {
+        Some(Ok(status)) if status.load_state == "not-found" => Said::Gone,
+        Some(Ok(status)) => status.result.map_or(Said::Nothing, Said::Result),
+        Some(Err(error)) if systemd::is_gone(&error) => Said::Gone,
+        Some(Err(_)) | None => Said::Nothing,
+    }
+}
+
 /// Kills that are not told yet.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
@@ -58,7 +85,7 @@ pub(super) struct Signals {
 
 impl Collector {
     /// A deadly signal was sent.
-    pub(super) async fn signal(&mut self, signal: Signal, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn signal(&mut self, signal: &Signal, stream: &mut Stream) -> Result<(), StreamError> {
         if signal.by_kernel {
             return Ok(());
         }
@@ -71,38 +98,102 @@ impl Collector {
         if !self.cgroups.is_selected(path.as_deref()) {
             return Ok(());
         }
-        let Some((user, evidence)) = self.purpose(&signal, path.as_deref()).await else {
+        let Some(purpose) = self.purpose(signal, path.as_deref()) else {
             return Ok(());
         };
         let victim = self.victim_event(&signal.target, tgid, signal.sizes, process(tgid));
         // Who kills for the host's memory looked at all of it.
-        let holders = match user.origin {
+        let holders = match purpose.user.origin {
             Origin::Userspace | Origin::SystemdOomd => self.holders("/", path.as_deref()),
             _ => Vec::new(),
         };
         let facts = KillFacts {
             holders,
-            subject: self.victim_subject(signal.target.cgroup, path.as_deref()).await,
+            subject: self.victim_subject(signal.target.cgroup, path.as_deref()),
             oom: None,
             shared_mm: false,
-            user: Some(user),
+            user: Some(purpose.user),
             tasks: self.victim_tasks(path.as_deref(), &victim),
             victim,
             trigger: None,
-            evidence,
+            evidence: purpose.evidence,
             concluded_limit: None,
             outside: None,
         };
-        if signal.number == SIGTERM {
+        let is_sigterm = signal.number == SIGTERM;
+        let Some((unit, killed)) = purpose.ask else {
+            return self.deadly(signal.time, is_sigterm, signal.target.started, facts, stream);
+        };
+        let consequence = Consequence {
+            sent: signal.time,
+            is_sigterm,
+            killed,
+            started: signal.target.started,
+            died_of: None,
+            facts,
+        };
+        match self.questions.ask(&unit, Question::Consequence(Box::new(consequence))) {
+            Err(Question::Consequence(consequence)) => self.consequence_told(*consequence, None, stream),
+            _ => Ok(()),
+        }
+    }
+
+    /// systemd has said how a unit ended that it sends signals to: because the kernel killed in it, or of something else.
+    pub(super) fn consequence_told(
+        &mut self,
+        consequence: Consequence,
+        answer: Answer,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
+        let Consequence {
+            sent,
+            is_sigterm,
+            killed,
+            started,
+            died_of,
+            mut facts,
+        } = consequence;
+        let is_soon = sent.0.saturating_sub(killed.0) <= POLICY_WINDOW;
+        match result(answer) {
+            Said::Result(result) if result == "oom-kill" => {
+                facts.evidence.push("Result=oom-kill".to_owned());
+                if let Some(user) = &mut facts.user {
+                    user.confidence = Confidence::Observed;
+                }
+            }
+            // It ends for another reason, or has ended another way: what ended for want of memory has failed, and what
+            // failed stays loaded.
+            Said::Result(_) | Said::Gone => return Ok(()),
+            Said::Nothing if !is_soon => return Ok(()),
+            Said::Nothing => {}
+        }
+        match died_of {
+            Some(number) if is_sigterm && number != SIGTERM => Ok(()),
+            Some(_) => self.deadly(sent, false, started, facts, stream),
+            None => self.deadly(sent, is_sigterm, started, facts, stream),
+        }
+    }
+
+    /// A signal that is for memory: told at once where it cannot be survived, else when its receiver dies of it.
+    fn deadly(
+        &mut self,
+        sent: BootNanos,
+        is_sigterm: bool,
+        started: Option<BootNanos>,
+        facts: KillFacts,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
+        let tgid = facts.victim.pid;
+        if is_sigterm {
             // Only what dies of it was killed: many clean up and leave by themselves.
-            self.signals.waiting.push_back((signal.time, tgid, Box::new(facts)));
+            self.signals.waiting.push_back((sent, tgid, Box::new(facts)));
             if self.signals.waiting.len() > WAITING {
                 self.signals.waiting.pop_front();
             }
             return Ok(());
         }
         self.signals.waiting.retain(|(_, waiting, _)| *waiting != tgid);
-        if !self.joiner.is_new(Some(tgid), signal.target.started) {
+        if !self.joiner.is_new(Some(tgid), started) {
             return Ok(());
         }
         self.count_kill(&facts);
@@ -110,11 +201,11 @@ impl Collector {
             .user
             .as_ref()
             .is_some_and(|user| user.origin == Origin::SystemdOomd);
-        if by_oomd && self.systemd.is_some() {
-            self.signals.oomd.push((Clock::boot(), signal.time, Box::new(facts)));
+        if by_oomd && self.questions.can_ask() {
+            self.signals.oomd.push((Clock::boot(), sent, Box::new(facts)));
             return Ok(());
         }
-        self.user_kill(signal.time, facts, stream)
+        self.user_kill(sent, facts, stream)
     }
 
     /// systemd-oomd has told of a kill: its reason goes to all that waited for it.
@@ -149,7 +240,12 @@ impl Collector {
     }
 
     /// A process ended of a deadly signal.
-    pub(super) async fn signal_death(&mut self, death: &Signal, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn signal_death(&mut self, death: &Signal, stream: &mut Stream) -> Result<(), StreamError> {
+        if let Some(tgid) = death.target.tgid
+            && self.questions.died(tgid, death.number)
+        {
+            return Ok(());
+        }
         let place = self
             .signals
             .waiting
@@ -181,81 +277,65 @@ impl Collector {
     }
 
     /// Whether a signal is for memory, and how that is known.
-    async fn purpose(&mut self, signal: &Signal, path: Option<&str>) -> Option<(UserFacts, Vec<String>)> {
+    fn purpose(&mut self, signal: &Signal, path: Option<&str>) -> Option<Purpose> {
         let sender = &signal.sender;
         let tgid = sender.tgid.unwrap_or(Tgid(sender.tid.0));
         let sender_path = sender
             .cgroup
             .and_then(|id| self.cgroups.path(id).map(str::to_owned))
             .or_else(|| cgroup_of(&self.hierarchy, tgid));
-        let sender_unit = sender_path.as_deref().and_then(|path| UnitPath::parse(path).unit);
+        let sender_unit = sender_path.as_deref().and_then(|path| self.cgroups.unit(path).unit);
         let seen = "do_send_sig_info".to_owned();
-        let facts = |origin, confidence, after| UserFacts {
-            origin,
-            confidence,
-            killer: Killer {
-                pid: Some(tgid),
-                comm: Some(sender.comm.clone()),
-                unit: sender_unit.clone(),
-                reason: None,
-                words: None,
+        let purpose = |origin, confidence, after, evidence| Purpose {
+            user: UserFacts {
+                origin,
+                confidence,
+                killer: Killer {
+                    pid: Some(tgid),
+                    comm: Some(sender.comm.clone()),
+                    unit: sender_unit.clone(),
+                    reason: None,
+                    words: None,
+                },
+                after,
             },
-            after,
+            evidence,
+            ask: None,
         };
         if sender_unit.as_deref() == Some("systemd-oomd.service") || sender.comm == "systemd-oomd" {
-            return Some((facts(Origin::SystemdOomd, Confidence::Observed, None), vec![seen]));
+            return Some(purpose(Origin::SystemdOomd, Confidence::Observed, None, vec![seen]));
         }
         if tgid == SYSTEMD {
-            let (after, how) = self.consequence(signal, path?).await?;
-            let confidence = if how.is_some() {
-                Confidence::Observed
-            } else {
-                Confidence::Inferred
-            };
-            let evidence = std::iter::once(seen).chain(how).collect();
-            return Some((facts(Origin::UnitOomPolicy, confidence, Some(after)), evidence));
+            let path = path?;
+            let (killed, after) = self.joiner.kernel_kill_before(signal.time, path, CONSEQUENCE)?;
+            // Who was started since is another run's, and another matter.
+            signal.target.started.filter(|started| *started < killed)?;
+            let unit = self.cgroups.unit(path);
+            // Where there is nobody to ask, or the unit is none of the system's, it goes by the time.
+            let name = unit.unit.filter(|_| unit.user_unit.is_none()).unwrap_or_default();
+            return Some(Purpose {
+                ask: Some((name, killed)),
+                ..purpose(Origin::UnitOomPolicy, Confidence::Inferred, Some(after), vec![seen])
+            });
         }
         if signal.writing == Writing::CgroupKill {
             let evidence = vec![seen, "cgroup_kill_write".to_owned()];
-            return Some((facts(Origin::CgroupKill, Confidence::Observed, None), evidence));
+            return Some(purpose(Origin::CgroupKill, Confidence::Observed, None, evidence));
         }
         if KILLERS.contains(&sender.comm.as_str()) {
-            return Some((facts(Origin::Userspace, Confidence::Observed, None), vec![seen]));
+            return Some(purpose(Origin::Userspace, Confidence::Observed, None, vec![seen]));
         }
         // A program that ends its own children does its own business.
         if sender_path.is_some() && sender_path.as_deref() == path {
             return None;
         }
         let shortage = self.shortage(path?)?;
-        let evidence = vec![seen, shortage];
-        Some((facts(Origin::Userspace, Confidence::Inferred, None), evidence))
-    }
-
-    /// Whether systemd kills because the kernel did: the kernel's victim, and systemd's own word for it.
-    async fn consequence(&mut self, signal: &Signal, path: &str) -> Option<(Tgid, Option<String>)> {
-        let unit = UnitPath::parse(path);
-        let (killed, after) = self.joiner.kernel_kill_before(signal.time, path, CONSEQUENCE)?;
-        // Who was started since is another run's, and another matter.
-        signal.target.started.filter(|started| *started < killed)?;
-        let name = unit.unit.as_deref().filter(|_| unit.user_unit.is_none());
-        // There is nobody to ask, no answer, or the unit is none that has a result.
-        let unsaid = || (signal.time.0.saturating_sub(killed.0) <= AT_ONCE).then_some((after, None));
-        let (Some(systemd), Some(name)) = (&self.systemd, name) else {
-            return unsaid();
-        };
-        let result = match systemd.state(name).await {
-            Ok(status) if status.load_state != "not-found" => status.result,
-            // What ended for want of memory has failed, and what failed stays loaded: this ended another way.
-            Ok(_) => return None,
-            Err(error) if systemd::is_gone(&error) => return None,
-            Err(_) => None,
-        };
-        match result.as_deref() {
-            Some("oom-kill") => Some((after, Some("Result=oom-kill".to_owned()))),
-            // It ends it for another reason.
-            Some(_) => None,
-            None => unsaid(),
-        }
+        Some(purpose(
+            Origin::Userspace,
+            Confidence::Inferred,
+            None,
+            vec![seen, shortage],
+        ))
     }
 
     /// What is short at a cgroup, as the file that says so; `None` where nothing is.
@@ -295,7 +375,7 @@ impl Collector {
         // Whoever lowers a limit goes on until it fits or nothing is left: with the last victim gone that is no news.
         let emptied = || {
             let path = path.as_deref()?;
-            self.joiner.kernel_kill_before(oom.time, path, AT_ONCE)
+            self.joiner.kernel_kill_before(oom.time, path, POLICY_WINDOW)
         };
         if oom.writing == Writing::MemoryMax && emptied().is_some() {
             return Ok(());

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::collector::{Collector, Turn};
+use super::questions::{Answer, Question};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{namespaces, tasks};
 use crate::event::{CgroupRef, Event, Relation, Subject, Unit, UnitLimit, UnitState};
-use crate::unit::{UnitPath, systemd::UnitStatus};
+use crate::unit::UnitPath;
 
 /// Processes counted for a header.
 const MAX_TASKS: usize = 512;
@@ -47,7 +48,7 @@ impl UnitStates {
 
 impl Collector {
     /// At the start: what is selected is there, or is waited for.
-    pub(super) async fn begin(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn begin(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         self.look_around();
         if self.cgroups.selection().is_empty() {
             for name in self.cgroups.live().filter_map(|(_, cgroup)| cgroup.unit.name()) {
@@ -61,7 +62,7 @@ impl Collector {
             .map(|cgroup| cgroup.path.to_string())
             .collect();
         for path in &running {
-            self.there(path, UnitState::Running, stream).await?;
+            self.there(path, UnitState::Running, stream)?;
         }
         for unit in self.cgroups.selection().literal_units() {
             if !running
@@ -85,21 +86,35 @@ impl Collector {
         Ok(())
     }
 
-    /// A selected unit's cgroup was made.
-    pub(super) async fn started(&mut self, path: &str, stream: &mut Stream) -> Result<(), StreamError> {
-        // Asked of systemd, which has the invocation id before it is written on the cgroup.
-        self.there(path, UnitState::Started, stream).await
+    /// A selected unit's cgroup is there. systemd has its invocation id before that is written on the cgroup, and knows its
+    /// description: it is told when that is known.
+    pub(super) fn there(&mut self, path: &str, state: UnitState, stream: &mut Stream) -> Result<(), StreamError> {
+        let question = Question::There {
+            path: path.to_owned(),
+            state,
+        };
+        match self.questions.ask(&self.system_unit(path), question) {
+            Err(_) => self.there_told(path, state, None, stream),
+            Ok(()) => Ok(()),
+        }
     }
 
-    async fn status(&self, unit: &UnitPath) -> Option<UnitStatus> {
-        // A user's units are the user's manager's: the system's knows nothing of them.
-        let name = unit.unit.as_deref().filter(|_| unit.user_unit.is_none())?;
-        self.systemd.as_ref()?.state(name).await.ok()
+    /// The unit to ask the system's manager for; empty where there is none: a user's units are the user's manager's.
+    fn system_unit(&self, path: &str) -> String {
+        let unit = self.cgroups.unit(path);
+        unit.unit.filter(|_| unit.user_unit.is_none()).unwrap_or_default()
     }
 
-    async fn there(&mut self, path: &str, state: UnitState, stream: &mut Stream) -> Result<(), StreamError> {
-        let unit = UnitPath::parse(path);
-        let status = self.status(&unit).await;
+    /// systemd has said what a unit is whose cgroup is there.
+    pub(super) fn there_told(
+        &mut self,
+        path: &str,
+        state: UnitState,
+        answer: Answer,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
+        let unit = self.cgroups.unit(path);
+        let status = answer.and_then(Result::ok);
         let id = self.cgroups.id(path);
         let mut subject = self.subject(id, path);
         if subject.invocation_id.is_none() {
@@ -150,19 +165,22 @@ impl Collector {
         stream.write(self.now(), Event::Unit(event))
     }
 
-    /// systemd told that something of a unit changed.
-    pub(super) async fn unit_changed(&mut self, name: &str, stream: &mut Stream) -> Result<(), StreamError> {
+    /// systemd told that something of a unit changed: what, it is asked.
+    pub(super) fn unit_changed(&mut self, name: String) {
         let unit = UnitPath {
-            unit: Some(name.to_owned()),
+            unit: Some(name.clone()),
             is_unit: true,
             ..UnitPath::default()
         };
-        if !self.cgroups.selection().matches(&unit, "") {
-            return Ok(());
+        if self.cgroups.selection().matches(&unit, "") {
+            // Where it cannot be asked, the next change is.
+            let _ = self.questions.ask(&name.clone(), Question::Changed(name));
         }
-        let Some(status) = self.status(&unit).await else {
-            return Ok(());
-        };
+    }
+
+    /// What systemd says of a unit after a change.
+    pub(super) fn change_told(&mut self, name: &str, answer: Answer, stream: &mut Stream) -> Result<(), StreamError> {
+        let Some(Ok(status)) = answer else { return Ok(()) };
         let state = match (status.active_state.as_str(), status.sub_state.as_str()) {
             ("failed", _) => UnitState::Failed,
             // Between two runs of Restart=: the result of the one before is still told.
@@ -180,7 +198,7 @@ impl Collector {
             return Ok(());
         }
         let subject = Subject {
-            unit: unit.unit,
+            unit: Some(name.to_owned()),
             invocation_id: status.invocation_id,
             cgroup: CgroupRef {
                 id: None,
