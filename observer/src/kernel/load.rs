@@ -92,10 +92,14 @@ impl Probes {
             hierarchy,
             ..Offsets::NONE
         };
-        let types = KernelTypes::read(Path::new("/sys/kernel/btf/vmlinux"));
-        if let Ok(types) = &types {
-            types.fill(&mut offsets);
-        }
+        // The kernel's types take some ten MiB while they are looked through: not twice at a time.
+        let no_types = match KernelTypes::read(Path::new("/sys/kernel/btf/vmlinux")) {
+            Ok(types) => {
+                types.fill(&mut offsets);
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
         let tracefs = Tracefs::find();
         if let Ok(tracefs) = &tracefs {
             tracefs.fill(&mut offsets);
@@ -110,7 +114,7 @@ impl Probes {
             best,
             offsets,
             btf,
-            no_types: types.err().map(|error| error.to_string()),
+            no_types,
             no_tracefs: tracefs.err().map(|error| format!("tracefs cannot be mounted: {error}")),
         };
         let mut refusals = Vec::new();

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::measure::CgroupId;
+use crate::measure::{Bytes, CgroupId};
 use crate::unit::{Selection, UnitPath};
 
 /// Live cgroups, at most; what is over that is found by its path when it is needed.
@@ -20,6 +20,11 @@ const MAX_GONE: usize = 4_096;
 /// How often it is looked for an invocation id where none is found, once processes run in a cgroup: systemd writes it
 /// before they do, so that whoever has none then is no unit of systemd's.
 const INVOCATION_TRIES: u8 = 3;
+
+/// A step that matters is so much of the limit, and within these bounds, in bytes.
+const STEPS: u64 = 64;
+const STEP_MIN: u64 = 512 << 10;
+const STEP_MAX: u64 = 16 << 20;
 
 /// What is known of a cgroup.
 #[derive(Debug)]
@@ -36,6 +41,8 @@ pub(super) struct Cgroup {
     pub(super) is_confined: Option<bool>,
     /// When it was sampled last, in time since boot.
     pub(super) sampled: Option<Duration>,
+    /// What it used then, and its `memory.max`.
+    pub(super) used: Option<(Bytes, Option<Bytes>)>,
     /// When its processes were looked at last, in time since boot.
     pub(super) tasks_read: Option<Duration>,
     /// `memory.events oom_kill` as last read.
@@ -55,6 +62,7 @@ impl Cgroup {
             invocation_tries: 0,
             is_confined: None,
             sampled: None,
+            used: None,
             tasks_read: None,
             oom_kills: None,
             ooms: None,
@@ -65,6 +73,15 @@ impl Cgroup {
     pub(super) fn is_sampled(&self) -> bool {
         let is_own = self.unit.is_unit || self.unit.unit.is_none();
         self.is_selected && is_own && &*self.path != "/"
+    }
+
+    /// Whether it moved by a step that matters since it was sampled last: as the kernel side has it (observer-ebpf,
+    /// `charge.rs`), but down as well as up.
+    pub(super) fn has_moved(&self, usage: Bytes) -> bool {
+        self.used.is_none_or(|(before, limit)| {
+            let step = limit.map_or(STEP_MAX, |limit| (limit.0 / STEPS).clamp(STEP_MIN, STEP_MAX));
+            usage.0.abs_diff(before.0) >= step
+        })
     }
 
     /// Whether an invocation id may yet be found.
@@ -258,6 +275,18 @@ mod tests {
         );
         assert_eq!(cgroups.path(CgroupId(0)), None);
         assert_eq!(cgroups.path(CgroupId(9_999)), Some("/9999"));
+    }
+
+    #[test]
+    fn a_step_that_matters_is_a_share_of_the_limit_either_way() {
+        const MIB: u64 = 1 << 20;
+        let mut cgroup = Cgroup::new("/a", &Selection::default());
+        assert!(cgroup.has_moved(Bytes(0)), "never sampled");
+        cgroup.used = Some((Bytes(100 * MIB), Some(Bytes(128 * MIB))));
+        let moved = [98, 99, 101, 102].map(|usage| cgroup.has_moved(Bytes(usage * MIB)));
+        assert_eq!(moved, [true, false, false, true]);
+        cgroup.used = Some((Bytes(100 * MIB), None));
+        assert!(!cgroup.has_moved(Bytes(110 * MIB)) && cgroup.has_moved(Bytes(84 * MIB)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, units::UnitStates};
 use crate::cgroup::host::{HostMemory, pressure};
 use crate::cgroup::nodes;
-use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, TaskInfo, Tree, tasks};
+use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, TaskInfo, Tree, tasks, usage};
 use crate::engine::{Config, Engine};
 use crate::event::{
     self, BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Lost, Relation, Run, Sample, Subject, TaskSize,
@@ -39,6 +39,10 @@ const TASKS_EVERY: Duration = Duration::from_secs(10);
 
 /// Of a cgroup with so many processes or more, none are looked at: it would cost more than it tells.
 const MAX_TASKS: usize = 64;
+
+/// Where nothing tells who moved, all of so many cgroups are sampled at each tick; of more, those that moved: to look at
+/// what one uses costs a tenth of a sample.
+const MAX_ALL: usize = 256;
 
 /// What was read in one turn: nothing is read twice in it, and what is told of it agrees, its time included.
 pub(super) struct Turn {
@@ -65,20 +69,34 @@ impl Turn {
     }
 }
 
-/// What is to be sampled: first what moved or is waited for, then what was not looked at yet.
+/// What is left to be done in a turn, in this order.
 #[derive(Default)]
 struct Due {
-    now: VecDeque<CgroupId>,
-    later: VecDeque<CgroupId>,
+    /// To be sampled: they moved, or are waited for.
+    samples: VecDeque<CgroupId>,
+    /// To be sampled if they moved, where nothing tells of that.
+    looks: VecDeque<CgroupId>,
+    /// To be sampled once, at the start.
+    first: VecDeque<CgroupId>,
 }
 
 impl Due {
-    fn pop(&mut self) -> Option<CgroupId> {
-        self.now.pop_front().or_else(|| self.later.pop_front())
+    fn is_empty(&self) -> bool {
+        self.samples.is_empty() && self.looks.is_empty() && self.first.is_empty()
     }
 
-    fn is_empty(&self) -> bool {
-        self.now.is_empty() && self.later.is_empty()
+    /// Puts new ones behind those that still wait; returns how many of the new ones do.
+    fn refill(waiting: &mut VecDeque<CgroupId>, due: impl IntoIterator<Item = CgroupId>) -> u64 {
+        let before: HashSet<CgroupId> = waiting.iter().copied().collect();
+        let mut missed = 0;
+        for id in due {
+            if before.contains(&id) {
+                missed += 1;
+            } else {
+                waiting.push_back(id);
+            }
+        }
+        missed
     }
 }
 
@@ -339,24 +357,21 @@ impl Collector {
         self.oomd_waited(false, stream)?;
         self.reconcile(stream)?;
         self.turn = Turn::at(self.clock.now());
-        let waiting: HashSet<CgroupId> = std::mem::take(&mut self.due.now).into_iter().collect();
-        let is_told_of = self.sees.births && self.sees.growth;
-        let all = !(self.is_whole_host() && is_told_of);
         let moved = std::mem::take(&mut self.moved);
-        let is_due = |id: &CgroupId, cgroup: &Cgroup| {
-            cgroup.is_sampled() && (all || moved.contains(id) || self.awaited.contains(id))
-        };
-        let now = if all {
-            self.cgroups
-                .live()
-                .filter(|(id, cgroup)| is_due(id, cgroup))
-                .map(|(id, _)| id)
-                .collect()
+        let is_told_of = self.sees.births && self.sees.growth;
+        let missed = if self.is_whole_host() && is_told_of {
+            Due::refill(&mut self.due.samples, moved.union(&self.awaited).copied())
         } else {
-            moved.union(&self.awaited).copied().collect::<VecDeque<_>>()
+            let all: Vec<CgroupId> = self.sampled_ones().collect();
+            // A kill may leave a cgroup as large as it was.
+            let was_killed = self.reconciler.has_counted();
+            if all.len() <= MAX_ALL || !self.is_whole_host() || was_killed {
+                Due::refill(&mut self.due.samples, all)
+            } else {
+                Due::refill(&mut self.due.samples, self.awaited.iter().copied()) + Due::refill(&mut self.due.looks, all)
+            }
         };
-        // Who has waited since the last tick is not sampled twice for it: one of its samples is missing.
-        let missed = now.iter().filter(|id| waiting.contains(id)).count() as u64;
+        // Whoever has waited since the last tick is not sampled twice for it.
         if missed > 0 {
             let lost = Lost {
                 stream: event::Stream::Sample,
@@ -364,16 +379,8 @@ impl Collector {
             };
             stream.write(self.turn.ts, Event::Lost(lost))?;
         }
-        let due: HashSet<CgroupId> = now.iter().copied().collect();
-        let mut queue: VecDeque<CgroupId> = waiting.iter().copied().collect();
-        queue.extend(now.into_iter().filter(|id| !waiting.contains(id)));
-        self.due.now = queue;
         if std::mem::take(&mut self.first) {
-            let others = self
-                .cgroups
-                .live()
-                .filter(|(id, cgroup)| cgroup.is_sampled() && !due.contains(id));
-            self.due.later = others.map(|(id, _)| id).collect();
+            self.due.first = self.sampled_ones().collect();
         }
         // Nothing selected is running: the host is what can be told.
         if self.is_whole_host() || self.due.is_empty() {
@@ -392,13 +399,44 @@ impl Collector {
 
     /// Whether something is left to be sampled in this turn.
     pub(super) fn is_due(&self) -> bool {
-        !self.due.is_empty()
+        !self.due.is_empty() || self.programs.has_unread()
     }
 
-    /// Samples the next cgroup that is due.
+    /// Samples the next cgroup that is due; with none left, looks at a process that was there at the start.
     pub(super) fn step(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
-        let Some(id) = self.due.pop() else { return Ok(()) };
-        self.in_turn(|collector, turn| collector.sample(id, turn, stream))
+        if self.due.is_empty() {
+            self.programs.read_next();
+            return Ok(());
+        }
+        let next = self.due.samples.pop_front().or_else(|| {
+            let looked_at = self.due.looks.pop_front();
+            match looked_at {
+                Some(id) => Some(id).filter(|id| self.has_moved(*id)),
+                None => self.due.first.pop_front().filter(|id| self.is_unseen(*id)),
+            }
+        });
+        match next {
+            Some(id) => self.in_turn(|collector, turn| collector.sample(id, turn, stream)),
+            None => Ok(()),
+        }
+    }
+
+    /// The cgroups that have samples of their own.
+    fn sampled_ones(&self) -> impl Iterator<Item = CgroupId> {
+        let live = self.cgroups.live();
+        live.filter(|(_, cgroup)| cgroup.is_sampled()).map(|(id, _)| id)
+    }
+
+    /// Whether a cgroup uses other than when it was sampled last.
+    fn has_moved(&self, id: CgroupId) -> bool {
+        let Some(cgroup) = self.cgroups.get(id) else {
+            return false;
+        };
+        usage(&self.hierarchy, &cgroup.path).is_some_and(|usage| cgroup.has_moved(usage))
+    }
+
+    fn is_unseen(&self, id: CgroupId) -> bool {
+        self.cgroups.get(id).is_some_and(|cgroup| cgroup.sampled.is_none())
     }
 
     fn sample_host(&mut self, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
@@ -546,6 +584,10 @@ impl Collector {
         };
         turn.sampled.insert(id);
         self.first_charge(id);
+        if let Some(cgroup) = self.cgroups.get_mut(id) {
+            cgroup.sampled = Some(Clock::boot());
+            cgroup.used = reading.memory.current.map(|usage| (usage, reading.memory.max));
+        }
         let sample = Sample {
             subject: self.subject(Some(id), &path),
             memory: reading.memory,

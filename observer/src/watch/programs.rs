@@ -27,29 +27,52 @@ struct Program {
 
 /// Command lines by process.
 #[derive(Debug, Default)]
-pub(super) struct Programs(HashMap<Tgid, Program>);
+pub(super) struct Programs {
+    known: HashMap<Tgid, Program>,
+    /// Those that were there at the start and are still to be looked at: on a large host that takes a while.
+    unread: Vec<Tgid>,
+}
 
 impl Programs {
-    /// With every process that is there.
+    /// With every process that is there, to be looked at one by one.
     pub(super) fn read() -> Self {
-        let mut programs = Self::default();
-        for info in processes().take(MAX) {
-            programs.insert_info(info);
+        Self {
+            known: HashMap::new(),
+            unread: processes().take(MAX).collect(),
         }
-        programs
+    }
+
+    /// Whether a process is still to be looked at.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Looks at the next of those that were there at the start.
+    pub(super) fn read_next(&mut self) {
+        if let Some(info) = self.unread.pop().and_then(process) {
+            self.insert_info(info);
+        }
     }
 
     fn insert_info(&mut self, info: TaskInfo) {
         let (Some(started), Some(cmdline)) = (info.started, info.cmdline) else {
             return;
         };
+        // What it runs since is known from its exec.
+        if self
+            .known
+            .get(&info.pid)
+            .is_some_and(|program| program.begun.0 > started.0)
+        {
+            return;
+        }
         let program = Program {
             started: Some(started),
             begun: started,
             comm: info.comm,
             cmdline,
         };
-        self.0.insert(info.pid, program);
+        self.known.insert(info.pid, program);
     }
 
     /// A process runs another program.
@@ -57,11 +80,11 @@ impl Programs {
         let (Some(tgid), Some(cmdline)) = (exec.task.tgid, exec.cmdline) else {
             return;
         };
-        if self.0.len() >= MAX {
-            self.0.retain(|tgid, _| process(*tgid).is_some());
+        if self.known.len() >= MAX {
+            self.known.retain(|tgid, _| process(*tgid).is_some());
             // Rather nothing of most than a search at every exec from now on.
-            if self.0.len() > MAX / 2 {
-                self.0.clear();
+            if self.known.len() > MAX / 2 {
+                self.known.clear();
             }
         }
         let program = Program {
@@ -70,15 +93,15 @@ impl Programs {
             comm: exec.task.comm,
             cmdline,
         };
-        self.0.insert(tgid, program);
+        self.known.insert(tgid, program);
     }
 
     /// What a process was started as.
     pub(super) fn cmdline(&self, tgid: Tgid, started: Option<BootNanos>, task: &Task) -> Option<&str> {
-        let own = self.0.get(&tgid).filter(|program| same(program.started, started));
+        let own = self.known.get(&tgid).filter(|program| same(program.started, started));
         let program = own.or_else(|| {
             // It forked and runs on; whoever took over the child of a parent that has ended has another name.
-            let parent = self.0.get(&task.parent?)?;
+            let parent = self.known.get(&task.parent?)?;
             let before = started.is_some_and(|started| parent.begun.0 <= started.0);
             (before && parent.comm == task.comm).then_some(parent)
         })?;

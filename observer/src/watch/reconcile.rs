@@ -117,6 +117,8 @@ impl Collector {
 #[derive(Debug)]
 pub(super) struct Reconciler {
     counted_before: Option<u64>,
+    /// The host's counter as last asked for.
+    counter: Option<u64>,
     /// How much more was counted when last looked at, and how much of that has been told.
     missing: u64,
     told: u64,
@@ -140,9 +142,16 @@ impl Reconciler {
     fn from(counted_before: Option<u64>) -> Self {
         Self {
             counted_before,
+            counter: counted_before,
             missing: 0,
             told: 0,
         }
+    }
+
+    /// Whether the kernel counted a kill since this was last asked.
+    pub(super) fn has_counted(&mut self) -> bool {
+        let counter = vmstat();
+        std::mem::replace(&mut self.counter, counter) != counter
     }
 
     /// Looks, given how many marks were seen since the start.
