@@ -1,7 +1,7 @@
 //! Entries of a journal, as `journalctl -o json` has them.
 #![no_main]
 
-use observer::journal::Reader;
+use oomtrace_engine::journal::Reader;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut reader = Reader::default();

@@ -1,7 +1,7 @@
 //! Lines of `/dev/kmsg`, whoever wrote them.
 #![no_main]
 
-use observer::kernel::log::{LogLine, LogParser};
+use oomtrace_engine::log::{LogLine, LogParser};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut parser = LogParser::default();

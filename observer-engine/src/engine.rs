@@ -4,10 +4,8 @@
 //! and no kernel, so that a replayed stream gives what the live one gave.
 
 mod above;
-mod advice;
 mod bounded;
 mod forecast;
-pub mod gfp;
 mod line;
 mod recent;
 mod runs;
@@ -15,15 +13,13 @@ mod series;
 mod slot;
 mod tasks;
 mod throttle;
-mod verdict;
 
 use crate::event::{
     Before, BeforeSample, Class, Earlier, Event, Forecast, ForecastChange, ForecastState, GrowingTask, Kill, Limit,
     Memory, Relation, Run, RunEnd, RunOutline, RunState, Sample, Subject, TaskSize, Trend, ancestry,
 };
 use crate::measure::{Bytes, Timestamp};
-
-pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, UserFacts, holds};
+use crate::verdict::{self, KillFacts};
 
 use above::HOST;
 use bounded::Bounded;

@@ -1,13 +1,18 @@
-//! What oomtrace knows of memory, without the machine: the [`event`]s, and the [`Engine`] that makes trends, forecasts
-//! and verdicts.
+//! What oomtrace knows of memory, without the machine: the [`event`]s, the [`Engine`] that makes trends and forecasts of
+//! samples, the verdicts on kills, and what cgroup paths, the kernel's log and journal entries mean.
 //!
-//! In: typed values that carry their own time. Out: the same values, filled in, and events. Nothing here reads a clock, a
-//! file or the kernel, and `Cargo.toml` has no crate that would: what is replayed gives what was live.
+//! In: typed values that carry their own time, and text. Out: the same values, filled in, and events. Nothing here reads a
+//! clock, a file or the kernel, and `Cargo.toml` has no crate that would: what is replayed gives what was live.
 #![warn(missing_docs)]
 
 mod engine;
 pub mod event;
 pub mod human;
+pub mod journal;
+pub mod log;
 pub mod measure;
+pub mod unit;
+pub mod verdict;
 
-pub use engine::{Config, Constraint, Engine, KillFacts, OomFacts, OwnerFacts, UserFacts, gfp, holds};
+pub use engine::{Config, Engine};
+pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, UserFacts, holds};

@@ -175,6 +175,38 @@ impl JsonSchema for Timestamp {
     }
 }
 
+/// How large a process is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Address space.
+    pub total_vm: Option<Bytes>,
+    /// Resident anonymous memory.
+    pub anon: Option<Bytes>,
+    /// Resident file pages.
+    pub file: Option<Bytes>,
+    /// Resident shared memory.
+    pub shmem: Option<Bytes>,
+    /// Swapped out.
+    pub swap: Option<Bytes>,
+    /// Page tables.
+    pub pgtables: Option<Bytes>,
+}
+
+impl Sizes {
+    /// These, and what only the others tell.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            total_vm: self.total_vm.or(others.total_vm),
+            anon: self.anon.or(others.anon),
+            file: self.file.or(others.file),
+            shmem: self.shmem.or(others.shmem),
+            swap: self.swap.or(others.swap),
+            pgtables: self.pgtables.or(others.pgtables),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,9 +10,7 @@ pub mod capture;
 pub mod cgroup;
 pub mod cli;
 pub mod cmd;
-pub mod journal;
 pub mod kernel;
-mod logged;
 pub mod notice;
 pub mod report;
 pub mod sink;
@@ -20,4 +18,4 @@ pub mod unit;
 pub mod watch;
 
 pub(crate) use oomtrace_engine as engine;
-pub use oomtrace_engine::{event, human, measure};
+pub use oomtrace_engine::{event, human, journal, measure};

@@ -1,17 +1,15 @@
-//! From a cgroup's path to the unit, slice, user unit and container it belongs to, and what systemd says of a unit.
+//! What the machine says of units and containers beside their cgroups' paths, and which of them are selected.
 //!
-//! In: paths, and the system bus where there is one. Out: [`crate::event::Subject`]s. Paths alone give all that names
-//! can give; the bus adds descriptions, results and restarts.
+//! In: the system bus where there is one, cgroups' attributes, runtimes' files. Out: plain values: descriptions, results,
+//! restarts, invocations, names.
 
 mod container;
-pub mod ends;
 mod invocation;
 pub mod oomd;
-mod path;
 mod select;
 pub mod systemd;
 
 pub use container::Names;
 pub use invocation::invocation_id;
-pub use path::UnitPath;
+pub use oomtrace_engine::unit::{UnitPath, ends};
 pub use select::Selection;

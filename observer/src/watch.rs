@@ -262,7 +262,7 @@ fn kernel_log(list: &mut Vec<Probe>) -> Option<KernelLog> {
         return None;
     }
     let opened = KernelLog::open();
-    log::told(list, opened.as_ref().err());
+    log::mark_stand_ins(list, opened.as_ref().err());
     opened.ok()
 }
 

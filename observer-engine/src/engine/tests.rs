@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{CgroupRef, Holder, KillLimit, Limit, LimitRef, Memory, Origin, Subject, Victim};
 use crate::measure::{Bytes, Tgid};
+use crate::verdict::{Constraint, OomFacts, OwnerFacts};
 
 const MIB: u64 = 1 << 20;
 

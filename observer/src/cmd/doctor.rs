@@ -123,7 +123,7 @@ pub fn examine() -> Report {
     if log::is_needed(&probes) {
         let opened = fs::File::open(log::DEVICE);
         sees_kills |= opened.is_ok();
-        log::told(&mut probes, opened.err().as_ref());
+        log::mark_stand_ins(&mut probes, opened.err().as_ref());
     }
     let (capabilities, finding) = rights::capabilities();
     // Without a missing right the kernel would be to blame.

@@ -6,7 +6,7 @@ use observer_common::{
     UNKNOWN_U64, VictimRecord,
 };
 
-use crate::measure::{BootNanos, Bytes, CgroupId, Pages, Tgid, Tid};
+use crate::measure::{BootNanos, Bytes, CgroupId, Pages, Sizes, Tgid, Tid};
 
 /// What a kernel record tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,38 +113,6 @@ pub struct Victim {
     pub shared_mm: bool,
     /// How large it was.
     pub sizes: Sizes,
-}
-
-/// How large a process is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sizes {
-    /// Address space.
-    pub total_vm: Option<Bytes>,
-    /// Resident anonymous memory.
-    pub anon: Option<Bytes>,
-    /// Resident file pages.
-    pub file: Option<Bytes>,
-    /// Resident shared memory.
-    pub shmem: Option<Bytes>,
-    /// Swapped out.
-    pub swap: Option<Bytes>,
-    /// Page tables.
-    pub pgtables: Option<Bytes>,
-}
-
-impl Sizes {
-    /// These, and what only the others tell.
-    #[must_use]
-    pub fn or(self, others: Self) -> Self {
-        Self {
-            total_vm: self.total_vm.or(others.total_vm),
-            anon: self.anon.or(others.anon),
-            file: self.file.or(others.file),
-            shmem: self.shmem.or(others.shmem),
-            swap: self.swap.or(others.swap),
-            pgtables: self.pgtables.or(others.pgtables),
-        }
-    }
 }
 
 /// A deadly signal, SIGKILL or SIGTERM.

@@ -17,12 +17,13 @@ use super::collector::Collector;
 use super::rings::wait_for;
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{cgroup_of, process, tgid_of};
+use crate::engine::log::{Group, Kill, LogLine, LogParser, Logged, Report};
+use crate::engine::verdict::from_log as logged;
 use crate::engine::{KillFacts, OomFacts, holds};
 use crate::event::{self, Event, Lost, OomWithoutKill, Subject, Trigger};
-use crate::kernel::log::{DEVICE, Group, Kill, LogLine, LogParser, Logged, Report};
-use crate::kernel::record::{Sizes, Task, Victim};
-use crate::logged;
-use crate::measure::{BootNanos, CgroupId, Tgid};
+use crate::kernel::log::DEVICE;
+use crate::kernel::record::{Task, Victim};
+use crate::measure::{BootNanos, CgroupId, Sizes, Tgid};
 use crate::unit::UnitPath;
 
 /// Longer than any record with all of its bytes escaped (`CONSOLE_EXT_LOG_MAX`, include/linux/console.h).
@@ -242,21 +243,18 @@ impl Collector {
             .as_ref()
             .filter(|oom| oom.owner.is_none())
             .and_then(|oom| self.outside(oom.constraint, asked_in, nodes));
+        let subject = match &path {
+            Some(path) => self.logged_subject(path, seen_in.as_deref()),
+            None => Subject::default(),
+        };
         let facts = KillFacts {
             outside,
             holders: self.kernel_holders(oom.as_ref(), concluded_limit.as_ref(), path.as_deref()),
             trigger,
             oom,
-            shared_mm: false,
-            user: None,
-            subject: match &path {
-                Some(path) => self.logged_subject(path, seen_in.as_deref()),
-                None => Subject::default(),
-            },
             tasks: self.logged_tasks(report, path.as_deref(), &victim),
-            victim,
-            evidence,
             concluded_limit,
+            ..KillFacts::new(subject, victim, evidence)
         };
         let ts = self.clock.at(time);
         self.tell_kill(ts, facts, stream)

@@ -6,21 +6,20 @@ use super::cgroups::Cgroup;
 use super::collector::{Collector, Turn};
 use super::questions::{Answer, Question};
 use super::stream::{Stream, StreamError};
-use crate::cgroup::{Reading, TaskInfo, cgroup_of, process, tasks, tgid_of};
+use crate::cgroup::{TaskInfo, cgroup_of, process, tasks, tgid_of};
 use crate::cgroup::{host::HostMemory, nodes};
-use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts, gfp::gfp_name};
+use crate::engine::verdict::counters::{MetLimit, limit_met};
+use crate::engine::verdict::from_log::{MAX_TASKS, constraint};
+use crate::engine::verdict::gfp::gfp_name;
+use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts};
 use crate::event::{self, CgroupVersion, Event, Holder, KillLimit, Relation, Trigger, ancestry};
 use crate::kernel::log::DEVICE;
-use crate::kernel::record::{Oom, Sizes, Task, Victim, Writing};
-use crate::logged::{MAX_TASKS, constraint};
-use crate::measure::{BootNanos, Bytes, CgroupId, Tgid, Timestamp};
+use crate::kernel::record::{Oom, Task, Victim, Writing};
+use crate::measure::{BootNanos, Bytes, CgroupId, Sizes, Tgid, Timestamp};
 use crate::unit::UnitPath;
 
 /// Choices whose victims may still come, and victims that may be told twice: a storm's worth.
 const REMEMBERED: usize = 4_096;
-
-/// What a peak can be short of a limit that was met, in bytes: a batch of pages on each of some CPUs.
-const IN_STOCK: u64 = 1 << 20;
 
 /// Joins choices and victims.
 #[derive(Debug, Default)]
@@ -222,12 +221,9 @@ impl Collector {
             holders,
             oom: facts,
             shared_mm: victim.shared_mm,
-            user: None,
-            subject,
-            victim: victim_event,
             tasks,
-            evidence,
             concluded_limit,
+            ..KillFacts::new(subject, victim_event, evidence)
         };
         self.tell_kill(ts, facts, stream)
     }
@@ -342,27 +338,30 @@ impl Collector {
             .filter_map(|above| Some((above.to_owned(), self.cgroups.at(above)?.ooms?)))
             .collect();
         let mut turn = Turn::at(self.clock.now());
-        let owners: Vec<(KillLimit, Reading)> = self
-            .limits(path, &mut turn)
+        let limits = self.limits(path, &mut turn);
+        let owners: Vec<MetLimit> = limits
             .into_iter()
             .filter(|limit| limit.file == "memory.max")
             .filter_map(|limit| {
                 let reading = self.read(&limit.cgroup, &mut turn)?;
-                let limit = KillLimit {
-                    cgroup: Some(limit.cgroup),
-                    unit: limit.unit,
-                    relation: Some(limit.relation),
-                    file: limit.file,
-                    bytes: Some(limit.bytes),
-                    usage: None, // by now the victim's share may be gone from it
-                    swap_usage: None,
-                    swap_max: None,
-                };
-                Some((limit, reading))
+                Some(MetLimit {
+                    peak: reading.memory.peak,
+                    ooms: reading.events_local.map(|events| events.oom),
+                    ooms_before: before.get(&limit.cgroup).copied().unwrap_or_default(),
+                    limit: KillLimit {
+                        cgroup: Some(limit.cgroup),
+                        unit: limit.unit,
+                        relation: Some(limit.relation),
+                        file: limit.file,
+                        bytes: Some(limit.bytes),
+                        usage: None, // by now the victim's share may be gone from it
+                        swap_usage: None,
+                        swap_max: None,
+                    },
+                })
             })
             .collect();
-        let (limit, file) = owner_met(&owners, &before)?;
-        Some((limit.clone(), file))
+        limit_met(&owners).map(|(limit, file)| (limit.clone(), file))
     }
 
     pub(super) fn victim_path(&self, id: Option<CgroupId>, tgid: Tgid) -> Option<String> {
@@ -494,37 +493,9 @@ impl Collector {
     }
 }
 
-/// Whose limit was met, given what `oom` counted before.
-///
-/// By the counter that only the limit's owner has (`memory.events.local oom`), which the kernel moves before it kills. Where
-/// there is no such file, as on v1, by the only limit that was ever full: a peak can be short of it by the charges in stock.
-/// `None` where that points at nobody, as with the whole host, or at more than one.
-fn owner_met<'a>(
-    owners: &'a [(KillLimit, Reading)],
-    before: &HashMap<String, u64>,
-) -> Option<(&'a KillLimit, &'static str)> {
-    let met = |(limit, reading): &&(KillLimit, Reading)| {
-        let known = limit.cgroup.as_ref().and_then(|path| before.get(path)).copied();
-        reading
-            .events_local
-            .is_some_and(|events| events.oom > known.unwrap_or_default())
-    };
-    let full = |(limit, reading): &&(KillLimit, Reading)| {
-        let was_full = limit
-            .bytes
-            .zip(reading.memory.peak)
-            .is_some_and(|(limit, peak)| peak.0.saturating_add(IN_STOCK) >= limit.0);
-        reading.events_local.is_none() && was_full
-    };
-    let only = |mut found: Vec<&'a (KillLimit, Reading)>| if found.len() == 1 { found.pop() } else { None };
-    let by_counter = only(owners.iter().filter(met).collect()).map(|(limit, _)| (limit, "memory.events.local"));
-    by_counter.or_else(|| only(owners.iter().filter(full).collect()).map(|(limit, _)| (limit, "memory.peak")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Bytes;
 
     #[test]
     fn a_leader_marked_twice_is_told_once_and_a_reused_pid_is_another() {
@@ -534,42 +505,5 @@ mod tests {
         assert!(joiner.is_new(Some(Tgid(7)), Some(BootNanos(2))));
         // Nothing to tell them apart by: rather twice than not at all.
         assert!(joiner.is_new(Some(Tgid(8)), None) && joiner.is_new(Some(Tgid(8)), None));
-    }
-
-    fn owner(path: &str, peak: u64, local_oom: Option<u64>) -> (KillLimit, Reading) {
-        let limit = KillLimit {
-            cgroup: Some(path.to_owned()),
-            unit: None,
-            relation: None,
-            file: "memory.max".to_owned(),
-            bytes: Some(Bytes(64 << 20)),
-            usage: None,
-            swap_usage: None,
-            swap_max: None,
-        };
-        let mut reading = Reading {
-            events_local: local_oom.map(|oom| event::MemoryEvents {
-                oom,
-                ..event::MemoryEvents::default()
-            }),
-            ..Reading::default()
-        };
-        reading.memory.peak = Some(Bytes(peak << 20));
-        (limit, reading)
-    }
-
-    #[test]
-    fn a_limit_that_was_full_once_is_not_to_blame_for_a_kill_that_its_counter_does_not_tell() {
-        let before = HashMap::from([("/a/b".to_owned(), 3), ("/a".to_owned(), 1)]);
-        let met = |own, above| {
-            let owners = [owner("/a/b", 64, own), owner("/a", 64, above)];
-            owner_met(&owners, &before).map(|(limit, file)| (limit.cgroup.clone().unwrap_or_default(), file))
-        };
-        assert_eq!(met(Some(3), Some(2)), Some(("/a".to_owned(), "memory.events.local")));
-        assert_eq!(met(Some(3), Some(1)), None, "the host was short");
-        assert_eq!(met(Some(4), Some(2)), None, "one of two");
-        assert_eq!(met(None, None), None, "v1, one of two");
-        let alone = [owner("/a/b", 12, None), owner("/a", 64, None)];
-        assert_eq!(owner_met(&alone, &before).map(|found| found.1), Some("memory.peak"));
     }
 }

@@ -1,8 +1,5 @@
-//! Kills by user space: which deadly signals are for memory, and who sent them.
-//!
-//! Most deadly signals are not for memory: an admin's, a timeout's, a shell's. A signal is told as a kill where its
-//! sender is a program whose business that is, where it goes through `cgroup.kill`, where systemd sends it because the
-//! kernel killed in the same unit, or where the victim's unit or the host was short of memory.
+//! Kills by user space: what is read for [`crate::engine::verdict::signal`], which says what a deadly signal is for, and what
+//! waits until that is known.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,35 +9,17 @@ use super::collector::{Collector, Turn};
 use super::questions::{Answer, Consequence, Question};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{cgroup_of, process, tgid_of};
-use crate::engine::{KillFacts, UserFacts, holds};
-use crate::event::{Confidence, Event, Killer, Memory, OomWithoutKill, Origin, Subject, ancestry};
+use crate::engine::verdict::counters::{Level, shortage};
+use crate::engine::verdict::signal::{
+    CONSEQUENCE, POLICY_WINDOW, Purpose, Sender, SignalFacts, UnitResult, consequence as consequence_of, purpose,
+};
+use crate::engine::{KillFacts, holds};
+use crate::event::{Event, OomWithoutKill, Origin, Subject, ancestry};
 use crate::kernel::record::{Oom, Signal, Writing};
-use crate::measure::{BootNanos, Bytes, Tgid};
+use crate::measure::{BootNanos, Tgid};
 use crate::unit::{oomd::OomdKill, systemd};
 
 const SIGTERM: u32 = 15;
-
-/// PID 1.
-const SYSTEMD: Tgid = Tgid(1);
-
-/// Programs whose business it is to kill before the kernel does, by their names as the kernel has them.
-const KILLERS: [&str; 6] = ["earlyoom", "nohang", "oomd", "bustd", "psi-monitor", "facebook-oomd"];
-
-/// systemd ends what is left of a unit within this time of a kernel kill, in nanoseconds: `TimeoutStopSec=`, 90 s unless
-/// set, for `OOMPolicy=stop`.
-const CONSEQUENCE: u64 = 100_000_000_000;
-
-/// Where systemd cannot say why it kills: what it kills this soon after a kernel kill follows from it, in nanoseconds.
-const POLICY_WINDOW: u64 = 5_000_000_000;
-
-/// The host is short of memory below this share that is available: earlyoom's own default.
-const SHORT: f64 = 0.10;
-
-/// A limit is as good as reached from this share on: of page cache, what is mapped and run is not given back for long.
-const FULL: f64 = 0.90;
-
-/// Stalls are a shortage from this `full avg10` on, in per cent.
-const STALLED: f64 = 10.0;
 
 /// SIGTERMs whose end is awaited, at most.
 const WAITING: usize = 1_024;
@@ -48,29 +27,13 @@ const WAITING: usize = 1_024;
 /// A kill by systemd-oomd waits this long for its reason, which is told after the signals.
 const REASON: Duration = Duration::from_secs(4);
 
-/// What a deadly signal is for.
-struct Purpose {
-    user: UserFacts,
-    evidence: Vec<String>,
-    /// The unit whose `Result=` decides it, and when the kernel killed in it.
-    ask: Option<(String, BootNanos)>,
-}
-
-/// What systemd says of how a unit ended.
-enum Said {
-    Result(String),
-    /// It has no such unit, or has it no more.
-    Gone,
-    /// There is nobody to ask, no answer, or the unit is none that has a result.
-    Nothing,
-}
-
-fn result(answer: Answer) -> Said {
+/// What systemd's answer says of how the unit ended.
+fn result(answer: Answer) -> UnitResult {
     match answer {
-        Some(Ok(status)) if status.load_state == "not-found" => Said::Gone,
-        Some(Ok(status)) => status.result.map_or(Said::Nothing, Said::Result),
-        Some(Err(error)) if systemd::is_gone(&error) => Said::Gone,
-        Some(Err(_)) | None => Said::Nothing,
+        Some(Ok(status)) if status.load_state == "not-found" => UnitResult::Gone,
+        Some(Ok(status)) => status.result.map_or(UnitResult::Unknown, UnitResult::Is),
+        Some(Err(error)) if systemd::is_gone(&error) => UnitResult::Gone,
+        Some(Err(_)) | None => UnitResult::Unknown,
     }
 }
 
@@ -98,32 +61,37 @@ impl Collector {
         if !self.cgroups.is_selected(path.as_deref()) {
             return Ok(());
         }
-        let Some(purpose) = self.purpose(signal, path.as_deref()) else {
-            return Ok(());
+        let mut signal_facts = self.signal_facts(signal, path.clone());
+        let (user, mut evidence, after) = match purpose(&signal_facts) {
+            Purpose::Other => return Ok(()),
+            Purpose::Memory(user, evidence) => (user, evidence, None),
+            Purpose::Consequence(user, evidence, killed) => (user, evidence, Some(killed)),
+            Purpose::IfShort(user, mut evidence) => {
+                let shortage = signal_facts.target_cgroup.take().and_then(|path| self.shortage(&path));
+                let Some(shortage) = shortage else { return Ok(()) };
+                evidence.push(shortage);
+                (user, evidence, None)
+            }
         };
         let victim = self.victim_event(&signal.target, tgid, signal.sizes, process(tgid));
         // Who kills for the host's memory looked at all of it.
-        let holders = match purpose.user.origin {
+        let holders = match user.origin {
             Origin::Userspace | Origin::SystemdOomd => self.holders("/", path.as_deref()),
             _ => Vec::new(),
         };
+        let subject = self.victim_subject(signal.target.cgroup, path.as_deref());
         let facts = KillFacts {
             holders,
-            subject: self.victim_subject(signal.target.cgroup, path.as_deref()),
-            oom: None,
-            shared_mm: false,
-            user: Some(purpose.user),
+            user: Some(user),
             tasks: self.victim_tasks(path.as_deref(), &victim),
-            victim,
-            trigger: None,
-            evidence: purpose.evidence,
-            concluded_limit: None,
-            outside: None,
+            ..KillFacts::new(subject, victim, std::mem::take(&mut evidence))
         };
         let is_sigterm = signal.number == SIGTERM;
-        let Some((unit, killed)) = purpose.ask else {
+        let Some(killed) = after else {
             return self.deadly(signal.time, is_sigterm, signal.target.started, facts, stream);
         };
+        // Where there is nobody to ask, or the unit is none of the system's, it goes by the time.
+        let unit = self.system_unit(path.as_deref().unwrap_or_default());
         let consequence = Consequence {
             sent: signal.time,
             is_sigterm,
@@ -153,19 +121,12 @@ impl Collector {
             died_of,
             mut facts,
         } = consequence;
-        let is_soon = sent.0.saturating_sub(killed.0) <= POLICY_WINDOW;
-        match result(answer) {
-            Said::Result(result) if result == "oom-kill" => {
-                facts.evidence.push("Result=oom-kill".to_owned());
-                if let Some(user) = &mut facts.user {
-                    user.confidence = Confidence::Observed;
-                }
-            }
-            // It ends for another reason, or has ended another way: what ended for want of memory has failed, and what
-            // failed stays loaded.
-            Said::Result(_) | Said::Gone => return Ok(()),
-            Said::Nothing if !is_soon => return Ok(()),
-            Said::Nothing => {}
+        let Some((confidence, how)) = consequence_of(sent, killed, &result(answer)) else {
+            return Ok(());
+        };
+        facts.evidence.extend(how.map(str::to_owned));
+        if let Some(user) = &mut facts.user {
+            user.confidence = confidence;
         }
         match died_of {
             Some(number) if is_sigterm && number != SIGTERM => Ok(()),
@@ -276,90 +237,44 @@ impl Collector {
         self.tell_kill(ts, facts, stream)
     }
 
-    /// Whether a signal is for memory, and how that is known.
-    fn purpose(&mut self, signal: &Signal, path: Option<&str>) -> Option<Purpose> {
+    /// What is known of a signal beside who gets it.
+    fn signal_facts(&self, signal: &Signal, path: Option<String>) -> SignalFacts {
         let sender = &signal.sender;
-        let tgid = sender.tgid.unwrap_or(Tgid(sender.tid.0));
-        let sender_path = sender
+        let pid = sender.tgid.unwrap_or(Tgid(sender.tid.0));
+        let cgroup = sender
             .cgroup
             .and_then(|id| self.cgroups.path(id).map(str::to_owned))
-            .or_else(|| cgroup_of(&self.hierarchy, tgid));
-        let sender_unit = sender_path.as_deref().and_then(|path| self.cgroups.unit(path).unit);
-        let seen = "do_send_sig_info".to_owned();
-        let purpose = |origin, confidence, after, evidence| Purpose {
-            user: UserFacts {
-                origin,
-                confidence,
-                killer: Killer {
-                    pid: Some(tgid),
-                    comm: Some(sender.comm.clone()),
-                    unit: sender_unit.clone(),
-                    reason: None,
-                    words: None,
-                },
-                after,
+            .or_else(|| cgroup_of(&self.hierarchy, pid));
+        let before = |path: &String| self.joiner.kernel_kill_before(signal.time, path, CONSEQUENCE);
+        SignalFacts {
+            sender: Sender {
+                pid,
+                comm: sender.comm.clone(),
+                unit: cgroup.as_deref().and_then(|path| self.cgroups.unit(path).unit),
+                cgroup,
             },
-            evidence,
-            ask: None,
-        };
-        if sender_unit.as_deref() == Some("systemd-oomd.service") || sender.comm == "systemd-oomd" {
-            return Some(purpose(Origin::SystemdOomd, Confidence::Observed, None, vec![seen]));
+            sent: signal.time,
+            target_started: signal.target.started,
+            by_cgroup_kill: signal.writing == Writing::CgroupKill,
+            kernel_kill: path.as_ref().and_then(before),
+            target_cgroup: path,
         }
-        if tgid == SYSTEMD {
-            let path = path?;
-            let (killed, after) = self.joiner.kernel_kill_before(signal.time, path, CONSEQUENCE)?;
-            // Who was started since is another run's, and another matter.
-            signal.target.started.filter(|started| *started < killed)?;
-            let unit = self.cgroups.unit(path);
-            // Where there is nobody to ask, or the unit is none of the system's, it goes by the time.
-            let name = unit.unit.filter(|_| unit.user_unit.is_none()).unwrap_or_default();
-            return Some(Purpose {
-                ask: Some((name, killed)),
-                ..purpose(Origin::UnitOomPolicy, Confidence::Inferred, Some(after), vec![seen])
-            });
-        }
-        if signal.writing == Writing::CgroupKill {
-            let evidence = vec![seen, "cgroup_kill_write".to_owned()];
-            return Some(purpose(Origin::CgroupKill, Confidence::Observed, None, evidence));
-        }
-        if KILLERS.contains(&sender.comm.as_str()) {
-            return Some(purpose(Origin::Userspace, Confidence::Observed, None, vec![seen]));
-        }
-        // A program that ends its own children does its own business.
-        if sender_path.is_some() && sender_path.as_deref() == path {
-            return None;
-        }
-        let shortage = self.shortage(path?)?;
-        Some(purpose(
-            Origin::Userspace,
-            Confidence::Inferred,
-            None,
-            vec![seen, shortage],
-        ))
     }
 
     /// What is short at a cgroup, as the file that says so; `None` where nothing is.
     fn shortage(&mut self, path: &str) -> Option<String> {
         let mut turn = Turn::at(self.clock.now());
+        let mut levels = Vec::new();
         for above in ancestry(path) {
             let now = self.read(above, &mut turn);
-            // By now the victim may have let go of what it had, or its cgroup be gone: the sample from before counts too.
-            let before = self.engine.last(above).map(|sample| sample.memory);
-            if now
-                .iter()
-                .map(|reading| reading.memory)
-                .chain(before)
-                .any(|memory| is_full(&memory))
-            {
-                return Some(format!("{above} memory.max"));
-            }
-            let pressure = now.and_then(|reading| reading.pressure);
-            if pressure.is_some_and(|pressure| pressure.full_avg10 >= STALLED) {
-                return Some(format!("{above} memory.pressure"));
-            }
+            levels.push(Level {
+                cgroup: above.to_owned(),
+                now: now.map(|reading| reading.memory),
+                before: self.engine.last(above).map(|sample| sample.memory),
+                pressure: now.and_then(|reading| reading.pressure),
+            });
         }
-        let host = turn.host()?;
-        (host.available.as_f64() < host.total.as_f64() * SHORT).then(|| "MemAvailable".to_owned())
+        shortage(&levels, turn.host().map(|host| (host.available, host.total)))
     }
 
     /// The kernel found nothing to kill.
@@ -402,12 +317,4 @@ impl Collector {
         };
         stream.write(self.clock.at(oom.time), Event::OomWithoutKill(event))
     }
-}
-
-/// Whether what cannot be had back fills the limit.
-fn is_full(memory: &Memory) -> bool {
-    let size = |size: Option<Bytes>| size.unwrap_or_default();
-    let cache = size(memory.file).saturating_sub(size(memory.shmem));
-    let fixed = size(memory.current).saturating_sub(cache);
-    memory.max.is_some_and(|max| fixed.as_f64() >= max.as_f64() * FULL)
 }

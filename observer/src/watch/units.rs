@@ -100,7 +100,7 @@ impl Collector {
     }
 
     /// The unit to ask the system's manager for; empty where there is none: a user's units are the user's manager's.
-    fn system_unit(&self, path: &str) -> String {
+    pub(super) fn system_unit(&self, path: &str) -> String {
         let unit = self.cgroups.unit(path);
         unit.unit.filter(|_| unit.user_unit.is_none()).unwrap_or_default()
     }

@@ -11,9 +11,10 @@ use anyhow::anyhow;
 use super::past::{Past, Source};
 use crate::capture::{self, CAPTURES};
 use crate::cli::{Exit, Failure, Why};
+use crate::engine::log::LogLine;
 use crate::event::{Event, ForecastState, Line, UnitState};
 use crate::journal::{MATCHES, Reader, Told, What};
-use crate::kernel::log::{DEVICE, LogLine};
+use crate::kernel::log::DEVICE;
 use crate::measure::Timestamp;
 
 impl Past {
@@ -207,7 +208,7 @@ impl Past {
             let ago = uptime.saturating_sub(jiff::SignedDuration::from_micros(micros));
             let ts = Timestamp(now.checked_sub(ago).unwrap_or(now));
             self.begin(ts);
-            if let Some(what) = reader.log_line(line, ts) {
+            if let Some(what) = reader.log_line(line) {
                 let host = host.clone();
                 self.push(Told { ts, host, what }, Source::KernelLog);
             }

@@ -8,13 +8,13 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::engine::{Config, Engine, KillFacts};
 use crate::event::{self, CgroupRef, Subject, Trigger, Unit, UnitState};
-use crate::kernel::log::{Kill, LogLine, LogParser, Logged};
-use crate::logged;
+use crate::log::{Kill, LogLine, LogParser, Logged};
 use crate::measure::{Tgid, Timestamp};
 use crate::unit::UnitPath;
 use crate::unit::ends::exit_text;
+use crate::verdict::from_log as logged;
+use crate::verdict::{KillFacts, verdict};
 
 /// `SD_MESSAGE_UNIT_OUT_OF_MEMORY`: PID 1 saw `memory.events oom_kill` move.
 const OUT_OF_MEMORY: &str = "fe6faa94e7774663a0da52717891d8ef";
@@ -82,23 +82,11 @@ impl What {
 }
 
 /// Reads entry after entry, in the order of time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reader {
-    engine: Engine,
     parser: LogParser,
     boot: Option<String>,
     exits: HashMap<(String, Option<String>), String>,
-}
-
-impl Default for Reader {
-    fn default() -> Self {
-        Self {
-            engine: Engine::new(Config::default()),
-            parser: LogParser::default(),
-            boot: None,
-            exits: HashMap::new(),
-        }
-    }
 }
 
 impl Reader {
@@ -114,7 +102,7 @@ impl Reader {
             .map(Timestamp)
             .ok_or("no __REALTIME_TIMESTAMP")?;
         let what = if field(&entry, "_TRANSPORT").as_deref() == Some("kernel") {
-            self.kernel(&entry, ts)
+            self.kernel(&entry)
         } else {
             self.unit(&entry)
         };
@@ -123,14 +111,14 @@ impl Reader {
     }
 
     /// Takes a record of the kernel's own log.
-    pub fn log_line(&mut self, line: LogLine, ts: Timestamp) -> Option<What> {
+    pub fn log_line(&mut self, line: LogLine) -> Option<What> {
         match self.parser.line(line)? {
-            Logged::Kill(kill) => self.kill(&kill, ts),
+            Logged::Kill(kill) => self.kill(&kill),
             Logged::Choice(_) | Logged::Group(_) | Logged::NothingToKill(_) => None,
         }
     }
 
-    fn kernel(&mut self, entry: &Map<String, Value>, ts: Timestamp) -> Option<What> {
+    fn kernel(&mut self, entry: &Map<String, Value>) -> Option<What> {
         let boot = field(entry, "_BOOT_ID");
         if boot != self.boot {
             self.boot = boot;
@@ -146,10 +134,10 @@ impl Reader {
             by_kernel: field(entry, "SYSLOG_FACILITY").is_none_or(|facility| facility == "0"),
             text: field(entry, "MESSAGE")?,
         };
-        self.log_line(line, ts)
+        self.log_line(line)
     }
 
-    fn kill(&self, kill: &Kill, ts: Timestamp) -> Option<What> {
+    fn kill(&self, kill: &Kill) -> Option<What> {
         // The chosen one is killed once more as a member of its group.
         if kill.group.as_ref().is_some_and(|group| group.leader == kill.tid) {
             return None;
@@ -175,38 +163,32 @@ impl Reader {
                 cgroup: path.clone().filter(|_| is_victim),
             })
         });
+        let victim = event::Victim {
+            pid: tgid,
+            tid: Some(kill.tid),
+            comm: kill.comm.clone(),
+            cmdline: None,
+            uid: kill.uid,
+            oom_score_adj: kill.oom_score_adj,
+            total_vm: kill.sizes.total_vm,
+            anon: kill.sizes.anon,
+            file: kill.sizes.file,
+            shmem: kill.sizes.shmem,
+            swap: kill.sizes.swap,
+            pgtables: kill.sizes.pgtables,
+            started: None,
+            exiting: None,
+        };
         let facts = KillFacts {
-            subject,
-            holders: Vec::new(),
             oom: match group {
                 Some(group) => Some(logged::group(group)),
                 None => report.and_then(logged::choice),
             },
-            shared_mm: false,
-            user: None,
-            victim: event::Victim {
-                pid: tgid,
-                tid: Some(kill.tid),
-                comm: kill.comm.clone(),
-                cmdline: None,
-                uid: kill.uid,
-                oom_score_adj: kill.oom_score_adj,
-                total_vm: kill.sizes.total_vm,
-                anon: kill.sizes.anon,
-                file: kill.sizes.file,
-                shmem: kill.sizes.shmem,
-                swap: kill.sizes.swap,
-                pgtables: kill.sizes.pgtables,
-                started: None,
-                exiting: None,
-            },
             tasks: logged::tasks(report, path.as_deref()).unwrap_or_default(),
             trigger,
-            evidence: vec!["kernel log".to_owned()],
-            concluded_limit: None,
-            outside: None,
+            ..KillFacts::new(subject, victim, vec!["kernel log".to_owned()])
         };
-        Some(What::Kill(Box::new(self.engine.kill(ts, facts))))
+        Some(What::Kill(Box::new(verdict(facts, |_| None))))
     }
 
     fn unit(&mut self, entry: &Map<String, Value>) -> Option<What> {

@@ -3,7 +3,14 @@
 //! Only what the facts say: where the kernel was seen choosing, the origin is observed; where it is concluded, that is
 //! said; where nothing is known, it is `unknown`.
 
-use super::advice::advice;
+mod advice;
+pub mod counters;
+pub mod from_log;
+pub mod gfp;
+pub mod signal;
+
+use advice::advice;
+
 use crate::event::{
     Before, Confidence, Holder, Kill, KillLimit, Killer, Origin, Relation, Request, Subject, Task, Trigger, Victim,
 };
@@ -126,6 +133,26 @@ pub struct KillFacts {
     pub outside: Option<KillLimit>,
 }
 
+impl KillFacts {
+    /// Who was killed, where, and what it is known from; nothing else is known yet.
+    #[must_use]
+    pub fn new(subject: Subject, victim: Victim, evidence: Vec<String>) -> Self {
+        Self {
+            subject,
+            oom: None,
+            shared_mm: false,
+            user: None,
+            victim,
+            tasks: Vec::new(),
+            holders: Vec::new(),
+            trigger: None,
+            evidence,
+            concluded_limit: None,
+            outside: None,
+        }
+    }
+}
+
 /// Whether `above` is `path` or a cgroup above it.
 #[must_use]
 pub fn holds(above: &str, path: &str) -> bool {
@@ -236,4 +263,175 @@ fn kernel_origin(facts: &KillFacts, oom: &OomFacts) -> (Origin, Confidence) {
         Constraint::Unknown(_) => Origin::Unknown,
     };
     (origin, Confidence::Observed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::CgroupRef;
+
+    const UNIT: &str = "/system.slice/a.service";
+
+    fn facts() -> KillFacts {
+        let subject = Subject {
+            unit: Some("a.service".to_owned()),
+            cgroup: CgroupRef {
+                id: None,
+                path: Some(UNIT.to_owned()),
+            },
+            ..Subject::default()
+        };
+        let victim = Victim {
+            pid: Tgid(7),
+            tid: None,
+            comm: "a".to_owned(),
+            cmdline: None,
+            uid: None,
+            oom_score_adj: None,
+            total_vm: None,
+            anon: None,
+            file: None,
+            shmem: None,
+            swap: None,
+            pgtables: None,
+            started: None,
+            exiting: None,
+        };
+        KillFacts::new(subject, victim, Vec::new())
+    }
+
+    fn choice(constraint: Constraint) -> OomFacts {
+        let owner = OwnerFacts {
+            path: Some("/system.slice".to_owned()),
+            unit: Some("system.slice".to_owned()),
+            limit: Some(Bytes(64)),
+            usage: Some(Bytes(64)),
+            swap_usage: None,
+            swap_max: None,
+        };
+        OomFacts {
+            constraint,
+            order: Some(0),
+            gfp: None,
+            owner: (constraint == Constraint::Memcg).then_some(owner),
+            chosen: Some(Tgid(7)),
+            lowering: false,
+        }
+    }
+
+    fn chosen(oom: OomFacts) -> KillFacts {
+        KillFacts {
+            oom: Some(oom),
+            ..facts()
+        }
+    }
+
+    fn asked_in(cgroup: &str, oom: OomFacts) -> KillFacts {
+        let trigger = Trigger {
+            pid: None,
+            tid: crate::measure::Tid(1),
+            comm: String::new(),
+            uid: None,
+            unit: None,
+            cgroup: Some(cgroup.to_owned()),
+        };
+        KillFacts {
+            trigger: Some(trigger),
+            ..chosen(oom)
+        }
+    }
+
+    fn by(origin: Origin, confidence: Confidence) -> KillFacts {
+        let killer = Killer {
+            pid: Some(Tgid(1)),
+            comm: None,
+            unit: None,
+            reason: None,
+            words: None,
+        };
+        KillFacts {
+            user: Some(UserFacts {
+                origin,
+                confidence,
+                killer,
+                after: None,
+            }),
+            ..facts()
+        }
+    }
+
+    /// Every origin that there is, and what leads to it.
+    #[test]
+    fn every_origin_has_its_facts() {
+        use Confidence::{Inferred, Observed};
+        let memcg = || choice(Constraint::Memcg);
+        let another = || OomFacts {
+            chosen: Some(Tgid(6)),
+            ..memcg()
+        };
+        let concluded = KillFacts {
+            concluded_limit: memcg().owner.map(|owner| owner.limit_of(&facts().subject)),
+            ..facts()
+        };
+        let shared = KillFacts {
+            shared_mm: true,
+            ..chosen(another())
+        };
+        let lowered = OomFacts {
+            lowering: true,
+            ..memcg()
+        };
+        let by_key = OomFacts {
+            order: Some(-1),
+            ..choice(Constraint::Host)
+        };
+        let cases = [
+            (chosen(memcg()), Origin::MemcgLimit, Observed, Some(Relation::Ancestor)),
+            (
+                asked_in(UNIT, memcg()),
+                Origin::MemcgLimit,
+                Observed,
+                Some(Relation::Ancestor),
+            ),
+            (concluded, Origin::MemcgLimit, Inferred, Some(Relation::Ancestor)),
+            (chosen(choice(Constraint::Host)), Origin::Host, Observed, None),
+            (chosen(choice(Constraint::Cpuset)), Origin::Cpuset, Observed, None),
+            (chosen(choice(Constraint::Mempolicy)), Origin::Mempolicy, Observed, None),
+            (chosen(choice(Constraint::Unknown(9))), Origin::Unknown, Observed, None),
+            (chosen(by_key), Origin::Sysrq, Observed, None),
+            (
+                chosen(lowered),
+                Origin::LimitLowered,
+                Observed,
+                Some(Relation::Ancestor),
+            ),
+            (
+                asked_in("/init.scope", memcg()),
+                Origin::LimitLowered,
+                Inferred,
+                Some(Relation::Ancestor),
+            ),
+            (chosen(another()), Origin::OomGroup, Observed, Some(Relation::Ancestor)),
+            (shared, Origin::SharedMm, Observed, Some(Relation::Ancestor)),
+            (by(Origin::SystemdOomd, Observed), Origin::SystemdOomd, Observed, None),
+            (by(Origin::CgroupKill, Observed), Origin::CgroupKill, Observed, None),
+            (
+                by(Origin::UnitOomPolicy, Inferred),
+                Origin::UnitOomPolicy,
+                Inferred,
+                None,
+            ),
+            (by(Origin::Userspace, Inferred), Origin::Userspace, Inferred, None),
+            (facts(), Origin::Unknown, Inferred, None),
+        ];
+        for (facts, origin, confidence, relation) in cases {
+            let kill = verdict(facts, |_| None);
+            let told = (
+                kill.origin,
+                kill.confidence,
+                kill.limit.and_then(|limit| limit.relation),
+            );
+            assert_eq!(told, (origin, confidence, relation));
+        }
+    }
 }

@@ -2,17 +2,17 @@
 
 use observer_common::Constraint as Code;
 
-use crate::engine::{Constraint, OomFacts, OwnerFacts, gfp::gfp_name};
+use super::{Constraint, OomFacts, OwnerFacts, gfp::gfp_name};
 use crate::event::Task;
-use crate::kernel::log::{Group, Report};
+use crate::log::{Group, Report};
 use crate::measure::Tgid;
 use crate::unit::UnitPath;
 
 /// Processes told with a kill.
-pub(crate) const MAX_TASKS: usize = 64;
+pub const MAX_TASKS: usize = 64;
 
 /// The kernel's number for where it looked.
-pub(crate) fn constraint(number: i32) -> Constraint {
+pub fn constraint(number: i32) -> Constraint {
     match number {
         n if n == Code::None as i32 => Constraint::Host,
         n if n == Code::Cpuset as i32 => Constraint::Cpuset,
@@ -23,7 +23,7 @@ pub(crate) fn constraint(number: i32) -> Constraint {
 }
 
 /// The choice; `None` where the line that says it is missing.
-pub(crate) fn choice(report: &Report) -> Option<OomFacts> {
+pub fn choice(report: &Report) -> Option<OomFacts> {
     let in_memcg = report.constraint? == Code::Memcg;
     let chosen = report.chosen?;
     Some(OomFacts {
@@ -48,7 +48,7 @@ pub(crate) fn choice(report: &Report) -> Option<OomFacts> {
 }
 
 /// The choice whose victims died with the chosen one.
-pub(crate) fn group(group: &Group) -> OomFacts {
+pub fn group(group: &Group) -> OomFacts {
     let told = group.report.as_deref().and_then(choice);
     told.unwrap_or(OomFacts {
         constraint: Constraint::Memcg,
@@ -61,7 +61,7 @@ pub(crate) fn group(group: &Group) -> OomFacts {
 }
 
 /// Where the victim lived: as the log says of the chosen one, else where it was seen.
-pub(crate) fn path(group: Option<&Group>, report: Option<&Report>, seen_in: Option<&str>) -> Option<String> {
+pub fn path(group: Option<&Group>, report: Option<&Report>, seen_in: Option<&str>) -> Option<String> {
     let told = match group {
         Some(group) => seen_in.or_else(|| {
             // Below a slice it may have been anywhere.
@@ -74,7 +74,7 @@ pub(crate) fn path(group: Option<&Group>, report: Option<&Report>, seen_in: Opti
 }
 
 /// The log's table, largest first, where it is of this cgroup.
-pub(crate) fn tasks(report: Option<&Report>, path: Option<&str>) -> Option<Vec<Task>> {
+pub fn tasks(report: Option<&Report>, path: Option<&str>) -> Option<Vec<Task>> {
     let rows = report
         .filter(|report| report.owner.is_some() && report.owner.as_deref() == path)
         .map(|report| report.tasks.as_slice())
