@@ -16,7 +16,7 @@ use std::{fs, io};
 use crate::event::CgroupVersion;
 use crate::measure::CgroupId;
 
-pub use files::{MemoryFiles, Reading, usage};
+pub use files::{MemoryFiles, Reading, Which, usage};
 pub use open::OpenFiles;
 pub use tasks::{TaskInfo, cgroup_of, process, processes, tasks, tgid_of};
 pub use tree::Tree;

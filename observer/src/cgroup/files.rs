@@ -34,12 +34,22 @@ pub struct Reading {
     pub reclaimable: Option<Bytes>,
 }
 
+/// Which of a cgroup's files are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Which {
+    /// All.
+    All,
+    /// Those that a walk over the cgroups does not stand in for: what it is made of, and its stalls.
+    Composition,
+}
+
 /// The open files of one cgroup.
 #[derive(Debug)]
 pub struct MemoryFiles {
     path: String,
     v1: bool,
-    current: File,
+    which: Which,
+    current: Option<File>,
     peak: Option<File>,
     low: Option<File>,
     high: Option<File>,
@@ -79,17 +89,18 @@ impl MemoryFiles {
     /// How many files a cgroup has at most, of those that are held open.
     pub const MOST: usize = 11;
 
-    /// Opens what is there; only the usage file must be.
+    /// Opens what is there; of all files the usage file must be.
     ///
     /// # Errors
     /// [`CgroupError::Gone`] where there is no such cgroup; [`CgroupError::Unreadable`] where one of its files is there and
     /// cannot be opened: what it would have said must not pass for what a missing file says.
-    pub fn open(hierarchy: &Hierarchy, path: &str) -> Result<Self, CgroupError> {
+    pub fn open(hierarchy: &Hierarchy, path: &str, which: Which) -> Result<Self, CgroupError> {
         let dir = hierarchy.dir(path);
         let v1 = hierarchy.version() != CgroupVersion::V2;
         let pick = |two: &str, one: &str| {
             let name = if v1 { one } else { two };
-            if name.is_empty() {
+            let is_wanted = which == Which::All || matches!(name, "memory.stat" | "memory.pressure");
+            if name.is_empty() || !is_wanted {
                 return Ok(None);
             }
             match File::open(dir.join(name)) {
@@ -102,10 +113,14 @@ impl MemoryFiles {
             }
         };
         let usage = usage_file(hierarchy);
-        let current = pick(usage, usage)?.ok_or_else(|| CgroupError::Gone(path.to_owned()))?;
+        let current = pick(usage, usage)?;
+        if current.is_none() && which == Which::All {
+            return Err(CgroupError::Gone(path.to_owned()));
+        }
         Ok(Self {
             path: path.to_owned(),
             v1,
+            which,
             current,
             peak: pick("memory.peak", "memory.max_usage_in_bytes")?,
             low: pick("memory.low", "")?,
@@ -126,6 +141,7 @@ impl MemoryFiles {
     #[must_use]
     pub fn count(&self) -> usize {
         let files = [
+            &self.current,
             &self.peak,
             &self.low,
             &self.high,
@@ -139,10 +155,10 @@ impl MemoryFiles {
             &self.pressure,
             &self.failures,
         ];
-        1 + files.into_iter().flatten().count()
+        files.into_iter().flatten().count()
     }
 
-    /// Reads all files.
+    /// Reads the files.
     ///
     /// # Errors
     /// [`CgroupError::Gone`] where the cgroup went since it was opened; [`CgroupError::Unreadable`] where a file is there
@@ -153,16 +169,18 @@ impl MemoryFiles {
             path: self.path.clone(),
             source,
         };
-        let current = read(Some(&self.current), &mut buffer).map_err(failed)?.and_then(number);
-        let Some(current) = current else {
+        let current = read(self.current.as_ref(), &mut buffer)
+            .map_err(failed)?
+            .and_then(number);
+        if current.is_none() && self.which == Which::All {
             return Err(CgroupError::Gone(self.path.clone()));
-        };
+        }
         let mut value = |file: &Option<File>| -> Result<Option<u64>, CgroupError> {
             let text = read(file.as_ref(), &mut buffer).map_err(failed)?;
             Ok(text.and_then(number))
         };
         let mut memory = Memory {
-            current: Some(Bytes(current)),
+            current: current.map(Bytes),
             peak: value(&self.peak)?.map(Bytes),
             low: value(&self.low)?.map(Bytes),
             high: value(&self.high)?.map(Bytes),
@@ -177,7 +195,8 @@ impl MemoryFiles {
         let failures = value(&self.failures)?;
         if self.v1 {
             // memsw counts both.
-            memory.swap_current = memory.swap_current.map(|both| both.saturating_sub(Bytes(current)));
+            let both = memory.swap_current.zip(memory.current);
+            memory.swap_current = both.map(|(both, current)| both.saturating_sub(current));
         }
         let mut text = |file: &Option<File>, parse: &mut dyn FnMut(&str)| -> Result<(), CgroupError> {
             if let Some(text) = read(file.as_ref(), &mut buffer).map_err(failed)? {
@@ -341,7 +360,10 @@ mod tests {
                 ),
             ],
         );
-        let reading = MemoryFiles::open(&hierarchy, "/a.service").unwrap().read().unwrap();
+        let reading = MemoryFiles::open(&hierarchy, "/a.service", Which::All)
+            .unwrap()
+            .read()
+            .unwrap();
         assert_eq!(reading.memory.current, Some(Bytes(160)));
         assert_eq!(reading.memory.max, Some(Bytes(64 << 20)));
         assert_eq!(reading.memory.high, None);
@@ -374,7 +396,10 @@ mod tests {
                 ("memory.failcnt", "7\n"),
             ],
         );
-        let reading = MemoryFiles::open(&hierarchy, "/a.service").unwrap().read().unwrap();
+        let reading = MemoryFiles::open(&hierarchy, "/a.service", Which::All)
+            .unwrap()
+            .read()
+            .unwrap();
         assert_eq!(reading.memory.max, None);
         assert_eq!(reading.memory.anon, Some(Bytes(100)));
         assert_eq!(reading.memory.swap_current, Some(Bytes(40)));
@@ -412,13 +437,16 @@ mod tests {
                 ("memory.pressure", "some avg10="),
             ],
         );
-        let reading = MemoryFiles::open(&hierarchy, "/a.service").unwrap().read().unwrap();
+        let reading = MemoryFiles::open(&hierarchy, "/a.service", Which::All)
+            .unwrap()
+            .read()
+            .unwrap();
         assert_eq!(
             (reading.memory.anon, reading.memory.file, reading.pressure),
             (None, None, None)
         );
         assert!(matches!(
-            MemoryFiles::open(&hierarchy, "/b.service"),
+            MemoryFiles::open(&hierarchy, "/b.service", Which::All),
             Err(CgroupError::Gone(_))
         ));
     }

@@ -8,7 +8,7 @@ use lru::LruCache;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{CgroupError, Hierarchy, MemoryFiles, Reading};
+use super::{CgroupError, Hierarchy, MemoryFiles, Reading, Which};
 use crate::measure::CgroupId;
 
 /// Files held open, at most: 8 MiB of the kernel's memory.
@@ -20,7 +20,7 @@ const RESERVED: u64 = 512;
 /// The files of cgroups that were read lately.
 #[derive(Debug)]
 pub struct OpenFiles {
-    cgroups: LruCache<CgroupId, MemoryFiles>,
+    cgroups: LruCache<(CgroupId, Which), MemoryFiles>,
     files: usize,
     most: usize,
 }
@@ -54,27 +54,34 @@ impl OpenFiles {
         }
     }
 
-    /// Reads all files of a cgroup.
+    /// Reads files of a cgroup.
     ///
     /// # Errors
     /// As [`MemoryFiles::open`] and [`MemoryFiles::read`].
-    pub fn read(&mut self, hierarchy: &Hierarchy, id: CgroupId, path: &str) -> Result<Reading, CgroupError> {
-        if self.cgroups.get(&id).is_none() {
+    pub fn read(
+        &mut self,
+        hierarchy: &Hierarchy,
+        id: CgroupId,
+        path: &str,
+        which: Which,
+    ) -> Result<Reading, CgroupError> {
+        let key = (id, which);
+        if self.cgroups.get(&key).is_none() {
             self.make_room(self.most.saturating_sub(MemoryFiles::MOST));
-            let files = match MemoryFiles::open(hierarchy, path) {
+            let files = match MemoryFiles::open(hierarchy, path, which) {
                 // Somebody else of this process has them, or of this machine.
                 Err(CgroupError::Unreadable { source, .. }) if is_out_of_files(&source) => {
                     self.make_room(self.files / 2);
-                    MemoryFiles::open(hierarchy, path)
+                    MemoryFiles::open(hierarchy, path, which)
                 }
                 opened => opened,
             }?;
             self.files += files.count();
-            self.cgroups.put(id, files);
+            self.cgroups.put(key, files);
         }
         let files = self
             .cgroups
-            .peek(&id)
+            .peek(&key)
             .ok_or_else(|| CgroupError::Gone(path.to_owned()))?;
         let reading = files.read();
         if reading.is_err() {
@@ -85,8 +92,10 @@ impl OpenFiles {
 
     /// Closes the files of a cgroup that is gone.
     pub fn close(&mut self, id: CgroupId) {
-        if let Some(files) = self.cgroups.pop(&id) {
-            self.files -= files.count();
+        for which in [Which::All, Which::Composition] {
+            if let Some(files) = self.cgroups.pop(&(id, which)) {
+                self.files -= files.count();
+            }
         }
     }
 
@@ -132,7 +141,9 @@ mod tests {
         let mut open = OpenFiles::with(30);
         for _ in 0..3 {
             for id in 0..50 {
-                let reading = open.read(&hierarchy, CgroupId(id), &format!("/{id}")).unwrap();
+                let reading = open
+                    .read(&hierarchy, CgroupId(id), &format!("/{id}"), Which::All)
+                    .unwrap();
                 assert_eq!(
                     (reading.memory.current, reading.memory.max),
                     (Some(Bytes(id)), Some(Bytes(4096)))
@@ -141,17 +152,18 @@ mod tests {
             }
         }
         // The one read last is still open.
-        assert!(open.cgroups.contains(&CgroupId(49)) && !open.cgroups.contains(&CgroupId(0)));
+        let is_open = |id| open.cgroups.contains(&(CgroupId(id), Which::All));
+        assert!(is_open(49) && !is_open(0));
     }
 
     #[test]
     fn a_cgroup_that_went_takes_no_room() {
         let (dir, hierarchy) = cgroups(1);
         let mut open = OpenFiles::with(30);
-        open.read(&hierarchy, CgroupId(0), "/0").unwrap();
+        open.read(&hierarchy, CgroupId(0), "/0", Which::All).unwrap();
         open.close(CgroupId(0));
         fs::remove_dir_all(dir.path().join("0")).unwrap();
-        let gone = open.read(&hierarchy, CgroupId(0), "/0");
+        let gone = open.read(&hierarchy, CgroupId(0), "/0", Which::All);
         assert!(matches!(gone, Err(CgroupError::Gone(_))), "{gone:?}");
         assert_eq!((open.files, open.cgroups.len()), (0, 0));
     }
@@ -163,7 +175,7 @@ mod tests {
         let file = dir.path().join("0/memory.max");
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
-        let unread = OpenFiles::with(30).read(&hierarchy, CgroupId(0), "/0");
+        let unread = OpenFiles::with(30).read(&hierarchy, CgroupId(0), "/0", Which::All);
         assert!(matches!(unread, Err(CgroupError::Unreadable { .. })), "{unread:?}");
     }
 }

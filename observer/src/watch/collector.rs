@@ -17,7 +17,7 @@ use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, units::UnitStates};
 use crate::cgroup::host::{HostMemory, pressure};
 use crate::cgroup::nodes;
-use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, TaskInfo, Tree, tasks, usage};
+use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, TaskInfo, Tree, Which, tasks, usage};
 use crate::engine::{Config, Engine};
 use crate::event::{
     self, BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Lost, Relation, Run, Sample, Subject, TaskSize,
@@ -498,7 +498,7 @@ impl Collector {
         if let Some(reading) = turn.readings.get(&id) {
             return *reading;
         }
-        let reading = match self.files.read(&self.hierarchy, id, path) {
+        let reading = match self.files.read(&self.hierarchy, id, path, Which::All) {
             Ok(reading) => Some(reading),
             Err(error) => {
                 self.say_unread(&error);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{Finding, State, not, ok, read};
-use crate::cgroup::{Hierarchy, MemoryFiles, Tree};
+use crate::cgroup::{Hierarchy, MemoryFiles, Tree, Which};
 use crate::event::{self, CgroupVersion, Memory};
 use crate::human::bytes;
 use crate::measure::Bytes;
@@ -84,7 +84,7 @@ fn swaps() -> Vec<Bytes> {
 /// Limits that cannot work as they are meant.
 pub(super) fn limits(hierarchy: &Hierarchy) -> Vec<Finding> {
     let memory = |path: &str| -> Option<Memory> {
-        let files = MemoryFiles::open(hierarchy, path).ok()?;
+        let files = MemoryFiles::open(hierarchy, path, Which::All).ok()?;
         files.read().ok().map(|reading| reading.memory)
     };
     let has_swap = !swaps().is_empty();
