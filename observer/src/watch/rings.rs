@@ -63,6 +63,7 @@ impl Rings {
             signals,
             execs,
             growth,
+            walk: _,
             attached,
         }) = probes
         else {
