@@ -317,6 +317,61 @@ pub struct GrowthState {
     pub refused_by: u64,
 }
 
+/// How many of the counters behind `memory.events` a [`WalkRow`] has room for: `enum memcg_memory_event` has 9 in 6.1, 10 in
+/// 7.2. Which is which the kernel's types say ([`Offsets::memcg_oom`] and others).
+pub const MEMORY_EVENTS_LEN: usize = 10;
+
+/// How many rows one pass of a walk writes at most; the next pass goes on behind the last one.
+pub const WALK_ROWS: u32 = 4_096;
+
+/// One memory cgroup as a walk over all of them meets it. Sizes are in pages; [`UNKNOWN_U64`] = not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct WalkRow {
+    /// The cgroup's id.
+    pub cgroup_id: u64,
+    /// `memory.current`.
+    pub usage: u64,
+    /// `memory.max`, which is `LONG_MAX` / page size where there is none; the other limits alike.
+    pub max: u64,
+    /// `memory.high`.
+    pub high: u64,
+    /// `memory.low`.
+    pub low: u64,
+    /// `memory.peak`.
+    pub peak: u64,
+    /// `memory.swap.current`.
+    pub swap_usage: u64,
+    /// `memory.swap.max`.
+    pub swap_max: u64,
+    /// What `memory.events` tells, in the order of `enum memcg_memory_event`.
+    pub events: [u64; MEMORY_EVENTS_LEN],
+    /// What `memory.events.local` tells, in the same order.
+    pub events_local: [u64; MEMORY_EVENTS_LEN],
+}
+
+/// Where a walk stands. User space writes it before a pass, the program while it is walked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct WalkState {
+    /// The address of the cgroup behind which this pass begins; 0 = at the first, or once it was met.
+    pub after: u64,
+    /// That cgroup's id.
+    pub after_id: u64,
+    /// The address of the cgroup of the last row.
+    pub last: u64,
+    /// That cgroup's id.
+    pub last_id: u64,
+    /// How many rows this pass may write, at most [`WALK_ROWS`].
+    pub room: u32,
+    /// How many it has written.
+    pub rows: u32,
+    /// 1 where there was a cgroup more than room, else 0.
+    pub is_full: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
 /// Indices of the per-CPU counters of records that found their ring full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -345,6 +400,8 @@ const _: () = assert!(size_of::<ExecRecord>() == 328);
 const _: () = assert!(size_of::<CgroupRecord>() == 1048);
 const _: () = assert!(size_of::<GrowthRecord>() == 56);
 const _: () = assert!(size_of::<GrowthState>() == 64);
+const _: () = assert!(size_of::<WalkRow>() == 224);
+const _: () = assert!(size_of::<WalkState>() == 48);
 
 /// An offset that the running kernel does not have.
 pub const ABSENT: u32 = u32::MAX;
@@ -367,12 +424,19 @@ pub struct Offsets {
     pub mem_cgroup_css: u32,
     pub mem_cgroup_memory: u32,
     pub mem_cgroup_swap: u32,
+    pub mem_cgroup_memory_events: u32,
+    pub mem_cgroup_memory_events_local: u32,
     pub cgroup_subsys_state_cgroup: u32,
     pub cgroup_subsys_state_ss: u32,
+    pub cgroup_subsys_state_parent: u32,
     pub cgroup_kn: u32,
+    pub cgroup_subsys: u32,
     pub kernfs_node_id: u32,
     pub page_counter_usage: u32,
     pub page_counter_max: u32,
+    pub page_counter_high: u32,
+    pub page_counter_low: u32,
+    pub page_counter_watermark: u32,
     pub task_struct_pid: u32,
     pub task_struct_tgid: u32,
     pub task_struct_comm: u32,
@@ -397,8 +461,15 @@ pub struct Offsets {
     pub mm_struct_rss_stat: u32,
     /// From one counter of `rss_stat` to the next: 8 up to 6.1, the size of a `percpu_counter` since.
     pub rss_stat_stride: u32,
-    /// `memory_cgrp_id`, the memory controller's place in `css_set.subsys`.
+    /// `memory_cgrp_id`, the memory controller's place in `css_set.subsys` and in `cgroup.subsys`.
     pub memory_cgrp_id: u32,
+    /// `MEMCG_LOW` of `enum memcg_memory_event`, the counter's place in `mem_cgroup.memory_events`; the next five alike.
+    pub memcg_low: u32,
+    pub memcg_high: u32,
+    pub memcg_max: u32,
+    pub memcg_oom: u32,
+    pub memcg_oom_kill: u32,
+    pub memcg_oom_group_kill: u32,
     pub mark_victim_pid: u32,
     pub mark_victim_uid: u32,
     pub mark_victim_comm: u32,

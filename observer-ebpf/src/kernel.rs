@@ -43,7 +43,12 @@ pub(crate) fn pointer(base: Address, offset: u32) -> Option<Address> {
 /// The cgroup id behind a `cgroup_subsys_state`: `css->cgroup->kn->id`.
 #[inline(always)]
 fn css_cgroup_id(css: Address) -> Option<u64> {
-    let cgroup = pointer(css, offset!(cgroup_subsys_state_cgroup))?;
+    cgroup_id(pointer(css, offset!(cgroup_subsys_state_cgroup))?)
+}
+
+/// The id of a `cgroup`: `cgroup->kn->id`.
+#[inline(always)]
+pub(crate) fn cgroup_id(cgroup: Address) -> Option<u64> {
     let kn = pointer(cgroup, offset!(cgroup_kn))?;
     read(kn, offset!(kernfs_node_id))
 }

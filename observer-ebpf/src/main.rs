@@ -11,15 +11,19 @@ mod exec;
 mod kernel;
 mod kill;
 mod signal;
+mod walk;
 mod write;
 
 use aya_ebpf::{
     EbpfContext as _,
+    bindings::BPF_F_MMAPABLE,
     macros::{fentry, fexit, kprobe, kretprobe, map, tracepoint},
     maps::{Array, LruHashMap, PerCpuArray, RingBuf},
     programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext, TracePointContext},
 };
-use observer_common::{GrowthState, Kind, LOST_COUNT, LostIndex, Offsets, OomState, Writing};
+use observer_common::{
+    GrowthState, Kind, LOST_COUNT, LostIndex, Offsets, OomState, WALK_ROWS, WalkRow, WalkState, Writing,
+};
 
 /// Kills have a ring of their own: no growth can displace them. Room for a storm of 3,000 while the reader stands still.
 #[map]
@@ -66,6 +70,14 @@ static OOMS: LruHashMap<u32, OomState> = LruHashMap::with_max_entries(1_024, 0);
 /// The address of `memory_cgrp_subsys`, learnt at the first charge; 0 until then.
 #[map]
 static MEMORY_SUBSYS: Array<u64> = Array::with_max_entries(1, 0);
+
+/// What a pass of a walk tells: user space has as much of it mapped as there are cgroups.
+#[map]
+static WALK_TABLE: Array<WalkRow> = Array::with_max_entries(WALK_ROWS, BPF_F_MMAPABLE);
+
+/// Where the walk stands.
+#[map]
+static WALK: Array<WalkState> = Array::with_max_entries(1, 0);
 
 /// Records that found their ring full, by [`LostIndex`].
 #[map]
@@ -258,6 +270,14 @@ fn cgroup_rename(ctx: TracePointContext) -> u32 {
 fn cgroup_attach_task(ctx: TracePointContext) -> u32 {
     cgroup::moved(&ctx);
     0
+}
+
+/// The cgroup is the second word of the context, null at the end (`struct bpf_iter__cgroup`). aya has no macro for iterators.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/cgroup")]
+extern "C" fn cgroup_iter(ctx: *const u64) -> i32 {
+    // SAFETY: the verifier lets both words of the context be read.
+    walk::met(unsafe { *ctx.add(1) })
 }
 
 #[cfg(target_arch = "bpf")]

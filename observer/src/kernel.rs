@@ -9,5 +9,6 @@ pub mod load;
 pub mod log;
 pub mod plan;
 pub mod record;
+pub mod walk;
 
 pub use load::{KernelError, Probes, missing_capabilities};

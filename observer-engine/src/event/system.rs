@@ -55,6 +55,8 @@ pub struct Probe {
 pub enum Via {
     /// A BPF trampoline at a function's entry or exit.
     Fentry,
+    /// A BPF iterator: all objects of a kind at once, whenever they are asked for.
+    Iter,
     /// A kprobe or kretprobe.
     Kprobe,
     /// A tracepoint.

@@ -180,6 +180,7 @@ pub fn text(report: &Report) -> String {
     for probe in &report.probes {
         let via = match probe.via {
             Via::Fentry => "fentry",
+            Via::Iter => "iterator",
             Via::Kprobe => "kprobe",
             Via::Tracepoint => "tracepoint",
             Via::Poll => "polled",

@@ -135,12 +135,19 @@ impl KernelTypes {
         offsets.mem_cgroup_css = at("mem_cgroup", "css");
         offsets.mem_cgroup_memory = at("mem_cgroup", "memory");
         offsets.mem_cgroup_swap = at("mem_cgroup", "swap");
+        offsets.mem_cgroup_memory_events = at("mem_cgroup", "memory_events");
+        offsets.mem_cgroup_memory_events_local = at("mem_cgroup", "memory_events_local");
         offsets.cgroup_subsys_state_cgroup = at("cgroup_subsys_state", "cgroup");
         offsets.cgroup_subsys_state_ss = at("cgroup_subsys_state", "ss");
+        offsets.cgroup_subsys_state_parent = at("cgroup_subsys_state", "parent");
         offsets.cgroup_kn = at("cgroup", "kn");
+        offsets.cgroup_subsys = at("cgroup", "subsys");
         offsets.kernfs_node_id = at("kernfs_node", "id");
         offsets.page_counter_usage = at("page_counter", "usage");
         offsets.page_counter_max = at("page_counter", "max");
+        offsets.page_counter_high = at("page_counter", "high");
+        offsets.page_counter_low = at("page_counter", "low");
+        offsets.page_counter_watermark = at("page_counter", "watermark");
         offsets.task_struct_pid = at("task_struct", "pid");
         offsets.task_struct_tgid = at("task_struct", "tgid");
         offsets.task_struct_comm = at("task_struct", "comm");
@@ -163,6 +170,13 @@ impl KernelTypes {
         offsets.mm_struct_arg_end = at("mm_struct", "arg_end");
         (offsets.mm_struct_rss_stat, offsets.rss_stat_stride) = self.rss_stat();
         offsets.memory_cgrp_id = self.enumerator("cgroup_subsys_id", "memory_cgrp_id");
+        let event = |name| self.enumerator("memcg_memory_event", name);
+        offsets.memcg_low = event("MEMCG_LOW");
+        offsets.memcg_high = event("MEMCG_HIGH");
+        offsets.memcg_max = event("MEMCG_MAX");
+        offsets.memcg_oom = event("MEMCG_OOM");
+        offsets.memcg_oom_kill = event("MEMCG_OOM_KILL");
+        offsets.memcg_oom_group_kill = event("MEMCG_OOM_GROUP_KILL");
     }
 
     /// Whether the per-CPU stock is part of the page counter, so that the charge path would be met once a charge

@@ -8,7 +8,8 @@ use std::path::Path;
 use aya::{
     Btf, Ebpf, EbpfLoader,
     maps::{MapData, PerCpuArray, RingBuf},
-    programs::{FEntry, FExit, KProbe, Program as AyaProgram, ProgramError, TracePoint},
+    programs::{FEntry, FExit, Iter, KProbe, Program as AyaProgram, ProgramError, TracePoint},
+    sys::SyscallError,
 };
 use observer_common::{LostIndex, Offsets};
 
@@ -16,6 +17,7 @@ use super::{
     btf::KernelTypes,
     format::Tracefs,
     plan::{Attach, PLANS, Plan, Program, Way},
+    walk::{Link, Walk},
 };
 use crate::event::{Probe, Via};
 
@@ -57,6 +59,8 @@ pub struct Probes {
     pub execs: RingBuf<MapData>,
     /// Growth.
     pub growth: RingBuf<MapData>,
+    /// Reads every memory cgroup at once; `None` where the kernel does not allow it.
+    pub walk: Option<Walk>,
     /// What stays attached.
     pub attached: Attached,
 }
@@ -117,10 +121,10 @@ impl Probes {
             no_types,
             no_tracefs: tracefs.err().map(|error| format!("tracefs cannot be mounted: {error}")),
         };
-        let mut refusals = Vec::new();
+        let mut kept = Kept::default();
         let list = PLANS
             .iter()
-            .map(|plan| context.attach(&mut ebpf, plan, &mut refusals))
+            .map(|plan| context.attach(&mut ebpf, plan, &mut kept))
             .collect();
         let mut ring = |name| ebpf.take_map(name).ok_or(KernelError::NoMap(name));
         Ok(Self {
@@ -129,9 +133,13 @@ impl Probes {
             signals: RingBuf::try_from(ring("SIGNALS")?)?,
             execs: RingBuf::try_from(ring("EXECS")?)?,
             growth: RingBuf::try_from(ring("GROWTH")?)?,
+            walk: match kept.walk {
+                Some(link) => Some(Walk::new(link, ring("WALK_TABLE")?, ring("WALK")?, &context.offsets)?),
+                None => None,
+            },
             attached: Attached {
                 list,
-                refusals,
+                refusals: kept.refusals,
                 lost: PerCpuArray::try_from(ring("LOST")?)?,
                 _ebpf: ebpf,
             },
@@ -149,6 +157,13 @@ impl Attached {
     }
 }
 
+/// What attaching leaves.
+#[derive(Default)]
+struct Kept {
+    refusals: Vec<String>,
+    walk: Option<Link>,
+}
+
 struct Context {
     best: Via,
     offsets: Offsets,
@@ -158,14 +173,14 @@ struct Context {
 }
 
 impl Context {
-    fn attach(&self, ebpf: &mut Ebpf, plan: &Plan, refusals: &mut Vec<String>) -> Probe {
+    fn attach(&self, ebpf: &mut Ebpf, plan: &Plan, kept: &mut Kept) -> Probe {
         let mut reasons: Vec<String> = Vec::new();
         for way in plan.ways {
             if way.via < self.best {
                 reasons.push(format!("{}: not tried", way_name(way.via)));
                 continue;
             }
-            match self.attach_way(ebpf, way, refusals) {
+            match self.attach_way(ebpf, way, kept) {
                 Ok(()) => {
                     let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
                     return Probe {
@@ -191,9 +206,12 @@ impl Context {
         }
     }
 
-    fn attach_way(&self, ebpf: &mut Ebpf, way: &Way, refusals: &mut Vec<String>) -> Result<(), String> {
+    fn attach_way(&self, ebpf: &mut Ebpf, way: &Way, kept: &mut Kept) -> Result<(), String> {
         let cannot = match way.via {
-            Via::Fentry | Via::Kprobe => self.no_types.as_ref(),
+            Via::Iter if self.offsets.hierarchy != 0 => {
+                return Err("the memory controller is on cgroup v1, whose files are read".to_owned());
+            }
+            Via::Fentry | Via::Iter | Via::Kprobe => self.no_types.as_ref(),
             Via::Tracepoint => self.no_tracefs.as_ref(),
             Via::Poll | Via::None => None,
         };
@@ -204,7 +222,7 @@ impl Context {
             return Err(format!("this kernel has no {field}"));
         }
         for (place, program) in way.programs.iter().enumerate() {
-            if let Err(error) = self.attach_program(ebpf, program) {
+            if let Err(error) = self.attach_program(ebpf, program, kept) {
                 // All of a way or nothing: half of it would tell half-truths.
                 for attached in way.programs.iter().take(place) {
                     detach(ebpf, attached.name);
@@ -212,7 +230,7 @@ impl Context {
                 if let ProgramError::LoadError { verifier_log, .. } = &error {
                     let log = verifier_log.to_string();
                     if !log.trim().is_empty() {
-                        refusals.push(format!("{}:\n{log}", program.name));
+                        kept.refusals.push(format!("{}:\n{log}", program.name));
                     }
                 }
                 return Err(format!("{}: {}", way_name(way.via), reason(&error)));
@@ -221,7 +239,7 @@ impl Context {
         Ok(())
     }
 
-    fn attach_program(&self, ebpf: &mut Ebpf, program: &Program) -> Result<(), ProgramError> {
+    fn attach_program(&self, ebpf: &mut Ebpf, program: &Program, kept: &mut Kept) -> Result<(), ProgramError> {
         let missing = || ProgramError::InvalidName {
             name: program.name.to_owned(),
         };
@@ -248,6 +266,15 @@ impl Context {
                 loaded.load()?;
                 loaded.attach(category, name)?;
             }
+            Attach::Iter(kind) => {
+                let loaded: &mut Iter = loaded.try_into()?;
+                loaded.load(kind, btf()?)?;
+                let link = Link::new(loaded.fd()?).map_err(|io_error| SyscallError {
+                    call: "bpf_link_create",
+                    io_error,
+                })?;
+                kept.walk = Some(link);
+            }
         }
         Ok(())
     }
@@ -259,6 +286,7 @@ fn detach(ebpf: &mut Ebpf, name: &str) {
         let _ = match program {
             AyaProgram::FEntry(program) => program.unload(),
             AyaProgram::FExit(program) => program.unload(),
+            AyaProgram::Iter(program) => program.unload(),
             AyaProgram::KProbe(program) => program.unload(),
             AyaProgram::TracePoint(program) => program.unload(),
             _ => Ok(()),
@@ -269,6 +297,7 @@ fn detach(ebpf: &mut Ebpf, name: &str) {
 fn way_name(via: Via) -> &'static str {
     match via {
         Via::Fentry => "fentry",
+        Via::Iter => "iter",
         Via::Kprobe => "kprobe",
         Via::Tracepoint => "tracepoint",
         Via::Poll => "poll",

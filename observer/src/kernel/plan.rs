@@ -19,6 +19,8 @@ pub enum Attach {
     Kretprobe(&'static str),
     /// A tracepoint, by category and name.
     Tracepoint(&'static str, &'static str),
+    /// An iterator over all objects of this kind.
+    Iter(&'static str),
 }
 
 /// One program of a way.
@@ -119,6 +121,19 @@ const SIGNAL_NEEDS: fn(&Offsets) -> Option<&'static str> = needs!(
     cgroup_subsys_state_cgroup,
     cgroup_kn,
     kernfs_node_id,
+);
+
+/// Without a field of these a walk would have nothing to tell, or not of whom. Others it may lack.
+const WALK_NEEDS: fn(&Offsets) -> Option<&'static str> = needs!(
+    mem_cgroup_css,
+    mem_cgroup_memory,
+    page_counter_usage,
+    page_counter_max,
+    cgroup_subsys_state_parent,
+    cgroup_subsys,
+    cgroup_kn,
+    kernfs_node_id,
+    memory_cgrp_id,
 );
 
 /// Nothing is read but what the helpers give.
@@ -388,6 +403,21 @@ pub const PLANS: &[Plan] = &[
                 attach: Attach::Tracepoint("cgroup", "cgroup_attach_task"),
             }],
             missing: needs!(attach_task_root, attach_task_id, attach_task_path),
+        }],
+    },
+    Plan {
+        name: "cgroup_iter",
+        without: (
+            "the counters of cgroups are read from their files, one after the other",
+            Via::Poll,
+        ),
+        ways: &[Way {
+            via: Via::Iter,
+            programs: &[Program {
+                name: "cgroup_iter",
+                attach: Attach::Iter("cgroup"),
+            }],
+            missing: WALK_NEEDS,
         }],
     },
 ];

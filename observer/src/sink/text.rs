@@ -250,6 +250,7 @@ impl<W: Write> Text<W> {
             .filter(|probe| MAIN_PROBES.contains(&probe.name.as_str()))
             .map(|probe| match probe.via {
                 Via::Fentry => format!("{} (fentry)", probe.name),
+                Via::Iter => format!("{} (iterator)", probe.name),
                 Via::Kprobe => format!("{} (kprobe)", probe.name),
                 Via::Tracepoint => format!("{} (tracepoint)", probe.name),
                 Via::Poll => format!("{} (polled)", probe.name),

@@ -67,6 +67,7 @@ impl Rings {
             signals,
             execs,
             growth,
+            walk: _,
             attached,
         }) = probes
         else {
