@@ -127,12 +127,14 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
         let _ = systemd.subscribe_oomd(oomd_in.clone()).await;
         known(systemd, &options.selection).await?;
     }
+    let mut probes = probes;
+    let walk = probes.as_mut().and_then(|probes| probes.walk.take());
     let mut rings = Rings::new(probes)?;
     let deadline = options.duration.map(|duration| Instant::now() + duration);
     let mut ticks = tokio::time::interval(options.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (questions, mut answers) = Questions::new(systemd);
-    let mut collector = Collector::new(options, clock, hierarchy, questions, rings.sees(), log);
+    let mut collector = Collector::new(options, clock, hierarchy, questions, (rings.sees(), walk), log);
     collector.begin(&mut stream)?;
     let mut watchdog = Watchdog::new();
     service::ready();

@@ -20,9 +20,6 @@ use crate::measure::{Bytes, CgroupId, Pages};
 /// The words of a [`WalkState`], which aya moves as an array.
 type StateWords = [u64; size_of::<WalkState>() / size_of::<u64>()];
 
-/// Passes that a walk takes at most, so that one ends whatever the kernel side says.
-const MAX_PASSES: u32 = 4_096;
-
 /// Why there is no walk.
 #[derive(Debug, thiserror::Error)]
 pub enum WalkError {
@@ -41,6 +38,8 @@ pub struct Walk {
     mapped: Option<Mapping>,
     state: Array<MapData, StateWords>,
     room: u32,
+    /// Where the next pass goes on.
+    next: WalkState,
     places: Option<EventPlaces>,
 }
 
@@ -89,14 +88,15 @@ impl Limit {
     }
 }
 
-/// How a walk ended.
+/// How a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Walked {
-    /// How many cgroups were told.
-    pub rows: usize,
-    /// Whether these were all. Not so where the cgroup behind which the next pass had to go on was removed in between: the rest of
-    /// this walk is missing, and the next one has it.
-    pub is_whole: bool,
+pub enum Pass {
+    /// There are more cgroups.
+    More,
+    /// These were the last.
+    Last,
+    /// The cgroup behind which it had to go on was removed in between: the rest of this walk is missing, the next one has it.
+    Broken,
 }
 
 impl Walk {
@@ -114,6 +114,7 @@ impl Walk {
             mapped: None,
             state: Array::try_from(state)?,
             room: WALK_ROWS,
+            next: WalkState::default(),
             places: EventPlaces::of(offsets),
         })
     }
@@ -126,44 +127,41 @@ impl Walk {
         self.room = rows.clamp(1, WALK_ROWS);
     }
 
-    /// Walks over the v2 hierarchy, as far as this process's cgroup namespace shows it, parents before children, and tells every cgroup
-    /// that has a memory controller of its own; the root has none.
+    /// Begins anew: the next pass tells the first cgroups.
+    pub fn begin(&mut self) {
+        self.next = WalkState::default();
+    }
+
+    /// One pass of a walk over the v2 hierarchy, as far as this process's cgroup namespace shows it, parents before children:
+    /// tells the next cgroups that have a memory controller of their own; the root has none.
     ///
     /// A cgroup that another controller needs memory for (`io`) has one without files. Values are of one moment a cgroup, not of one
     /// moment for all.
     ///
     /// # Errors
     /// Where the kernel does not run the program or its maps cannot be used; rows may have been told by then.
-    pub fn rows(&mut self, mut each: impl FnMut(&Row)) -> Result<Walked, WalkError> {
-        let mut walked = Walked {
-            rows: 0,
-            is_whole: false,
-        };
-        let mut pass = WalkState {
+    pub fn pass(&mut self, mut each: impl FnMut(&Row)) -> Result<Pass, WalkError> {
+        let pass = WalkState {
             room: self.room,
+            ..self.next
+        };
+        self.state.set(0, bytemuck::cast::<_, StateWords>(pass), 0)?;
+        self.link.run()?;
+        let left: WalkState = bytemuck::cast(self.state.get(&0, 0)?);
+        if left.after != 0 {
+            // Who was the last is gone: it was never met, and nobody was told behind it.
+            return Ok(Pass::Broken);
+        }
+        let places = self.places;
+        for row in self.table(left.rows)? {
+            each(&typed(row, places));
+        }
+        self.next = WalkState {
+            after: left.last,
+            after_id: left.last_id,
             ..WalkState::default()
         };
-        for _ in 0..MAX_PASSES {
-            self.state.set(0, bytemuck::cast::<_, StateWords>(pass), 0)?;
-            self.link.run()?;
-            let left: WalkState = bytemuck::cast(self.state.get(&0, 0)?);
-            if left.after != 0 {
-                // Who was the last is gone: it was never met, and nobody was told behind it.
-                break;
-            }
-            let places = self.places;
-            for row in self.table(left.rows)? {
-                each(&typed(row, places));
-                walked.rows += 1;
-            }
-            if left.is_full == 0 {
-                walked.is_whole = true;
-                break;
-            }
-            pass.after = left.last;
-            pass.after_id = left.last_id;
-        }
-        Ok(walked)
+        Ok(if left.is_full == 0 { Pass::Last } else { Pass::More })
     }
 
     /// The first rows of the table. Only as much of it is mapped as was ever needed: mapped pages count as resident.

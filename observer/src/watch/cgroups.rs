@@ -8,7 +8,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::measure::{Bytes, CgroupId};
+use crate::kernel::walk::Row;
+use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::unit::{Selection, UnitPath};
 
 /// Live cgroups, at most; what is over that is found by its path when it is needed.
@@ -45,6 +46,8 @@ pub(super) struct Cgroup {
     pub(super) used: Option<(Bytes, Option<Bytes>)>,
     /// When its processes were looked at last, in time since boot.
     pub(super) tasks_read: Option<Duration>,
+    /// What the last walk told of it, and the time of that turn.
+    pub(super) walked: Option<Box<(Timestamp, Row)>>,
     /// `memory.events oom_kill` as last read.
     pub(super) oom_kills: Option<u64>,
     /// `memory.events.local oom` as last read: whose limit was met, where nobody saw the kernel choose.
@@ -64,6 +67,7 @@ impl Cgroup {
             sampled: None,
             used: None,
             tasks_read: None,
+            walked: None,
             oom_kills: None,
             ooms: None,
         }
@@ -73,6 +77,18 @@ impl Cgroup {
     pub(super) fn is_sampled(&self) -> bool {
         let is_own = self.unit.is_unit || self.unit.unit.is_none();
         self.is_selected && is_own && &*self.path != "/"
+    }
+
+    /// What the walk of a turn told of it.
+    pub(super) fn row(&self, turn: Timestamp) -> Option<Row> {
+        let (ts, row) = self.walked.as_deref()?;
+        (*ts == turn).then_some(*row)
+    }
+
+    /// What a walk told of it within so many seconds.
+    pub(super) fn walked_since(&self, now: Timestamp, seconds: f64) -> Option<Row> {
+        let (ts, row) = self.walked.as_deref()?;
+        (0.0..seconds).contains(&now.seconds_since(*ts)).then_some(*row)
     }
 
     /// Whether it moved by a step that matters since it was sampled last: as the kernel side has it (observer-ebpf,

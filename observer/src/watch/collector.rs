@@ -24,6 +24,7 @@ use crate::event::{
     Unexplained, UnitState,
 };
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
+use crate::kernel::walk::{self, Pass, Row, Walk};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::notice::notice;
 use crate::unit::{Names, invocation_id};
@@ -43,6 +44,9 @@ const MAX_TASKS: usize = 64;
 /// Where nothing tells who moved, all of so many cgroups are sampled at each tick; of more, those that moved: to look at
 /// what one uses costs a tenth of a sample.
 const MAX_ALL: usize = 256;
+
+/// Cgroups that one pass of a walk tells: a fraction of a millisecond, in which a kill waits and no cgroup can be made.
+const WALK_ROWS: u32 = 1_024;
 
 /// What was read in one turn: nothing is read twice in it, and what is told of it agrees, its time included.
 pub(super) struct Turn {
@@ -72,31 +76,47 @@ impl Turn {
 /// What is left to be done in a turn, in this order.
 #[derive(Default)]
 struct Due {
+    /// Whether the walk over all cgroups is not at its end.
+    is_walking: bool,
     /// To be sampled: they moved, or are waited for.
-    samples: VecDeque<CgroupId>,
+    samples: Queue,
     /// To be sampled if they moved, where nothing tells of that.
-    looks: VecDeque<CgroupId>,
+    looks: Queue,
     /// To be sampled once, at the start.
-    first: VecDeque<CgroupId>,
+    first: Vec<CgroupId>,
 }
 
 impl Due {
     fn is_empty(&self) -> bool {
-        self.samples.is_empty() && self.looks.is_empty() && self.first.is_empty()
+        !self.is_walking && self.samples.order.is_empty() && self.looks.order.is_empty() && self.first.is_empty()
+    }
+}
+
+/// Cgroups in the order in which they came, each once.
+#[derive(Default)]
+struct Queue {
+    order: VecDeque<CgroupId>,
+    members: HashSet<CgroupId>,
+}
+
+impl Queue {
+    fn push(&mut self, id: CgroupId) -> bool {
+        let is_new = self.members.insert(id);
+        if is_new {
+            self.order.push_back(id);
+        }
+        is_new
     }
 
-    /// Puts new ones behind those that still wait; returns how many of the new ones do.
-    fn refill(waiting: &mut VecDeque<CgroupId>, due: impl IntoIterator<Item = CgroupId>) -> u64 {
-        let before: HashSet<CgroupId> = waiting.iter().copied().collect();
-        let mut missed = 0;
-        for id in due {
-            if before.contains(&id) {
-                missed += 1;
-            } else {
-                waiting.push_back(id);
-            }
-        }
-        missed
+    /// Puts some behind those that still wait; returns how many of them do so already.
+    fn refill(&mut self, ids: impl IntoIterator<Item = CgroupId>) -> u64 {
+        ids.into_iter().map(|id| u64::from(!self.push(id))).sum()
+    }
+
+    fn pop(&mut self) -> Option<CgroupId> {
+        let id = self.order.pop_front()?;
+        self.members.remove(&id);
+        Some(id)
     }
 }
 
@@ -105,6 +125,9 @@ pub(super) struct Collector {
     pub(super) hierarchy: Hierarchy,
     pub(super) cgroups: Cgroups,
     files: OpenFiles,
+    walk: Option<Walk>,
+    /// Whether cgroups have files of swap: the kernel's counters are there all the same.
+    has_swap_files: bool,
     pub(super) engine: Engine,
     pub(super) questions: Questions,
     pub(super) units: UnitStates,
@@ -140,9 +163,13 @@ impl Collector {
         clock: Clock,
         hierarchy: Hierarchy,
         questions: Questions,
-        sees: Sees,
+        probes: (Sees, Option<Walk>),
         log: Option<KernelLog>,
     ) -> Self {
+        let (sees, mut walk) = probes;
+        if let Some(walk) = &mut walk {
+            walk.set_room(WALK_ROWS);
+        }
         let config = Config {
             warn_within_seconds: options.warn_within.as_secs_f64(),
             ..Config::default()
@@ -157,11 +184,15 @@ impl Collector {
         for (id, path) in Tree::scan(&hierarchy).live() {
             cgroups.born(id, path);
         }
+        let has_swap = |path: &str| hierarchy.dir(path).join("memory.swap.current").exists();
+        let has_swap_files = cgroups.live().any(|(_, cgroup)| has_swap(&cgroup.path));
         Self {
             turn: Turn::at(clock.now()),
             clock,
+            has_swap_files,
             cgroups,
             files: OpenFiles::within_limit(),
+            walk,
             hierarchy,
             engine: Engine::new(config),
             questions,
@@ -359,16 +390,19 @@ impl Collector {
         self.turn = Turn::at(self.clock.now());
         let moved = std::mem::take(&mut self.moved);
         let is_told_of = self.sees.births && self.sees.growth;
-        let missed = if self.is_whole_host() && is_told_of {
-            Due::refill(&mut self.due.samples, moved.union(&self.awaited).copied())
+        let missed = if !self.is_whole_host() {
+            let all: Vec<CgroupId> = self.sampled_ones().collect();
+            self.due.samples.refill(all)
+        } else if self.walk.is_some() || is_told_of {
+            self.begin_walk();
+            self.due.samples.refill(moved.union(&self.awaited).copied())
         } else {
             let all: Vec<CgroupId> = self.sampled_ones().collect();
             // A kill may leave a cgroup as large as it was.
-            let was_killed = self.reconciler.has_counted();
-            if all.len() <= MAX_ALL || !self.is_whole_host() || was_killed {
-                Due::refill(&mut self.due.samples, all)
+            if all.len() <= MAX_ALL || self.reconciler.has_counted() {
+                self.due.samples.refill(all)
             } else {
-                Due::refill(&mut self.due.samples, self.awaited.iter().copied()) + Due::refill(&mut self.due.looks, all)
+                self.due.samples.refill(self.awaited.iter().copied()) + self.due.looks.refill(all)
             }
         };
         // Whoever has waited since the last tick is not sampled twice for it.
@@ -408,16 +442,58 @@ impl Collector {
             self.programs.read_next();
             return Ok(());
         }
-        let next = self.due.samples.pop_front().or_else(|| {
-            let looked_at = self.due.looks.pop_front();
-            match looked_at {
-                Some(id) => Some(id).filter(|id| self.has_moved(*id)),
-                None => self.due.first.pop_front().filter(|id| self.is_unseen(*id)),
-            }
+        if self.due.is_walking {
+            self.walk_on();
+            return Ok(());
+        }
+        let next = self.due.samples.pop().or_else(|| match self.due.looks.pop() {
+            Some(id) => Some(id).filter(|id| self.has_moved(*id)),
+            None => self.due.first.pop().filter(|id| self.is_unseen(*id)),
         });
         match next {
             Some(id) => self.in_turn(|collector, turn| collector.sample(id, turn, stream)),
             None => Ok(()),
+        }
+    }
+
+    /// Begins to walk over all cgroups, unless the last walk is still on its way.
+    fn begin_walk(&mut self) {
+        if let Some(walk) = self.walk.as_mut().filter(|_| !self.due.is_walking) {
+            walk.begin();
+            self.due.is_walking = true;
+        }
+    }
+
+    /// One pass of the walk: who moved is to be sampled. A walk that fails is not tried again: files are read instead.
+    fn walk_on(&mut self) {
+        let Some(walk) = &mut self.walk else {
+            self.due.is_walking = false;
+            return;
+        };
+        let (cgroups, samples, ts) = (&mut self.cgroups, &mut self.due.samples, self.turn.ts);
+        let is_first = !self.due.first.is_empty();
+        let passed = walk.pass(|row| {
+            let Some(cgroup) = cgroups.get_mut(row.cgroup) else {
+                return;
+            };
+            cgroup.ooms = row.events_local.map(|events| events.oom).or(cgroup.ooms);
+            match &mut cgroup.walked {
+                Some(walked) => **walked = (ts, *row),
+                None => cgroup.walked = Some(Box::new((ts, *row))),
+            }
+            let is_its_turn = cgroup.sampled.is_some() || !is_first;
+            if is_its_turn && cgroup.is_sampled() && row.current.is_some_and(|usage| cgroup.has_moved(usage)) {
+                samples.push(row.cgroup);
+            }
+        });
+        match passed {
+            Ok(Pass::More) => {}
+            Ok(Pass::Last | Pass::Broken) => self.due.is_walking = false,
+            Err(error) => {
+                notice(format_args!("{error}; each cgroup's files are read instead"));
+                self.walk = None;
+                self.due.is_walking = false;
+            }
         }
     }
 
@@ -498,8 +574,13 @@ impl Collector {
         if let Some(reading) = turn.readings.get(&id) {
             return *reading;
         }
-        let reading = match self.files.read(&self.hierarchy, id, path, Which::All) {
-            Ok(reading) => Some(reading),
+        let row = self.cgroups.get(id).and_then(|cgroup| cgroup.row(turn.ts));
+        let which = if row.is_some() { Which::Composition } else { Which::All };
+        let reading = match self.files.read(&self.hierarchy, id, path, which) {
+            Ok(reading) => Some(match row {
+                Some(row) => walked(reading, &row, self.has_swap_files),
+                None => reading,
+            }),
             Err(error) => {
                 self.say_unread(&error);
                 None
@@ -533,7 +614,7 @@ impl Collector {
         let mut limits = Vec::new();
         let mut at = path;
         while !at.is_empty() && at != "/" {
-            if let Some(reading) = self.read(at, turn) {
+            if let Some(reading) = self.may_limit(at, turn).then(|| self.read(at, turn)).flatten() {
                 let relation = if at == path { Relation::Own } else { Relation::Ancestor };
                 let unit = self
                     .cgroups
@@ -569,6 +650,16 @@ impl Collector {
             limits.push(host.limit());
         }
         limits
+    }
+
+    /// Whether a cgroup may have a limit: not where the walk of this turn told that it has none.
+    fn may_limit(&self, path: &str, turn: &Turn) -> bool {
+        let row = self.cgroups.id(path).and_then(|id| self.cgroups.get(id)?.row(turn.ts));
+        row.is_none_or(|row| {
+            [row.max, row.high, row.swap_max]
+                .iter()
+                .any(|limit| *limit != Some(walk::Limit::Unlimited))
+        })
     }
 
     /// Samples a cgroup, and those that own its limits: who moved, moved those above it too. Each once a turn.
@@ -722,6 +813,26 @@ impl Collector {
                 seen: 0,
             }),
         )
+    }
+}
+
+/// What a cgroup is made of, as read from its files, with what a walk told of it.
+fn walked(composition: Reading, row: &Row, has_swap_files: bool) -> Reading {
+    let limit = |limit: Option<walk::Limit>| limit.and_then(walk::Limit::bytes);
+    Reading {
+        memory: event::Memory {
+            current: row.current,
+            peak: row.peak,
+            low: limit(row.low),
+            high: limit(row.high),
+            max: limit(row.max),
+            swap_current: row.swap_current.filter(|_| has_swap_files),
+            swap_max: limit(row.swap_max).filter(|_| has_swap_files),
+            ..composition.memory
+        },
+        events: row.events,
+        events_local: row.events_local,
+        ..composition
     }
 }
 

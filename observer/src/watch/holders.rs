@@ -16,8 +16,8 @@ const TOLD: usize = 5;
 /// Units that are read, at most: some tens of milliseconds.
 const READ: usize = 4_096;
 
-/// A storm of kills is not to be a storm of reads: what was read is good for so long.
-const GOOD_FOR: Duration = Duration::from_secs(1);
+/// A storm of kills is not to be a storm of reads: what was read or walked over is good for so long, in seconds.
+const GOOD_FOR: f64 = 1.5;
 
 /// Owners remembered, at most.
 const OWNERS: usize = 64;
@@ -39,7 +39,7 @@ impl Collector {
         }
         let now = Clock::boot();
         let known = self.holders.read.get(owner);
-        let mut holders = match known.filter(|(read, _)| now.saturating_sub(*read) < GOOD_FOR) {
+        let mut holders = match known.filter(|(read, _)| now.saturating_sub(*read).as_secs_f64() < GOOD_FOR) {
             Some((_, holders)) => holders.clone(),
             None => {
                 let holders = self.read_holders(owner);
@@ -71,16 +71,18 @@ impl Collector {
     }
 
     fn read_holders(&self, owner: &str) -> Vec<Holder> {
+        let now = self.clock.now();
         let live = self.cgroups.live().map(|(_, cgroup)| cgroup);
         let below = live.filter(|cgroup| &*cgroup.path != owner && holds(owner, &cgroup.path));
         below
-            .filter_map(|cgroup| Some((&*cgroup.path, holder_name(&cgroup.unit)?)))
+            .filter_map(|cgroup| Some((cgroup, holder_name(&cgroup.unit)?)))
             .take(READ)
-            .filter_map(|(path, unit)| {
+            .filter_map(|(cgroup, unit)| {
+                let walked = cgroup.walked_since(now, GOOD_FOR).and_then(|row| row.current);
                 Some(Holder {
                     unit,
-                    cgroup: path.to_owned(),
-                    current: usage(&self.hierarchy, path)?,
+                    cgroup: cgroup.path.to_string(),
+                    current: walked.or_else(|| usage(&self.hierarchy, &cgroup.path))?,
                 })
             })
             .collect()
