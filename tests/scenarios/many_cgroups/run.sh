@@ -35,3 +35,5 @@ python3 /share/many_cgroups/seen.py "$OUT/events.jsonl" "$pid" PLAIN >> "$OUT/tr
 python3 /share/many_cgroups/seen.py "$OUT/service.jsonl" "$pid" SERVICE >> "$OUT/truth"
 journalctl -u oomtrace.service > "$OUT/service.log"
 systemctl stop host.service crowd.slice
+# Another scenario finds a folder that is its own.
+rm -rf /var/lib/oomtrace /run/systemd/system/crowd.slice

@@ -12,7 +12,7 @@ systemd-run --unit steady python3 -c 'import time; kept = bytearray(8 << 20); ti
 # One kill before, sixty while it stands still, one after.
 kill_one() {
     systemd-run --quiet --wait --collect --unit "stopped-$1" -p MemoryMax=8M -p MemorySwapMax=0 -p Type=exec -p OOMPolicy=continue \
-        bash -c "echo \$\$ >> $OUT/pids; exec tail /dev/zero"
+        bash "$DIR/unit.sh" "$OUT/pids"
 }
 kill_one before
 kill -STOP "$reader"
