@@ -1,0 +1,195 @@
+# How long after a kill each tool has written its line. Arguments: kills a state, cgroups of the host whose ticks are met,
+# then the states: rest, ticks, stuck, short.
+#
+# The kill is the kernel's own record of it ("Killed process"), whose time is put on the clock of the arrivals by a marker
+# written into the same log before each kill. `arrivals` reads every tool's output, a thread each. Prints
+# `STATE TOOL NANOSECONDS` a line, and `STATE TOOL missing`; negative is before the kernel's record was made: some tell of a
+# kill before it is done.
+import os, re, shutil, signal, subprocess, sys, time
+
+RUN = "/run/latency"
+CGROUPS = "/sys/fs/cgroup/latency.slice"
+TOOLS = ["bpftrace", "bcc", "libbpf", "journald", "oomtrace"]
+kills, hosted, states = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+def note(text):
+    print(f"latency: {text}", file=sys.stderr, flush=True)
+
+def survivor():
+    # No kill is meant for it.
+    write("/proc/self/oom_score_adj", "-1000")
+
+def start(name, *command, stdout=None):
+    """A program whose output goes to the pipe of its name."""
+    pipe = open(f"{RUN}/{name}", "wb") if stdout is None else stdout
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe,
+                             stderr=open(f"{RUN}/{name}.err", "wb"), preexec_fn=survivor)
+    if stdout is None:
+        pipe.close()
+    return child
+
+def end(child):
+    child.terminate()
+    try:
+        child.wait(120)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+def arrived():
+    with open(f"{RUN}/arrivals", "rb") as file:
+        return file.read().decode(errors="replace").splitlines()
+
+def until(what, holds, seconds=240):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            note(f"gave up waiting for {what}")
+            return False
+        time.sleep(0.1)
+    return True
+
+def victim(cgroup):
+    """The pid of a process that is killed in this cgroup, once it is dead."""
+    child = os.fork()
+    if child == 0:
+        write(f"{cgroup}/cgroup.procs", "0")
+        write("/proc/self/oom_score_adj", "1000")
+        os.execvp("tail", ["tail", "/dev/zero"])
+    os.waitpid(child, 0)
+    return child
+
+def mark(number):
+    """A marker in the kernel's log, and the time at which it was written."""
+    before = time.monotonic_ns()
+    write("/dev/kmsg", f"<7>latency marker {number}\n")
+    after = time.monotonic_ns()
+    return (before + after) // 2, after - before
+
+def round_of_kills(state, count, cgroups, pause):
+    begun = len(arrived())
+    marks, pids = {}, []
+    for number in range(count):
+        marks[number] = mark(f"{state}-{number}")
+        pids.append((number, victim(cgroups[number % len(cgroups)])))
+        # Not in step with anything that happens each second.
+        time.sleep(pause * (0.75 + 0.5 * (number * 0.618 % 1)))
+    # Who is late has some time.
+    time.sleep(8)
+    evaluate(state, marks, pids, arrived()[begun:])
+
+def evaluate(state, marks, pids, lines):
+    offsets, dead, told = {}, {}, {}
+    pid_in = {"bpftrace": r"OOM kill of PID (\d+)", "bcc": r"OOM kill of PID (\d+)", "libbpf": r"OOM kill of PID (\d+)",
+              "journald": r"Killed process (\d+)", "oomtrace": r'"event":"kill".*"victim":\{"pid":(\d+)',
+              "oomtrace-journal": r'"OBJECT_PID"\s*:\s*"(\d+)"'}
+    for line in lines:
+        name, at, text = (line.split(" ", 2) + ["", ""])[:3]
+        if name == "kmsg":
+            record = re.match(r"\d+,\d+,(\d+),[^;]*;(.*)", text)
+            if not record:
+                continue
+            stamp = int(record[1]) * 1000
+            if marker := re.search(r"latency marker \S+-(\d+)", record[2]):
+                offsets[int(marker[1])] = marks[int(marker[1])][0] - stamp
+            elif killed := re.search(r"Killed process (\d+)", record[2]):
+                dead.setdefault(int(killed[1]), stamp)
+                told.setdefault(("kmsg", int(killed[1])), int(at))
+        elif name in pid_in and (found := re.search(pid_in[name], text)):
+            pid = next(group for group in found.groups() if group)
+            told.setdefault((name, int(pid)), int(at))
+    tools = {name for name, _ in told} | set(expected[state])
+    for number, pid in pids:
+        if pid not in dead or number not in offsets:
+            print(state, "kernel", "missing")
+            continue
+        for tool in sorted(tools):
+            at = told.get((tool, pid))
+            print(state, tool, "missing" if at is None else at - dead[pid] - offsets[number])
+    print(state, "marker", max(width for _, width in marks.values()))
+    sys.stdout.flush()
+
+def oomtrace(*arguments, pipe="oomtrace"):
+    return start(pipe, "oomtrace", *arguments)
+
+shutil.rmtree(RUN, ignore_errors=True)
+os.makedirs(RUN)
+pipes = TOOLS + ["oomtrace-journal"]
+for name in pipes:
+    os.mkfifo(f"{RUN}/{name}")
+# Kept open, so that a pipe does not end with a tool of it.
+held = [os.open(f"{RUN}/{name}", os.O_RDWR) for name in pipes]
+# An emulated serial line is slower than all of them.
+subprocess.run(["dmesg", "--console-off"], check=True)
+arrivals = subprocess.Popen(["/share/arrivals", "kmsg=/dev/kmsg"] + [f"{name}={RUN}/{name}" for name in pipes],
+                            stdout=open(f"{RUN}/arrivals", "wb"), preexec_fn=survivor)
+peers = {"bpftrace": start("bpftrace", "bpftrace", "-B", "line", "/usr/sbin/oomkill.bt"),
+         "bcc": start("bcc", "python3", "-u", "/usr/sbin/oomkill-bpfcc"),
+         "libbpf": start("libbpf", "stdbuf", "-oL", "/usr/sbin/oomkill"),
+         "journald": start("journald", "journalctl", "--follow", "--lines=0", "--output=cat", "_TRANSPORT=kernel"),
+         "oomtrace-journal": start("oomtrace-journal", "journalctl", "--follow", "--lines=0", "--output=json", "SYSLOG_IDENTIFIER=oomtrace")}
+for name in "bpftrace", "bcc", "libbpf":
+    if not until(name, lambda: any(line.startswith(name + " ") and "Tracing" in line for line in arrived())):
+        note(open(f"{RUN}/{name}.err").read()[-500:])
+
+os.mkdir(CGROUPS)
+write(f"{CGROUPS}/cgroup.subtree_control", "+memory")
+cgroups = []
+for number in range(4):
+    cgroups.append(f"{CGROUPS}/victim-{number}.service")
+    os.mkdir(cgroups[-1])
+    write(f"{cgroups[-1]}/memory.max", str(8 << 20))
+    write(f"{cgroups[-1]}/memory.swap.max", "0")
+
+def watched(name="oomtrace", since=0):
+    return lambda: any(line.startswith(name + " ") and '"event":"sample"' in line for line in arrived()[since:])
+
+every = ["kmsg"] + TOOLS
+expected = {"rest": every + ["oomtrace-journal"], "ticks": every, "stuck": ["kmsg", "bpftrace", "bcc", "libbpf", "journald", "oomtrace-journal"], "short": every}
+for state in states:
+    note(state)
+    since = len(arrived())
+    if state == "stuck":
+        # Its standard output is a pipe that is full: what is measured is the journal's entry of the same kill.
+        ends = os.pipe()
+        child = start("stuck", "oomtrace", "--output", "json", "--journal", "--no-runs", "--interval", "100ms", stdout=ends[1])
+        os.close(ends[1])
+        while b'"event":"start"' not in os.read(ends[0], 65536):
+            pass
+        # Nobody reads any more: by then it has been full for long.
+        time.sleep(30)
+        round_of_kills(state, kills, cgroups, 0.3)
+        end(child)
+        os.close(ends[0])
+        continue
+    host = None
+    if state == "ticks":
+        host = subprocess.Popen(["python3", "/share/host.py", str(hosted), str(hosted // 100), f"{RUN}/host"], preexec_fn=survivor)
+        until("the host's cgroups", lambda: os.path.exists(f"{RUN}/host") and "ready" in open(f"{RUN}/host").read(), 900)
+    more = ["--journal"] if state == "rest" else []
+    child = oomtrace("--output", "json", "--no-runs", *more)
+    until("oomtrace", watched(since=since), 300)
+    time.sleep(5)
+    if state == "short":
+        # All but 96 MiB is held by one that is not killed; each victim takes the rest.
+        free = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemAvailable"))
+        size = (free << 10) - (96 << 20)
+        ballast = subprocess.Popen(["python3", "-c", f"import mmap, time\nheld = mmap.mmap(-1, {size}, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nfor at in range(0, {size}, 4096): held[at] = 1\nprint('held', flush=True)\ntime.sleep(36000)"],
+                                   stdout=subprocess.PIPE, preexec_fn=survivor)
+        ballast.stdout.readline()
+        os.mkdir(f"{CGROUPS}/unlimited.service")
+        round_of_kills(state, min(kills, 30), [f"{CGROUPS}/unlimited.service"], 1)
+        ballast.kill()
+        ballast.wait()
+    else:
+        round_of_kills(state, kills, cgroups, 0.3)
+    end(child)
+    if host:
+        end(host)
+for child in peers.values():
+    end(child)
+arrivals.kill()

@@ -1,0 +1,39 @@
+# A host of $CGROUPS cgroups of which $MOVING move, and one unit on it that leaks to its limit in two minutes, below a slice
+# with a limit of its own. The service as it is shipped records beside the oomtrace of the guest, which has the same limit of
+# open files: that of a plain program, 1,024.
+cgroups=${CGROUPS:-1500} moving=${MOVING:-50}
+rm -rf /var/lib/oomtrace
+# In a slice of its own: no limit here holds it.
+systemd-run --unit host --slice host.slice -p OOMScoreAdjust=-1000 -p TimeoutStopSec=300 python3 /share/host.py "$cgroups" "$moving" "$OUT/host"
+is_ready() { grep -q ready "$OUT/host" 2> /dev/null; }
+for _ in {1..20}; do until_true is_ready 2> /dev/null && break; done
+systemctl start oomtrace.service
+{
+    echo "MADE=$(sed -n 's/^ready //p' "$OUT/host")"
+    echo "FILES=$(ulimit -S -n)"
+    echo "FILES_OF_SERVICE=$(systemctl show -P LimitNOFILESoft oomtrace.service)"
+} >> "$OUT/truth"
+mkdir -p /run/systemd/system
+printf '[Slice]\nMemoryMax=512M\n' > /run/systemd/system/crowd.slice
+systemctl daemon-reload
+systemd-run --unit leak --slice crowd.slice -p MemoryMax=128M -p MemorySwapMax=0 -p OOMPolicy=continue python3 /share/leak.py "$OUT/pid" 1 1
+# It lives for two minutes.
+for _ in {1..8}; do
+    until_true ended leak.service 2> /dev/null && break
+done
+until_true has_kills 1
+pid=$(cat "$OUT/pid")
+open_files() { find "/proc/$1/fd" -mindepth 1 2> /dev/null | wc -l; }
+service=$(systemctl show -P MainPID oomtrace.service)
+{
+    echo "PID=$pid"
+    echo "open files: $(open_files "$OOMTRACE"), of the service $(open_files "$service")" >&2
+} >> "$OUT/truth"
+systemctl stop oomtrace.service
+oomtrace replay -o json /var/lib/oomtrace > "$OUT/service.jsonl" 2> "$OUT/replay.err"
+python3 /share/many_cgroups/seen.py "$OUT/events.jsonl" "$pid" PLAIN >> "$OUT/truth"
+python3 /share/many_cgroups/seen.py "$OUT/service.jsonl" "$pid" SERVICE >> "$OUT/truth"
+journalctl -u oomtrace.service > "$OUT/service.log"
+systemctl stop host.service crowd.slice
+# Another scenario finds a folder that is its own.
+rm -rf /var/lib/oomtrace /run/systemd/system/crowd.slice

@@ -1,0 +1,88 @@
+//! `cargo xtask bench charge`: what a page fault costs, without and with oomtrace.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+
+use super::inside::Inside;
+use crate::kernel::Series;
+
+/// Ten times what the measurement takes on two slow cores, in seconds.
+const GUEST_TIMEOUT: u64 = 1800;
+
+/// Instructions of a page fault in a limited unit, all probes on against none
+///
+/// In a guest whose clock counts instructions, so that the ratio is repeatable on a noisy machine. Fails above the
+/// ratio that may not be passed.
+#[derive(Debug, Args)]
+pub(crate) struct Charge {
+    /// Series of the kernel
+    #[arg(long = "kernel", value_name = "SERIES", default_value = "6.12")]
+    kernel: Series,
+
+    /// Measurements of each case and state
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    rounds: u32,
+
+    /// The highest ratio that is no failure, for faults with room below the limit
+    #[arg(long, value_name = "RATIO", default_value_t = 1.01)]
+    at_most: f64,
+}
+
+impl Charge {
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let rounds = self.rounds.to_string();
+        let text = Inside {
+            kernel: self.kernel,
+            icount: true,
+            peers: false,
+            memory_mb: 1024,
+            timeout: GUEST_TIMEOUT,
+            programs: &["faults"],
+            files: &["tests/bench/charge.sh"],
+        }
+        .run(&["bash", "/share/charge.sh", &rounds])?;
+        let mut cases: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
+        for line in text.lines() {
+            match *line.split(' ').collect::<Vec<_>>() {
+                ["probe", name, via] => println!("{name:<24} {via}"),
+                [case, state, nanoseconds] => cases
+                    .entry((case, state))
+                    .or_default()
+                    .push(nanoseconds.parse().with_context(|| line.to_owned())?),
+                _ => bail!("not a measurement: {line}"),
+            }
+        }
+        let room = ratio("with room below the limit", "room", &cases)?;
+        ratio("at the limit, reclaiming cache", "limit", &cases)?;
+        if room > self.at_most {
+            bail!(
+                "a fault costs {room:.4} of what it does without oomtrace, {} at most",
+                self.at_most
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Prints a case and returns on/off.
+fn ratio(title: &str, case: &str, cases: &BTreeMap<(&str, &str), Vec<f64>>) -> Result<f64> {
+    let median = |state| {
+        let mut values = cases.get(&(case, state)).cloned().unwrap_or_default();
+        values.sort_by(f64::total_cmp);
+        let spread = values.last().zip(values.first()).map(|(high, low)| high - low);
+        let middle = values.get(values.len() / 2).copied();
+        middle
+            .zip(spread)
+            .with_context(|| format!("nothing was measured: {case} {state}"))
+    };
+    let ((off, off_spread), (on, on_spread)) = (median("off")?, median("on")?);
+    println!(
+        "{title}: {off:.0} instructions a fault without (spread {off_spread:.0}), {on:.0} with oomtrace (spread \
+         {on_spread:.0}), ratio {:.4}",
+        on / off
+    );
+    Ok(on / off)
+}
