@@ -39,7 +39,7 @@ pub struct TaskInfo {
     pub started: Option<BootNanos>,
 }
 
-/// The processes of a cgroup and of those below it, at most so many.
+/// The processes of a cgroup and of those below it, at most so many: how large each is, not what it was started as or when.
 #[must_use]
 pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize) -> Vec<TaskInfo> {
     let mut found = Vec::new();
@@ -50,7 +50,7 @@ pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize) -> Vec<TaskInfo> {
             if found.len() >= most {
                 return found;
             }
-            found.extend(process(Tgid(pid)));
+            found.extend(proc_of(pid).and_then(|process| sizes(Tgid(pid), &process)));
         }
         let below = fs::read_dir(&dir).into_iter().flatten().flatten();
         waiting.extend(
@@ -73,7 +73,6 @@ fn proc_of(number: u32) -> Option<Process> {
 #[must_use]
 pub fn process(pid: Tgid) -> Option<TaskInfo> {
     let process = proc_of(pid.0)?;
-    let status = process.status().ok()?;
     let cmdline = process
         .cmdline()
         .ok()
@@ -81,16 +80,26 @@ pub fn process(pid: Tgid) -> Option<TaskInfo> {
         .filter(|line| !line.is_empty());
     let ticks = process.stat().ok().map(|stat| stat.starttime);
     Some(TaskInfo {
+        cmdline: cmdline.map(|line| line.chars().take(MAX_CMDLINE).collect()),
+        started: ticks.map(|ticks| BootNanos(ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second()))),
+        ..sizes(pid, &process)?
+    })
+}
+
+/// How large a process is: of many that is all that is asked, and each file of `/proc` costs.
+fn sizes(pid: Tgid, process: &Process) -> Option<TaskInfo> {
+    let status = process.status().ok()?;
+    Some(TaskInfo {
         pid,
         comm: status.name,
-        cmdline: cmdline.map(|line| line.chars().take(MAX_CMDLINE).collect()),
+        cmdline: None,
         uid: Some(status.ruid),
         anon: status.rssanon.map(Bytes::from_kib),
         file: status.rssfile.map(Bytes::from_kib),
         shmem: status.rssshmem.map(Bytes::from_kib),
         swap: status.vmswap.map(Bytes::from_kib),
         oom_score_adj: process.oom_score_adj().ok(),
-        started: ticks.map(|ticks| BootNanos(ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second()))),
+        started: None,
     })
 }
 
