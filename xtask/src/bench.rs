@@ -4,6 +4,7 @@ mod capture;
 mod engine;
 mod forecast;
 mod replay;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
@@ -31,6 +32,7 @@ enum What {
     Engine(engine::Engine),
     Forecast(forecast::Forecast),
     Replay(replay::Replay),
+    Walk(walk::Walk),
 }
 
 impl Bench {
@@ -41,6 +43,7 @@ impl Bench {
             What::Engine(engine) => engine.run(),
             What::Forecast(forecast) => forecast.run(),
             What::Replay(replay) => replay.run(),
+            What::Walk(walk) => walk.run(),
         }
     }
 }
