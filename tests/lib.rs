@@ -32,6 +32,8 @@ pub struct Expectation {
     /// What `run.sh` itself must have found.
     #[serde(default)]
     pub truth: BTreeMap<String, Value>,
+    /// An example of `oomtrace` that `run.sh` runs.
+    pub example: Option<String>,
     /// How many `kill` lines, of all units.
     pub kills: usize,
     /// Each must be met by a line of its own: every field named here has this value there.

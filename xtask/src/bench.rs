@@ -9,6 +9,7 @@ mod latency;
 mod replay;
 mod scale;
 mod start;
+mod walk;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ enum What {
     Replay(replay::Replay),
     Scale(scale::Scale),
     Start(start::Start),
+    Walk(walk::Walk),
 }
 
 impl Bench {
@@ -45,6 +47,7 @@ impl Bench {
             What::Replay(replay) => replay.run(),
             What::Scale(scale) => scale.run(),
             What::Start(start) => start.run(),
+            What::Walk(walk) => walk.run(),
         }
     }
 }

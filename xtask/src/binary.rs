@@ -76,3 +76,16 @@ pub(crate) fn oomtrace(profile: Profile) -> Result<PathBuf> {
         .context("cannot build oomtrace")?;
     Ok(target_dir().join(folder).join("oomtrace"))
 }
+
+/// Builds an example of `oomtrace`, optimised, with the object inside, and returns its path.
+pub(crate) fn example(name: &str) -> Result<PathBuf> {
+    ebpf::build()?;
+    let sh = Shell::new()?;
+    sh.change_dir(workspace());
+    step(format!("building the example {name} (release)"));
+    cmd!(sh, "cargo build --quiet --release --package oomtrace --example {name}")
+        .quiet()
+        .run()
+        .with_context(|| format!("cannot build the example {name}"))?;
+    Ok(target_dir().join("release/examples").join(name))
+}

@@ -50,6 +50,8 @@ pub(crate) struct Guest<'a> {
     pub(crate) image: &'a Path,
     /// On the guest's PATH as `oomtrace`.
     pub(crate) oomtrace: &'a Path,
+    /// On the guest's PATH under their own names.
+    pub(crate) programs: &'a [PathBuf],
     /// Its content is copied to /share.
     pub(crate) share: Option<&'a Path>,
     /// A shell script; `None` is a shell on this terminal.
@@ -171,6 +173,11 @@ impl Guest<'_> {
         tar.follow_symlinks(false);
         let oomtrace = fs::read(self.oomtrace).with_context(|| format!("cannot read {}", self.oomtrace.display()))?;
         image::append(&mut tar, "usr/bin/oomtrace", 0o755, &oomtrace)?;
+        for path in self.programs {
+            let name = path.file_name().context("a program without a name")?.to_string_lossy();
+            let program = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            image::append(&mut tar, &format!("usr/bin/{name}"), 0o755, &program)?;
+        }
         for (name, place) in INSTALLED {
             let path = workspace().join("packaging").join(name);
             let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -92,6 +92,7 @@ impl Pipelines {
             kernel: &kernel,
             image: &image,
             oomtrace: &oomtrace,
+            programs: &[],
             share: Some(&workspace().join("docs/pipelines")),
             command: Some(fs::read_to_string(&script).with_context(|| script.display().to_string())?),
             machine: &machine,

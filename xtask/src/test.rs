@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that says whether the tree is good, from formatting to kills on real kernels.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -15,7 +16,7 @@ use oomtrace_tests::{Scenario, Tier};
 use crate::kernel::Series;
 use crate::pipelines::Pipelines;
 use crate::tally::Tally;
-use crate::{browser, cache, ebpf, guest, step, workspace};
+use crate::{binary, browser, cache, ebpf, guest, step, workspace};
 
 /// How long a guest may take for its scenarios, in seconds: some times what it takes on two slow cores.
 const GUEST_TIMEOUT: &str = "1800";
@@ -123,6 +124,14 @@ impl Test {
     fn run_guests(&self, root: &Path, boots: &[Boot<'_>], tally: &Mutex<Tally>) -> Result<()> {
         // Another run in this checkout would write over what a guest left before it is judged.
         let _lock = cache::lock(&workspace().join("target/vm"), "test")?;
+        let mut programs = BTreeMap::new();
+        for boot in boots {
+            for name in boot.examples() {
+                if !programs.contains_key(name) {
+                    programs.insert(name, binary::example(name)?);
+                }
+            }
+        }
         // Asked once: a build beside this one may replace the file.
         let xtask = std::env::current_exe()?;
         let guests = self
@@ -131,7 +140,7 @@ impl Test {
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some(boot) = boots.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let ended = boot.run(&xtask, root);
+                let ended = boot.run(&xtask, root, &programs);
                 let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                 match ended {
                     Ok(()) => boot.judge(&mut tally),
@@ -275,8 +284,8 @@ impl Boot<'_> {
     /// Boots, and once more where the guest's kernel died: emulated CPUs are not free of faults (see `cx16=off`), and one
     /// guest in some hundreds has ended in a call of address 0, or at the int3 by which the kernel patches a probe's place
     /// in, and which was gone by then: as if QEMU had run what it translated before. What the kernel said is printed by then.
-    fn run(&self, xtask: &Path, root: &Path) -> Result<()> {
-        let ended = self.once(xtask, root);
+    fn run(&self, xtask: &Path, root: &Path, programs: &BTreeMap<&str, PathBuf>) -> Result<()> {
+        let ended = self.once(xtask, root, programs);
         let Err(error) = &ended else {
             return ended;
         };
@@ -284,17 +293,20 @@ impl Boot<'_> {
             return ended;
         }
         step(format_args!("{error}: its kernel died; booting it once more"));
-        self.once(xtask, root)
+        self.once(xtask, root, programs)
     }
 
     /// One boot for all scenarios. What is wrong with one of them is told by what it left, not by the exit status.
-    fn once(&self, xtask: &Path, root: &Path) -> Result<()> {
+    fn once(&self, xtask: &Path, root: &Path, programs: &BTreeMap<&str, PathBuf>) -> Result<()> {
         let kernel = self.kernel.to_string();
         let mut vm = guest::ending_with_xtask(xtask)?;
         vm.args(["vm", "--kernel", &kernel, "--timeout", GUEST_TIMEOUT]);
         vm.arg(format!("--append={}", self.append))
             .arg("--results")
             .arg(&self.results);
+        for program in self.examples().filter_map(|name| programs.get(name)) {
+            vm.arg("--program").arg(program);
+        }
         vm.arg("--share").arg(root).args(["--", "bash", "/share/guest.sh"]);
         vm.args(
             self.runs
@@ -305,6 +317,13 @@ impl Boot<'_> {
             bail!("the guest with Linux {kernel} failed");
         }
         Ok(())
+    }
+
+    /// The examples that its scenarios run; one may be named twice.
+    fn examples(&self) -> impl Iterator<Item = &str> {
+        self.runs
+            .iter()
+            .filter_map(|(_, scenario)| scenario.expectation.example.as_deref())
     }
 
     /// Whether the console ends with a panic.

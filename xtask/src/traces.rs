@@ -209,6 +209,7 @@ fn in_guest(series: Series, programs: &[Program], root: &Path, work: &Path) -> R
         kernel: &kernel,
         image: &image::root()?,
         oomtrace: &binary::oomtrace(Profile::Release)?,
+        programs: &[],
         share: Some(&share),
         command: Some("cd /var/tmp && exec bash /share/record.sh /out < /share/programs".to_owned()),
         machine: &Machine {

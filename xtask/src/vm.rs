@@ -31,6 +31,10 @@ pub(crate) struct Vm {
     #[arg(long, value_name = "DIR")]
     share: Option<PathBuf>,
 
+    /// Another program for the guest's PATH; may be repeated
+    #[arg(long = "program", value_name = "FILE")]
+    programs: Vec<PathBuf>,
+
     /// Where what the guest leaves comes to, in place of target/vm/KERNEL
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
@@ -109,6 +113,7 @@ impl Vm {
                 kernel: &kernel,
                 image: &image,
                 oomtrace: &oomtrace,
+                programs: &self.programs,
                 share: self.share.as_deref(),
                 command: command.clone(),
                 machine: &machine,

@@ -7,7 +7,7 @@ open(sys.argv[1], "w").write(str(os.getpid()))
 time.sleep(600)'
 # Held at memory.high: its high counter, and its swap.
 systemd-run --unit walked-high -p MemoryLow=8M -p MemoryHigh=16M -p MemoryMax=64M -p MemorySwapMax=48M \
-    python3 -c "$hold" "$OUT/high" 32
+    python3 -c "$hold" "$OUT/high" 20
 systemd-run --unit walked-low --slice walked-inner.slice -p MemoryLow=4M -p MemorySwapMax=0 python3 -c "$hold" "$OUT/low" 8
 # Killed within a cgroup that stays: its counters, and only the subtree's in the parent.
 systemd-run --unit walked-killed --slice walked-inner.slice -p MemoryMax=24M -p MemorySwapMax=0 -p OOMPolicy=continue \
