@@ -463,13 +463,14 @@ pub struct Offsets {
     pub rss_stat_stride: u32,
     /// `memory_cgrp_id`, the memory controller's place in `css_set.subsys` and in `cgroup.subsys`.
     pub memory_cgrp_id: u32,
-    /// `MEMCG_LOW` of `enum memcg_memory_event`, the counter's place in `mem_cgroup.memory_events`; the next five alike.
+    /// `MEMCG_LOW` of `enum memcg_memory_event`, the counter's place in `mem_cgroup.memory_events`; the next six alike.
     pub memcg_low: u32,
     pub memcg_high: u32,
     pub memcg_max: u32,
     pub memcg_oom: u32,
     pub memcg_oom_kill: u32,
     pub memcg_oom_group_kill: u32,
+    pub memcg_sock_throttled: u32,
     pub mark_victim_pid: u32,
     pub mark_victim_uid: u32,
     pub mark_victim_comm: u32,

@@ -16,7 +16,7 @@ pub use kill::{
     Before, BeforeSample, Confidence, Holder, Kill, KillLimit, Killer, OomWithoutKill, Origin, Request, Task, Trigger,
     Victim,
 };
-pub use line::{Event, Line};
+pub use line::{Event, Line, SampleLine};
 pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};
 pub use sample::{
     Class, Forecast, ForecastChange, ForecastState, GrowingTask, Limit, LimitRef, Memory, MemoryEvents, Pressure,

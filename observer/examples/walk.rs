@@ -198,6 +198,9 @@ fn from_files(cgroup: CgroupId, path: &Path) -> Option<Row> {
             oom: count("oom"),
             oom_kill: count("oom_kill"),
             oom_group_kill: count("oom_group_kill"),
+            sock_throttled: text
+                .lines()
+                .find_map(|line| line.strip_prefix("sock_throttled ")?.parse().ok()),
         })
     };
     Some(Row {

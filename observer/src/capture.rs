@@ -4,6 +4,7 @@
 //! be read, after which reading goes on: at the next frame, at the next line. What a stream itself shows to be missing is
 //! told in it: `lost` where `seq` has a gap, `stop` where a recorder began anew without having ended.
 
+mod ahead;
 mod frames;
 mod merge;
 mod places;
@@ -13,10 +14,10 @@ mod tests;
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::event::{Event, Line, Lost, Stop, StopReason, Stream};
+use crate::event::{Event, Line, Lost, SampleLine, Stop, StopReason, Stream};
 use crate::measure::Timestamp;
 
 pub(crate) use frames::Frames;
@@ -28,9 +29,23 @@ use frames::MAGIC;
 /// Longer than any line: a kill with 64 tasks is below 64 KiB.
 const MAX_LINE: u64 = 1 << 24;
 
+/// How much of a plain file is read at once.
+const STEP: usize = 256 << 10;
+
 /// Whether a line is a sample, as oomtrace writes it, without reading all of it.
 pub(crate) fn is_sample(line: &[u8]) -> bool {
     line.starts_with(br#"{"event":"sample","#)
+}
+
+/// A line from its bytes.
+///
+/// A sample takes the short way. Whatever fails there takes the long one, which says what is wrong. Escapes as numbers
+/// (`\u…`) do so too: in fields that nobody knows the short way does not look whether they are characters.
+fn parse(bytes: &[u8]) -> serde_json::Result<Line> {
+    let has_numbers = |text: &str| text.contains("\\u");
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !has_numbers(text));
+    let sample = text.and_then(|text| serde_json::from_str(text).ok());
+    sample.map_or_else(|| serde_json::from_slice(bytes), |SampleLine(line)| Ok(line))
 }
 
 /// A place that could not be read.
@@ -77,7 +92,7 @@ pub struct Lines {
 }
 
 /// Whether a line, by its bytes, is not to be read.
-type IsPassedOver = Box<dyn Fn(&[u8]) -> bool>;
+type IsPassedOver = Box<dyn Fn(&[u8]) -> bool + Send>;
 
 /// Where a stream stands.
 struct Last {
@@ -88,7 +103,7 @@ struct Last {
 }
 
 enum Source {
-    Plain(Box<dyn BufRead>),
+    Plain(BufReader<Box<dyn Read + Send>>),
     Frames { frames: Frames, text: io::Cursor<Vec<u8>> },
     Ended,
 }
@@ -105,7 +120,7 @@ pub fn open(path: &Path) -> Result<Vec<Lines>, OpenError> {
     if path == Path::new("-") {
         let mut lines = Lines::of(VecDeque::new());
         "standard input".clone_into(&mut lines.file);
-        lines.source = Source::new(Box::new(BufReader::new(io::stdin()))).map_err(error)?;
+        lines.source = Source::new(Box::new(io::stdin())).map_err(error)?;
         return Ok(vec![lines]);
     }
     let streams = places::streams(path).map_err(error)?;
@@ -118,10 +133,11 @@ pub fn open(path: &Path) -> Result<Vec<Lines>, OpenError> {
 
 impl Source {
     /// What it is, is told by its first bytes.
-    fn new(mut reader: Box<dyn BufRead>) -> io::Result<Self> {
+    fn new(reader: Box<dyn Read + Send>) -> io::Result<Self> {
+        let mut reader = BufReader::with_capacity(STEP, reader);
         Ok(if reader.fill_buf()?.starts_with(&MAGIC) {
             Self::Frames {
-                frames: Frames::new(reader),
+                frames: Frames::new(Box::new(reader)),
                 text: io::Cursor::default(),
             }
         } else {
@@ -153,7 +169,7 @@ impl Lines {
     /// Passes over lines without reading them: samples are nearly all there is, and kills carry those that matter. What is
     /// missing is not told then.
     #[must_use]
-    pub(crate) fn passing_over(mut self, line: impl Fn(&[u8]) -> bool + 'static) -> Self {
+    pub(crate) fn passing_over(mut self, line: impl Fn(&[u8]) -> bool + Send + 'static) -> Self {
         self.passed_over = Some(Box::new(line));
         self
     }
@@ -176,7 +192,7 @@ impl Lines {
             if let Some(boot) = places::boot(&path) {
                 self.boot = Some(boot.to_owned());
             }
-            let opened = File::open(&path).and_then(|file| Source::new(Box::new(BufReader::new(file))));
+            let opened = File::open(&path).and_then(|file| Source::new(Box::new(file)));
             match opened {
                 Ok(source) => {
                     self.source = source;
@@ -186,6 +202,16 @@ impl Lines {
                 Err(error) => return Some(Err(error)),
             }
         }
+    }
+
+    /// Whether the next line has been read from its file, so that it can be had without waiting.
+    fn is_at_hand(&self) -> bool {
+        self.held.is_some()
+            || match &self.source {
+                Source::Plain(reader) => reader.buffer().contains(&b'\n'),
+                Source::Frames { text, .. } => text.position() < text.get_ref().len() as u64,
+                Source::Ended => false,
+            }
     }
 
     /// The next line's bytes.
@@ -294,7 +320,7 @@ impl Iterator for Lines {
             if bytes.trim_ascii().is_empty() || is_passed {
                 continue;
             }
-            let line: Line = match serde_json::from_slice(&bytes) {
+            let line = match parse(&bytes) {
                 Ok(line) => line,
                 Err(error) => {
                     let place = format!("line {}", self.number);

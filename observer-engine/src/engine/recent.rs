@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::event::{BeforeSample, Memory};
-use crate::measure::Timestamp;
+use crate::measure::{Bytes, Timestamp};
 
 /// The last few, of which only the newest names are kept.
 #[derive(Debug, Default)]
@@ -12,12 +12,19 @@ pub(super) struct Recent {
     unit: Option<String>,
 }
 
-/// A [`Memory`] in half its size.
-#[derive(Debug, Clone, Copy)]
-struct Kept([u64; 14]);
+/// A [`Memory`] in a fraction of its size: which sizes are known, a bit each, and those in their order.
+///
+/// A size is mostly a number of pages, and kept as one then: in as many groups of seven bits as it has, of which the last
+/// bit tells pages from bytes.
+#[derive(Debug)]
+struct Kept(Box<[u8]>);
 
-/// Stands for what is not known: no size, since the kernel's greatest has 63 bits of pages' bytes.
-const UNKNOWN: u64 = u64::MAX;
+/// Bytes of the bits that tell which sizes are known.
+const KNOWN: usize = size_of::<u32>();
+const _: () = assert!(Memory::COUNT <= u32::BITS as usize, "a bit for each size");
+
+/// The bytes of a page as a power of two.
+const PAGE_SHIFT: u32 = 12;
 
 impl Recent {
     /// Takes one, keeps `room`.
@@ -71,81 +78,71 @@ impl Recent {
     /// What it takes on the heap, in bytes.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
-        self.samples.capacity() * size_of::<(Timestamp, Kept)>() + self.unit.as_ref().map_or(0, String::capacity)
+        let kept: usize = self.samples.iter().map(|(_, kept)| kept.0.len()).sum();
+        self.samples.capacity() * size_of::<(Timestamp, Kept)>() + kept + self.unit.as_ref().map_or(0, String::capacity)
     }
 }
 
 impl Kept {
     fn from(memory: &Memory) -> Self {
-        let Memory {
-            current,
-            peak,
-            low,
-            high,
-            max,
-            swap_current,
-            swap_max,
-            anon,
-            file,
-            shmem,
-            kernel,
-            slab_reclaimable,
-            slab_unreclaimable,
-            sock,
-        } = *memory;
-        let sizes = [
-            current,
-            peak,
-            low,
-            high,
-            max,
-            swap_current,
-            swap_max,
-            anon,
-            file,
-            shmem,
-            kernel,
-            slab_reclaimable,
-            slab_unreclaimable,
-            sock,
-        ];
-        Self(sizes.map(|size| size.map_or(UNKNOWN, |size| size.0)))
+        let sizes = memory.sizes();
+        let known = (0..)
+            .zip(&sizes)
+            .fold(0, |known, (place, size)| known | u32::from(size.is_some()) << place);
+        let mut bytes = Vec::with_capacity(KNOWN + Memory::COUNT * 5);
+        bytes.extend(known.to_le_bytes());
+        for Bytes(size) in sizes.into_iter().flatten() {
+            let pages = size >> PAGE_SHIFT;
+            let is_pages = pages << PAGE_SHIFT == size;
+            let mut rest = u128::from(if is_pages { pages } else { size }) << 1 | u128::from(is_pages);
+            while rest >= 0x80 {
+                bytes.push(rest.to_le_bytes()[0] | 0x80);
+                rest >>= 7;
+            }
+            bytes.push(rest.to_le_bytes()[0]);
+        }
+        Self(bytes.into_boxed_slice())
     }
 
     fn memory(&self) -> Memory {
-        let [
-            current,
-            peak,
-            low,
-            high,
-            max,
-            swap_current,
-            swap_max,
-            anon,
-            file,
-            shmem,
-            kernel,
-            slab_reclaimable,
-            slab_unreclaimable,
-            sock,
-        ] = self
-            .0
-            .map(|size| (size != UNKNOWN).then_some(crate::measure::Bytes(size)));
-        Memory {
-            current,
-            peak,
-            low,
-            high,
-            max,
-            swap_current,
-            swap_max,
-            anon,
-            file,
-            shmem,
-            kernel,
-            slab_reclaimable,
-            slab_unreclaimable,
-            sock,
+        let (known, bytes) = self.0.split_first_chunk::<KNOWN>().unwrap_or((&[0; KNOWN], &[]));
+        let known = u32::from_le_bytes(*known);
+        let mut bytes = bytes.iter();
+        let mut size = || {
+            let (mut word, mut shift) = (0_u128, 0);
+            for byte in bytes.by_ref() {
+                word |= u128::from(byte & 0x7f) << shift;
+                shift += 7;
+                if byte & 0x80 == 0 {
+                    break;
+                }
+            }
+            let size = u64::try_from(word >> 1).unwrap_or(u64::MAX);
+            Bytes(if word & 1 == 1 { size << PAGE_SHIFT } else { size })
+        };
+        Memory::from_sizes(std::array::from_fn(|place| (known >> place & 1 == 1).then(&mut size)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_kept_is_what_was_told(
+            sizes in proptest::array::uniform::<_, { Memory::COUNT }>(prop_oneof![
+                Just(None),
+                any::<u64>().prop_map(Some),
+                (0_u64..1 << 24).prop_map(|pages| Some(pages << PAGE_SHIFT)),
+                Just(Some(u64::MAX)),
+                Just(Some(u64::MAX << PAGE_SHIFT)),
+            ])
+        ) {
+            let memory = Memory::from_sizes(sizes.map(|size| size.map(Bytes)));
+            prop_assert_eq!(Kept::from(&memory).memory(), memory);
         }
     }
 }

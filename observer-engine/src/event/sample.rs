@@ -70,39 +70,95 @@ pub struct GrowingTask {
     pub share: f64,
 }
 
-/// The memory files of a cgroup, by the names of cgroup v2; on v1 the files that mean the same.
+/// Sizes that may each be unknown: a struct, and the same as an array in the order of its fields, so that a field is named
+/// once.
+macro_rules! sizes {
+    ($(#[$outer:meta])* pub struct $name:ident { $($(#[$meta:meta])* pub $field:ident,)* }) => {
+        $(#[$outer])*
+        pub struct $name {
+            $($(#[$meta])* pub $field: Option<Bytes>,)*
+        }
+
+        impl $name {
+            /// How many sizes there are.
+            pub(crate) const COUNT: usize = [$(stringify!($field)),*].len();
+
+            /// All of them, in their order.
+            pub(crate) fn sizes(&self) -> [Option<Bytes>; Self::COUNT] {
+                [$(self.$field),*]
+            }
+
+            /// From all of them, in their order.
+            pub(crate) fn from_sizes([$($field),*]: [Option<Bytes>; Self::COUNT]) -> Self {
+                Self { $($field),* }
+            }
+        }
+    };
+}
+
+sizes! {
+/// The memory files of a cgroup, by the names of cgroup v2; on v1 the files that mean the same. `hugetlb`, `kernel_stack`,
+/// `pagetables`, `percpu`, `sec_pagetables`, `vmalloc`, `zswap` and `zswapped` are left out where they are not known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Memory {
     /// `memory.current`.
-    pub current: Option<Bytes>,
+    pub current,
     /// `memory.peak`.
-    pub peak: Option<Bytes>,
+    pub peak,
     /// `memory.low`.
-    pub low: Option<Bytes>,
+    pub low,
     /// `memory.high`; `null` = no limit.
-    pub high: Option<Bytes>,
+    pub high,
     /// `memory.max`; `null` = no limit.
-    pub max: Option<Bytes>,
+    pub max,
     /// `memory.swap.current`.
-    pub swap_current: Option<Bytes>,
+    pub swap_current,
     /// `memory.swap.max`; `null` = no limit.
-    pub swap_max: Option<Bytes>,
+    pub swap_max,
     /// `anon` of `memory.stat`.
-    pub anon: Option<Bytes>,
+    pub anon,
     /// `file` of `memory.stat`, shmem included.
-    pub file: Option<Bytes>,
+    pub file,
     /// `shmem` of `memory.stat`.
-    pub shmem: Option<Bytes>,
+    pub shmem,
     /// `kernel` of `memory.stat`, or the sum of its parts before 5.18.
-    pub kernel: Option<Bytes>,
+    pub kernel,
     /// `slab_reclaimable` of `memory.stat`.
-    pub slab_reclaimable: Option<Bytes>,
+    pub slab_reclaimable,
     /// `slab_unreclaimable` of `memory.stat`.
-    pub slab_unreclaimable: Option<Bytes>,
+    pub slab_unreclaimable,
     /// `sock` of `memory.stat`.
-    pub sock: Option<Bytes>,
+    pub sock,
+    /// `kernel_stack` of `memory.stat`: the kernel's stacks of its threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel_stack,
+    /// `pagetables` of `memory.stat`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pagetables,
+    /// `sec_pagetables` of `memory.stat`: page tables of a second kind, as of virtual machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sec_pagetables,
+    /// `percpu` of `memory.stat`: what the kernel keeps once for each CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percpu,
+    /// `vmalloc` of `memory.stat`; of the host `VmallocUsed`, which has the kernel's stacks too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vmalloc,
+    /// `hugetlb` of `memory.stat`: it is in `memory.current` only where cgroup2 is mounted so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hugetlb,
+    /// `zswap` of `memory.stat`: what packed pages take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zswap,
+    /// `zswapped` of `memory.stat`: what they were before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zswapped,
 }
+}
+
+/// A part of the kernel's memory is what it is mostly, from this share on.
+const MOST: f64 = 0.5;
 
 impl Memory {
     /// What reclaim can give back, as far as these sizes tell: page cache but shmem, and the slab that has a shrinker.
@@ -113,6 +169,27 @@ impl Memory {
             .unwrap_or_default()
             .saturating_sub(self.shmem.unwrap_or_default());
         Bytes(cache.0.saturating_add(self.slab_reclaimable.unwrap_or_default().0))
+    }
+
+    /// What most of the kernel's memory is, by a name for people, and its size; `None` where no part of it is half, or none
+    /// is told: what pipes hold, for one, has no name in `memory.stat`.
+    #[must_use]
+    pub fn mostly_kernel(&self) -> Option<(&'static str, Bytes)> {
+        let slab = [self.slab_reclaimable, self.slab_unreclaimable].into_iter().flatten();
+        let slab = slab.reduce(|sum, part| Bytes(sum.0.saturating_add(part.0)));
+        let parts = [
+            ("slab", slab),
+            ("page tables", self.pagetables),
+            ("page tables of virtual machines", self.sec_pagetables),
+            ("per-CPU memory", self.percpu),
+            ("vmalloc", self.vmalloc),
+            ("kernel stacks", self.kernel_stack),
+        ];
+        let known = parts.into_iter().filter_map(|(name, size)| Some((name, size?)));
+        let least = self.kernel?.as_f64() * MOST;
+        known
+            .max_by_key(|(_, size)| *size)
+            .filter(|(_, size)| size.0 > 0 && size.as_f64() >= least)
     }
 }
 
@@ -132,6 +209,9 @@ pub struct MemoryEvents {
     pub oom_kill: u64,
     /// Whole groups killed; 0 before 5.17, which does not count them.
     pub oom_group_kill: u64,
+    /// Sockets were throttled for the cgroup's memory; not there before 7.2, which does not count it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sock_throttled: Option<u64>,
 }
 
 /// `memory.pressure`, shares of the last 10 s in per cent.

@@ -147,8 +147,12 @@ fn makeup(last: Option<&Memory>) -> Option<String> {
         ));
     }
     let kernel = last.kernel.filter(half)?;
+    let what = last.mostly_kernel().map_or_else(
+        || "files, pipes, sockets it holds".to_owned(),
+        |(part, size)| format!("{} of that {part}", bytes(size)),
+    );
     Some(format!(
-        "{} of it was the kernel's on the unit's behalf (files, pipes, sockets it holds), not its processes' own.",
+        "{} of it was the kernel's on the unit's behalf ({what}), not its processes' own.",
         bytes(kernel)
     ))
 }

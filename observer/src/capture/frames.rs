@@ -26,7 +26,7 @@ pub(crate) struct Frame {
 
 /// The frames of one file.
 pub(crate) struct Frames {
-    source: Box<dyn Read>,
+    source: Box<dyn Read + Send>,
     /// What was read, and how much of it has been passed.
     bytes: Vec<u8>,
     passed: usize,
@@ -36,7 +36,7 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    pub(crate) fn new(source: Box<dyn Read>) -> Self {
+    pub(crate) fn new(source: Box<dyn Read + Send>) -> Self {
         Self {
             source,
             bytes: Vec::new(),

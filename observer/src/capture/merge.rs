@@ -4,13 +4,18 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::path::Path;
 
-use super::{Damage, Lines, OpenError, open};
+use super::ahead::Source;
+use super::{Damage, OpenError, open};
 use crate::event::Line;
 use crate::measure::Timestamp;
 
+/// Sources that are read ahead at most, each by a thread of its own: of more the memory for what waits would be large, and
+/// few machines had a core for each.
+const MAX_AHEAD: usize = 4;
+
 /// The lines of all sources, the earliest first; of lines of one time, those of the first source.
 pub struct Merged {
-    sources: Vec<Lines>,
+    sources: Vec<Source>,
     next: BinaryHeap<Reverse<Next>>,
     damages: VecDeque<Damage>,
 }
@@ -32,8 +37,13 @@ impl Merged {
         for path in paths {
             sources.extend(open(path.as_ref())?);
         }
+        let read = if sources.len() <= MAX_AHEAD {
+            Source::ahead
+        } else {
+            |lines| Source::Here(Box::new(lines))
+        };
         let mut merged = Self {
-            sources,
+            sources: sources.into_iter().map(read).collect(),
             next: BinaryHeap::new(),
             damages: VecDeque::new(),
         };
@@ -41,6 +51,13 @@ impl Merged {
             merged.advance(place);
         }
         Ok(merged)
+    }
+
+    /// Whether the next line can be had without waiting for a file.
+    #[must_use]
+    pub fn is_at_hand(&self) -> bool {
+        let source = self.next.peek().and_then(|Reverse(next)| self.sources.get(next.place));
+        !self.damages.is_empty() || source.is_none_or(Source::is_at_hand)
     }
 
     /// Puts the next line of a source where it belongs.

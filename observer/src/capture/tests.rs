@@ -217,3 +217,145 @@ proptest! {
         prop_assert!(lines.len() <= 2 * bytes.len());
     }
 }
+
+/// A sample in which nothing is left out.
+const FULL: &str = r#"{"event":"sample","unit":"a.service","user_unit":"b.service","slice":"c.slice","invocation_id":"d",
+    "cgroup":{"id":7,"path":"/c.slice/a.service"},
+    "container":{"runtime":"docker","id":"e","name":"f","pod":"g","pod_name":"h","namespace":"i"},
+    "memory":{"current":1,"pagetables":2,"new":[{"x":1}]},"events":{"max":3,"sock_throttled":4},
+    "pressure":{"some_avg10":0.1,"full_avg10":2},
+    "limits":[{"cgroup":"/","unit":null,"relation":"host","file":"MemTotal","bytes":5,"usage":6,"reclaimable":0}],
+    "trend":{"bytes_per_second":1e3,"low":-0.5,"high":2,"window_seconds":3.0,"class":"leak","since":"2026-11-24T09:00:00Z",
+        "earlier":{"end":"killed","seconds":4.0,"peak":8}},
+    "forecast":{"seconds":1.5,"low_seconds":1,"high_seconds":null,"confidence":0.8,
+        "limit":{"cgroup":"/","unit":null,"file":"MemTotal","bytes":5}},
+    "slowed":{"seconds":2.5,"low_seconds":1,"high_seconds":9,"confidence":0.8,
+        "limit":{"cgroup":"/","unit":"a.service","file":"memory.high","bytes":5}},
+    "tasks":[{"pid":9,"comm":"j","held":10}],"later":"k","ts":"2026-11-24T09:00:01.5Z","seq":11,"host":"l"}"#;
+
+/// Every line of the recorded streams.
+fn recorded() -> Vec<String> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let streams = files.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    let texts: Vec<String> = streams.map(|path| fs::read_to_string(path).unwrap()).collect();
+    texts.iter().flat_map(|text| text.lines()).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_sample_read_the_short_way_is_the_same_line() {
+    let mut samples = 0;
+    for text in recorded().into_iter().chain([FULL.to_owned()]) {
+        let Ok(line) = serde_json::from_str::<Line>(&text) else {
+            continue;
+        };
+        assert_eq!(parse(text.as_bytes()).unwrap(), line);
+        let short = serde_json::from_str::<SampleLine>(&text);
+        assert_eq!(short.is_ok(), is_sample(text.as_bytes()), "{text}");
+        if let Ok(SampleLine(short)) = short {
+            assert_eq!(short, line);
+            samples += 1;
+        }
+    }
+    assert!(samples > 100, "{samples}");
+}
+
+#[test]
+fn what_is_wrong_with_a_sample_is_said_as_of_any_line() {
+    let text = r#"{"event":"sample","memory":{"current":1},"ts":"2026-11-24T09:00:00Z","x":"\u00e9"}"#;
+    let parsed = |text: &str| {
+        (
+            parse(text.as_bytes()).map_err(|error| error.to_string()),
+            text.to_owned(),
+        )
+    };
+    let whole = |text: &str| {
+        let line = serde_json::from_slice::<Line>(text.as_bytes());
+        (line.map_err(|error| error.to_string()), text.to_owned())
+    };
+    assert!(parse(text.as_bytes()).is_ok());
+    for (old, new) in [
+        ("", ""),
+        (r#""event":"sample","#, ""),
+        (r#""event":"sample","#, r#""event":"sample","event":"lost","#),
+        (r#""event":"sample","#, r#""event":"sampled","#),
+        (r#""event":"sample","#, r#""seq":7,"event":"sample","#),
+        (r#""memory":{"current":1},"#, ""),
+        (r#":1}"#, ":-1}"),
+        (r#":1}"#, ":1}}"),
+        (r#":1}"#, r#":1,"current":2}"#),
+        ("2026-11", "2026-13"),
+        (r"\u00e9", r"\ud800"),
+    ] {
+        let text = text.replacen(old, new, 1);
+        assert_eq!(parsed(&text), whole(&text));
+        for length in 0..text.len() {
+            assert_eq!(parsed(&text[..length]), whole(&text[..length]));
+        }
+    }
+}
+
+/// A source that gives a line and then waits until it is told to go on.
+struct Slow(Option<String>, std::sync::mpsc::Receiver<String>);
+
+impl Read for Slow {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let Some(text) = self.0.take().or_else(|| self.1.recv().ok()) else {
+            return Ok(0);
+        };
+        into[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(text.len())
+    }
+}
+
+#[test]
+fn what_was_read_ahead_is_told_before_more_is_waited_for() {
+    let (go_on, waits) = std::sync::mpsc::channel();
+    let mut lines = Lines::of(VecDeque::new());
+    let first = format!("{}\n{}\n", line(0), line(1));
+    lines.source = Source::new(Box::new(Slow(Some(first), waits))).unwrap();
+    let mut ahead = ahead::Source::ahead(lines);
+    let seq = |item: Option<Result<Line, Damage>>| item.unwrap().unwrap().seq;
+    assert_eq!(seq(ahead.next()), 0);
+    assert!(ahead.is_at_hand());
+    assert_eq!(seq(ahead.next()), 1);
+    assert!(!ahead.is_at_hand());
+    go_on.send(format!("{}\n", line(2))).unwrap();
+    drop(go_on);
+    assert_eq!(seq(ahead.next()), 2);
+    assert!(ahead.next().is_none());
+}
+
+#[test]
+fn a_stream_read_ahead_is_the_same_with_all_its_damages() {
+    let mut text = vec![0xff, b'\n'];
+    for seq in (0..2000).filter(|seq| seq % 700 != 5) {
+        text.extend(line(seq).into_bytes());
+        text.extend(if seq % 300 == 0 {
+            "\nno line\n".bytes()
+        } else {
+            "\n".bytes()
+        });
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl");
+    fs::write(&path, &text).unwrap();
+    let here: Vec<_> = open(&path).unwrap().into_iter().flatten().collect();
+    let ahead: Vec<_> = open(&path)
+        .unwrap()
+        .into_iter()
+        .flat_map(ahead::Source::ahead)
+        .collect();
+    assert!(here == ahead && here.len() > 2000, "{} {}", here.len(), ahead.len());
+}
+
+#[test]
+#[should_panic(expected = "broken")]
+fn a_reader_that_failed_does_not_pass_for_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl");
+    fs::write(&path, line(0)).unwrap();
+    let lines = open(&path).unwrap().pop().unwrap();
+    let lines = lines.passing_over(|_| panic!("broken"));
+    let _ = ahead::Source::ahead(lines).next();
+}

@@ -268,6 +268,14 @@ fn stat(text: &str, v1: bool, memory: &mut Memory) -> Option<Bytes> {
             "slab_reclaimable" => memory.slab_reclaimable = size,
             "slab_unreclaimable" => memory.slab_unreclaimable = size,
             "sock" => memory.sock = size,
+            "kernel_stack" => memory.kernel_stack = size,
+            "pagetables" => memory.pagetables = size,
+            "sec_pagetables" => memory.sec_pagetables = size,
+            "percpu" => memory.percpu = size,
+            "vmalloc" => memory.vmalloc = size,
+            "hugetlb" => memory.hugetlb = size,
+            "zswap" => memory.zswap = size,
+            "zswapped" => memory.zswapped = size,
             "active_file" | "inactive_file" => cache = Some(cache.unwrap_or(0_u64).saturating_add(value)),
             "file_dirty" | "file_writeback" | "dirty" | "writeback" => unclean = unclean.saturating_add(value),
             _ => {}
@@ -303,6 +311,7 @@ fn events(text: &str) -> MemoryEvents {
             "oom" => events.oom = value,
             "oom_kill" => events.oom_kill = value,
             "oom_group_kill" => events.oom_group_kill = value,
+            "sock_throttled" => events.sock_throttled = Some(value),
             _ => {}
         }
     }
@@ -404,6 +413,32 @@ mod tests {
         assert_eq!(reading.memory.anon, Some(Bytes(100)));
         assert_eq!(reading.memory.swap_current, Some(Bytes(40)));
         assert_eq!(reading.events.map(|events| (events.oom_kill, events.max)), Some((3, 7)));
+    }
+
+    #[test]
+    fn the_kernels_parts_and_what_newer_kernels_count_are_told_by_name() {
+        let mut memory = Memory::default();
+        stat(
+            "kernel 90\nkernel_stack 1\npagetables 2\nsec_pagetables 3\npercpu 4\nvmalloc 5\nhugetlb 6\nzswap 7\nzswapped 8\n",
+            false,
+            &mut memory,
+        );
+        let size = |bytes| Some(Bytes(bytes));
+        let told = Memory {
+            kernel: size(90),
+            kernel_stack: size(1),
+            pagetables: size(2),
+            sec_pagetables: size(3),
+            percpu: size(4),
+            vmalloc: size(5),
+            hugetlb: size(6),
+            zswap: size(7),
+            zswapped: size(8),
+            ..Memory::default()
+        };
+        assert_eq!(memory, told);
+        assert_eq!(events("low 1\nsock_throttled 9\n").sock_throttled, Some(9));
+        assert_eq!(events("low 1\n").sock_throttled, None, "not counted is not none");
     }
 
     #[test]

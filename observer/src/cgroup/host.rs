@@ -55,6 +55,14 @@ impl HostMemory {
                 shmem: value("Shmem"),
                 slab_reclaimable: value("SReclaimable"),
                 slab_unreclaimable: value("SUnreclaim"),
+                kernel_stack: value("KernelStack"),
+                pagetables: value("PageTables"),
+                sec_pagetables: value("SecPageTables"),
+                percpu: value("Percpu"),
+                vmalloc: value("VmallocUsed"),
+                hugetlb: value("Hugetlb"),
+                zswap: value("Zswap"),
+                zswapped: value("Zswapped"),
                 ..Memory::default()
             },
         })
@@ -104,5 +112,12 @@ mod tests {
         let memory = HostMemory::parse(text).unwrap();
         assert_eq!((memory.total, memory.used()), (Bytes(1_024_000), Bytes(614_400)));
         assert_eq!(HostMemory::parse("MemTotal: x kB"), None);
+        assert_eq!(memory.parts.pagetables, None);
+        let parts = HostMemory::parse(&format!("{text}KernelStack: 1 kB\nPageTables: 2 kB\nPercpu: 3 kB\n"));
+        let parts = parts.unwrap().parts;
+        assert_eq!(
+            (parts.kernel_stack, parts.pagetables, parts.percpu),
+            (Some(Bytes(1024)), Some(Bytes(2048)), Some(Bytes(3072)))
+        );
     }
 }

@@ -91,6 +91,10 @@ pub(super) fn open(show: &Show, selection: &Selection, source: Source) -> Result
         screen: None,
     };
     match form(show) {
+        Form::Json if source == Source::Replay => Ok(Outlet {
+            sink: Box::new(Stdout(Json::in_pieces(io::stdout()))),
+            screen: None,
+        }),
         Form::Json => Ok(written(Output::Json, text)),
         Form::Text => Ok(written(Output::Text, text)),
         Form::Tui => screen(text, source).map_err(|error| {

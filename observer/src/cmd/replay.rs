@@ -2,9 +2,15 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+
 use super::output::{self, Damages, Outlet, Source};
+use crate::capture::{Damage, Merged};
 use crate::cli::{Failure, Replay};
 use crate::engine::{Config, Engine};
 use crate::event::{Event, Line, RunState};
@@ -15,7 +21,11 @@ use crate::unit::Selection;
 /// The longest pause between two lines, in seconds: nobody watches a night go by.
 const MAX_PAUSE: f64 = 3600.0;
 
-/// Replays in the order of time.
+/// Lines that are handed on at once at most, and how often that much may wait.
+const BATCH: usize = 256;
+const WAITING: usize = 4;
+
+/// Replays in the order of time: captures are read by one thread, played by another, and shown by this one.
 ///
 /// # Errors
 /// Where nothing can be read, or not everything could; what could be read has been shown.
@@ -23,44 +33,74 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
     let captures = output::captures(&options.paths)?;
     let Outlet { mut sink, screen } = output::open(&options.show, &selection, Source::Replay)?;
-    let mut player = Player {
+    let player = Player {
         config: Config {
             warn_within_seconds: options.show.warn_within.as_secs_f64(),
             ..Config::default()
         },
         engines: HashMap::new(),
         selection,
+        span: Span {
+            since: options.since,
+            until: options.until,
+            speed: options.speed,
+        },
+        before: None,
         seq: 0,
     };
     let mut damages = Damages::default();
-    let mut before: Option<Timestamp> = None;
-    for line in captures {
-        let line = match line {
-            Ok(line) => line,
-            Err(damage) => {
-                damages.tell(damage);
-                continue;
+    let (sender, told) = sync_channel(WAITING);
+    let playing = Builder::new()
+        .name("replay".to_owned())
+        .spawn(move || player.play(captures, &sender))
+        .context("no thread for the replay")?;
+    loop {
+        let batch = match told.try_recv() {
+            Ok(batch) => batch,
+            Err(_) => {
+                // Nothing more for now: whoever reads sees all there is.
+                if is_over(sink.flush())? {
+                    return Ok(());
+                }
+                let Ok(batch) = told.recv() else { break };
+                batch
             }
         };
-        let ts = line.ts;
-        if options.until.is_some_and(|until| ts.0 > until) {
-            continue;
-        }
-        let shown = options.since.is_none_or(|since| ts.0 >= since);
-        if let (Some(speed), Some(before), true) = (options.speed, before, shown) {
-            let wait = (ts.seconds_since(before) / speed).clamp(0.0, MAX_PAUSE);
-            pause(Duration::from_secs_f64(wait), sink.as_ref());
-        }
-        before = shown.then_some(ts);
-        match player.line(line, shown, sink.as_mut()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            result => result?,
+        for told in batch {
+            match told {
+                Told::Damage(damage) => damages.tell(damage),
+                Told::Wait(length) => {
+                    if is_over(sink.flush())? {
+                        return Ok(());
+                    }
+                    pause(length, sink.as_ref());
+                }
+                Told::Line(line) => {
+                    if is_over(sink.line(&line))? {
+                        return Ok(());
+                    }
+                }
+            }
         }
     }
-    sink.flush()?;
+    // One that failed is not to pass for the end.
+    if let Err(panic) = playing.join() {
+        resume_unwind(panic);
+    }
+    if is_over(sink.flush())? {
+        return Ok(());
+    }
     // What was recorded is all there now, and is looked at for as long as it is wanted.
     screen.map_or(Ok(()), Screen::wait)?;
     damages.end()
+}
+
+/// Whether nobody reads any more.
+fn is_over(written: io::Result<()>) -> io::Result<bool> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+        written => written.map(|()| false),
+    }
 }
 
 /// Waits, unless nobody looks any more: then it is woken.
@@ -75,22 +115,69 @@ fn pause(length: Duration, sink: &dyn Sink) {
     }
 }
 
+/// What comes of a capture, in its order.
+enum Told {
+    Line(Line),
+    Damage(Damage),
+    /// As much time went by.
+    Wait(Duration),
+}
+
+/// Which part of the time is shown, and how fast.
+struct Span {
+    since: Option<jiff::Timestamp>,
+    until: Option<jiff::Timestamp>,
+    speed: Option<f64>,
+}
+
 struct Player {
     config: Config,
     /// One a host: cgroups of two hosts have the same paths.
     engines: HashMap<String, Engine>,
     selection: Selection,
+    span: Span,
+    /// The time of the last line that is shown.
+    before: Option<Timestamp>,
     seq: u64,
 }
 
 impl Player {
+    /// Plays it all, ahead of what is shown by a few batches; what there is goes out before more is waited for.
+    fn play(mut self, mut captures: Merged, told: &SyncSender<Vec<Told>>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            if batch.len() >= BATCH || (!batch.is_empty() && !captures.is_at_hand()) {
+                let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+                if told.send(full).is_err() {
+                    return;
+                }
+            }
+            match captures.next() {
+                Some(Ok(line)) => self.line(line, &mut batch),
+                Some(Err(damage)) => batch.push(Told::Damage(damage)),
+                None => break,
+            }
+        }
+        // Where nobody takes it any more, nobody misses it.
+        let _ = told.send(batch);
+    }
+
     /// One recorded line: what the engine makes of it is made anew, everything else is as it was.
-    fn line(&mut self, line: Line, shown: bool, sink: &mut dyn Sink) -> io::Result<()> {
+    fn line(&mut self, line: Line, told: &mut Vec<Told>) {
         let Line {
             mut event, ts, host, ..
         } = line;
+        if self.span.until.is_some_and(|until| ts.0 > until) {
+            return;
+        }
+        let shown = self.span.since.is_none_or(|since| ts.0 >= since);
+        if let (Some(speed), Some(before), true) = (self.span.speed, self.before, shown) {
+            let wait = (ts.seconds_since(before) / speed).clamp(0.0, MAX_PAUSE);
+            told.push(Told::Wait(Duration::from_secs_f64(wait)));
+        }
+        self.before = shown.then_some(ts);
         if event.subject().is_some_and(|subject| !self.selection.covers(subject)) {
-            return Ok(());
+            return;
         }
         let mut changes = Vec::new();
         match &mut event {
@@ -99,9 +186,9 @@ impl Player {
                 self.engines.remove(&host);
             }
             // Made anew from the samples.
-            Event::Forecast(_) | Event::Throttle(_) => return Ok(()),
+            Event::Forecast(_) | Event::Throttle(_) => return,
             Event::Run(run) => match run.state {
-                RunState::Ended => return Ok(()),
+                RunState::Ended => return,
                 RunState::Known => self.engine(&host).know(run),
             },
             Event::Sample(sample) => self.engine(&host).sample(ts, sample, &mut changes),
@@ -113,19 +200,17 @@ impl Player {
             Event::OomWithoutKill(_) | Event::Unit(_) | Event::Lost(_) | Event::Unexplained(_) | Event::Stop(_) => {}
         }
         if !shown {
-            return Ok(());
+            return;
         }
         for event in std::iter::once(event).chain(changes) {
-            let line = Line {
+            told.push(Told::Line(Line {
                 event,
                 ts,
                 seq: self.seq,
                 host: host.clone(),
-            };
+            }));
             self.seq += 1;
-            sink.line(&line)?;
         }
-        Ok(())
     }
 
     fn engine(&mut self, host: &str) -> &mut Engine {

@@ -177,6 +177,7 @@ impl KernelTypes {
         offsets.memcg_oom = event("MEMCG_OOM");
         offsets.memcg_oom_kill = event("MEMCG_OOM_KILL");
         offsets.memcg_oom_group_kill = event("MEMCG_OOM_GROUP_KILL");
+        offsets.memcg_sock_throttled = event("MEMCG_SOCK_THROTTLED");
     }
 
     /// Whether the per-CPU stock is part of the page counter, so that the charge path would be met once a charge

@@ -188,6 +188,8 @@ struct EventPlaces {
     oom_kill: usize,
     /// Since 5.17 only.
     oom_group_kill: Option<usize>,
+    /// Since 7.2 only.
+    sock_throttled: Option<usize>,
 }
 
 impl EventPlaces {
@@ -205,6 +207,7 @@ impl EventPlaces {
             oom: place(offsets.memcg_oom)?,
             oom_kill: place(offsets.memcg_oom_kill)?,
             oom_group_kill: place(offsets.memcg_oom_group_kill),
+            sock_throttled: place(offsets.memcg_sock_throttled),
         })
     }
 
@@ -220,6 +223,7 @@ impl EventPlaces {
                 Some(place) => at(place)?,
                 None => 0,
             },
+            sock_throttled: self.sock_throttled.and_then(at),
         })
     }
 }
@@ -256,6 +260,7 @@ mod tests {
             memcg_oom: 4,
             memcg_oom_kill: 5,
             memcg_oom_group_kill: 7,
+            memcg_sock_throttled: 8,
             ..Offsets::NONE
         };
         EventPlaces::of(&offsets).unwrap()
@@ -281,7 +286,8 @@ mod tests {
 
     #[test]
     fn events_are_taken_from_where_this_kernel_counts_them() {
-        let events = places().read(&[1, 2, 3, 99, 4, 5, 99, 6, 99, 99]).unwrap();
+        let events = places().read(&[1, 2, 3, 99, 4, 5, 99, 6, 7, 99]).unwrap();
+        assert_eq!(events.sock_throttled, Some(7));
         assert_eq!(
             [
                 events.low,

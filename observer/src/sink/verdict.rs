@@ -1,7 +1,7 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
-use super::words::{self, class_name, pace};
-use crate::event::{Confidence, Container, Kill, KillLimit, Origin, Relation};
+use super::words::{self, class_name, kernel, pace};
+use crate::event::{Class, Confidence, Container, Kill, KillLimit, Origin, Relation};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
 
@@ -244,10 +244,11 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
             .find(|sample| sample.unit == kill.subject.unit)
     {
         let memory = &last.memory;
+        let class = before.trend.map_or(Class::Unknown, |trend| trend.class);
         let mut parts = vec![
             format!("anon {}", size(memory.anon)),
             format!("file {}", size(memory.file)),
-            format!("kernel {}", size(memory.kernel)),
+            kernel(memory, class).unwrap_or_else(|| format!("kernel {}", size(None))),
         ];
         if let Some(trend) = before.trend {
             parts.push(format!(

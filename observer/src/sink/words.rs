@@ -1,7 +1,7 @@
 //! The words of an event, for every sink that a person reads.
 
 use crate::event::{
-    Class, Forecast, ForecastChange, ForecastState, LimitRef, OomWithoutKill, Relation, Subject, Throttle,
+    Class, Forecast, ForecastChange, ForecastState, LimitRef, Memory, OomWithoutKill, Relation, Subject, Throttle,
     ThrottleState, Unexplained, setting,
 };
 use crate::human::{bytes, duration, rate};
@@ -34,6 +34,17 @@ pub(crate) fn pace(bytes_per_second: f64, class: Class) -> String {
         Class::Steady => "0".to_owned(),
         _ => rate(bytes_per_second),
     }
+}
+
+/// The kernel's memory, and where it is what grows or half of all what most of it is: `kernel 39.6M (page tables 38.1M)`.
+pub(super) fn kernel(memory: &Memory, class: Class) -> Option<String> {
+    let held = memory.kernel?;
+    let is_half = memory.current.is_some_and(|current| held.0 >= current.0 / 2);
+    let mostly = memory
+        .mostly_kernel()
+        .filter(|_| class == Class::Kernel || is_half)
+        .map(|(part, size)| format!(" ({part} {})", bytes(size)));
+    Some(format!("kernel {}{}", bytes(held), mostly.unwrap_or_default()))
 }
 
 /// What a person calls a subject: the user's unit, else the system's, else the cgroup's path.
@@ -130,12 +141,12 @@ pub(crate) fn warning(change: &ForecastChange) -> String {
 /// What a warning rests on: `anon 404.1M of 421.0M, growing for 2h 8min in python3[2051]; reclaim could give back 6.2M`.
 pub(crate) fn ground(change: &ForecastChange) -> Option<String> {
     let memory = change.memory.filter(|_| change.state != ForecastState::Cleared)?;
-    let (part, held) = match change.class {
-        Class::Shmem => ("shmem", memory.shmem),
-        Class::Kernel => ("kernel", memory.kernel),
-        _ => ("anon", memory.anon),
+    let held = match change.class {
+        Class::Shmem => memory.shmem.map(|shmem| format!("shmem {}", bytes(shmem))),
+        Class::Kernel => kernel(&memory, Class::Kernel),
+        _ => memory.anon.map(|anon| format!("anon {}", bytes(anon))),
     };
-    let mut text = format!("{part} {} of {}", bytes(held?), bytes(memory.current?));
+    let mut text = format!("{} of {}", held?, bytes(memory.current?));
     if let Some(trend) = change.trend {
         text += &format!(", growing for {}", duration(trend.window_seconds));
     }
@@ -200,6 +211,7 @@ pub(crate) fn unexplained(unexplained: &Unexplained) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::Bytes;
 
     #[test]
     fn a_limit_is_named_as_it_is_set() {
@@ -216,5 +228,32 @@ mod tests {
         assert_eq!(told(above, Some("a.slice"), "/a.slice"), "a.slice's MemoryMax=64.0M");
         assert_eq!(told(above, None, "/kubepods"), "/kubepods's memory.max=64.0M");
         assert_eq!(told(Some(Relation::Host), None, "/"), "the host's memory, 64.0M");
+    }
+
+    #[test]
+    fn the_kernels_memory_is_named_by_its_largest_part_where_that_matters() {
+        let mib = |mib: u64| Some(Bytes(mib << 20));
+        let memory = Memory {
+            current: mib(100),
+            kernel: mib(30),
+            slab_reclaimable: mib(1),
+            slab_unreclaimable: mib(2),
+            pagetables: mib(20),
+            ..Memory::default()
+        };
+        let said = |memory: &Memory, class| kernel(memory, class).unwrap();
+        assert_eq!(said(&memory, Class::Kernel), "kernel 30.0M (page tables 20.0M)");
+        assert_eq!(said(&memory, Class::Leak), "kernel 30.0M", "it is not what grows");
+        let most = Memory {
+            current: mib(40),
+            ..memory
+        };
+        assert_eq!(said(&most, Class::Leak), "kernel 30.0M (page tables 20.0M)");
+        let pipes = Memory {
+            pagetables: mib(1),
+            ..memory
+        };
+        assert_eq!(said(&pipes, Class::Kernel), "kernel 30.0M", "most of it has no name");
+        assert_eq!(kernel(&Memory::default(), Class::Kernel), None);
     }
 }

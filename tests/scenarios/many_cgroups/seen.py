@@ -36,7 +36,7 @@ tell("WARNED", share is not None and share <= 0.5, "never" if share is None else
 
 # Twelve samples from before of whoever held it: itself, and the slice with the other limit.
 for key, cgroup in ("OWN", kill["cgroup"]["path"]), ("SLICE", "/crowd.slice"):
-    before = [line for line in (kill["before"] or {}).get("samples") or [] if line["cgroup"]["path"] == cgroup]
+    before = [line for line in (kill["before"] or {}).get("samples") or [] if line["cgroup"] == cgroup]
     age = killed - max(map(at, before)) if before else None
     holds = len(before) >= 12 and age <= 3 and all(line["memory"].get("max") is not None for line in before)
     tell("BEFORE_" + key, holds, f"{len(before)} samples, the newest {age:.1f} s old" if before else "none")

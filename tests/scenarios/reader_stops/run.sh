@@ -4,7 +4,7 @@ rm -rf "$dir"
 mkfifo "$OUT/pipe"
 cat "$OUT/pipe" > "$OUT/live.jsonl" &
 reader=$!
-oomtrace record -o json --dir "$dir" --no-runs --interval 200ms > "$OUT/pipe" 2> "$OUT/recorder" &
+oomtrace record -o json --dir "$dir" --no-runs --interval 20ms > "$OUT/pipe" 2> "$OUT/recorder" &
 recorder=$!
 is_watching() { grep -q '"event":"sample"' "$OUT/live.jsonl"; }
 until_true is_watching
