@@ -116,6 +116,10 @@ fn pause(length: Duration, sink: &dyn Sink) {
 }
 
 /// What comes of a capture, in its order.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are lines: a box for each would only cost"
+)]
 enum Told {
     Line(Line),
     Damage(Damage),
