@@ -360,6 +360,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_cgroup_whose_name_begins_alike_is_another() {
+        let above = ["/", "/kubepods", "/kubepods/pod1"];
+        assert!(above.iter().all(|above| holds(above, "/kubepods/pod1/c")));
+        assert!(!holds("/kubepods/pod1", "/kubepods/pod10") && !holds("/kubepods/pod1/c", "/kubepods/pod1"));
+    }
+
     /// Every origin that there is, and what leads to it.
     #[test]
     fn every_origin_has_its_facts() {

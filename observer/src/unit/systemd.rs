@@ -147,22 +147,36 @@ impl Systemd {
     async fn ask(&self, unit: &str) -> zbus::Result<UnitStatus> {
         let path = ManagerProxy::new(&self.connection).await?.load_unit(unit).await?;
         let properties: UnitPropertiesProxy<'_> = self.uncached(&path).await?;
-        let id = properties.invocation_id().await.unwrap_or_default();
+        // All at once: systemd answers in the order in which it is asked, and one after the other each would wait its turn.
+        let (id, load_state, active_state, sub_state, description) = tokio::join!(
+            properties.invocation_id(),
+            properties.load_state(),
+            properties.active_state(),
+            properties.sub_state(),
+            properties.description(),
+        );
+        let id = id.unwrap_or_default();
         let mut status = UnitStatus {
-            load_state: properties.load_state().await?,
-            active_state: properties.active_state().await?,
-            sub_state: properties.sub_state().await?,
-            description: properties.description().await?,
+            load_state: load_state?,
+            active_state: active_state?,
+            sub_state: sub_state?,
+            description: description?,
             invocation_id: (id.len() == 16).then(|| id.iter().map(|byte| format!("{byte:02x}")).collect()),
             ..UnitStatus::default()
         };
         if unit.ends_with(".service") {
             let service: ServicePropertiesProxy<'_> = self.uncached(&path).await?;
-            status.result = service.result().await.ok();
-            status.restarts = service.n_restarts().await.ok().map(u64::from);
-            status.control_group = service.control_group().await.ok().filter(|path| !path.is_empty());
-            let code = service.exec_main_code().await.unwrap_or(0);
-            status.exit = exit_text(code, service.exec_main_status().await.unwrap_or(0));
+            let (result, restarts, control_group, code, exit) = tokio::join!(
+                service.result(),
+                service.n_restarts(),
+                service.control_group(),
+                service.exec_main_code(),
+                service.exec_main_status(),
+            );
+            status.result = result.ok();
+            status.restarts = restarts.ok().map(u64::from);
+            status.control_group = control_group.ok().filter(|path| !path.is_empty());
+            status.exit = exit_text(code.unwrap_or(0), exit.unwrap_or(0));
         } else if unit.ends_with(".scope") {
             let scope: ScopePropertiesProxy<'_> = self.uncached(&path).await?;
             status.result = scope.result().await.ok();

@@ -854,3 +854,45 @@ fn narrow_swap(limits: &mut [Limit], room: Bytes) {
         limit.swap_room = Some(limit.swap_room.map_or(room, |own| own.min(room)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_still_waits_is_counted_and_not_sampled_twice() {
+        let ids = |range: std::ops::Range<u64>| range.map(CgroupId);
+        let mut queue = Queue::default();
+        assert_eq!(queue.refill(ids(0..4)), 0);
+        assert_eq!((queue.pop(), queue.pop()), (Some(CgroupId(0)), Some(CgroupId(1))));
+        assert_eq!(queue.refill(ids(1..6)), 2, "2 and 3 have waited since the last time");
+        let order: Vec<CgroupId> = std::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(order, [2, 3, 1, 4, 5].map(CgroupId), "they come first");
+    }
+
+    #[test]
+    fn what_a_walk_told_stands_in_for_all_but_the_composition() {
+        let row = Row {
+            cgroup: CgroupId(1),
+            current: Some(Bytes(4096)),
+            peak: None,
+            low: Some(walk::Limit::At(Bytes(0))),
+            high: Some(walk::Limit::Unlimited),
+            max: Some(walk::Limit::At(Bytes(8192))),
+            swap_current: Some(Bytes(0)),
+            swap_max: Some(walk::Limit::Unlimited),
+            events: None,
+            events_local: None,
+        };
+        let mut composition = Reading::default();
+        composition.memory.anon = Some(Bytes(1024));
+        let memory = walked(composition, &row, false).memory;
+        assert_eq!((memory.current, memory.anon), (Some(Bytes(4096)), Some(Bytes(1024))));
+        assert_eq!((memory.max, memory.high), (Some(Bytes(8192)), None));
+        assert_eq!(
+            memory.swap_current, None,
+            "the kernel accounts no swap: there is no such file"
+        );
+        assert_eq!(walked(composition, &row, true).memory.swap_current, Some(Bytes(0)));
+    }
+}
