@@ -75,11 +75,15 @@ def victim(cgroup):
     os.waitpid(child, 0)
     return child
 
-def mark(number):
-    """A marker in the kernel's log, and the time at which it was written."""
-    before = time.monotonic_ns()
-    write("/dev/kmsg", f"<7>latency marker {number}\n")
-    after = time.monotonic_ns()
+def mark(name):
+    """A marker in the kernel's log: when it was written, and how wrong that may be. The last of its name counts: one that
+    took long is written again."""
+    for _ in range(20):
+        before = time.monotonic_ns()
+        write("/dev/kmsg", f"<7>latency marker {name}\n")
+        after = time.monotonic_ns()
+        if after - before < 1_000_000:
+            break
     return (before + after) // 2, after - before
 
 def round_of_kills(state, count, cgroups, pause):
