@@ -5,10 +5,11 @@
 # written into the same log before each kill. `arrivals` reads every tool's output, a thread each. Prints
 # `STATE TOOL NANOSECONDS` a line, and `STATE TOOL missing`; negative is before the kernel's record was made: some tell of a
 # kill before it is done.
-import os, re, shutil, signal, subprocess, sys, time
+import mmap, os, re, shutil, signal, subprocess, sys, time
 
 RUN = "/run/latency"
 CGROUPS = "/sys/fs/cgroup/latency.slice"
+UNLIMITED = f"{CGROUPS}/unlimited.service"
 TOOLS = ["bpftrace", "bcc", "libbpf", "journald", "oomtrace"]
 kills, hosted, states = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 
@@ -35,7 +36,7 @@ def start(name, *command, stdout=None):
 def end(child):
     child.terminate()
     try:
-        child.wait(120)
+        child.wait(30)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
@@ -53,21 +54,36 @@ def until(what, holds, seconds=240):
         time.sleep(0.1)
     return True
 
+def take(size):
+    """Memory that is held, of this size."""
+    held, text = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), bytes(1 << 20)
+    while held.tell() < size:
+        held.write(text[:size - held.tell()])
+    return held
+
 def victim(cgroup):
     """The pid of a process that is killed in this cgroup, once it is dead."""
     child = os.fork()
     if child == 0:
         write(f"{cgroup}/cgroup.procs", "0")
         write("/proc/self/oom_score_adj", "1000")
+        if cgroup == UNLIMITED:
+            held = []
+            while True:
+                held.append(take(32 << 20))
         os.execvp("tail", ["tail", "/dev/zero"])
     os.waitpid(child, 0)
     return child
 
-def mark(number):
-    """A marker in the kernel's log, and the time at which it was written."""
-    before = time.monotonic_ns()
-    write("/dev/kmsg", f"<7>latency marker {number}\n")
-    after = time.monotonic_ns()
+def mark(name):
+    """A marker in the kernel's log: when it was written, and how wrong that may be. The last of its name counts: one that
+    took long is written again."""
+    for _ in range(20):
+        before = time.monotonic_ns()
+        write("/dev/kmsg", f"<7>latency marker {name}\n")
+        after = time.monotonic_ns()
+        if after - before < 1_000_000:
+            break
     return (before + after) // 2, after - before
 
 def round_of_kills(state, count, cgroups, pause):
@@ -116,6 +132,7 @@ def evaluate(state, marks, pids, lines):
 def oomtrace(*arguments, pipe="oomtrace"):
     return start(pipe, "oomtrace", *arguments)
 
+survivor()
 shutil.rmtree(RUN, ignore_errors=True)
 os.makedirs(RUN)
 pipes = TOOLS + ["oomtrace-journal"]
@@ -175,16 +192,18 @@ for state in states:
     until("oomtrace", watched(since=since), 300)
     time.sleep(5)
     if state == "short":
-        # All but 96 MiB is held by one that is not killed; each victim takes the rest.
-        free = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemAvailable"))
-        size = (free << 10) - (96 << 20)
-        ballast = subprocess.Popen(["python3", "-c", f"import mmap, time\nheld = mmap.mmap(-1, {size}, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nfor at in range(0, {size}, 4096): held[at] = 1\nprint('held', flush=True)\ntime.sleep(36000)"],
-                                   stdout=subprocess.PIPE, preexec_fn=survivor)
-        ballast.stdout.readline()
-        os.mkdir(f"{CGROUPS}/unlimited.service")
-        round_of_kills(state, min(kills, 30), [f"{CGROUPS}/unlimited.service"], 1)
-        ballast.kill()
-        ballast.wait()
+        # Most of it is held by one that is not killed; each victim takes the rest, and what is in the page cache.
+        free = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemFree"))
+        ballast = os.fork()
+        if ballast == 0:
+            held = take((free << 10) - (256 << 20))
+            write(f"{RUN}/ballast", "held")
+            signal.pause()
+        until("the ballast", lambda: os.path.exists(f"{RUN}/ballast"))
+        os.mkdir(UNLIMITED)
+        round_of_kills(state, min(kills, 20), [UNLIMITED], 1)
+        os.kill(ballast, signal.SIGKILL)
+        os.waitpid(ballast, 0)
     else:
         round_of_kills(state, kills, cgroups, 0.3)
     end(child)

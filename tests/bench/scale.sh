@@ -1,15 +1,17 @@
 #!/bin/bash
 # What watching $1 cgroups costs, of which $2 move: oomtrace as the service that is shipped, systemd-cgtop, and a plain loop,
-# one after the other on the same host. Arguments further: seconds to measure, oomtrace's --probes. Prints `KEY VALUE` lines.
+# one after the other on the same host. Arguments further: seconds to measure, oomtrace's --probes, its LimitNOFILE= or
+# `default`. Prints `KEY VALUE` lines.
 #
 # Who is measured runs in a unit of its own, whose cpu.stat counts all of its threads and the kernel's work in its calls.
 # Under `--icount` a nanosecond of CPU time is an instruction.
 set -eu
-cgroups=$1 moving=$2 seconds=$3 probes=$4
+cgroups=$1 moving=$2 seconds=$3 probes=$4 files=$5
 export LC_ALL=C
-until_true() { local i; for i in $(seq 3000); do "$@" && return; sleep 0.1; done; echo "gave up waiting for: $*" >&2; return 1; }
+# Waits with what the shell has in itself: a program each time would be most of what an emulated guest does.
+until_true() { local i; for ((i = 0; i < 2000; i++)); do "$@" && return; sleep 0.5; done; echo "gave up waiting for: $*" >&2; return 1; }
 systemd-run --quiet --unit host --slice host.slice -p OOMScoreAdjust=-1000 python3 /share/host.py "$cgroups" "$moving" /run/host
-is_ready() { grep -q ready /run/host 2> /dev/null; }
+is_ready() { [ -s /run/host ]; }
 until_true is_ready
 all() { find /sys/fs/cgroup -mindepth 1 -type d | wc -l; }
 
@@ -19,8 +21,12 @@ if [ "$probes" != auto ]; then
     sed -n 's/^ExecStart=.*/[Service]\nExecStart=\n& --probes '"$probes"'/p' /usr/lib/systemd/system/oomtrace.service > /run/systemd/system/oomtrace.service.d/probes.conf
 fi
 printf '[Service]\nTimeoutStartSec=infinity\nWatchdogSec=0\n' > /run/systemd/system/oomtrace.service.d/patience.conf
+if [ "$files" != default ]; then
+    printf '[Service]\nLimitNOFILE=%s\n' "$files" > /run/systemd/system/oomtrace.service.d/files.conf
+fi
 systemctl daemon-reload
 systemctl start oomtrace.service
+watched=$(cut -d' ' -f1 /proc/uptime)
 pid=$(systemctl show -P MainPID oomtrace.service)
 unit=/sys/fs/cgroup/system.slice/oomtrace.service
 used() { sed -n 's/^usage_usec //p' "$unit/cpu.stat"; }
@@ -56,14 +62,18 @@ threads = os.environ['threads'].split()
 print(sum(int(count) for thread, count in map(str.split, open('/run/calls')) if thread in threads) / ($ended - $began))")"
 fi
 systemctl stop oomtrace.service
-journalctl -q -u oomtrace.service -p warning -o cat | head -5 >&2
+# Who samples nothing is cheap.
+watched=$(python3 -c "print($(now) - $watched)")
+echo "samples $(python3 -c "print($(oomtrace replay -o json /var/lib/oomtrace 2> /dev/null | grep -c '"event":"sample"') / $watched)")"
+journalctl -q -u oomtrace.service _TRANSPORT=stdout -o cat | head -5 >&2
 
 # The others take rounds: what a round costs is the difference of a run with more and one with few.
 cost() {
     local unit=$1-$2
     systemd-run --quiet --unit "$unit" -p RemainAfterExit=yes -p LimitNOFILE=524288 -p StandardOutput=null "${@:3}"
-    has_ended() { [ "$(systemctl show -P SubState "$unit")" != running ]; }
+    has_ended() { ! read -r _ 2> /dev/null < "/sys/fs/cgroup/system.slice/$unit.service/cgroup.procs"; }
     until_true has_ended
+    while [ "$(systemctl show -P SubState "$unit")" = running ]; do sleep 0.5; done
     systemctl show -P CPUUsageNSec "$unit"
     systemctl stop "$unit" 2> /dev/null || systemctl reset-failed "$unit"
 }

@@ -8,7 +8,13 @@ oomtrace record -o json --dir "$dir" --no-runs --interval 20ms > "$OUT/pipe" 2> 
 recorder=$!
 is_watching() { grep -q '"event":"sample"' "$OUT/live.jsonl"; }
 until_true is_watching
-systemd-run --unit steady python3 -c 'import time; kept = bytearray(8 << 20); time.sleep(3600)'
+# What must go on being sampled.
+systemd-run --unit moving python3 -c 'import time
+while True:
+    kept = bytearray(4 << 20); time.sleep(0.3)
+    kept = None; time.sleep(0.3)'
+is_sampled() { [ "$(grep -c '"event":"sample".*"unit":"moving.service"' "$OUT/live.jsonl")" -ge 3 ]; }
+until_true is_sampled
 # One kill before, sixty while it stands still, one after.
 kill_one() {
     systemd-run --quiet --wait --collect --unit "stopped-$1" -p MemoryMax=8M -p MemorySwapMax=0 -p Type=exec -p OOMPolicy=continue \
@@ -33,7 +39,7 @@ kill -TERM "$recorder"
 wait "$recorder"
 echo "STATUS=$?" >> "$OUT/truth"
 wait "$reader"
-systemctl stop steady
+systemctl stop moving
 rm "$OUT/pipe"
 oomtrace replay -o json "$dir" > "$OUT/folder.jsonl" 2> "$OUT/replay.err"
 echo "REPLAY=$?" >> "$OUT/truth"

@@ -16,12 +16,12 @@ def missing(read):
 
 pids = {int(pid) for pid in open(out + "/pids")}
 capture, live = lines("folder.jsonl"), lines("live.jsonl")
-times = [at(line) for line in capture if line["event"] == "sample" and line.get("unit") == "steady.service"]
+times = [at(line) for line in capture if line["event"] == "sample" and line.get("unit") == "moving.service"]
 gap = max((later - earlier for earlier, later in zip(times, times[1:])), default=float("inf"))
 lost = sum(line["count"] for line in live if line["event"] == "lost" and line["stream"] == "output")
 print(f"KILLED={len(pids)}")
 print(f"CAPTURE_MISSES={missing(capture)}")
-print("CAPTURE_GAP=" + ("none" if gap <= 5 else f"{gap:.1f}_s"))
+print("CAPTURE_GAP=" + ("none" if gap <= 10 else f"{gap:.1f}_s"))
 print(f"STREAM_MISSES={missing(live)}")
 print("STREAM_SAYS_LOST=" + ("yes" if lost > 0 else "no"))
 # What was written and what it says that it lost is what was recorded: samples alone, and the capture has every one.

@@ -22,7 +22,7 @@ pub(crate) struct Latency {
     #[arg(long = "state", value_name = "STATE", default_values_t = ["rest", "ticks", "stuck", "short"].map(str::to_owned), value_parser = ["rest", "ticks", "stuck", "short"])]
     states: Vec<String>,
 
-    /// Kills in each state; on a host out of memory 30 at most
+    /// Kills in each state; on a host out of memory 20 at most
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     kills: u32,
 

@@ -37,6 +37,10 @@ pub(crate) struct Scale {
     #[arg(long, value_name = "MIN", default_value_t = 60)]
     at_most: u64,
 
+    /// oomtrace's limit of open files (LimitNOFILE=) in place of the one that it is shipped with
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(64..))]
+    files: Option<u32>,
+
     /// Fails where a figure is above what it may be
     #[arg(long)]
     check: bool,
@@ -58,6 +62,8 @@ struct Host {
     files: f64,
     /// `None` where the kernel could not count them.
     calls: Option<f64>,
+    /// Samples that it recorded a second.
+    samples: f64,
 }
 
 /// What may not be passed, of a number of cgroups.
@@ -100,7 +106,10 @@ impl Scale {
         let mut hosts = Vec::new();
         for cgroups in &self.cgroups {
             step(format_args!("{cgroups} cgroups, probes: {}", self.probes));
-            hosts.push(self.measure(*cgroups)?);
+            let host = self.measure(*cgroups)?;
+            // A later one may fail, after long.
+            step(table(std::slice::from_ref(&host)).trim_end());
+            hosts.push(host);
         }
         print!("{}", table(&hosts));
         let verdicts: Vec<(String, bool)> = hosts.iter().flat_map(|host| judge(host, &self.probes)).collect();
@@ -117,6 +126,9 @@ impl Scale {
 
     fn measure(&self, cgroups: u32) -> Result<Host> {
         let (count, moving) = (cgroups.to_string(), (cgroups / 100).to_string());
+        let files = self
+            .files
+            .map_or_else(|| "default".to_owned(), |files| files.to_string());
         let text = Inside {
             kernel: self.kernel,
             icount: true,
@@ -134,6 +146,7 @@ impl Scale {
             &moving,
             &self.seconds.to_string(),
             &self.probes,
+            &files,
         ])?;
         let mut told = BTreeMap::new();
         for line in text.lines() {
@@ -157,6 +170,7 @@ impl Scale {
             peak: of("peak")?,
             files: of("files")?,
             calls: of("calls").ok(),
+            samples: of("samples")?,
         })
     }
 }
@@ -173,13 +187,13 @@ fn mebibytes(kibibytes: f64) -> f64 {
 /// As Markdown.
 fn table(hosts: &[Host]) -> String {
     let mut text = String::from(
-        "| cgroups | oomtrace, M instr/s | a cgroup, instr/s | of a core of 3 G instr/s | resident, MiB | peak, MiB | open files | system calls/s | systemd-cgtop, M instr/round | oomtrace : cgtop | plain loop, M instr/round | oomtrace : plain |\n\
-         |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+        "| cgroups | oomtrace, M instr/s | a cgroup, instr/s | of a core of 3 G instr/s | resident, MiB | peak, MiB | open files | system calls/s | samples/s | systemd-cgtop, M instr/round | oomtrace : cgtop | plain loop, M instr/round | oomtrace : plain |\n\
+         |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for host in hosts {
         let used = millions(host.used);
         text += &format!(
-            "| {} | {used:.1} | {:.0} | {:.2} % | {:.1} | {:.1} | {} | {} | {:.1} | 1 : {:.2} | {:.1} | {:.2} : 1 |\n",
+            "| {} | {used:.1} | {:.0} | {:.2} % | {:.1} | {:.1} | {} | {} | {:.0} | {:.1} | 1 : {:.2} | {:.1} | {:.2} : 1 |\n",
             host.all,
             used * 1e6 / host.all,
             used / 30.0,
@@ -187,6 +201,7 @@ fn table(hosts: &[Host]) -> String {
             mebibytes(host.peak),
             host.files,
             host.calls.map_or_else(|| "?".to_owned(), |calls| format!("{calls:.0}")),
+            host.samples,
             millions(host.cgtop),
             host.cgtop / host.used,
             millions(host.plain),
@@ -234,6 +249,14 @@ fn judge(host: &Host, probes: &str) -> Vec<(String, bool)> {
             );
         }
     }
+    let moving = f64::from(host.asked / 100);
+    verdicts.push((
+        format!(
+            "{} cgroups, samples a second: {:.1}, those that move: {moving:.0}",
+            host.asked, host.samples
+        ),
+        host.samples >= 0.9 * moving,
+    ));
     verdicts
 }
 
@@ -252,6 +275,7 @@ mod tests {
             peak: 41.0 * 1024.0,
             files: 50.0,
             calls: None,
+            samples: 12.0,
         }
     }
 
@@ -263,18 +287,17 @@ mod tests {
                 .map(|(_, holds)| *holds)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(held(5_900.0, "auto"), [true, true, false, true]);
-        assert_eq!(held(6_600.0, "auto"), [false, true, false, false]);
-        assert_eq!(held(59_000.0, "poll"), [true]);
+        assert_eq!(held(5_900.0, "auto"), [true, true, false, true, true]);
+        assert_eq!(held(6_600.0, "auto"), [false, true, false, false, true]);
+        assert_eq!(held(59_000.0, "poll"), [true, true]);
+        let blind = Host {
+            asked: 300,
+            samples: 0.0,
+            ..host(1.0)
+        };
         assert!(
-            judge(
-                &Host {
-                    asked: 300,
-                    ..host(1.0)
-                },
-                "auto"
-            )
-            .is_empty()
+            matches!(judge(&blind, "auto").as_slice(), [(_, false)]),
+            "it is cheap to see nothing"
         );
     }
 
@@ -287,7 +310,7 @@ mod tests {
         let text = table(&[host(6_000.0), larger]);
         assert!(
             text.contains(
-                "| 1030 | 6.0 | 5825 | 0.20 % | 20.0 | 41.0 | 50 | ? | 130.0 | 1 : 21.67 | 10.0 | 0.60 : 1 |"
+                "| 1030 | 6.0 | 5825 | 0.20 % | 20.0 | 41.0 | 50 | ? | 12 | 130.0 | 1 : 21.67 | 10.0 | 0.60 : 1 |"
             ),
             "{text}"
         );
