@@ -15,6 +15,7 @@ use observer::kernel::Probes;
 use observer::kernel::walk::{Limit, Pass, Row, Walk};
 use observer::measure::{Bytes, CgroupId};
 use observer_common::WALK_ROWS;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 const ROOT: &str = "/sys/fs/cgroup";
@@ -253,6 +254,15 @@ fn cost(rounds: u32) -> Result<()> {
         })?;
         println!("cgroups {all} walk-in-passes-of-{room} {by_walk:.0}");
     }
+    // A file of each is held open, however many are allowed at first.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    )?;
     for name in ["memory.current", "memory.stat"] {
         let files: Vec<File> = cgroups.values().flat_map(|path| File::open(path.join(name))).collect();
         let mut buffer = [0; 8192];
