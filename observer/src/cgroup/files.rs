@@ -158,27 +158,32 @@ impl MemoryFiles {
         files.into_iter().flatten().count()
     }
 
-    /// Reads the files.
+    /// Whether these are all files.
+    pub(super) fn are_all(&self) -> bool {
+        self.which == Which::All
+    }
+
+    /// Reads the files, or of all files those of the composition.
     ///
     /// # Errors
     /// [`CgroupError::Gone`] where the cgroup went since it was opened; [`CgroupError::Unreadable`] where a file is there
     /// and cannot be read.
-    pub fn read(&self) -> Result<Reading, CgroupError> {
+    pub fn read(&self, which: Which) -> Result<Reading, CgroupError> {
         let mut buffer = [0; BUFFER];
         let failed = |source| CgroupError::Unreadable {
             path: self.path.clone(),
             source,
         };
-        let current = read(self.current.as_ref(), &mut buffer)
-            .map_err(failed)?
-            .and_then(number);
-        if current.is_none() && self.which == Which::All {
-            return Err(CgroupError::Gone(self.path.clone()));
-        }
+        let is_whole = which == Which::All;
         let mut value = |file: &Option<File>| -> Result<Option<u64>, CgroupError> {
-            let text = read(file.as_ref(), &mut buffer).map_err(failed)?;
+            let file = file.as_ref().filter(|_| is_whole);
+            let text = read(file, &mut buffer).map_err(failed)?;
             Ok(text.and_then(number))
         };
+        let current = value(&self.current)?;
+        if current.is_none() && is_whole {
+            return Err(CgroupError::Gone(self.path.clone()));
+        }
         let mut memory = Memory {
             current: current.map(Bytes),
             peak: value(&self.peak)?.map(Bytes),
@@ -206,9 +211,11 @@ impl MemoryFiles {
         };
         let (mut reclaimable, mut events, mut events_local, mut stalled) = (None, None, None, None);
         text(&self.stat, &mut |text| reclaimable = stat(text, self.v1, &mut memory))?;
-        text(&self.events, &mut |text| events = Some(self::events(text)))?;
-        text(&self.events_local, &mut |text| events_local = Some(self::events(text)))?;
         text(&self.pressure, &mut |text| stalled = pressure(text))?;
+        if is_whole {
+            text(&self.events, &mut |text| events = Some(self::events(text)))?;
+            text(&self.events_local, &mut |text| events_local = Some(self::events(text)))?;
+        }
         if let (Some(events), Some(failures)) = (&mut events, failures) {
             events.max = failures;
         }
@@ -371,7 +378,7 @@ mod tests {
         );
         let reading = MemoryFiles::open(&hierarchy, "/a.service", Which::All)
             .unwrap()
-            .read()
+            .read(Which::All)
             .unwrap();
         assert_eq!(reading.memory.current, Some(Bytes(160)));
         assert_eq!(reading.memory.max, Some(Bytes(64 << 20)));
@@ -407,7 +414,7 @@ mod tests {
         );
         let reading = MemoryFiles::open(&hierarchy, "/a.service", Which::All)
             .unwrap()
-            .read()
+            .read(Which::All)
             .unwrap();
         assert_eq!(reading.memory.max, None);
         assert_eq!(reading.memory.anon, Some(Bytes(100)));
@@ -474,7 +481,7 @@ mod tests {
         );
         let reading = MemoryFiles::open(&hierarchy, "/a.service", Which::All)
             .unwrap()
-            .read()
+            .read(Which::All)
             .unwrap();
         assert_eq!(
             (reading.memory.anon, reading.memory.file, reading.pressure),

@@ -20,7 +20,7 @@ const RESERVED: u64 = 512;
 /// The files of cgroups that were read lately.
 #[derive(Debug)]
 pub struct OpenFiles {
-    cgroups: LruCache<(CgroupId, Which), MemoryFiles>,
+    cgroups: LruCache<CgroupId, MemoryFiles>,
     files: usize,
     most: usize,
 }
@@ -65,8 +65,9 @@ impl OpenFiles {
         path: &str,
         which: Which,
     ) -> Result<Reading, CgroupError> {
-        let key = (id, which);
-        if self.cgroups.get(&key).is_none() {
+        let has_enough = |files: &MemoryFiles| files.are_all() || which == Which::Composition;
+        if !self.cgroups.get(&id).is_some_and(has_enough) {
+            self.close(id);
             self.make_room(self.most.saturating_sub(MemoryFiles::MOST));
             let files = match MemoryFiles::open(hierarchy, path, which) {
                 // Somebody else of this process has them, or of this machine.
@@ -77,13 +78,13 @@ impl OpenFiles {
                 opened => opened,
             }?;
             self.files += files.count();
-            self.cgroups.put(key, files);
+            self.cgroups.put(id, files);
         }
         let files = self
             .cgroups
-            .peek(&key)
+            .peek(&id)
             .ok_or_else(|| CgroupError::Gone(path.to_owned()))?;
-        let reading = files.read();
+        let reading = files.read(which);
         if reading.is_err() {
             self.close(id);
         }
@@ -92,10 +93,8 @@ impl OpenFiles {
 
     /// Closes the files of a cgroup that is gone.
     pub fn close(&mut self, id: CgroupId) {
-        for which in [Which::All, Which::Composition] {
-            if let Some(files) = self.cgroups.pop(&(id, which)) {
-                self.files -= files.count();
-            }
+        if let Some(files) = self.cgroups.pop(&id) {
+            self.files -= files.count();
         }
     }
 
@@ -152,8 +151,23 @@ mod tests {
             }
         }
         // The one read last is still open.
-        let is_open = |id| open.cgroups.contains(&(CgroupId(id), Which::All));
+        let is_open = |id| open.cgroups.contains(&CgroupId(id));
         assert!(is_open(49) && !is_open(0));
+    }
+
+    #[test]
+    fn files_that_are_open_are_read_as_far_as_is_asked() {
+        let (dir, hierarchy) = cgroups(1);
+        std::fs::write(dir.path().join("0/memory.stat"), "anon 7\n").unwrap();
+        let mut open = OpenFiles::with(30);
+        let mut read = |which| {
+            let memory = open.read(&hierarchy, CgroupId(0), "/0", which).unwrap().memory;
+            (memory.anon, memory.max, open.files)
+        };
+        let (anon, max) = (Some(Bytes(7)), Some(Bytes(4096)));
+        assert_eq!(read(Which::Composition), (anon, None, 1));
+        assert_eq!(read(Which::All), (anon, max, 3));
+        assert_eq!(read(Which::Composition), (anon, None, 3), "nothing is opened twice");
     }
 
     #[test]

@@ -134,6 +134,11 @@ impl Cgroups {
         &self.selection
     }
 
+    /// How many are there.
+    pub(super) fn len(&self) -> usize {
+        self.live.len()
+    }
+
     /// A cgroup is there, or has another name.
     pub(super) fn born(&mut self, id: CgroupId, path: &str) {
         if let Some(known) = self.live.get(&id) {

@@ -48,6 +48,10 @@ const MAX_ALL: usize = 256;
 /// Cgroups that one pass of a walk tells: a fraction of a millisecond, in which a kill waits and no cgroup can be made.
 const WALK_ROWS: u32 = 1_024;
 
+/// Cgroups that are walked over in a turn, on average: 5 million instructions. With more of them they are walked over in one
+/// turn of some only, where the kernel tells who grows.
+const WALKED_A_TURN: usize = 2_048;
+
 /// What was read in one turn: nothing is read twice in it, and what is told of it agrees, its time included.
 pub(super) struct Turn {
     pub(super) ts: Timestamp,
@@ -126,6 +130,7 @@ pub(super) struct Collector {
     pub(super) cgroups: Cgroups,
     files: OpenFiles,
     walk: Option<Walk>,
+    turns_since_walk: usize,
     /// Whether cgroups have files of swap: the kernel's counters are there all the same.
     has_swap_files: bool,
     pub(super) engine: Engine,
@@ -193,6 +198,7 @@ impl Collector {
             cgroups,
             files: OpenFiles::within_limit(),
             walk,
+            turns_since_walk: 0,
             hierarchy,
             engine: Engine::new(config),
             questions,
@@ -394,7 +400,7 @@ impl Collector {
             let all: Vec<CgroupId> = self.sampled_ones().collect();
             self.due.samples.refill(all)
         } else if self.walk.is_some() || is_told_of {
-            self.begin_walk();
+            self.begin_walk(is_told_of);
             self.due.samples.refill(moved.union(&self.awaited).copied())
         } else {
             let all: Vec<CgroupId> = self.sampled_ones().collect();
@@ -456,9 +462,20 @@ impl Collector {
         }
     }
 
-    /// Begins to walk over all cgroups, unless the last walk is still on its way.
-    fn begin_walk(&mut self) {
-        if let Some(walk) = self.walk.as_mut().filter(|_| !self.due.is_walking) {
+    /// Begins to walk over all cgroups, unless the last walk is still on its way, or is good for some more turns.
+    fn begin_walk(&mut self, is_told_of: bool) {
+        let Some(walk) = self.walk.as_mut().filter(|_| !self.due.is_walking) else {
+            return;
+        };
+        // Where the kernel tells who grows, it is only who shrinks that a walk finds.
+        let turns = if is_told_of {
+            self.cgroups.len().div_ceil(WALKED_A_TURN)
+        } else {
+            1
+        };
+        self.turns_since_walk += 1;
+        if self.turns_since_walk >= turns {
+            self.turns_since_walk = 0;
             walk.begin();
             self.due.is_walking = true;
         }

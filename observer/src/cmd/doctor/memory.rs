@@ -85,7 +85,7 @@ fn swaps() -> Vec<Bytes> {
 pub(super) fn limits(hierarchy: &Hierarchy) -> Vec<Finding> {
     let memory = |path: &str| -> Option<Memory> {
         let files = MemoryFiles::open(hierarchy, path, Which::All).ok()?;
-        files.read().ok().map(|reading| reading.memory)
+        files.read(Which::All).ok().map(|reading| reading.memory)
     };
     let has_swap = !swaps().is_empty();
     let tree = Tree::scan(hierarchy);
