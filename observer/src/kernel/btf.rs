@@ -3,10 +3,19 @@
 //! rustc emits no CO-RE relocations, so what C programs get from them is looked up here, at load, by name. A field that
 //! this kernel does not have stays [`ABSENT`], and whoever needs it is refused by the [`super::plan`].
 
+mod index;
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 
-use btf_rs::{Btf, Struct, Type};
+use btf_rs::{Backend, Btf, Struct, Type};
 use observer_common::{ABSENT, Offsets};
+
+use super::plan;
+use index::Index;
 
 /// How deep anonymous structs and unions are searched: `struct page` and `mem_cgroup` nest two.
 const MAX_ANONYMOUS_DEPTH: u32 = 4;
@@ -24,9 +33,30 @@ pub enum BtfError {
     },
 }
 
+/// The structs and enums that offsets are asked of.
+const TYPES: [&str; 15] = [
+    "cgroup",
+    "cgroup_subsys_id",
+    "cgroup_subsys_state",
+    "cred",
+    "css_set",
+    "kernfs_node",
+    "mem_cgroup",
+    "memcg_memory_event",
+    "mm_rss_stat",
+    "mm_struct",
+    "oom_control",
+    "page_counter",
+    "percpu_counter",
+    "signal_struct",
+    "task_struct",
+];
+
 /// The kernel's own types.
 pub struct KernelTypes {
     btf: Btf,
+    /// `None` where the types have to be searched one by one.
+    index: Option<Index>,
 }
 
 impl KernelTypes {
@@ -35,25 +65,48 @@ impl KernelTypes {
     /// # Errors
     /// [`BtfError::Unreadable`].
     pub fn read(path: &Path) -> Result<Self, BtfError> {
-        match Btf::from_file(path) {
-            Ok(btf) => Ok(Self { btf }),
-            Err(source) => Err(BtfError::Unreadable {
-                path: path.display().to_string(),
-                source,
-            }),
-        }
+        let unreadable = |source| BtfError::Unreadable {
+            path: path.display().to_string(),
+            source,
+        };
+        let bytes = std::fs::read(path).map_err(|error| unreadable(error.into()))?;
+        let wanted: HashSet<String> = TYPES.map(str::to_owned).into_iter().chain(plan::functions()).collect();
+        let index = Index::of(&bytes, |name| wanted.contains(name));
+        let btf = match (&index, in_memory(&bytes)) {
+            (Some(_), Ok(file)) => {
+                drop(bytes);
+                let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+                Btf::from_file_with_backend(path, Backend::Mmap)
+            }
+            (None, _) | (_, Err(_)) => Btf::from_bytes(&bytes),
+        };
+        Ok(Self {
+            btf: btf.map_err(unreadable)?,
+            index,
+        })
+    }
+
+    /// What attaching to the plan's functions takes of the kernel's types, as BTF; `None` where that is all of them.
+    #[must_use]
+    pub fn functions(&self) -> Option<Vec<u8>> {
+        self.index.as_ref().map(Index::functions)
+    }
+
+    /// The types of this name.
+    fn named(&self, name: &str) -> Vec<Type> {
+        let types = match &self.index {
+            Some(index) => index.ids(name).map(|id| self.btf.resolve_type_by_id(id)).collect(),
+            None => self.btf.resolve_types_by_name(name),
+        };
+        types.unwrap_or_default()
     }
 
     /// The offset in bytes of a field, members of anonymous structs and unions included.
     fn field(&self, name: &str, field: &str) -> Option<(u32, Type)> {
-        self.btf
-            .resolve_types_by_name(name)
-            .ok()?
-            .into_iter()
-            .find_map(|candidate| match candidate {
-                Type::Struct(found) => self.member(&found, field, MAX_ANONYMOUS_DEPTH),
-                _ => None,
-            })
+        self.named(name).into_iter().find_map(|candidate| match candidate {
+            Type::Struct(found) => self.member(&found, field, MAX_ANONYMOUS_DEPTH),
+            _ => None,
+        })
     }
 
     fn member(&self, container: &Struct, field: &str, depth: u32) -> Option<(u32, Type)> {
@@ -82,8 +135,7 @@ impl KernelTypes {
     }
 
     fn enumerator(&self, name: &str, enumerator: &str) -> u32 {
-        let types = self.btf.resolve_types_by_name(name).unwrap_or_default();
-        types
+        self.named(name)
             .into_iter()
             .find_map(|candidate| match candidate {
                 Type::Enum(found) => found
@@ -107,12 +159,13 @@ impl KernelTypes {
                 count => (start + count, 8),
             },
             Some((start, Type::Array(_))) => {
-                let counter = self.btf.resolve_types_by_name("percpu_counter").ok().and_then(|types| {
-                    types.into_iter().find_map(|candidate| match candidate {
+                let counter = self
+                    .named("percpu_counter")
+                    .into_iter()
+                    .find_map(|candidate| match candidate {
                         Type::Struct(found) => u32::try_from(found.size()).ok(),
                         _ => None,
-                    })
-                });
+                    });
                 match (self.offset("percpu_counter", "count"), counter) {
                     (ABSENT, _) | (_, None) => (ABSENT, 0),
                     (count, Some(stride)) => (start + count, stride),
@@ -188,9 +241,35 @@ impl KernelTypes {
     }
 }
 
+/// A file in memory with these bytes: what is read of it is mapped, and given back whole.
+fn in_memory(bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create("types", rustix::fs::MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn offsets_are_those_of_all_types_read_one_by_one() {
+        let path = Path::new("/sys/kernel/btf/vmlinux");
+        let (Ok(types), Ok(bytes)) = (KernelTypes::read(path), std::fs::read(path)) else {
+            return;
+        };
+        assert!(types.index.is_some());
+        let searched = KernelTypes {
+            btf: Btf::from_bytes(&bytes).unwrap(),
+            index: None,
+        };
+        let offsets = |types: &KernelTypes| {
+            let mut offsets = Offsets::NONE;
+            types.fill(&mut offsets);
+            offsets
+        };
+        assert_eq!(offsets(&types), offsets(&searched));
+    }
 
     #[test]
     fn the_running_kernels_types_give_offsets_or_a_reason() {

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use aya::{
-    Btf, Ebpf, EbpfLoader,
+    Btf, Ebpf, EbpfLoader, Endianness,
     maps::{MapData, PerCpuArray, RingBuf},
     programs::{FEntry, FExit, Iter, KProbe, Program as AyaProgram, ProgramError, TracePoint},
     sys::SyscallError,
@@ -97,24 +97,28 @@ impl Probes {
             ..Offsets::NONE
         };
         // The kernel's types take some ten MiB while they are looked through: not twice at a time.
-        let no_types = match KernelTypes::read(Path::new("/sys/kernel/btf/vmlinux")) {
+        let (functions, no_types) = match KernelTypes::read(Path::new("/sys/kernel/btf/vmlinux")) {
             Ok(types) => {
                 types.fill(&mut offsets);
-                None
+                (types.functions(), None)
             }
-            Err(error) => Some(error.to_string()),
+            Err(error) => (None, Some(error.to_string())),
         };
         let tracefs = Tracefs::find();
         if let Ok(tracefs) = &tracefs {
             tracefs.fill(&mut offsets);
         }
-        let btf = Btf::from_sys_fs().ok();
+        let btf = match functions {
+            Some(functions) => Btf::parse(&functions, Endianness::default()),
+            None => Btf::from_sys_fs(),
+        }
+        .ok();
         let mut ebpf = EbpfLoader::new()
             .btf(btf.as_ref())
             .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
             .load(OBJECT)
             .map_err(|error| KernelError::Load(Box::new(error)))?;
-        let context = Context {
+        let mut context = Context {
             best,
             offsets,
             btf,
@@ -126,6 +130,8 @@ impl Probes {
             .iter()
             .map(|plan| context.attach(&mut ebpf, plan, &mut kept))
             .collect();
+        context.btf = None;
+        give_back();
         let mut ring = |name| ebpf.take_map(name).ok_or(KernelError::NoMap(name));
         Ok(Self {
             kills: RingBuf::try_from(ring("KILLS")?)?,
@@ -277,6 +283,15 @@ impl Context {
             }
         }
         Ok(())
+    }
+}
+
+/// Gives memory back to the system that was needed to load: what is freed in small pieces the allocator keeps otherwise.
+fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) may be called at any time; it only looks at the allocator's own free lists, under its locks.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

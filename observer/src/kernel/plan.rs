@@ -54,6 +54,17 @@ pub struct Plan {
     pub ways: &'static [Way],
 }
 
+/// Every function of the kernel that a program is attached to by its type.
+pub(super) fn functions() -> impl Iterator<Item = String> {
+    let programs = PLANS.iter().flat_map(|plan| plan.ways).flat_map(|way| way.programs);
+    programs.filter_map(|program| match program.attach {
+        Attach::Entry(function) | Attach::Exit(function) => Some(function.to_owned()),
+        // kernel/bpf/bpf_iter.c: an iterator's context is told by a function of this name.
+        Attach::Iter(kind) => Some(format!("bpf_iter_{kind}")),
+        Attach::Kprobe(_) | Attach::Kretprobe(_) | Attach::Tracepoint(..) => None,
+    })
+}
+
 macro_rules! needs {
     () => {
         |_: &Offsets| None
