@@ -105,6 +105,11 @@ impl Cgroup {
         self.invocation.is_none() && self.invocation_tries < INVOCATION_TRIES
     }
 
+    /// Whether it may belong to a run of a unit's: not where none was found.
+    pub(super) fn may_have_invocation(&self) -> bool {
+        self.invocation.is_some() || self.wants_invocation()
+    }
+
     /// It was looked for in vain while processes ran in it.
     pub(super) fn has_no_invocation(&mut self) {
         self.invocation_tries = self.invocation_tries.saturating_add(1);

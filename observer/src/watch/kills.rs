@@ -269,7 +269,7 @@ impl Collector {
         let unit = subject.unit.as_ref().filter(|_| subject.user_unit.is_none())?;
         let path = subject.cgroup.path.as_deref()?;
         let is_gone = subject.invocation_id.is_none() && self.hierarchy.id_of(path).is_err();
-        let may_have = self.cgroups.at(path).is_none_or(Cgroup::wants_invocation);
+        let may_have = self.cgroups.at(path).is_none_or(Cgroup::may_have_invocation);
         (is_gone && may_have && self.questions.can_ask()).then(|| unit.clone())
     }
 

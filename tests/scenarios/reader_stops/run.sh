@@ -9,7 +9,7 @@ recorder=$!
 is_watching() { grep -q '"event":"sample"' "$OUT/live.jsonl"; }
 until_true is_watching
 # What must go on being sampled.
-systemd-run --unit moving python3 -c 'import time
+systemd-run --unit moving -p MemoryMax=64M python3 -c 'import time
 while True:
     kept = bytearray(4 << 20); time.sleep(0.3)
     kept = None; time.sleep(0.3)'

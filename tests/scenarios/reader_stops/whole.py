@@ -18,12 +18,14 @@ pids = {int(pid) for pid in open(out + "/pids")}
 capture, live = lines("folder.jsonl"), lines("live.jsonl")
 times = [at(line) for line in capture if line["event"] == "sample" and line.get("unit") == "moving.service"]
 gap = max((later - earlier for earlier, later in zip(times, times[1:])), default=float("inf"))
-lost = sum(line["count"] for line in live if line["event"] == "lost" and line["stream"] == "output")
+lost = [line["count"] for line in live if line["event"] == "lost" and line["stream"] == "output"]
+# A line that says what was lost stands in place of the last of those.
+missed = sum(later["seq"] - earlier["seq"] - 1 for earlier, later in zip(live, live[1:]))
 print(f"KILLED={len(pids)}")
 print(f"CAPTURE_MISSES={missing(capture)}")
 print("CAPTURE_GAP=" + ("none" if gap <= 10 else f"{gap:.1f}_s"))
 print(f"STREAM_MISSES={missing(live)}")
-print("STREAM_SAYS_LOST=" + ("yes" if lost > 0 else "no"))
+print("STREAM_SAYS_LOST=" + ("all" if sum(lost) - len(lost) == missed else f"{sum(lost)}_of_{missed}"))
 # What was written and what it says that it lost is what was recorded: samples alone, and the capture has every one.
-print(f"lost: {lost}, samples in the stream {sum(line['event'] == 'sample' for line in live)}, "
+print(f"lost: {sum(lost)}, samples in the stream {sum(line['event'] == 'sample' for line in live)}, "
       f"in the capture {sum(line['event'] == 'sample' for line in capture)}", file=sys.stderr)
