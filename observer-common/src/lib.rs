@@ -372,24 +372,39 @@ pub struct WalkState {
     pub reserved: u32,
 }
 
-/// Indices of the per-CPU counters of records that found their ring full.
+/// The rings that records cross in. Their numbers are also the places of the per-CPU counters of records that found their ring
+/// full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum LostIndex {
-    /// The kill ring.
-    Kill = 0,
-    /// The cgroup ring.
-    Cgroup = 1,
-    /// The growth ring.
+pub enum Ring {
+    /// The kernel's choices and its victims.
+    Kills = 0,
+    /// Births, ends and moves of cgroups.
+    Cgroups = 1,
+    /// "Look now".
     Growth = 2,
-    /// The signal ring.
-    Signal = 3,
-    /// The exec ring.
-    Exec = 4,
+    /// Deadly signals, and deaths of them.
+    Signals = 3,
+    /// Programs that begin.
+    Execs = 4,
 }
 
-/// How many [`LostIndex`] there are.
-pub const LOST_COUNT: u32 = 5;
+impl Ring {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Kills, Self::Cgroups, Self::Growth, Self::Signals, Self::Execs];
+
+    /// The name of its map.
+    #[must_use]
+    pub const fn map(self) -> &'static str {
+        match self {
+            Self::Kills => "KILLS",
+            Self::Cgroups => "CGROUPS",
+            Self::Growth => "GROWTH",
+            Self::Signals => "SIGNALS",
+            Self::Execs => "EXECS",
+        }
+    }
+}
 
 // `Pod` already refuses padding; these pin the sizes, so that a change of layout is a decision.
 const _: () = assert!(size_of::<TaskRecord>() == 56);

@@ -7,7 +7,7 @@ use aya_ebpf::{
     EbpfContext as _, helpers::bpf_ktime_get_boot_ns, helpers::bpf_probe_read_kernel_str_bytes,
     programs::TracePointContext,
 };
-use observer_common::{CgroupRecord, Kind, LostIndex};
+use observer_common::{CgroupRecord, Kind, Ring};
 
 use crate::{
     CGROUPS, count_lost,
@@ -52,7 +52,7 @@ fn write(base: Address, kind: Kind, root: u32, id: u32, path: u32) {
         return;
     };
     let Some(mut entry) = CGROUPS.reserve::<CgroupRecord>(0) else {
-        return count_lost(LostIndex::Cgroup);
+        return count_lost(Ring::Cgroups);
     };
     // SAFETY: the slot is ours until it is submitted; every field is written, the path up to its closing zero.
     let record = unsafe { &mut *entry.as_mut_ptr() };

@@ -8,7 +8,7 @@
 //! address, and only when something is to be reported is it asked whose counter that is.
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
-use observer_common::{GrowthRecord, GrowthState, Kind, LostIndex, UNKNOWN_U64};
+use observer_common::{GrowthRecord, GrowthState, Kind, Ring, UNKNOWN_U64};
 
 use crate::{
     CHARGED, GROWTH, count_lost,
@@ -103,7 +103,7 @@ fn step(limit: u64) -> u64 {
 #[inline(always)]
 fn report(state: &GrowthState, usage: u64, time: u64) {
     let Some(mut entry) = GROWTH.reserve::<GrowthRecord>(0) else {
-        return count_lost(LostIndex::Growth);
+        return count_lost(Ring::Growth);
     };
     // SAFETY: the slot is ours until it is submitted; every field is written.
     let record = unsafe { &mut *entry.as_mut_ptr() };

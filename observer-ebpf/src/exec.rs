@@ -6,7 +6,7 @@ use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
     helpers::generated::bpf_probe_read_user,
 };
-use observer_common::{ARGS_LEN, ExecRecord, Kind, LostIndex};
+use observer_common::{ARGS_LEN, ExecRecord, Kind, Ring};
 
 use crate::{
     EXECS, EXECS_SIZE, count_lost,
@@ -18,7 +18,7 @@ use crate::{
 #[inline(always)]
 pub(crate) fn begun() {
     let Some(mut entry) = EXECS.reserve::<ExecRecord>(0) else {
-        return count_lost(LostIndex::Exec);
+        return count_lost(Ring::Execs);
     };
     // SAFETY: the slot is ours until it is submitted; every field is written, `args` up to `length`.
     let record = unsafe { &mut *entry.as_mut_ptr() };

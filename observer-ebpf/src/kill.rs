@@ -12,7 +12,7 @@ use aya_ebpf::{
     programs::TracePointContext,
 };
 use observer_common::{
-    ABSENT, COMM_LEN, Constraint, Kind, LostIndex, Marked, OomRecord, OomState, SizesRecord, TaskRecord, UNKNOWN_U64,
+    ABSENT, COMM_LEN, Constraint, Kind, Marked, OomRecord, OomState, Ring, SizesRecord, TaskRecord, UNKNOWN_U64,
     VictimRecord,
 };
 
@@ -80,7 +80,7 @@ pub(crate) fn nothing_chosen(oom_control: Address, helped: bool) {
 #[inline(always)]
 fn write_oom(oom_control: Address, kind: Kind, time: u64) {
     let Some(mut entry) = KILLS.reserve::<OomRecord>(0) else {
-        return count_lost(LostIndex::Kill);
+        return count_lost(Ring::Kills);
     };
     // SAFETY: the slot is ours until it is submitted; every field is written below.
     let record = unsafe { &mut *entry.as_mut_ptr() };
@@ -172,7 +172,7 @@ pub(crate) fn killed_within(state: &OomState, task: Address) {
 #[inline(always)]
 fn write_victim(task: Address, marked: Marked) {
     let Some(mut entry) = KILLS.reserve::<VictimRecord>(0) else {
-        return count_lost(LostIndex::Kill);
+        return count_lost(Ring::Kills);
     };
     // SAFETY: the slot is ours until it is submitted; every field is written below.
     let record = unsafe { &mut *entry.as_mut_ptr() };
@@ -186,7 +186,7 @@ fn write_victim(task: Address, marked: Marked) {
 #[inline(always)]
 pub(crate) fn told(ctx: &TracePointContext) {
     let Some(mut entry) = KILLS.reserve::<VictimRecord>(0) else {
-        return count_lost(LostIndex::Kill);
+        return count_lost(Ring::Kills);
     };
     // SAFETY: the slot is ours until it is submitted; every field is written below.
     let record = unsafe { &mut *entry.as_mut_ptr() };

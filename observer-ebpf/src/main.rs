@@ -21,9 +21,7 @@ use aya_ebpf::{
     maps::{Array, LruHashMap, PerCpuArray, RingBuf},
     programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext, TracePointContext},
 };
-use observer_common::{
-    GrowthState, Kind, LOST_COUNT, LostIndex, Offsets, OomState, WALK_ROWS, WalkRow, WalkState, Writing,
-};
+use observer_common::{GrowthState, Kind, Offsets, OomState, Ring, WALK_ROWS, WalkRow, WalkState, Writing};
 
 /// Kills have a ring of their own: no growth can displace them. Room for a storm of 3,000 while the reader stands still.
 #[map]
@@ -79,15 +77,15 @@ static WALK_TABLE: Array<WalkRow> = Array::with_max_entries(WALK_ROWS, BPF_F_MMA
 #[map]
 static WALK: Array<WalkState> = Array::with_max_entries(1, 0);
 
-/// Records that found their ring full, by [`LostIndex`].
+/// Records that found their ring full, by [`Ring`].
 #[map]
-static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOST_COUNT, 0);
+static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(Ring::ALL.len() as u32, 0);
 
 /// Set by user space before the load.
 #[unsafe(no_mangle)]
 static OFFSETS: Offsets = Offsets::NONE;
 
-fn count_lost(index: LostIndex) {
+fn count_lost(index: Ring) {
     if let Some(count) = LOST.get_ptr_mut(index as u32) {
         // SAFETY: the pointer is to this CPU's own value, which nothing else writes while this program runs.
         unsafe { *count = (*count).wrapping_add(1) };

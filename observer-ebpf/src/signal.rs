@@ -5,7 +5,7 @@
 //! subject's ([`crate::kill`]).
 
 use aya_ebpf::{EbpfContext as _, programs::TracePointContext};
-use observer_common::{Kind, LostIndex, SignalRecord, SizesRecord, TaskRecord, Zeroable as _};
+use observer_common::{Kind, Ring, SignalRecord, SizesRecord, TaskRecord, Zeroable as _};
 
 use crate::{
     OOMS, SIGNALLED, SIGNALS, count_lost,
@@ -67,7 +67,7 @@ pub(crate) fn told(ctx: &TracePointContext) {
 #[inline(always)]
 fn tell(signal: u32, receive: impl FnOnce(&mut SignalRecord) -> u32) {
     let Some(mut entry) = SIGNALS.reserve::<SignalRecord>(0) else {
-        return count_lost(LostIndex::Signal);
+        return count_lost(Ring::Signals);
     };
     // SAFETY: the slot is ours until it is submitted; every field is written here or by `receive`.
     let record = unsafe { &mut *entry.as_mut_ptr() };
@@ -96,7 +96,7 @@ pub(crate) fn exited() {
     }
     let _ = SIGNALLED.remove(kill::current_tgid());
     let Some(mut entry) = SIGNALS.reserve::<SignalRecord>(0) else {
-        return count_lost(LostIndex::Signal);
+        return count_lost(Ring::Signals);
     };
     // SAFETY: the slot is ours until it is submitted; every field is written.
     let record = unsafe { &mut *entry.as_mut_ptr() };

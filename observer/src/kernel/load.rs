@@ -11,7 +11,7 @@ use aya::{
     programs::{FEntry, FExit, Iter, KProbe, Program as AyaProgram, ProgramError, TracePoint},
     sys::SyscallError,
 };
-use observer_common::{LostIndex, Offsets};
+use observer_common::{Offsets, Ring};
 
 use super::{
     btf::KernelTypes,
@@ -49,16 +49,8 @@ pub enum KernelError {
 
 /// The attached probes and their rings.
 pub struct Probes {
-    /// Kills. To be read first.
-    pub kills: RingBuf<MapData>,
-    /// Births and ends of cgroups.
-    pub cgroups: RingBuf<MapData>,
-    /// Deadly signals.
-    pub signals: RingBuf<MapData>,
-    /// Programs that begin.
-    pub execs: RingBuf<MapData>,
-    /// Growth.
-    pub growth: RingBuf<MapData>,
+    /// The rings, in the order of [`Ring::ALL`].
+    pub rings: Vec<RingBuf<MapData>>,
     /// Reads every memory cgroup at once; `None` where the kernel does not allow it.
     pub walk: Option<Walk>,
     /// What stays attached.
@@ -132,21 +124,20 @@ impl Probes {
             .collect();
         context.btf = None;
         give_back();
-        let mut ring = |name| ebpf.take_map(name).ok_or(KernelError::NoMap(name));
+        let mut map = |name| ebpf.take_map(name).ok_or(KernelError::NoMap(name));
         Ok(Self {
-            kills: RingBuf::try_from(ring("KILLS")?)?,
-            cgroups: RingBuf::try_from(ring("CGROUPS")?)?,
-            signals: RingBuf::try_from(ring("SIGNALS")?)?,
-            execs: RingBuf::try_from(ring("EXECS")?)?,
-            growth: RingBuf::try_from(ring("GROWTH")?)?,
+            rings: Ring::ALL
+                .into_iter()
+                .map(|one| Ok(RingBuf::try_from(map(one.map())?)?))
+                .collect::<Result<_, KernelError>>()?,
             walk: match kept.walk {
-                Some(link) => Some(Walk::new(link, ring("WALK_TABLE")?, ring("WALK")?, &context.offsets)?),
+                Some(link) => Some(Walk::new(link, map("WALK_TABLE")?, map("WALK")?, &context.offsets)?),
                 None => None,
             },
             attached: Attached {
                 list,
                 refusals: kept.refusals,
-                lost: PerCpuArray::try_from(ring("LOST")?)?,
+                lost: PerCpuArray::try_from(map("LOST")?)?,
                 _ebpf: ebpf,
             },
         })
@@ -156,10 +147,8 @@ impl Probes {
 impl Attached {
     /// How many records found their ring full since the load; 0 where the counter cannot be read.
     #[must_use]
-    pub fn lost(&self, index: LostIndex) -> u64 {
-        self.lost
-            .get(&(index as u32), 0)
-            .map_or(0, |counts| counts.iter().sum())
+    pub fn lost(&self, ring: Ring) -> u64 {
+        self.lost.get(&(ring as u32), 0).map_or(0, |counts| counts.iter().sum())
     }
 }
 

@@ -1,15 +1,14 @@
 //! The rings, as one thing to wait for and to empty, so that no record is worked on before what it follows from.
 
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::task::Poll;
 
 use aya::maps::{MapData, RingBuf};
-use observer_common::LostIndex;
-use tokio::io::{
-    Interest,
-    unix::{AsyncFd, AsyncFdReadyGuard},
-};
+use observer_common::Ring;
+use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::event::{Stream as LostStream, Via};
 use crate::kernel::{
@@ -41,18 +40,21 @@ pub(super) trait Owns: AsRawFd {}
 impl Owns for RingBuf<MapData> {}
 impl Owns for File {}
 
-type Ring = AsyncFd<RingBuf<MapData>>;
+/// The rings as they are emptied. More may come meanwhile: what follows from another is taken before that, so that of whatever
+/// is taken the cause is taken too. systemd's signals follow from kills, and all speak of programs and cgroups.
+const TAKEN: [Ring; 5] = [Ring::Signals, Ring::Kills, Ring::Execs, Ring::Cgroups, Ring::Growth];
+
+/// What was taken as it is worked on: causes first.
+const WORKED_ON: [Ring; 5] = [Ring::Cgroups, Ring::Execs, Ring::Kills, Ring::Signals, Ring::Growth];
 
 struct Attached {
-    kills: Ring,
-    cgroups: Ring,
-    signals: Ring,
-    execs: Ring,
-    growth: Ring,
+    /// In the order of [`Ring::ALL`].
+    rings: Vec<AsyncFd<RingBuf<MapData>>>,
     /// Whether hints were left in the growth ring: the kernel wakes nobody for those (kernel/bpf/ringbuf.c:
     /// `bpf_ringbuf_commit` does where the reader had caught up only).
     has_more: bool,
-    told: [u64; 5],
+    /// What each lost, as last asked.
+    lost: [u64; Ring::ALL.len()],
     probes: crate::kernel::load::Attached,
 }
 
@@ -61,26 +63,13 @@ pub(super) struct Rings(Option<Attached>);
 
 impl Rings {
     pub(super) fn new(probes: Option<Probes>) -> io::Result<Self> {
-        let Some(Probes {
-            kills,
-            cgroups,
-            signals,
-            execs,
-            growth,
-            walk: _,
-            attached,
-        }) = probes
-        else {
+        let Some(Probes { rings, attached, .. }) = probes else {
             return Ok(Self(None));
         };
         Ok(Self(Some(Attached {
-            kills: wait_for(kills)?,
-            cgroups: wait_for(cgroups)?,
-            signals: wait_for(signals)?,
-            execs: wait_for(execs)?,
-            growth: wait_for(growth)?,
+            rings: rings.into_iter().map(wait_for).collect::<io::Result<_>>()?,
             has_more: false,
-            told: [0; 5],
+            lost: [0; Ring::ALL.len()],
             probes: attached,
         })))
     }
@@ -112,36 +101,39 @@ impl Rings {
             return std::future::pending().await;
         };
         // Readiness is taken back before the rings are emptied: what arrives in between makes them ready again.
-        let clear = |guard: io::Result<AsyncFdReadyGuard<'_, RingBuf<MapData>>>| {
-            if let Ok(mut guard) = guard {
-                guard.clear_ready();
+        poll_fn(|context| {
+            let mut is_any = false;
+            for ring in &mut attached.rings {
+                if let Poll::Ready(guard) = ring.poll_read_ready(context) {
+                    is_any = true;
+                    if let Ok(mut guard) = guard {
+                        guard.clear_ready();
+                    }
+                }
             }
-        };
-        tokio::select! {
-            guard = attached.kills.readable() => clear(guard),
-            guard = attached.cgroups.readable() => clear(guard),
-            guard = attached.signals.readable() => clear(guard),
-            guard = attached.execs.readable() => clear(guard),
-            guard = attached.growth.readable() => clear(guard),
-        }
+            if is_any { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// What the rings hold, in the order it is to be worked on: births, programs, kills, signals, growth.
     pub(super) fn drain(&mut self) -> Vec<Record> {
         let Some(attached) = &mut self.0 else { return Vec::new() };
-        // More may come while this runs. What follows from another is taken before that: of whatever is taken the cause
-        // is taken too. systemd's signals follow from kills, and all speak of programs and cgroups.
-        let signals = take(attached.signals.get_mut(), usize::MAX);
-        let kills = take(attached.kills.get_mut(), usize::MAX);
-        let execs = take(attached.execs.get_mut(), usize::MAX);
-        let mut records = take(attached.cgroups.get_mut(), usize::MAX);
-        records.extend(execs);
-        records.extend(kills);
-        records.extend(signals);
-        let growth = take(attached.growth.get_mut(), GROWTH_BATCH);
-        attached.has_more = growth.len() >= GROWTH_BATCH;
-        records.extend(growth);
-        records
+        let mut taken: [Vec<Record>; Ring::ALL.len()] = Default::default();
+        for ring in TAKEN {
+            let most = if ring == Ring::Growth { GROWTH_BATCH } else { usize::MAX };
+            let place = ring as usize;
+            if let (Some(ring), Some(records)) = (attached.rings.get_mut(place), taken.get_mut(place)) {
+                *records = take(ring.get_mut(), most);
+            }
+        }
+        attached.has_more = taken
+            .get(Ring::Growth as usize)
+            .is_some_and(|growth| growth.len() >= GROWTH_BATCH);
+        let worked_on = WORKED_ON
+            .into_iter()
+            .filter_map(|ring| taken.get_mut(ring as usize).map(std::mem::take));
+        worked_on.flatten().collect()
     }
 
     /// Whether the last [`Rings::drain`] left something, for which [`Rings::readable`] would not wake.
@@ -152,23 +144,27 @@ impl Rings {
     /// What was lost since it was last asked.
     pub(super) fn newly_lost(&mut self) -> Vec<(LostStream, u64)> {
         let Some(attached) = &mut self.0 else { return Vec::new() };
-        let streams = [
-            (LostIndex::Kill, LostStream::Kill),
-            (LostIndex::Cgroup, LostStream::Cgroup),
-            (LostIndex::Growth, LostStream::Growth),
-            (LostIndex::Signal, LostStream::Signal),
-            (LostIndex::Exec, LostStream::Exec),
-        ];
-        let mut lost = Vec::new();
-        for ((index, stream), told) in streams.into_iter().zip(&mut attached.told) {
-            let total = attached.probes.lost(index);
-            let new = total.saturating_sub(*told);
+        let mut news = Vec::new();
+        for (ring, known) in Ring::ALL.into_iter().zip(&mut attached.lost) {
+            let total = attached.probes.lost(ring);
+            let new = total.saturating_sub(*known);
             if new > 0 {
-                *told = total;
-                lost.push((stream, new));
+                *known = total;
+                news.push((stream(ring), new));
             }
         }
-        lost
+        news
+    }
+}
+
+/// As the stream names what a ring lost.
+fn stream(ring: Ring) -> LostStream {
+    match ring {
+        Ring::Kills => LostStream::Kill,
+        Ring::Cgroups => LostStream::Cgroup,
+        Ring::Growth => LostStream::Growth,
+        Ring::Signals => LostStream::Signal,
+        Ring::Execs => LostStream::Exec,
     }
 }
 
