@@ -110,7 +110,7 @@ impl Default for Config {
 }
 
 /// What is remembered of a cgroup, by its path: a unit that restarts comes back to the same. Within 4 KiB with all that
-/// it points at, 64 KiB where a limit is in sight (a test holds both).
+/// it points at, 6 KiB where it or one above has a limit, 64 KiB where that is in sight (a test holds all).
 #[derive(Debug, Default)]
 struct History {
     invocation: Option<String>,

@@ -18,7 +18,7 @@ use crate::measure::CgroupId;
 
 pub use files::{MemoryFiles, Reading, Which, usage};
 pub use open::OpenFiles;
-pub use tasks::{TaskInfo, cgroup_of, process, processes, tasks, tgid_of};
+pub use tasks::{TaskInfo, cgroup_of, cmdline, process, processes, tasks, tgid_of};
 pub use tree::Tree;
 
 /// Why cgroups cannot be read.

@@ -773,7 +773,7 @@ fn size(engine: &Engine, path: &str) -> usize {
 const EVERY_LEVEL: u64 = 4_u64.pow(7) + 1;
 
 #[test]
-fn a_cgroup_takes_4_kib_and_64_where_a_limit_is_in_sight() {
+fn a_cgroup_takes_4_kib_6_with_a_limit_and_64_where_one_is_in_sight() {
     let path = "/system.slice/leak.service";
     let mut engine = Engine::new(Config::default());
     let noise = |second: u64| 100 * MIB + second.wrapping_mul(2_654_435_761) % 997 * 1000;
@@ -781,7 +781,7 @@ fn a_cgroup_takes_4_kib_and_64_where_a_limit_is_in_sight() {
         told.subject.invocation_id = Some("0".repeat(32));
         told
     };
-    let _ = feed(&mut engine, EVERY_LEVEL, |second| {
+    let full = |second: u64| {
         let mut told = named(sample(noise(second), 0, Vec::new()));
         // All is known, and as large as it gets on a large machine: the kernel counts slab and what is like it in bytes.
         let known = (0..).zip(told.memory.sizes());
@@ -789,6 +789,14 @@ fn a_cgroup_takes_4_kib_and_64_where_a_limit_is_in_sight() {
             .map(|(place, size)| size.or(Some(Bytes((20_u64 << 30) + u64::from(place % 4 == 0)))))
             .collect();
         told.memory = Memory::from_sizes(sizes.try_into().unwrap());
+        told
+    };
+    let _ = feed(&mut engine, EVERY_LEVEL, full);
+    assert!(size(&engine, path) <= 6144, "{}", size(&engine, path));
+    let mut engine = Engine::new(Config::default());
+    let _ = feed(&mut engine, EVERY_LEVEL, |second| {
+        let mut told = full(second);
+        (told.memory.max, told.memory.high) = (None, None);
         told
     });
     assert!(size(&engine, path) <= 4096, "{}", size(&engine, path));

@@ -39,9 +39,10 @@ pub struct TaskInfo {
     pub started: Option<BootNanos>,
 }
 
-/// The processes of a cgroup and of those below it, at most so many: how large each is, not what it was started as or when.
+/// The processes of a cgroup and of those below it but one, at most so many: how large each is, not what it was started as or
+/// when.
 #[must_use]
-pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize) -> Vec<TaskInfo> {
+pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize, but: Option<Tgid>) -> Vec<TaskInfo> {
     let mut found = Vec::new();
     let mut waiting = vec![hierarchy.dir(path)];
     while let Some(dir) = waiting.pop() {
@@ -49,6 +50,9 @@ pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize) -> Vec<TaskInfo> {
         for pid in pids.lines().filter_map(|line| line.parse().ok()) {
             if found.len() >= most {
                 return found;
+            }
+            if but == Some(Tgid(pid)) {
+                continue;
             }
             found.extend(proc_of(pid).and_then(|process| sizes(Tgid(pid), &process)));
         }
@@ -73,17 +77,23 @@ fn proc_of(number: u32) -> Option<Process> {
 #[must_use]
 pub fn process(pid: Tgid) -> Option<TaskInfo> {
     let process = proc_of(pid.0)?;
-    let cmdline = process
-        .cmdline()
-        .ok()
-        .map(|words| words.join(" "))
-        .filter(|line| !line.is_empty());
     let ticks = process.stat().ok().map(|stat| stat.starttime);
     Some(TaskInfo {
-        cmdline: cmdline.map(|line| line.chars().take(MAX_CMDLINE).collect()),
+        cmdline: command(&process),
         started: ticks.map(|ticks| BootNanos(ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second()))),
         ..sizes(pid, &process)?
     })
+}
+
+/// The command line of a process alone: all that is asked of one of which a record tells the rest.
+#[must_use]
+pub fn cmdline(pid: Tgid) -> Option<String> {
+    proc_of(pid.0).and_then(|process| command(&process))
+}
+
+fn command(process: &Process) -> Option<String> {
+    let line = process.cmdline().ok()?.join(" ");
+    (!line.is_empty()).then(|| line.chars().take(MAX_CMDLINE).collect())
 }
 
 /// How large a process is: of many that is all that is asked, and each file of `/proc` costs.

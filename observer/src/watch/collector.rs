@@ -741,7 +741,7 @@ impl Collector {
             return Vec::new();
         }
         cgroup.tasks_read = Some(now);
-        let found = tasks(&self.hierarchy, path, MAX_TASKS);
+        let found = tasks(&self.hierarchy, path, MAX_TASKS, None);
         if found.len() >= MAX_TASKS {
             return Vec::new();
         }

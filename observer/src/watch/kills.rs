@@ -6,7 +6,7 @@ use super::cgroups::Cgroup;
 use super::collector::{Collector, Turn};
 use super::questions::{Answer, Question};
 use super::stream::{Stream, StreamError};
-use crate::cgroup::{TaskInfo, cgroup_of, process, tasks, tgid_of};
+use crate::cgroup::{TaskInfo, cgroup_of, cmdline, process, tasks, tgid_of};
 use crate::cgroup::{host::HostMemory, nodes};
 use crate::engine::verdict::counters::{MetLimit, limit_met};
 use crate::engine::verdict::from_log::{MAX_TASKS, constraint};
@@ -135,8 +135,8 @@ impl Collector {
         if !victim.shared_mm {
             self.joiner.marks += 1;
         }
-        let info = process(tgid);
         // A tracepoint does not tell it; `/proc` does as long as the process is there, and so for both of a leader's marks.
+        let info = victim.task.started.is_none().then(|| process(tgid)).flatten();
         let started = victim.task.started.or_else(|| info.as_ref()?.started);
         let path = logged
             .as_ref()
@@ -313,12 +313,11 @@ impl Collector {
     /// `/proc` may have nothing any more.
     pub(super) fn victim_tasks(&self, path: Option<&str>, victim: &event::Victim) -> Vec<event::Task> {
         let mut tasks: Vec<event::Task> = path
-            .map(|path| tasks(&self.hierarchy, path, MAX_TASKS))
+            .map(|path| tasks(&self.hierarchy, path, MAX_TASKS, Some(victim.pid)))
             .unwrap_or_default()
             .into_iter()
             .map(task)
             .collect();
-        tasks.retain(|task| task.pid != victim.pid);
         tasks.push(event::Task {
             pid: victim.pid,
             comm: victim.comm.clone(),
@@ -374,6 +373,8 @@ impl Collector {
         let cmdline = info
             .as_ref()
             .and_then(|info| info.cmdline.clone())
+            // Of one of which a record tells the rest, this alone is read.
+            .or_else(|| task.started.and_then(|_| cmdline(tgid)))
             .or_else(|| self.programs.cmdline(tgid, started, task).map(str::to_owned))
             .filter(|_| self.cmdline);
         let comm = info.map(|info| info.comm).filter(|_| task.comm.is_empty());

@@ -153,7 +153,7 @@ impl Collector {
             limits.insert(0, own);
         }
         let event = Unit {
-            tasks: namespaces::pids_are_the_hosts().then(|| tasks(&self.hierarchy, path, MAX_TASKS).len() as u64),
+            tasks: namespaces::pids_are_the_hosts().then(|| tasks(&self.hierarchy, path, MAX_TASKS, None).len() as u64),
             subject,
             state,
             restarts: status.as_ref().and_then(|status| status.restarts),
