@@ -10,6 +10,7 @@ pub mod capture;
 pub mod cgroup;
 pub mod cli;
 pub mod cmd;
+mod heap;
 pub mod kernel;
 pub mod notice;
 pub mod report;

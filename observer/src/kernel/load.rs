@@ -20,6 +20,7 @@ use super::{
     walk::{Link, Walk},
 };
 use crate::event::{Probe, Via};
+use crate::heap;
 
 /// The kernel side, built into this binary by the build script; empty in a build without it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/observer-ebpf.o"));
@@ -123,7 +124,7 @@ impl Probes {
             .map(|plan| context.attach(&mut ebpf, plan, &mut kept))
             .collect();
         context.btf = None;
-        give_back();
+        heap::give_back();
         let mut map = |name| ebpf.take_map(name).ok_or(KernelError::NoMap(name));
         Ok(Self {
             rings: Ring::ALL
@@ -272,15 +273,6 @@ impl Context {
             }
         }
         Ok(())
-    }
-}
-
-/// Gives memory back to the system that was needed to load: what is freed in small pieces the allocator keeps otherwise.
-fn give_back() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: malloc_trim(3) may be called at any time; it only looks at the allocator's own free lists, under its locks.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }
 

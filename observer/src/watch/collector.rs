@@ -23,6 +23,7 @@ use crate::event::{
     self, BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Lost, Relation, Run, Sample, Subject, TaskSize,
     Unexplained, UnitState,
 };
+use crate::heap;
 use crate::kernel::record::{CgroupChange, Change, Growth, Record};
 use crate::kernel::walk::{self, Pass, Row, Walk};
 use crate::measure::{Bytes, CgroupId, Timestamp};
@@ -454,7 +455,15 @@ impl Collector {
         }
         let next = self.due.samples.pop().or_else(|| match self.due.looks.pop() {
             Some(id) => Some(id).filter(|id| self.has_moved(*id)),
-            None => self.due.first.pop().filter(|id| self.is_unseen(*id)),
+            None => {
+                let first = self.due.first.pop();
+                if self.due.first.is_empty() {
+                    // The first look is over, and what it took is free.
+                    self.due.first = Vec::new();
+                    heap::give_back();
+                }
+                first.filter(|id| self.is_unseen(*id))
+            }
         });
         match next {
             Some(id) => self.in_turn(|collector, turn| collector.sample(id, turn, stream)),
