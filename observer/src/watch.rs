@@ -145,6 +145,8 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
             _ = interrupt.recv() => break StopReason::Signal,
             _ = terminate.recv() => break StopReason::Signal,
             _ = hangup.recv() => stream.reopen(),
+            () = until(deadline) => break StopReason::Duration,
+            () = watchdog.due() => Watchdog::feed(),
             () = rings.readable() => {
                 let records = rings.drain();
                 collector.records(records, &mut stream)?;
@@ -163,18 +165,15 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
                     stream.write(collector.now(), Event::Lost(crate::event::Lost { stream: lost, count }))?;
                 }
             }
-            () = watchdog.due() => Watchdog::feed(),
-            () = until(deadline) => break StopReason::Duration,
-            // Last: whatever else there is goes before the next sample. It comes back to the runtime each time, which
-            // only then looks what is ready.
-            () = tokio::task::yield_now(), if rings.has_more() || collector.is_due() => {
-                if rings.has_more() {
-                    let records = rings.drain();
-                    collector.records(records, &mut stream)?;
-                }
-                collector.step(&mut stream)?;
-            }
+            // With something left to do it does not wait, but comes back to the runtime, which only then looks what is ready.
+            () = tokio::task::yield_now(), if rings.has_more() || collector.is_due() => {}
         }
+        // One step after whatever came: kills wait for no more than that, and who is to be sampled waits for no quiet moment.
+        if rings.has_more() {
+            let records = rings.drain();
+            collector.records(records, &mut stream)?;
+        }
+        collector.step(&mut stream)?;
     };
     service::stopping();
     // What the kernel told before the signal still counts.
