@@ -28,8 +28,6 @@ use pack::Packer;
 const FRAME_SECONDS: f64 = 5.0;
 /// A frame's length in bytes before it is packed, at most.
 const FRAME_BYTES: usize = 4 << 20;
-/// Room that is kept for the next frame, in bytes.
-const KEPT_ROOM: usize = 256 << 10;
 /// The longest time in one file: what is closed is packed better.
 const FILE_AGE: Duration = Duration::from_secs(6 * 3600);
 /// zstd's level: of five seconds more makes nothing smaller.
@@ -113,10 +111,9 @@ impl Capture {
                 self.lost += count;
             }
         }
-        // The buffer's room is used again, but not that of a first look at thousands of cgroups.
+        // The buffer's room is used again.
         self.lines = lines;
         self.lines.clear();
-        self.lines.shrink_to(KEPT_ROOM);
     }
 
     /// Puts a frame on the disk; where that is full, our own oldest captures make room for it.

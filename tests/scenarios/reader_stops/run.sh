@@ -9,10 +9,12 @@ recorder=$!
 is_watching() { grep -q '"event":"sample"' "$OUT/live.jsonl"; }
 until_true is_watching
 # What must go on being sampled.
-systemd-run --unit moving -p MemoryMax=64M python3 -c 'import time
+systemd-run --unit moving -p MemoryMax=64M python3 -c 'import mmap, time
+# From malloc it would come back to the heap, and never to the system.
 while True:
-    kept = bytearray(4 << 20); time.sleep(0.3)
-    kept = None; time.sleep(0.3)'
+    kept = mmap.mmap(-1, 4 << 20)
+    for page in range(0, 4 << 20, 4096): kept[page] = 1
+    time.sleep(0.3); kept.close(); time.sleep(0.3)'
 is_sampled() { [ "$(grep -c '"event":"sample".*"unit":"moving.service"' "$OUT/live.jsonl")" -ge 3 ]; }
 until_true is_sampled
 # One kill before, sixty while it stands still, one after.
