@@ -7,8 +7,8 @@ pub mod host;
 pub mod namespaces;
 pub mod nodes;
 mod open;
+mod scan;
 mod tasks;
-mod tree;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -18,8 +18,8 @@ use crate::measure::CgroupId;
 
 pub use files::{MemoryFiles, Reading, Which, usage};
 pub use open::OpenFiles;
+pub use scan::{MAX_LIVE, scan};
 pub use tasks::{TaskInfo, cgroup_of, cmdline, process, processes, tasks, tgid_of};
-pub use tree::Tree;
 
 /// Why cgroups cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -8,12 +8,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cgroup::MAX_LIVE;
 use crate::kernel::walk::Row;
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::unit::{Selection, UnitPath};
-
-/// Live cgroups, at most; what is over that is found by its path when it is needed.
-const MAX_LIVE: usize = 65_536;
 
 /// How many that are gone are remembered.
 const MAX_GONE: usize = 4_096;

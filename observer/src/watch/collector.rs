@@ -17,7 +17,7 @@ use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, units::UnitStates};
 use crate::cgroup::host::{HostMemory, pressure};
 use crate::cgroup::nodes;
-use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, TaskInfo, Tree, Which, tasks, usage};
+use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, TaskInfo, Which, scan, tasks, usage};
 use crate::engine::{Config, Engine};
 use crate::event::{
     self, BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Lost, Relation, Run, Sample, Subject, TaskSize,
@@ -187,8 +187,8 @@ impl Collector {
             }
         }
         let mut cgroups = Cgroups::new(options.selection);
-        for (id, path) in Tree::scan(&hierarchy).live() {
-            cgroups.born(id, path);
+        for (id, path) in scan(&hierarchy) {
+            cgroups.born(id, &path);
         }
         let has_swap = |path: &str| hierarchy.dir(path).join("memory.swap.current").exists();
         let has_swap_files = cgroups.live().any(|(_, cgroup)| has_swap(&cgroup.path));
@@ -561,8 +561,8 @@ impl Collector {
 
     fn rescan(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         self.scanned = Clock::boot();
-        let scanned = Tree::scan(&self.hierarchy);
-        let live: HashSet<CgroupId> = scanned.live().map(|(id, _)| id).collect();
+        let scanned = scan(&self.hierarchy);
+        let live: HashSet<CgroupId> = scanned.iter().map(|(id, _)| *id).collect();
         let ends: Vec<CgroupId> = self
             .cgroups
             .live()
@@ -570,9 +570,8 @@ impl Collector {
             .filter(|id| !live.contains(id))
             .collect();
         let births: Vec<(CgroupId, String)> = scanned
-            .live()
+            .into_iter()
             .filter(|(id, path)| self.cgroups.id(path) != Some(*id))
-            .map(|(id, path)| (id, path.to_owned()))
             .collect();
         for id in ends {
             self.gone(id);

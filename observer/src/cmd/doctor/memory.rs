@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{Finding, State, not, ok, read};
-use crate::cgroup::{Hierarchy, MemoryFiles, Tree, Which};
+use crate::cgroup::{Hierarchy, MemoryFiles, Which, scan};
 use crate::event::{self, CgroupVersion, Memory};
 use crate::human::bytes;
 use crate::measure::Bytes;
@@ -88,8 +88,8 @@ pub(super) fn limits(hierarchy: &Hierarchy) -> Vec<Finding> {
         files.read(Which::All).ok().map(|reading| reading.memory)
     };
     let has_swap = !swaps().is_empty();
-    let tree = Tree::scan(hierarchy);
-    let mut paths: Vec<&str> = tree.live().map(|(_, path)| path).collect();
+    let found = scan(hierarchy);
+    let mut paths: Vec<&str> = found.iter().map(|(_, path)| path.as_str()).collect();
     paths.sort_unstable();
     let mut findings = Vec::new();
     let mut accounted = None;
