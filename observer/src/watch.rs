@@ -16,6 +16,7 @@ mod reconcile;
 mod rings;
 mod service;
 mod signals;
+mod standing;
 mod stream;
 mod units;
 
@@ -104,8 +105,7 @@ pub enum WatchError {
 /// # Errors
 /// Where nothing can be watched, or the output fails for another reason than its reader having gone.
 pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), WatchError> {
-    // The observer must not be the victim. Without the right to say so it is like any process.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "-1000");
+    standing::take();
     let clock = Clock::new();
     let hierarchy = Hierarchy::detect()?;
     let mut stream = Stream::new(sinks, options.host.clone())?;

@@ -14,7 +14,7 @@ use super::questions::{Answer, Question, Questions};
 use super::reconcile::Reconciler;
 use super::signals::Signals;
 use super::stream::{Stream, StreamError};
-use super::{Options, rings::Sees, units::UnitStates};
+use super::{Options, rings::Sees, standing, units::UnitStates};
 use crate::cgroup::host::{HostMemory, pressure};
 use crate::cgroup::nodes;
 use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, TaskInfo, Which, scan, tasks, usage};
@@ -76,6 +76,16 @@ impl Turn {
     pub(super) fn host(&mut self) -> Option<HostMemory> {
         *self.host.get_or_insert_with(HostMemory::read)
     }
+}
+
+/// How far the start has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Before the first turn.
+    Starting,
+    /// Every cgroup is looked at once.
+    FirstLook,
+    Settled,
 }
 
 /// What is left to be done in a turn, in this order.
@@ -160,7 +170,7 @@ pub(super) struct Collector {
     /// The kinds of files that could not be read, which were said.
     unread: HashSet<String>,
     scanned: Duration,
-    first: bool,
+    phase: Phase,
 }
 
 impl Collector {
@@ -221,7 +231,7 @@ impl Collector {
             known,
             unread: HashSet::new(),
             scanned: Clock::boot(),
-            first: true,
+            phase: Phase::Starting,
         }
     }
 
@@ -420,7 +430,8 @@ impl Collector {
             };
             stream.write(self.turn.ts, Event::Lost(lost))?;
         }
-        if std::mem::take(&mut self.first) {
+        if self.phase == Phase::Starting {
+            self.phase = Phase::FirstLook;
             self.due.first = self.sampled_ones().collect();
         }
         // Nothing selected is running: the host is what can be told.
@@ -446,6 +457,10 @@ impl Collector {
     /// Samples the next cgroup that is due; with none left, looks at a process that was there at the start.
     pub(super) fn step(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         if self.due.is_empty() {
+            if self.phase == Phase::FirstLook {
+                self.phase = Phase::Settled;
+                self.settle();
+            }
             self.programs.read_next();
             return Ok(());
         }
@@ -457,11 +472,6 @@ impl Collector {
             Some(id) => Some(id).filter(|id| self.has_moved(*id)),
             None => {
                 let first = self.due.first.pop();
-                if self.due.first.is_empty() {
-                    // The first look is over, and what it took is free.
-                    self.due.first = Vec::new();
-                    heap::give_back();
-                }
                 first.filter(|id| self.is_unseen(*id))
             }
         });
@@ -469,6 +479,14 @@ impl Collector {
             Some(id) => self.in_turn(|collector, turn| collector.sample(id, turn, stream)),
             None => Ok(()),
         }
+    }
+
+    /// The first look is over: what it took is given back, what a kill will need is there.
+    fn settle(&mut self) {
+        self.due.first = Vec::new();
+        self.rehearse();
+        heap::give_back();
+        standing::stay_in_memory();
     }
 
     /// Begins to walk over all cgroups, unless the last walk is still on its way, or is good for some more turns.

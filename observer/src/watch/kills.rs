@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::cgroups::Cgroup;
 use super::collector::{Collector, Turn};
+use super::kernel_log::LoggedChoice;
 use super::questions::{Answer, Question};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{TaskInfo, cgroup_of, cmdline, process, tasks, tgid_of};
@@ -15,7 +16,7 @@ use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts};
 use crate::event::{self, CgroupVersion, Event, Holder, KillLimit, Relation, Trigger, ancestry};
 use crate::kernel::log::DEVICE;
 use crate::kernel::record::{Oom, Task, Victim, Writing};
-use crate::measure::{BootNanos, Bytes, CgroupId, Sizes, Tgid, Timestamp};
+use crate::measure::{BootNanos, Bytes, CgroupId, Sizes, Tgid, Tid, Timestamp};
 use crate::unit::UnitPath;
 
 /// Choices whose victims may still come, and victims that may be told twice: a storm's worth.
@@ -80,6 +81,17 @@ impl Joiner {
         }
         true
     }
+}
+
+/// A victim, and what was found out of it so far.
+struct Mark<'a> {
+    victim: &'a Victim,
+    tgid: Tgid,
+    path: Option<String>,
+    info: Option<TaskInfo>,
+    oom: Option<Oom>,
+    logged: Option<LoggedChoice>,
+    exiting: Option<bool>,
 }
 
 fn host_limit() -> Option<KillLimit> {
@@ -167,8 +179,33 @@ impl Collector {
         if !self.cgroups.is_selected(path.as_deref()) {
             return Ok(());
         }
+        let mark = Mark {
+            victim,
+            tgid,
+            path,
+            info,
+            oom,
+            logged,
+            exiting,
+        };
+        let facts = self.mark_facts(mark);
+        self.tell_kill(ts, facts, stream)
+    }
+
+    /// What is known of a mark, and what the files and `/proc` say now.
+    fn mark_facts(&mut self, mark: Mark<'_>) -> KillFacts {
+        let Mark {
+            victim,
+            tgid,
+            path,
+            info,
+            oom,
+            logged,
+            exiting,
+        } = mark;
         // A tracepoint does not tell all of them.
-        let listed = row.map(|(_, sizes)| sizes).unwrap_or_default();
+        let listed = logged.as_ref().and_then(|logged| logged.row);
+        let listed = listed.map(|(_, sizes)| sizes).unwrap_or_default();
         let mut victim_event = self.victim_event(&victim.task, tgid, victim.sizes.or(listed), info);
         victim_event.exiting = exiting;
         let subject = self.victim_subject(victim.task.cgroup, path.as_deref());
@@ -215,7 +252,7 @@ impl Collector {
             .filter(|facts| facts.owner.is_none())
             .and_then(|facts| self.outside(facts.constraint, asked_in.as_deref(), &nodes));
         let holders = self.kernel_holders(facts.as_ref(), concluded_limit.as_ref(), path.as_deref());
-        let facts = KillFacts {
+        KillFacts {
             trigger: Some(self.trigger(victim, tgid, path.as_deref(), oom.as_ref())),
             outside,
             holders,
@@ -224,8 +261,47 @@ impl Collector {
             tasks,
             concluded_limit,
             ..KillFacts::new(subject, victim_event, evidence)
+        }
+    }
+
+    /// Puts together a kill of this process that nobody is told of. The first true one, on a host that may be out of memory,
+    /// then finds its code there: without this it waited some 50 ms for pages to be read.
+    pub(super) fn rehearse(&mut self) {
+        let tgid = Tgid(std::process::id());
+        let path = cgroup_of(&self.hierarchy, tgid);
+        let me = Task {
+            tgid: Some(tgid),
+            tid: Tid(tgid.0),
+            cgroup: path.as_deref().and_then(|path| self.cgroups.id(path)),
+            started: Some(BootNanos(0)),
+            uid: None,
+            oom_score_adj: None,
+            parent: None,
+            exiting: false,
+            comm: String::new(),
         };
-        self.tell_kill(ts, facts, stream)
+        let victim = Victim {
+            time: BootNanos(0),
+            oom_time: None,
+            trigger_tgid: tgid,
+            trigger_tid: me.tid,
+            trigger_comm: String::new(),
+            task: me,
+            shared_mm: false,
+            sizes: Sizes::default(),
+        };
+        let facts = self.mark_facts(Mark {
+            victim: &victim,
+            tgid,
+            path,
+            info: None,
+            oom: None,
+            logged: None,
+            exiting: None,
+        });
+        // As far as the bytes that a sink would write.
+        let kill = self.engine.kill(self.clock.now(), facts);
+        let _ = serde_json::to_writer(std::io::sink(), &kill);
     }
 
     /// The verdict, into the stream; where systemd alone knows the victim's run, as soon as it has said so.
