@@ -1,6 +1,8 @@
 //! The processes of a cgroup, and what `/proc` says of each. One that ends while it is read is passed over.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use procfs::process::Process;
 
@@ -56,6 +58,9 @@ pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize, but: Option<Tgid>) 
             }
             found.extend(proc_of(pid).and_then(|process| sizes(Tgid(pid), &process)));
         }
+        if !has_below(&dir) {
+            continue;
+        }
         let below = fs::read_dir(&dir).into_iter().flatten().flatten();
         waiting.extend(
             below
@@ -64,6 +69,12 @@ pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize, but: Option<Tgid>) 
         );
     }
     found
+}
+
+/// Whether cgroups lie below: a directory's links are these and two more (fs/kernfs/inode.c: `kernfs_refresh_inode`). To
+/// list it takes ten times as long, for it is full of files.
+fn has_below(dir: &Path) -> bool {
+    fs::metadata(dir).is_ok_and(|dir| dir.nlink() != 2)
 }
 
 /// A process or thread by the kernel's number; none where `/proc` counts otherwise.
@@ -79,7 +90,7 @@ pub fn process(pid: Tgid) -> Option<TaskInfo> {
     let process = proc_of(pid.0)?;
     let ticks = process.stat().ok().map(|stat| stat.starttime);
     Some(TaskInfo {
-        cmdline: command(&process),
+        cmdline: cmdline(pid),
         started: ticks.map(|ticks| BootNanos(ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second()))),
         ..sizes(pid, &process)?
     })
@@ -88,11 +99,18 @@ pub fn process(pid: Tgid) -> Option<TaskInfo> {
 /// The command line of a process alone: all that is asked of one of which a record tells the rest.
 #[must_use]
 pub fn cmdline(pid: Tgid) -> Option<String> {
-    proc_of(pid.0).and_then(|process| command(&process))
+    if !namespaces::pids_are_the_hosts() {
+        return None;
+    }
+    words(&fs::read(format!("/proc/{pid}/cmdline")).ok()?)
 }
 
-fn command(process: &Process) -> Option<String> {
-    let line = process.cmdline().ok()?.join(" ");
+/// The words of a command line, of which each ends with a zero byte (proc_pid_cmdline(5)). Who writes a title over its own
+/// leaves many behind it.
+fn words(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let words: Vec<&str> = text.split('\0').filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
     (!line.is_empty()).then(|| line.chars().take(MAX_CMDLINE).collect())
 }
 
