@@ -23,9 +23,11 @@ use aya_ebpf::{
 };
 use observer_common::{GrowthState, Kind, Offsets, OomState, Ring, WALK_ROWS, WalkRow, WalkState, Writing};
 
-/// Kills have a ring of their own: no growth can displace them. Room for a storm of 3,000 while the reader stands still.
+/// Kills have a ring of their own: no growth can displace them. Room for a storm of 1,400 while the reader stands still.
+///
+/// A ring counts twice in what the observer holds: its data is mapped twice in a row (kernel/bpf/ringbuf.c).
 #[map]
-static KILLS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+static KILLS: RingBuf = RingBuf::with_byte_size(1 << 19, 0);
 
 /// Births and ends of cgroups: room for 480.
 #[map]
@@ -33,7 +35,7 @@ static CGROUPS: RingBuf = RingBuf::with_byte_size(1 << 19, 0);
 
 /// "Look now" hints; when full the next charge tells it again.
 #[map]
-static GROWTH: RingBuf = RingBuf::with_byte_size(1 << 18, 0);
+static GROWTH: RingBuf = RingBuf::with_byte_size(1 << 17, 0);
 
 /// One entry per counter of a memory cgroup that charges, by its address. The least used goes first: all that is lost is when it was
 /// last reported.
@@ -44,10 +46,10 @@ static CHARGED: LruHashMap<u64, GrowthState> = LruHashMap::with_max_entries(16_3
 #[map]
 static SIGNALS: RingBuf = RingBuf::with_byte_size(1 << 18, 0);
 
-/// Programs that begin: room for 1,500 between two looks.
+/// Programs that begin: room for 780 between two looks.
 #[map]
 static EXECS: RingBuf = RingBuf::with_byte_size(EXECS_SIZE as u32, 0);
-const EXECS_SIZE: u64 = 1 << 19;
+const EXECS_SIZE: u64 = 1 << 18;
 
 /// When a process was sent a deadly signal, by tgid: its end is told. The least used goes first.
 #[map]

@@ -75,6 +75,15 @@ def victim(cgroup):
     os.waitpid(child, 0)
     return child
 
+def decoy():
+    """The pid of a process that is killed where no victim is left."""
+    child = os.fork()
+    if child == 0:
+        write("/proc/self/oom_score_adj", "500")
+        held = take(4 << 20)
+        signal.pause()
+    return child
+
 def mark(name):
     """A marker in the kernel's log: when it was written, and how wrong that may be. The last of its name counts: one that
     took long is written again."""
@@ -144,6 +153,8 @@ held = [os.open(f"{RUN}/{name}", os.O_RDWR) for name in pipes]
 subprocess.run(["dmesg", "--console-off"], check=True)
 arrivals = subprocess.Popen(["/share/arrivals", "kmsg=/dev/kmsg"] + [f"{name}={RUN}/{name}" for name in pipes],
                             stdout=open(f"{RUN}/arrivals", "wb"), preexec_fn=survivor)
+# Without any entry to begin behind, `--follow` passes over the first one that comes.
+subprocess.run(["logger", "--tag", "oomtrace", "before the first"], check=True)
 peers = {"bpftrace": start("bpftrace", "bpftrace", "-B", "line", "/usr/sbin/oomkill.bt"),
          "bcc": start("bcc", "python3", "-u", "/usr/sbin/oomkill-bpfcc"),
          "libbpf": start("libbpf", "stdbuf", "-oL", "/usr/sbin/oomkill"),
@@ -200,10 +211,13 @@ for state in states:
             write(f"{RUN}/ballast", "held")
             signal.pause()
         until("the ballast", lambda: os.path.exists(f"{RUN}/ballast"))
+        # Where the last victim is dead and its memory not free yet, the kernel takes another one, and panics without any.
+        decoys = [decoy() for _ in range(24)]
         os.mkdir(UNLIMITED)
         round_of_kills(state, min(kills, 20), [UNLIMITED], 1)
-        os.kill(ballast, signal.SIGKILL)
-        os.waitpid(ballast, 0)
+        for child in [ballast] + decoys:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
     else:
         round_of_kills(state, kills, cgroups, 0.3)
     end(child)

@@ -3,13 +3,15 @@
 #
 # Half of them lie directly below system.slice, as units do; the others are pods with two containers each, four levels
 # deep, half of the containers with a limit. They are made by hand, without processes in those that stay idle: what a
-# watcher has to look at is the same, and a guest can hold ten thousand. Who moves maps and frees memory once a second.
+# watcher has to look at is the same, and a guest can hold ten thousand. Who moves has a limit and maps and frees a fiftieth
+# of it once a second: enough for a sample each time.
 import mmap, os, signal, sys, time
 
 ROOT = "/sys/fs/cgroup"
 count, moving, state = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-# More than the 64 pages that a CPU charges in advance.
-CHUNK = 96 * mmap.PAGESIZE
+LIMIT = 32 << 20
+# More than a 64th of the limit, and than the 64 pages that a CPU charges in advance.
+CHUNK = 160 * mmap.PAGESIZE
 
 def write(path, text):
     with open(path, "w") as file:
@@ -62,10 +64,12 @@ try:
     leaves = make_all()
     # Spread over both shapes, and over the second.
     for number in range(moving):
+        leaf = leaves[number * len(leaves) // moving]
+        write(leaf + "/memory.max", str(LIMIT))
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            move(leaves[number * len(leaves) // moving], number / moving)
+            move(leaf, number / moving)
         children.append(child)
     write(state, f"ready {len(made)}\n")
     while True:

@@ -7,7 +7,7 @@ use super::cgroups::{Cgroup, Cgroups};
 use super::clock::Clock;
 use super::holders::Holders;
 use super::kernel_log::KernelLog;
-use super::kills::Joiner;
+use super::kills::{Ahead, Joiner};
 use super::ledger::Ledger;
 use super::programs::Programs;
 use super::questions::{Answer, Question, Questions};
@@ -148,6 +148,7 @@ pub(super) struct Collector {
     pub(super) questions: Questions,
     pub(super) units: UnitStates,
     pub(super) joiner: Joiner,
+    pub(super) ahead: Option<Ahead>,
     pub(super) programs: Programs,
     pub(super) signals: Signals,
     pub(super) holders: Holders,
@@ -215,6 +216,7 @@ impl Collector {
             questions,
             units: UnitStates::default(),
             joiner: Joiner::default(),
+            ahead: None,
             programs: Programs::read(),
             signals: Signals::default(),
             holders: Holders::default(),

@@ -222,7 +222,7 @@ impl Collector {
             exiting: false,
             comm: kill.comm.clone(),
         };
-        let victim = self.victim_event(&task, tgid, kill.sizes, info);
+        let victim = self.victim_event(&task, tgid, kill.sizes, info, None);
         let mut evidence = vec![DEVICE.to_owned()];
         let oom = match group {
             Some(group) => Some(logged::group(group)),

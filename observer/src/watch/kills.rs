@@ -83,6 +83,16 @@ impl Joiner {
     }
 }
 
+/// What `/proc` said of a chosen one before it was marked: soon after, it may be gone.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    oom_time: BootNanos,
+    tgid: Tgid,
+    cmdline: Option<String>,
+    /// The others of its cgroup.
+    tasks: Vec<TaskInfo>,
+}
+
 /// A victim, and what was found out of it so far.
 struct Mark<'a> {
     victim: &'a Victim,
@@ -119,6 +129,22 @@ fn task(info: TaskInfo) -> event::Task {
     }
 }
 
+/// The processes of the victim's cgroup, largest first. What the kernel told of the victim is from before it died.
+pub(super) fn with_victim(others: Vec<TaskInfo>, victim: &event::Victim) -> Vec<event::Task> {
+    let mut tasks: Vec<event::Task> = others.into_iter().map(task).collect();
+    tasks.push(event::Task {
+        pid: victim.pid,
+        comm: victim.comm.clone(),
+        anon: victim.anon,
+        file: victim.file,
+        shmem: victim.shmem,
+        swap: victim.swap,
+        oom_score_adj: victim.oom_score_adj,
+    });
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.anon));
+    tasks
+}
+
 impl Collector {
     /// The kernel has chosen. It counts the kill before it marks the victim (mm/oom_kill.c: `__oom_kill_process`), so what
     /// systemd does for it may come in between.
@@ -128,6 +154,16 @@ impl Collector {
         if let (Some(tgid), Some(path), false) = (chosen.tgid, path, chosen.exiting) {
             self.joiner.killed(oom.time, tgid, path);
         }
+        // While the kernel writes its report there is time to look.
+        self.ahead = chosen
+            .tgid
+            .filter(|_| self.cgroups.is_selected(path))
+            .map(|tgid| Ahead {
+                oom_time: oom.time,
+                tgid,
+                cmdline: cmdline(tgid),
+                tasks: path.map(|path| self.others(path, tgid)).unwrap_or_default(),
+            });
         self.joiner.oom(oom);
     }
 
@@ -206,10 +242,17 @@ impl Collector {
         // A tracepoint does not tell all of them.
         let listed = logged.as_ref().and_then(|logged| logged.row);
         let listed = listed.map(|(_, sizes)| sizes).unwrap_or_default();
-        let mut victim_event = self.victim_event(&victim.task, tgid, victim.sizes.or(listed), info);
+        let ahead = self
+            .ahead
+            .take_if(|ahead| Some(ahead.oom_time) == victim.oom_time && ahead.tgid == tgid);
+        let (read, others) = ahead.map_or((None, None), |ahead| (ahead.cmdline, Some(ahead.tasks)));
+        let mut victim_event = self.victim_event(&victim.task, tgid, victim.sizes.or(listed), info, read);
         victim_event.exiting = exiting;
         let subject = self.victim_subject(victim.task.cgroup, path.as_deref());
-        let tasks = self.victim_tasks(path.as_deref(), &victim_event);
+        let tasks = match others {
+            Some(others) => with_victim(others, &victim_event),
+            None => self.victim_tasks(path.as_deref(), &victim_event),
+        };
         let seen_at = if victim.shared_mm {
             "do_send_sig_info"
         } else {
@@ -385,26 +428,17 @@ impl Collector {
         subject
     }
 
-    /// The processes of the victim's cgroup, largest first. What the kernel told of the victim is from before it died;
-    /// `/proc` may have nothing any more.
+    /// The processes of the victim's cgroup as they are now; `/proc` may have nothing any more.
     pub(super) fn victim_tasks(&self, path: Option<&str>, victim: &event::Victim) -> Vec<event::Task> {
-        let mut tasks: Vec<event::Task> = path
-            .map(|path| tasks(&self.hierarchy, path, MAX_TASKS, Some(victim.pid)))
-            .unwrap_or_default()
-            .into_iter()
-            .map(task)
-            .collect();
-        tasks.push(event::Task {
-            pid: victim.pid,
-            comm: victim.comm.clone(),
-            anon: victim.anon,
-            file: victim.file,
-            shmem: victim.shmem,
-            swap: victim.swap,
-            oom_score_adj: victim.oom_score_adj,
-        });
-        tasks.sort_by_key(|task| std::cmp::Reverse(task.anon));
-        tasks
+        with_victim(
+            path.map(|path| self.others(path, victim.pid)).unwrap_or_default(),
+            victim,
+        )
+    }
+
+    /// The processes of a cgroup but the victim: of that the kernel told, or will.
+    fn others(&self, path: &str, victim: Tgid) -> Vec<TaskInfo> {
+        tasks(&self.hierarchy, path, MAX_TASKS, Some(victim))
     }
 
     /// Where the choice was not seen: the limit that the victim's cgroup or one above it met, and the file that says so.
@@ -444,11 +478,20 @@ impl Collector {
         known.or_else(|| cgroup_of(&self.hierarchy, tgid))
     }
 
-    pub(super) fn victim_event(&self, task: &Task, tgid: Tgid, sizes: Sizes, info: Option<TaskInfo>) -> event::Victim {
+    /// `ahead` is its command line, where it was read already.
+    pub(super) fn victim_event(
+        &self,
+        task: &Task,
+        tgid: Tgid,
+        sizes: Sizes,
+        info: Option<TaskInfo>,
+        ahead: Option<String>,
+    ) -> event::Victim {
         let started = task.started.or_else(|| info.as_ref()?.started);
         let cmdline = info
             .as_ref()
             .and_then(|info| info.cmdline.clone())
+            .or(ahead)
             // Of one of which a record tells the rest, this alone is read.
             .or_else(|| task.started.and_then(|_| cmdline(tgid)))
             .or_else(|| self.programs.cmdline(tgid, started, task).map(str::to_owned))

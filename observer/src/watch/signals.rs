@@ -74,7 +74,7 @@ impl Collector {
             }
         };
         let info = signal.target.started.is_none().then(|| process(tgid)).flatten();
-        let victim = self.victim_event(&signal.target, tgid, signal.sizes, info);
+        let victim = self.victim_event(&signal.target, tgid, signal.sizes, info, None);
         // Who kills for the host's memory looked at all of it.
         let holders = match user.origin {
             Origin::Userspace | Origin::SystemdOomd => self.holders("/", path.as_deref()),
