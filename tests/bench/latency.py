@@ -215,9 +215,12 @@ for state in states:
         decoys = [decoy() for _ in range(24)]
         os.mkdir(UNLIMITED)
         round_of_kills(state, min(kills, 20), [UNLIMITED], 1)
-        for child in [ballast] + decoys:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+        for pid in [ballast] + decoys:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            os.waitpid(pid, 0)
     else:
         round_of_kills(state, kills, cgroups, 0.3)
     end(child)
