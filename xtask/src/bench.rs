@@ -4,7 +4,6 @@ mod capture;
 mod charge;
 mod engine;
 mod forecast;
-mod inside;
 mod latency;
 mod replay;
 mod scale;

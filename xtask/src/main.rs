@@ -22,9 +22,11 @@ mod fleet;
 mod fuzz;
 mod guest;
 mod image;
+mod inside;
 mod kernel;
 mod packages;
 mod pipelines;
+mod soak;
 mod tally;
 mod test;
 mod toolchain;
@@ -51,6 +53,7 @@ enum Step {
     Fleet(fleet::Fleet),
     Fuzz(fuzz::Fuzz),
     Pipelines(pipelines::Pipelines),
+    Soak(soak::Soak),
     Traces(traces::Traces),
     Vm(vm::Vm),
 }
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Step::Fleet(fleet) => fleet.run(),
         Step::Fuzz(fuzz) => fuzz.run(),
         Step::Pipelines(pipelines) => pipelines.run(),
+        Step::Soak(soak) => soak.run(),
         Step::Traces(traces) => traces.run(),
         Step::Vm(vm) => vm.run(),
     };

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use super::inside::Inside;
+use crate::inside::Inside;
 use crate::kernel::Series;
 
 /// Ten times what the measurement takes on two slow cores, in seconds.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use super::inside::Inside;
+use crate::inside::Inside;
 use crate::kernel::Series;
 
 /// From a kill to its line: p50, p99 and the longest, in four states, with the peers beside it

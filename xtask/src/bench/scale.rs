@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use super::inside::Inside;
+use crate::inside::Inside;
 use crate::kernel::Series;
 use crate::step;
 

@@ -6,8 +6,8 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use super::inside::Inside;
 use crate::binary::{self, Profile};
+use crate::inside::Inside;
 use crate::kernel::Series;
 use crate::{step, workspace};
 

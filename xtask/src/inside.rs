@@ -10,24 +10,24 @@ use crate::{guest, step, target_dir, workspace};
 
 /// Which guest, and what it is given.
 #[derive(Debug)]
-pub(super) struct Inside<'a> {
-    pub(super) kernel: Series,
+pub(crate) struct Inside<'a> {
+    pub(crate) kernel: Series,
     /// Whether its clock counts instructions.
-    pub(super) icount: bool,
+    pub(crate) icount: bool,
     /// Whether the tools are there that oomtrace is compared with.
-    pub(super) peers: bool,
-    pub(super) memory_mb: u32,
+    pub(crate) peers: bool,
+    pub(crate) memory_mb: u32,
     /// In seconds, boot included.
-    pub(super) timeout: u64,
+    pub(crate) timeout: u64,
     /// Programs of `tests/bench`.
-    pub(super) programs: &'a [&'a str],
+    pub(crate) programs: &'a [&'a str],
     /// Files of the workspace.
-    pub(super) files: &'a [&'a str],
+    pub(crate) files: &'a [&'a str],
 }
 
 impl Inside<'_> {
     /// What the command wrote to its standard output.
-    pub(super) fn run(&self, command: &[&str]) -> Result<String> {
+    pub(crate) fn run(&self, command: &[&str]) -> Result<String> {
         let share = tempfile::tempdir()?;
         for program in self.programs {
             step(format_args!("building {program}"));
