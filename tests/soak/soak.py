@@ -111,7 +111,7 @@ def held():
     status = dict(line.rstrip().split(":", 1) for line in open(f"/proc/{pid}/status"))
     return int(status["RssAnon"].split()[0]), len(os.listdir(f"/proc/{pid}/fd"))
 
-crowd = threading.Thread(target=come_and_go)
+crowd = threading.Thread(target=come_and_go, daemon=True)
 crowd.start()
 over_time, rounds = [], 0
 deadline = time.monotonic() + MINUTES * 60
