@@ -84,6 +84,36 @@ pub enum Constraint {
     Memcg = 3,
 }
 
+/// Whether a sender of signals may kill whomever it wants on this host: it has `CAP_KILL` in the initial user namespace and can
+/// name every process, being in the initial pid namespace. None but root gives that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Right {
+    /// It may not: it kills its own.
+    Own = 0,
+    /// It may.
+    All = 1,
+    /// Not read.
+    Unknown = 2,
+}
+
+/// How many signals of senders without [`Right::All`] are told in a second, of all that one user answers for.
+pub const SIGNALS_A_SECOND: u32 = 256;
+
+/// Behind the counters of each [`Ring`]: signals that were not told because their sender sends too many.
+pub const REPEATED: u32 = Ring::Execs as u32 + 1;
+const _: () = assert!(REPEATED as usize == Ring::ALL.len());
+
+/// How many signals a user's senders have sent in a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SenderState {
+    /// When the second began.
+    pub since: u64,
+    /// How many.
+    pub count: u64,
+}
+
 /// A task as the kernel side can tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -220,6 +250,14 @@ pub struct SignalRecord {
     pub writing: u32,
     /// 1 where the kernel sent it on its own behalf, else 0.
     pub by_kernel: u32,
+    /// Whether the sender may kill whomever it wants on this host, a [`Right`].
+    pub right: u32,
+    /// The sender's effective user, in the initial user namespace; `u32::MAX` = not read.
+    pub sender_euid: u32,
+    /// Who answers for the sender: its user, or the user of the host's whose user namespace it is in; `u32::MAX` = not read.
+    pub sender_owner: u32,
+    /// Zero.
+    pub reserved: u32,
     /// How large the target was; for a [`Kind::SignalDeath`] all zero.
     pub sizes: SizesRecord,
 }
@@ -409,7 +447,7 @@ impl Ring {
 // `Pod` already refuses padding; these pin the sizes, so that a change of layout is a decision.
 const _: () = assert!(size_of::<TaskRecord>() == 56);
 const _: () = assert!(size_of::<OomRecord>() == 200);
-const _: () = assert!(size_of::<SignalRecord>() == 184);
+const _: () = assert!(size_of::<SignalRecord>() == 200);
 const _: () = assert!(size_of::<VictimRecord>() == 160);
 const _: () = assert!(size_of::<ExecRecord>() == 328);
 const _: () = assert!(size_of::<CgroupRecord>() == 1048);
@@ -459,6 +497,8 @@ pub struct Offsets {
     pub task_struct_signal: u32,
     pub task_struct_mm: u32,
     pub task_struct_real_cred: u32,
+    pub task_struct_cred: u32,
+    pub task_struct_thread_pid: u32,
     pub task_struct_cgroups: u32,
     pub task_struct_mems_allowed: u32,
     pub task_struct_exit_code: u32,
@@ -468,6 +508,13 @@ pub struct Offsets {
     pub signal_struct_oom_score_adj: u32,
     pub signal_struct_flags: u32,
     pub cred_uid: u32,
+    pub cred_euid: u32,
+    pub cred_cap_effective: u32,
+    pub cred_user_ns: u32,
+    pub user_namespace_level: u32,
+    pub user_namespace_parent: u32,
+    pub user_namespace_owner: u32,
+    pub pid_level: u32,
     pub mm_struct_total_vm: u32,
     pub mm_struct_pgtables_bytes: u32,
     pub mm_struct_arg_start: u32,

@@ -22,7 +22,9 @@ use aya_ebpf::{
     programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext, TracePointContext},
 };
 use charge::Outcome;
-use observer_common::{GrowthState, Kind, Offsets, OomState, Ring, WALK_ROWS, WalkRow, WalkState, Writing};
+use observer_common::{
+    GrowthState, Kind, Offsets, OomState, REPEATED, Ring, SenderState, WALK_ROWS, WalkRow, WalkState, Writing,
+};
 
 /// Kills have a ring of their own: no growth can displace them. Room for a storm of 1,400 while the reader stands still.
 ///
@@ -60,6 +62,10 @@ const EXECS_SIZE: u64 = 1 << 18;
 #[map]
 static SIGNALLED: LruHashMap<u32, u64> = LruHashMap::with_max_entries(4_096, 0);
 
+/// How many signals were sent by those that may kill their own only, by the user who answers for them.
+#[map]
+static SENDERS: LruHashMap<u32, SenderState> = LruHashMap::with_max_entries(1_024, 0);
+
 /// What a task is writing to, by tid. Entries live for one write.
 #[map]
 static WRITERS: LruHashMap<u32, u32> = LruHashMap::with_max_entries(1_024, 0);
@@ -84,16 +90,25 @@ static WALK_TABLE: Array<WalkRow> = Array::with_max_entries(WALK_ROWS, BPF_F_MMA
 #[map]
 static WALK: Array<WalkState> = Array::with_max_entries(1, 0);
 
-/// Records that found their ring full, by [`Ring`].
+/// Records that found their ring full, by [`Ring`], and signals that were too many to be told.
 #[map]
-static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(Ring::ALL.len() as u32, 0);
+static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(REPEATED + 1, 0);
 
 /// Set by user space before the load.
 #[unsafe(no_mangle)]
 static OFFSETS: Offsets = Offsets::NONE;
 
-fn count_lost(index: Ring) {
-    if let Some(count) = LOST.get_ptr_mut(index as u32) {
+fn count_lost(ring: Ring) {
+    count(ring as u32);
+}
+
+/// A signal is not told: one user's senders send too many.
+fn count_repeated() {
+    count(REPEATED);
+}
+
+fn count(index: u32) {
+    if let Some(count) = LOST.get_ptr_mut(index) {
         // SAFETY: the pointer is to this CPU's own value, which nothing else writes while this program runs.
         unsafe { *count = (*count).wrapping_add(1) };
     }

@@ -7,6 +7,7 @@ mod advice;
 pub mod counters;
 pub mod from_log;
 pub mod gfp;
+pub mod repeats;
 pub mod signal;
 
 use advice::advice;
@@ -345,6 +346,7 @@ mod tests {
         let killer = Killer {
             pid: Some(Tgid(1)),
             comm: None,
+            uid: None,
             unit: None,
             reason: None,
             words: None,

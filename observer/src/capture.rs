@@ -298,6 +298,7 @@ impl Lines {
             Event::Lost(Lost {
                 stream: Stream::Output,
                 count,
+                killer: None,
             })
         };
         Some(Line { event, ..line.clone() })

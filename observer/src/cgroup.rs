@@ -7,6 +7,7 @@ pub mod host;
 pub mod namespaces;
 pub mod nodes;
 mod open;
+mod program;
 mod scan;
 mod tasks;
 
@@ -18,6 +19,7 @@ use crate::measure::CgroupId;
 
 pub use files::{MemoryFiles, Reading, Which, usage};
 pub use open::OpenFiles;
+pub use program::program;
 pub use scan::{MAX_LIVE, scan};
 pub use tasks::{TaskInfo, cgroup_of, cmdline, process, processes, tasks, tgid_of};
 

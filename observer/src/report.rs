@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use crate::event::{Event, Line, Start};
+use crate::event::{Event, Line, Start, Stream};
 use crate::measure::Timestamp;
 
 use past::Past;
@@ -149,7 +149,10 @@ impl Host {
                 }
                 self.start = Some(start.clone());
             }
-            Event::Lost(lost) => self.missing += lost.count,
+            // What was counted instead of told is not missing.
+            Event::Lost(lost) if lost.stream != Stream::Repeated => {
+                self.missing = self.missing.saturating_add(lost.count);
+            }
             Event::Sample(_)
             | Event::Run(_)
             | Event::Forecast(_)
@@ -157,6 +160,7 @@ impl Host {
             | Event::Kill(_)
             | Event::OomWithoutKill(_)
             | Event::Unit(_)
+            | Event::Lost(_)
             | Event::Unexplained(_)
             | Event::Stop(_) => {}
         }

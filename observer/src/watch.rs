@@ -162,7 +162,7 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
                 collector.records(records, &mut stream)?;
                 collector.tick(&mut stream)?;
                 for (lost, count) in rings.newly_lost() {
-                    stream.write(collector.now(), Event::Lost(crate::event::Lost { stream: lost, count }))?;
+                    stream.write(collector.now(), Event::Lost(crate::event::Lost { stream: lost, count, killer: None }))?;
                 }
             }
             // With something left to do it does not wait, but comes back to the runtime, which only then looks what is ready.
@@ -187,6 +187,7 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
     }
     collector.unanswered(&mut stream)?;
     collector.oomd_waited(true, &mut stream)?;
+    collector.repeats_over(true, &mut stream)?;
     stream.stop(collector.now(), reason)?;
     drop((changes_in, oomd_in));
     Ok(())

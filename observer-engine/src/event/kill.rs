@@ -165,8 +165,11 @@ pub struct Victim {
 pub struct Killer {
     /// Its process.
     pub pid: Option<Tgid>,
-    /// Its name.
+    /// Its name, as it calls itself: who it is `evidence` says.
     pub comm: Option<String>,
+    /// Its effective user as it killed.
+    #[serde(default)]
+    pub uid: Option<u32>,
     /// Its unit.
     pub unit: Option<String>,
     /// Why, by its own name for it: `memory-pressure`.

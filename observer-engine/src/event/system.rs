@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Memory, Relation, Subject};
+use super::{Killer, Memory, Relation, Subject};
 use crate::measure::{Bytes, Timestamp};
 
 /// The stream begins.
@@ -154,6 +154,8 @@ pub enum Stream {
     KernelLog,
     /// Lines that a reader was too slow for.
     Output,
+    /// Kills, and signals that may have been kills, of users who send more of them than are told one by one.
+    Repeated,
     /// Samples that were due at an interval and could not be taken within it.
     Sample,
 }
@@ -165,6 +167,9 @@ pub struct Lost {
     pub stream: Stream,
     /// How many since the last such line.
     pub count: u64,
+    /// Whose kills they were, where that is known.
+    #[serde(default)]
+    pub killer: Option<Killer>,
 }
 
 /// A counter moved without an event.

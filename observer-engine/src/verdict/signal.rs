@@ -2,7 +2,8 @@
 //!
 //! Most are not for memory: an admin's, a timeout's, a shell's. A signal counts as a kill where its sender is a program
 //! whose business that is, where it goes through `cgroup.kill`, where systemd sends it because the kernel killed in the same
-//! unit, or where something was short of memory.
+//! unit, or where something was short of memory. Which program a sender is its name does not say, which it gives itself: its
+//! unit does, into whose cgroup only root puts it, or its executable's place, where root alone may write.
 //!
 //! In: who sent it to whom, and what was seen before. Out: its purpose, or what is still to be asked.
 
@@ -13,8 +14,19 @@ use crate::measure::{BootNanos, Tgid};
 /// PID 1.
 const SYSTEMD: Tgid = Tgid(1);
 
-/// Programs whose business it is to kill before the kernel does, by their names as the kernel has them.
-const KILLERS: [&str; 6] = ["earlyoom", "nohang", "oomd", "bustd", "psi-monitor", "facebook-oomd"];
+/// systemd's own.
+const OOMD: &str = "systemd-oomd";
+
+/// Programs whose business it is to kill before the kernel does. Their units are named as they are.
+const KILLERS: [&str; 7] = [
+    "earlyoom",
+    "nohang",
+    "nohang-desktop",
+    "oomd",
+    "bustd",
+    "psi-monitor",
+    "facebook-oomd",
+];
 
 /// systemd ends what is left of a unit within this time of a kernel kill, in nanoseconds: `TimeoutStopSec=`, 90 s unless
 /// set, for `OOMPolicy=stop`.
@@ -45,12 +57,30 @@ pub struct SignalFacts {
 pub struct Sender {
     /// Its process.
     pub pid: Tgid,
-    /// Its name.
+    /// Its name, which it may have given itself.
     pub comm: String,
-    /// Its unit.
+    /// Its effective user when it sent it.
+    pub uid: Option<u32>,
+    /// Whether it may kill whomever it wants on this host.
+    pub may_kill_all: bool,
+    /// The file name of its executable or script, where that is the host's, only root may have put it there, and the sender may
+    /// kill whomever it wants.
+    pub program: Option<String>,
+    /// Its system unit.
     pub unit: Option<String>,
     /// Its cgroup.
     pub cgroup: Option<String>,
+}
+
+impl Sender {
+    /// What says that it is the program of this name, or that program's unit.
+    fn is(&self, name: &str) -> Option<&'static str> {
+        let unit = self.unit.as_deref().and_then(|unit| unit.strip_suffix(".service"));
+        if unit == Some(name) {
+            return Some("the sender's cgroup");
+        }
+        (self.program.as_deref() == Some(name)).then_some("the sender's /proc/PID/exe")
+    }
 }
 
 impl Default for Sender {
@@ -58,6 +88,9 @@ impl Default for Sender {
         Self {
             pid: Tgid(0),
             comm: String::new(),
+            uid: None,
+            may_kill_all: false,
+            program: None,
             unit: None,
             cgroup: None,
         }
@@ -87,6 +120,7 @@ pub fn purpose(facts: &SignalFacts) -> Purpose {
         killer: Killer {
             pid: Some(sender.pid),
             comm: Some(sender.comm.clone()),
+            uid: sender.uid,
             unit: sender.unit.clone(),
             reason: None,
             words: None,
@@ -94,8 +128,9 @@ pub fn purpose(facts: &SignalFacts) -> Purpose {
         after,
     };
     let seen = || vec!["do_send_sig_info".to_owned()];
-    if sender.unit.as_deref() == Some("systemd-oomd.service") || sender.comm == "systemd-oomd" {
-        return Purpose::Memory(by(Origin::SystemdOomd, Confidence::Observed, None), seen());
+    let known_by = |how: &str| vec!["do_send_sig_info".to_owned(), how.to_owned()];
+    if let Some(how) = sender.is(OOMD) {
+        return Purpose::Memory(by(Origin::SystemdOomd, Confidence::Observed, None), known_by(how));
     }
     if sender.pid == SYSTEMD {
         // Who was started since the kernel's kill is another run's, and another matter.
@@ -113,11 +148,13 @@ pub fn purpose(facts: &SignalFacts) -> Purpose {
         evidence.push("cgroup_kill_write".to_owned());
         return Purpose::Memory(by(Origin::CgroupKill, Confidence::Observed, None), evidence);
     }
-    if KILLERS.contains(&sender.comm.as_str()) {
-        return Purpose::Memory(by(Origin::Userspace, Confidence::Observed, None), seen());
+    if let Some(how) = KILLERS.iter().find_map(|name| sender.is(name)) {
+        return Purpose::Memory(by(Origin::Userspace, Confidence::Observed, None), known_by(how));
     }
-    // A program that ends its own children does its own business.
-    if facts.target_cgroup.is_none() || sender.cgroup == facts.target_cgroup {
+    // A program that ends its own children does its own business, unless it says that its business is another: that is
+    // looked into, and believed as far as something was short.
+    let is_so_called = sender.comm == OOMD || KILLERS.contains(&sender.comm.as_str());
+    if facts.target_cgroup.is_none() || !is_so_called && sender.cgroup == facts.target_cgroup {
         return Purpose::Other;
     }
     Purpose::IfShort(by(Origin::Userspace, Confidence::Inferred, None), seen())
@@ -166,6 +203,7 @@ mod tests {
                 comm: comm.to_owned(),
                 unit: Some(unit.to_owned()),
                 cgroup: Some(format!("/system.slice/{unit}")),
+                ..Sender::default()
             },
             sent: BootNanos(100 * SECOND),
             target_cgroup: Some("/system.slice/a.service".to_owned()),
@@ -189,6 +227,44 @@ mod tests {
             Purpose::Consequence(user, _, _) => (Some(user.origin), "Result="),
             Purpose::IfShort(user, _) => (Some(user.origin), "shortage"),
         }
+    }
+
+    /// What a sender is by its executable, having the right to kill.
+    fn program(comm: &str, unit: &str, program: &str) -> SignalFacts {
+        let mut facts = from(comm, unit);
+        facts.sender.may_kill_all = true;
+        facts.sender.program = Some(program.to_owned());
+        facts
+    }
+
+    #[test]
+    fn a_name_that_a_program_gives_itself_is_no_evidence() {
+        for name in KILLERS.iter().chain(&[OOMD]) {
+            for unit in ["user@1000.service", "session-3.scope", "a.service"] {
+                let facts = from(name, unit);
+                assert_eq!(told(&facts), (Some(Origin::Userspace), "shortage"), "{name} of {unit}");
+                let Purpose::IfShort(user, evidence) = purpose(&facts) else {
+                    panic!("{name}")
+                };
+                assert_eq!(user.confidence, Confidence::Inferred, "{name} of {unit}");
+                assert_eq!(evidence, ["do_send_sig_info"]);
+            }
+        }
+    }
+
+    #[test]
+    fn who_a_sender_is_stands_in_the_evidence() {
+        let evidence = |facts: &SignalFacts| match purpose(facts) {
+            Purpose::Memory(user, evidence) => (user.confidence, evidence.last().cloned().unwrap_or_default()),
+            other => panic!("{other:?}"),
+        };
+        let observed = |how: &str| (Confidence::Observed, how.to_owned());
+        let by_unit = from("whatever", "earlyoom.service");
+        assert_eq!(evidence(&by_unit), observed("the sender's cgroup"));
+        let by_program = program("renamed", "early.service", "earlyoom");
+        assert_eq!(evidence(&by_program), observed("the sender's /proc/PID/exe"));
+        let script = program("python3", "nohanging.service", "nohang");
+        assert_eq!(evidence(&script), observed("the sender's /proc/PID/exe"));
     }
 
     #[test]
@@ -227,6 +303,11 @@ mod tests {
             (by_cgroup_kill, Some(Origin::CgroupKill), ""),
             (from("earlyoom", "earlyoom.service"), Some(Origin::Userspace), ""),
             (from("nohang", "nohang.service"), Some(Origin::Userspace), ""),
+            (
+                program("x", "session-1.scope", "systemd-oomd"),
+                Some(Origin::SystemdOomd),
+                "",
+            ),
             (from("bash", "b.service"), Some(Origin::Userspace), "shortage"),
             (own, None, ""),
             (nowhere, None, ""),

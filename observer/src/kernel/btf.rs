@@ -34,7 +34,7 @@ pub enum BtfError {
 }
 
 /// The structs and enums that offsets are asked of.
-const TYPES: [&str; 15] = [
+const TYPES: [&str; 17] = [
     "cgroup",
     "cgroup_subsys_id",
     "cgroup_subsys_state",
@@ -48,8 +48,10 @@ const TYPES: [&str; 15] = [
     "oom_control",
     "page_counter",
     "percpu_counter",
+    "pid",
     "signal_struct",
     "task_struct",
+    "user_namespace",
 ];
 
 /// The kernel's own types.
@@ -208,6 +210,8 @@ impl KernelTypes {
         offsets.task_struct_signal = at("task_struct", "signal");
         offsets.task_struct_mm = at("task_struct", "mm");
         offsets.task_struct_real_cred = at("task_struct", "real_cred");
+        offsets.task_struct_cred = at("task_struct", "cred");
+        offsets.task_struct_thread_pid = at("task_struct", "thread_pid");
         offsets.task_struct_cgroups = at("task_struct", "cgroups");
         offsets.task_struct_mems_allowed = at("task_struct", "mems_allowed");
         offsets.task_struct_exit_code = at("task_struct", "exit_code");
@@ -217,6 +221,13 @@ impl KernelTypes {
         offsets.signal_struct_oom_score_adj = at("signal_struct", "oom_score_adj");
         offsets.signal_struct_flags = at("signal_struct", "flags");
         offsets.cred_uid = at("cred", "uid");
+        offsets.cred_euid = at("cred", "euid");
+        offsets.cred_cap_effective = at("cred", "cap_effective");
+        offsets.cred_user_ns = at("cred", "user_ns");
+        offsets.user_namespace_level = at("user_namespace", "level");
+        offsets.user_namespace_parent = at("user_namespace", "parent");
+        offsets.user_namespace_owner = at("user_namespace", "owner");
+        offsets.pid_level = at("pid", "level");
         offsets.mm_struct_total_vm = at("mm_struct", "total_vm");
         offsets.mm_struct_pgtables_bytes = at("mm_struct", "pgtables_bytes");
         offsets.mm_struct_arg_start = at("mm_struct", "arg_start");

@@ -11,7 +11,7 @@ use aya::{
     programs::{FEntry, FExit, Iter, KProbe, Program as AyaProgram, ProgramError, TracePoint},
     sys::SyscallError,
 };
-use observer_common::{Offsets, Ring};
+use observer_common::{Offsets, REPEATED, Ring};
 
 use super::{
     btf::KernelTypes,
@@ -149,7 +149,17 @@ impl Attached {
     /// How many records found their ring full since the load; 0 where the counter cannot be read.
     #[must_use]
     pub fn lost(&self, ring: Ring) -> u64 {
-        self.lost.get(&(ring as u32), 0).map_or(0, |counts| counts.iter().sum())
+        self.count(ring as u32)
+    }
+
+    /// How many signals were not told because their sender sends too many.
+    #[must_use]
+    pub fn repeated(&self) -> u64 {
+        self.count(REPEATED)
+    }
+
+    fn count(&self, index: u32) -> u64 {
+        self.lost.get(&index, 0).map_or(0, |counts| counts.iter().sum())
     }
 }
 

@@ -2,8 +2,8 @@
 
 use bytemuck::AnyBitPattern;
 use observer_common::{
-    ARGS_LEN, CgroupRecord, ExecRecord, GrowthRecord, Kind, Marked, OomRecord, SignalRecord, SizesRecord, TaskRecord,
-    UNKNOWN_U64, VictimRecord,
+    ARGS_LEN, CgroupRecord, ExecRecord, GrowthRecord, Kind, Marked, OomRecord, Right, SignalRecord, SizesRecord,
+    TaskRecord, UNKNOWN_U64, VictimRecord,
 };
 
 use crate::measure::{BootNanos, Bytes, CgroupId, Pages, Sizes, Tgid, Tid};
@@ -130,6 +130,12 @@ pub struct Signal {
     pub writing: Writing,
     /// Whether the kernel sent it on its own behalf.
     pub by_kernel: bool,
+    /// Whether the sender may kill whomever it wants on this host; `None` = not read.
+    pub may_kill_all: Option<bool>,
+    /// The sender's effective user.
+    pub euid: Option<u32>,
+    /// The host's user who answers for the sender.
+    pub owner: Option<u32>,
     /// How large the target was.
     pub sizes: Sizes,
 }
@@ -233,6 +239,10 @@ fn known(value: u64) -> Option<u64> {
     (value != UNKNOWN_U64).then_some(value)
 }
 
+fn user(number: u32) -> Option<u32> {
+    (number != u32::MAX).then_some(number)
+}
+
 fn pages(value: u64) -> Option<Bytes> {
     known(value).map(|pages| Pages(pages).to_bytes())
 }
@@ -253,7 +263,7 @@ fn task(record: &TaskRecord) -> Task {
         tid: Tid(record.tid),
         cgroup: (record.cgroup_id != 0).then_some(CgroupId(record.cgroup_id)),
         started: nanos(record.start_time),
-        uid: (record.uid != u32::MAX).then_some(record.uid),
+        uid: user(record.uid),
         oom_score_adj: i16::try_from(record.oom_score_adj).ok(),
         parent: (record.parent_tgid != 0).then_some(Tgid(record.parent_tgid)),
         exiting: record.exiting != 0,
@@ -335,6 +345,13 @@ fn signal(record: &SignalRecord) -> Signal {
         target: task(&record.target),
         writing: writing(record.writing),
         by_kernel: record.by_kernel != 0,
+        may_kill_all: match record.right {
+            right if right == Right::All as u32 => Some(true),
+            right if right == Right::Own as u32 => Some(false),
+            _ => None,
+        },
+        euid: user(record.sender_euid),
+        owner: user(record.sender_owner),
         sizes: sizes(&record.sizes),
     }
 }
@@ -404,6 +421,25 @@ mod tests {
         };
         assert_eq!((signal.number, signal.writing), (9, Writing::CgroupKill));
         assert_eq!((signal.sender.tgid, signal.by_kernel), (Some(Tgid(7)), false));
+    }
+
+    #[test]
+    fn a_signals_sender_has_the_right_that_was_read_or_none_is_known() {
+        let right = |right: u32| {
+            let record = SignalRecord {
+                kind: Kind::Signal as u32,
+                right,
+                sender_owner: u32::MAX,
+                ..SignalRecord::zeroed()
+            };
+            let Ok(Record::Signal(signal)) = decode(bytemuck::bytes_of(&record)) else {
+                panic!("no signal")
+            };
+            (signal.may_kill_all, signal.euid, signal.owner)
+        };
+        assert_eq!(right(Right::Own as u32), (Some(false), Some(0), None));
+        assert_eq!(right(Right::All as u32).0, Some(true));
+        assert_eq!([Right::Unknown as u32, 77].map(|code| right(code).0), [None, None]);
     }
 
     #[test]

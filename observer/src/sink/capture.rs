@@ -243,6 +243,7 @@ mod tests {
             event: Event::Lost(crate::event::Lost {
                 stream: crate::event::Stream::Growth,
                 count: seq,
+                killer: None,
             }),
             ts: Timestamp(jiff::Timestamp::from_second(1_800_000_000 + seconds).unwrap()),
             seq,

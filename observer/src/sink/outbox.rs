@@ -191,6 +191,7 @@ impl Queue {
             event: Event::Lost(Lost {
                 stream: Stream::Output,
                 count: 0,
+                killer: None,
             }),
             ts: line.ts,
             seq: line.seq,
@@ -216,6 +217,7 @@ impl Queue {
                 last.event = Event::Lost(Lost {
                     stream: Stream::Output,
                     count,
+                    killer: None,
                 });
                 Some(Arc::from(last))
             }

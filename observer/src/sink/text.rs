@@ -416,6 +416,7 @@ impl<W: Write + Send> Sink for Text<W> {
                         "{} samples are missing: they could not be taken within the interval; take a longer one (--interval 10s)",
                         lost.count
                     ),
+                    Stream::Repeated => words::repeated(lost),
                     stream => format!("{} {stream:?} records were lost: the ring was full", lost.count),
                 };
                 let text = self.paint(&text, Colour::Grey);

@@ -139,8 +139,17 @@ fn killer(kill: &Kill) -> String {
     };
     let comm = killer.comm.as_deref().unwrap_or("a program");
     let pid = killer.pid.map(|pid| format!("[{pid}]")).unwrap_or_default();
-    let unit = killer.unit.as_ref().map(|unit| format!(" of {unit}"));
-    format!("{comm}{pid}{}", unit.unwrap_or_default())
+    let unit = killer
+        .unit
+        .as_ref()
+        .map(|unit| format!(" of {unit}"))
+        .unwrap_or_default();
+    // A name alone says little: whoever it is calls itself so.
+    let uid = killer
+        .uid
+        .filter(|uid| *uid != 0 && kill.confidence == Confidence::Inferred);
+    let uid = uid.map(|uid| format!(", uid {uid}")).unwrap_or_default();
+    format!("{comm}{pid}{unit}{uid}")
 }
 
 /// `app (containerd 0123456789ab), pod prod/app-7d9f`; a name that is not known is left out.

@@ -1,8 +1,8 @@
 //! The words of an event, for every sink that a person reads.
 
 use crate::event::{
-    Class, Forecast, ForecastChange, ForecastState, LimitRef, Memory, OomWithoutKill, Relation, Subject, Throttle,
-    ThrottleState, Unexplained, setting,
+    Class, Forecast, ForecastChange, ForecastState, LimitRef, Lost, Memory, OomWithoutKill, Relation, Subject,
+    Throttle, ThrottleState, Unexplained, setting,
 };
 use crate::human::{bytes, duration, rate};
 
@@ -206,6 +206,17 @@ pub(crate) fn unexplained(unexplained: &Unexplained) -> String {
         unexplained.counted,
         unexplained.seen
     )
+}
+
+/// What is not told one by one, and whose it was.
+pub(crate) fn repeated(lost: &Lost) -> String {
+    let count = lost.count;
+    let Some(killer) = &lost.killer else {
+        return format!("{count} signals of users who send very many were not looked at");
+    };
+    let uid = killer.uid.map(|uid| format!(" of uid {uid}")).unwrap_or_default();
+    let comm = killer.comm.as_deref().unwrap_or("a program");
+    format!("{count} more kills by programs{uid}, as {comm}, are not told one by one")
 }
 
 #[cfg(test)]

@@ -54,7 +54,12 @@ impl Clock {
 
     /// Since boot.
     pub(super) fn boot() -> Duration {
-        Duration::from_nanos(u64::try_from(nanos(ClockId::Boottime)).unwrap_or(0))
+        Duration::from_nanos(Self::boot_nanos().0)
+    }
+
+    /// Since boot, as the kernel tells times.
+    pub(super) fn boot_nanos() -> BootNanos {
+        BootNanos(u64::try_from(nanos(ClockId::Boottime)).unwrap_or(0))
     }
 }
 

@@ -405,6 +405,7 @@ impl Collector {
             self.rescan(stream)?;
         }
         self.oomd_waited(false, stream)?;
+        self.repeats_over(false, stream)?;
         self.reconcile(stream)?;
         self.turn = Turn::at(self.clock.now());
         let moved = std::mem::take(&mut self.moved);
@@ -429,6 +430,7 @@ impl Collector {
             let lost = Lost {
                 stream: event::Stream::Sample,
                 count: missed,
+                killer: None,
             };
             stream.write(self.turn.ts, Event::Lost(lost))?;
         }

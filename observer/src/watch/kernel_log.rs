@@ -176,6 +176,7 @@ impl Collector {
         let event = Lost {
             stream: event::Stream::KernelLog,
             count: lost,
+            killer: None,
         };
         stream.write(self.now(), Event::Lost(event))
     }

@@ -55,6 +55,8 @@ struct Attached {
     has_more: bool,
     /// What each lost, as last asked.
     lost: [u64; Ring::ALL.len()],
+    /// Signals that were not told, as last asked.
+    repeated: u64,
     probes: crate::kernel::load::Attached,
 }
 
@@ -70,6 +72,7 @@ impl Rings {
             rings: rings.into_iter().map(wait_for).collect::<io::Result<_>>()?,
             has_more: false,
             lost: [0; Ring::ALL.len()],
+            repeated: 0,
             probes: attached,
         })))
     }
@@ -152,6 +155,11 @@ impl Rings {
                 *known = total;
                 news.push((stream(ring), new));
             }
+        }
+        let repeated = attached.probes.repeated();
+        let new = repeated.saturating_sub(std::mem::replace(&mut attached.repeated, repeated));
+        if new > 0 {
+            news.push((LostStream::Repeated, new));
         }
         news
     }

@@ -8,13 +8,14 @@ use super::clock::Clock;
 use super::collector::{Collector, Turn};
 use super::questions::{Answer, Consequence, Question};
 use super::stream::{Stream, StreamError};
-use crate::cgroup::{cgroup_of, process, tgid_of};
+use crate::cgroup::{cgroup_of, process, program, tgid_of};
 use crate::engine::verdict::counters::{Level, shortage};
+use crate::engine::verdict::repeats::Repeats;
 use crate::engine::verdict::signal::{
     CONSEQUENCE, POLICY_WINDOW, Purpose, Sender, SignalFacts, UnitResult, consequence as consequence_of, purpose,
 };
 use crate::engine::{KillFacts, holds};
-use crate::event::{Event, OomWithoutKill, Origin, Subject, ancestry};
+use crate::event::{self, Event, Lost, OomWithoutKill, Origin, Subject, ancestry};
 use crate::kernel::record::{Oom, Signal, Writing};
 use crate::measure::{BootNanos, Tgid};
 use crate::unit::{oomd::OomdKill, systemd};
@@ -37,6 +38,11 @@ fn result(answer: Answer) -> UnitResult {
     }
 }
 
+/// Whether the sender may kill whomever it wants. Where the kernel's types are not known, root may.
+fn may_kill_all(signal: &Signal) -> bool {
+    signal.may_kill_all.unwrap_or(signal.euid == Some(0))
+}
+
 /// Kills that are not told yet.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
@@ -44,6 +50,8 @@ pub(super) struct Signals {
     waiting: VecDeque<(BootNanos, Tgid, Box<KillFacts>)>,
     /// Kills by systemd-oomd whose reason may yet be told: since when each waits, when it was, whom it hit.
     oomd: Vec<(Duration, BootNanos, Box<KillFacts>)>,
+    /// Kills of those who may kill their own only.
+    repeats: Repeats,
 }
 
 impl Collector {
@@ -73,6 +81,10 @@ impl Collector {
                 (user, evidence, None)
             }
         };
+        let is_bounded = !may_kill_all(signal);
+        if is_bounded && !self.signals.repeats.is_told(signal.owner, signal.time, &user.killer) {
+            return Ok(());
+        }
         let info = signal.target.started.is_none().then(|| process(tgid)).flatten();
         let victim = self.victim_event(&signal.target, tgid, signal.sizes, info, None);
         // Who kills for the host's memory looked at all of it.
@@ -201,6 +213,19 @@ impl Collector {
         Ok(())
     }
 
+    /// Of whom too much was seen to be told one by one, how much that was.
+    pub(super) fn repeats_over(&mut self, all: bool, stream: &mut Stream) -> Result<(), StreamError> {
+        for (killer, count) in self.signals.repeats.over(Clock::boot_nanos(), all) {
+            let event = Lost {
+                stream: event::Stream::Repeated,
+                count,
+                killer: Some(killer),
+            };
+            stream.write(self.now(), Event::Lost(event))?;
+        }
+        Ok(())
+    }
+
     /// A process ended of a deadly signal.
     pub(super) fn signal_death(&mut self, death: &Signal, stream: &mut Stream) -> Result<(), StreamError> {
         if let Some(tgid) = death.target.tgid
@@ -247,10 +272,14 @@ impl Collector {
             .and_then(|id| self.cgroups.path(id).map(str::to_owned))
             .or_else(|| cgroup_of(&self.hierarchy, pid));
         let before = |path: &String| self.joiner.kernel_kill_before(signal.time, path, CONSEQUENCE);
+        let may_kill_all = may_kill_all(signal);
         SignalFacts {
             sender: Sender {
                 pid,
                 comm: sender.comm.clone(),
+                uid: signal.euid,
+                may_kill_all,
+                program: may_kill_all.then(|| program(pid)).flatten(),
                 unit: cgroup.as_deref().and_then(|path| self.cgroups.unit(path).unit),
                 cgroup,
             },

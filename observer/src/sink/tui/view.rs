@@ -153,6 +153,7 @@ fn stream_name(stream: Stream) -> &'static str {
         Stream::Cgroup => "cgroup records",
         Stream::Signal => "signal records",
         Stream::Exec => "command lines",
+        Stream::Repeated => "kills of one user",
         Stream::KernelLog => "lines of the kernel's log",
         Stream::Output => "lines",
         Stream::Sample => "samples",
