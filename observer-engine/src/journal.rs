@@ -1,8 +1,12 @@
 //! What the journal kept of the ends of units: entries of `journalctl --output=json` to what they tell. Pure.
 //!
 //! Three speak of a kill: the kernel's own lines, PID 1's word that a unit was hit, and systemd-oomd's. PID 1 tells of all
-//! other ends too, systemd-coredump of crashes. The fields are those of systemd.journal-fields(7), the message ids those of
-//! systemd's `src/systemd/sd-messages.h`.
+//! other ends too, systemd-coredump of crashes, a user's manager of that user's units. The fields are those of
+//! systemd.journal-fields(7), the message ids those of systemd's `src/systemd/sd-messages.h`.
+//!
+//! Anybody may write any message id and any unit into the journal. Who wrote an entry stands in the fields that journald adds
+//! itself, which begin with `_`: an entry counts where these say so, as `journalctl -u` has it (systemd's
+//! src/shared/logs-show.c: `add_matches_for_unit`).
 
 use std::collections::HashMap;
 
@@ -27,15 +31,34 @@ const PROCESS_EXIT: &str = "98e322203f7a4ed290d09fe03c09fe15";
 /// `SD_MESSAGE_COREDUMP`.
 const COREDUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
 
-/// What is asked of `journalctl`: everything that [`Reader`] understands.
-pub const MATCHES: [&str; 9] = [
+/// Where systemd-coredump runs: who writes there was started by PID 1.
+const COREDUMP_SLICE: &str = r"system-systemd\x2dcoredump.slice";
+
+/// systemd-oomd's own unit.
+const OOMD_UNIT: &str = "systemd-oomd.service";
+
+/// What is asked of `journalctl`: everything that [`Reader`] understands, of those whom it believes.
+pub const MATCHES: [&str; 22] = [
     "_TRANSPORT=kernel",
     "+",
     "MESSAGE_ID=fe6faa94e7774663a0da52717891d8ef",
     "MESSAGE_ID=d989611b15e44c9dbf31e3c81256e4ed",
     "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c",
     "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15",
+    "_PID=1",
+    "_UID=0",
+    "+",
+    "MESSAGE_ID=fe6faa94e7774663a0da52717891d8ef",
+    "MESSAGE_ID=d989611b15e44c9dbf31e3c81256e4ed",
+    "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c",
+    "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15",
+    "_SYSTEMD_USER_UNIT=init.scope",
+    "+",
     "MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1",
+    "_UID=0",
+    "+",
+    "MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1",
+    r"_SYSTEMD_SLICE=system-systemd\x2dcoredump.slice",
     "+",
     "_SYSTEMD_UNIT=systemd-oomd.service",
 ];
@@ -81,6 +104,46 @@ impl What {
     }
 }
 
+/// Who wrote an entry, by journald's own word.
+#[derive(Debug, PartialEq, Eq)]
+enum Writer {
+    Kernel,
+    Systemd,
+    /// A user's manager: the unit of the system's that it is.
+    UserManager(String),
+    Oomd,
+    Coredump,
+    /// Whoever it was: what it says of others is its own invention.
+    Other,
+}
+
+impl Writer {
+    fn of(entry: &Map<String, Value>) -> Self {
+        let trusted = |name: &str| entry.get(name).and_then(Value::as_str);
+        let is_root = trusted("_UID") == Some("0");
+        if trusted("_TRANSPORT") == Some("kernel") {
+            return Self::Kernel;
+        }
+        if trusted("_SYSTEMD_UNIT") == Some(OOMD_UNIT) {
+            return Self::Oomd;
+        }
+        if trusted("MESSAGE_ID") == Some(COREDUMP) && (is_root || trusted("_SYSTEMD_SLICE") == Some(COREDUMP_SLICE)) {
+            return Self::Coredump;
+        }
+        if trusted("_PID") == Some("1") && is_root {
+            return Self::Systemd;
+        }
+        if trusted("_SYSTEMD_USER_UNIT") == Some("init.scope")
+            && let Some(uid) = trusted("_UID")
+            && let manager = format!("user@{uid}.service")
+            && trusted("_SYSTEMD_UNIT") == Some(manager.as_str())
+        {
+            return Self::UserManager(manager);
+        }
+        Self::Other
+    }
+}
+
 /// Reads entry after entry, in the order of time.
 #[derive(Debug, Default)]
 pub struct Reader {
@@ -101,10 +164,13 @@ impl Reader {
             .and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok())
             .map(Timestamp)
             .ok_or("no __REALTIME_TIMESTAMP")?;
-        let what = if field(&entry, "_TRANSPORT").as_deref() == Some("kernel") {
-            self.kernel(&entry)
-        } else {
-            self.unit(&entry)
+        let what = match Writer::of(&entry) {
+            Writer::Kernel => self.kernel(&entry),
+            Writer::Systemd => self.manager(&entry, subject(&entry)),
+            Writer::UserManager(unit) => self.manager(&entry, user_subject(&entry, unit)),
+            Writer::Oomd => oomd(field(&entry, "MESSAGE").unwrap_or_default()),
+            Writer::Coredump => Some(core(&entry)),
+            Writer::Other => None,
         };
         let host = field(&entry, "_HOSTNAME").unwrap_or_default();
         Ok(what.map(|what| Told { ts, host, what }))
@@ -191,13 +257,10 @@ impl Reader {
         Some(What::Kill(Box::new(verdict(facts, |_| None))))
     }
 
-    fn unit(&mut self, entry: &Map<String, Value>) -> Option<What> {
+    /// What a manager says of a unit of its own.
+    fn manager(&mut self, entry: &Map<String, Value>, subject: Subject) -> Option<What> {
         let message = field(entry, "MESSAGE").unwrap_or_default();
         let id = field(entry, "MESSAGE_ID");
-        if field(entry, "_SYSTEMD_UNIT").as_deref() == Some("systemd-oomd.service") {
-            return oomd(message);
-        }
-        let subject = subject(entry);
         let run = || {
             let name = subject.user_unit.as_ref().or(subject.unit.as_ref());
             (name.cloned().unwrap_or_default(), subject.invocation_id.clone())
@@ -231,22 +294,6 @@ impl Reader {
                 subject,
                 ..Unit::default()
             }))),
-            COREDUMP => {
-                let path = field(entry, "COREDUMP_CGROUP").unwrap_or_default();
-                let parsed = UnitPath::parse(&path).into_subject(None, &path, None);
-                let signal = field(entry, "COREDUMP_SIGNAL_NAME").unwrap_or_else(|| "a signal".to_owned());
-                let program = field(entry, "COREDUMP_EXE").or_else(|| field(entry, "COREDUMP_COMM"));
-                let words = format!(
-                    "{} crashed of {signal}",
-                    program.unwrap_or_else(|| "a program".to_owned())
-                );
-                let subject = Subject {
-                    unit: parsed.unit.clone().or_else(|| field(entry, "COREDUMP_UNIT")),
-                    ..parsed
-                };
-                let pid = field(entry, "COREDUMP_PID").and_then(|pid| pid.parse().ok());
-                Some(What::Core(subject, pid, words))
-            }
             _ => None,
         }
     }
@@ -260,21 +307,40 @@ fn oomd(message: String) -> Option<What> {
     Some(What::Oomd(subject, message))
 }
 
-/// The unit that PID 1 or a user's manager speaks of.
+/// What systemd-coredump says of a crash.
+fn core(entry: &Map<String, Value>) -> What {
+    let path = field(entry, "COREDUMP_CGROUP").unwrap_or_default();
+    let parsed = UnitPath::parse(&path).into_subject(None, &path, None);
+    let signal = field(entry, "COREDUMP_SIGNAL_NAME").unwrap_or_else(|| "a signal".to_owned());
+    let program = field(entry, "COREDUMP_EXE").or_else(|| field(entry, "COREDUMP_COMM"));
+    let words = format!(
+        "{} crashed of {signal}",
+        program.unwrap_or_else(|| "a program".to_owned())
+    );
+    let subject = Subject {
+        unit: parsed.unit.clone().or_else(|| field(entry, "COREDUMP_UNIT")),
+        ..parsed
+    };
+    let pid = field(entry, "COREDUMP_PID").and_then(|pid| pid.parse().ok());
+    What::Core(subject, pid, words)
+}
+
+/// The unit that PID 1 speaks of.
 fn subject(entry: &Map<String, Value>) -> Subject {
-    let user_unit = field(entry, "USER_UNIT");
-    let unit = field(entry, "UNIT");
     Subject {
-        invocation_id: field(
-            entry,
-            if user_unit.is_some() {
-                "USER_INVOCATION_ID"
-            } else {
-                "INVOCATION_ID"
-            },
-        ),
-        unit: unit.or_else(|| user_unit.as_ref().and_then(|_| field(entry, "_SYSTEMD_UNIT"))),
-        user_unit,
+        unit: field(entry, "UNIT"),
+        invocation_id: field(entry, "INVOCATION_ID"),
+        cgroup: CgroupRef::default(),
+        ..Subject::default()
+    }
+}
+
+/// The unit that a user's manager speaks of. Whose it is the manager cannot choose.
+fn user_subject(entry: &Map<String, Value>, manager: String) -> Subject {
+    Subject {
+        unit: Some(manager),
+        user_unit: field(entry, "USER_UNIT"),
+        invocation_id: field(entry, "USER_INVOCATION_ID"),
         cgroup: CgroupRef::default(),
         ..Subject::default()
     }
@@ -385,7 +451,7 @@ mod tests {
     fn systemds_ends_carry_how_the_main_process_ended() {
         let entry = |id: &str, more: Value| {
             let mut entry = json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_TRANSPORT": "journal", "MESSAGE_ID": id,
-                "UNIT": "a.service", "INVOCATION_ID": "1"});
+                "_PID": "1", "_UID": "0", "UNIT": "a.service", "INVOCATION_ID": "1"});
             entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             entry
         };
@@ -413,6 +479,90 @@ mod tests {
             (unit.result.as_deref(), unit.exit.as_deref()),
             (Some("exit-code"), Some("203/EXEC"))
         );
+    }
+
+    /// What this writer's entries tell of each of the ids, by the fields that journald adds.
+    fn told_by(writer: &Value) -> Vec<(&'static str, Told)> {
+        let ids = [OUT_OF_MEMORY, OOMD_KILL, FAILED, COREDUMP];
+        let entry = |id: &str| {
+            let mut entry = json!({"__REALTIME_TIMESTAMP": "1763694764000000", "MESSAGE_ID": id, "UNIT": "sshd.service",
+                "USER_UNIT": "mine.service", "UNIT_RESULT": "oom-kill", "MESSAGE": "Killed /system.slice/sshd.service due to x",
+                "COREDUMP_CGROUP": "/system.slice/sshd.service", "COREDUMP_EXE": "/usr/sbin/sshd"});
+            entry
+                .as_object_mut()
+                .unwrap()
+                .extend(writer.as_object().unwrap().clone());
+            entry
+        };
+        let told = ids.into_iter().map(|id| (id, read(&[entry(id)])));
+        told.flat_map(|(id, told)| told.into_iter().map(move |told| (id, told)))
+            .collect()
+    }
+
+    #[test]
+    fn whoever_may_write_anything_tells_nothing() {
+        for writer in [
+            json!({}),
+            json!({"_UID": "1000", "_PID": "4711", "_SYSTEMD_UNIT": "user@1000.service", "_SYSTEMD_USER_UNIT": "app.scope"}),
+            json!({"_UID": "1000", "_PID": "4711", "_SYSTEMD_UNIT": "session-3.scope"}),
+            json!({"_UID": "1000", "_PID": "1"}),
+            json!({"_UID": ["1000", "0"], "_PID": ["4711", "1"]}),
+            // A user's own words on its manager's place, but not that user's manager.
+            json!({"_UID": "1001", "_SYSTEMD_UNIT": "user@1000.service", "_SYSTEMD_USER_UNIT": "init.scope"}),
+            json!({"_UID": "33", "_SYSTEMD_UNIT": "web.service", "SYSLOG_IDENTIFIER": "systemd", "_COMM": "systemd"}),
+            json!({"_UID": "33", "_COMM": "systemd-coredum", "_SYSTEMD_UNIT": "systemd-coredump.service"}),
+        ] {
+            assert_eq!(told_by(&writer), [], "{writer}");
+        }
+    }
+
+    #[test]
+    fn who_is_believed_is_believed_of_what_is_its_own() {
+        let told = |writer: Value| {
+            told_by(&writer)
+                .into_iter()
+                .map(|(id, told)| (id, told.what))
+                .collect::<Vec<_>>()
+        };
+        let ids = |told: &[(&'static str, What)]| told.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+        let systemd = told(json!({"_UID": "0", "_PID": "1", "_SYSTEMD_UNIT": "init.scope"}));
+        assert_eq!(ids(&systemd), [OUT_OF_MEMORY, OOMD_KILL, FAILED, COREDUMP]);
+        assert_eq!(systemd[0].1.subject().unit.as_deref(), Some("sshd.service"));
+        let manager =
+            told(json!({"_UID": "1000", "_SYSTEMD_UNIT": "user@1000.service", "_SYSTEMD_USER_UNIT": "init.scope"}));
+        assert_eq!(ids(&manager), [OUT_OF_MEMORY, OOMD_KILL, FAILED]);
+        for (_, what) in &manager {
+            let subject = what.subject();
+            let unit = (subject.unit.as_deref(), subject.user_unit.as_deref());
+            assert_eq!(unit, (Some("user@1000.service"), Some("mine.service")));
+        }
+        let slice = told(json!({"_UID": "1000", "_SYSTEMD_SLICE": COREDUMP_SLICE}));
+        assert_eq!(ids(&slice), [COREDUMP]);
+    }
+
+    #[test]
+    fn what_journalctl_is_asked_is_what_is_believed() {
+        // Each alternative, as the entry that has just these fields; of a field asked for more than once the first.
+        let alternatives: Vec<&[&str]> = MATCHES.split(|word| *word == "+").collect();
+        for alternative in &alternatives {
+            let mut entry = Map::new();
+            for (name, value) in alternative.iter().filter_map(|field| field.split_once('=')) {
+                entry.entry(name).or_insert_with(|| json!(value));
+            }
+            if entry.contains_key("_SYSTEMD_USER_UNIT") {
+                entry.extend([
+                    ("_UID".to_owned(), json!("7")),
+                    ("_SYSTEMD_UNIT".to_owned(), json!("user@7.service")),
+                ]);
+            }
+            assert_ne!(Writer::of(&entry), Writer::Other, "{alternative:?}");
+            // An id alone is nobody's word.
+            assert!(
+                alternative.iter().any(|field| field.starts_with('_')),
+                "{alternative:?}"
+            );
+        }
+        assert_eq!(alternatives.len(), 6);
     }
 
     #[test]

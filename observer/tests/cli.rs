@@ -406,7 +406,7 @@ fn each_end_that_is_not_memory_has_its_words_and_its_page() {
     const COREDUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
     let ended = |unit: &str, result: &str, code: &str, status: &str| {
         let entry = |id: &str| {
-            serde_json::json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_PID": "1", "_TRANSPORT": "journal",
+            serde_json::json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_PID": "1", "_UID": "0", "_TRANSPORT": "journal",
                 "MESSAGE_ID": id, "UNIT": unit, "INVOCATION_ID": "1"})
         };
         let mut exit = entry(EXIT);
@@ -417,6 +417,7 @@ fn each_end_that_is_not_memory_has_its_words_and_its_page() {
         format!("{exit}\n{failed}\n")
     };
     let core = serde_json::json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_TRANSPORT": "journal", "MESSAGE_ID": COREDUMP,
+        "_UID": "0", "_SYSTEMD_SLICE": "system-systemd\\x2dcoredump.slice",
         "COREDUMP_UNIT": "crash.service", "COREDUMP_CGROUP": "/system.slice/crash.service", "COREDUMP_PID": "77",
         "COREDUMP_SIGNAL_NAME": "SIGABRT", "COREDUMP_EXE": "/usr/bin/crash"});
     let journal: String = [
@@ -467,6 +468,34 @@ fn each_end_that_is_not_memory_has_its_words_and_its_page() {
         });
         told.stdout(spoken);
     }
+}
+
+#[test]
+fn what_a_user_wrote_into_the_journal_of_a_service_is_not_told() {
+    const OUT_OF_MEMORY: &str = "fe6faa94e7774663a0da52717891d8ef";
+    const OOMD_KILL: &str = "d989611b15e44c9dbf31e3c81256e4ed";
+    const FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
+    const COREDUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
+    // As `logger --journald` of uid 1000 leaves them.
+    let forged = [OUT_OF_MEMORY, OOMD_KILL, FAILED, COREDUMP].map(|id| {
+        let entry = serde_json::json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_HOSTNAME": "h", "_TRANSPORT": "journal",
+            "_UID": "1000", "_PID": "4711", "_SYSTEMD_UNIT": "user@1000.service", "_SYSTEMD_USER_UNIT": "app.scope",
+            "MESSAGE_ID": id, "UNIT": "sshd.service", "INVOCATION_ID": "1", "UNIT_RESULT": "oom-kill", "MESSAGE": "forged",
+            "COREDUMP_CGROUP": "/system.slice/sshd.service", "COREDUMP_EXE": "/usr/sbin/sshd", "COREDUMP_PID": "1"});
+        format!("{entry}\n")
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.json");
+    std::fs::write(&path, forged.concat()).unwrap();
+    let why = || {
+        let mut command = oomtrace();
+        command.arg("why").arg("--journal-file").arg(&path);
+        command
+    };
+    let told = why().arg("sshd").assert().code(66);
+    told.stdout(predicate::str::contains("sshd").not())
+        .stderr(predicate::str::contains("nothing is recorded of sshd.service"));
+    why().assert().stdout(predicate::str::contains("sshd").not());
 }
 
 #[test]
