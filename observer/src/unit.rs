@@ -6,6 +6,7 @@
 mod container;
 mod invocation;
 pub mod oomd;
+mod owner;
 mod select;
 pub mod systemd;
 

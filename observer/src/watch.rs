@@ -124,7 +124,7 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
         // Without its signals units are looked at as cgroups come and go.
         let _ = systemd.subscribe(changes_in.clone()).await;
         // Without its word the reason stays unknown.
-        let _ = systemd.subscribe_oomd(oomd_in.clone()).await;
+        let _ = systemd.subscribe_oomd(hierarchy.clone(), oomd_in.clone()).await;
         known(systemd, &options.selection).await?;
     }
     let mut probes = probes;
@@ -154,7 +154,7 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
             () = logged(collector.log.as_ref()) => collector.read_log(&mut stream)?,
             Some((ticket, answer)) = answers.recv() => collector.answered(ticket, answer, &mut stream)?,
             Some(kill) = oomd.recv() => collector.oomd_told(&kill, &mut stream)?,
-            Some(change) = changes.recv() => collector.unit_changed(change.unit),
+            Some(change) = changes.recv() => collector.unit_changed(&change.unit),
             _ = ticks.tick() => {
                 stream.tick(collector.now())?;
                 // Some records wake nobody.

@@ -1,16 +1,26 @@
 //! What systemd-oomd tells of its kills: the reason by D-Bus, and the figures in its own words in the journal.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use tokio::process::Command;
 use tokio::sync::mpsc;
-use zbus::{Connection, MatchRule, MessageStream, message};
+use tokio::time::Instant;
+use zbus::{Connection, MatchRule, message};
+
+use super::UnitPath;
+use super::owner::{IsMeant, OwnersSignals};
+use crate::cgroup::{Hierarchy, cgroup_of};
+use crate::engine::holds;
+use crate::measure::Tgid;
 
 /// How long its words are looked for: it writes them just before it tells the bus, and journald may be behind.
 const WORDS: Duration = Duration::from_secs(3);
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Kills whose words are looked for at once, at most. What comes beyond is told without them.
+const WAITING: usize = 64;
 
 /// What systemd-oomd tells of a kill.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,52 +33,107 @@ pub struct OomdKill {
     pub words: Option<String>,
 }
 
+impl OomdKill {
+    /// Whether it killed in the cgroup of this path: the one it names, or one below it.
+    #[must_use]
+    pub fn hit(&self, path: &str) -> bool {
+        match self.cgroup.trim_end_matches('/') {
+            // The root's own processes: that all lies below it makes nothing everybody's.
+            "" => path == "/",
+            named => holds(named, path),
+        }
+    }
+}
+
 /// Sends what is told of each kill (org.freedesktop.oom1(5)). A full channel loses reasons, never kills.
 ///
 /// # Errors
 /// Where the bus fails.
-pub async fn subscribe(connection: &Connection, kills: mpsc::Sender<OomdKill>) -> zbus::Result<()> {
+pub async fn subscribe(
+    connection: &Connection,
+    hierarchy: Hierarchy,
+    kills: mpsc::Sender<OomdKill>,
+) -> zbus::Result<()> {
     let rule = MatchRule::builder()
         .msg_type(message::Type::Signal)
         .interface("org.freedesktop.oom1.Manager")
-        .member("Killed")
-        .build()?;
-    let mut signals = MessageStream::for_match_rule(rule, connection, std::num::NonZero::new(64)).await?;
+        .member("Killed");
+    // Where a process's cgroup is not to be seen, the bus's word is what there is: it gives the name to systemd-oomd's user.
+    let is_meant: IsMeant = Arc::new(move |process| {
+        let unit = cgroup_of(&hierarchy, Tgid(process)).map(|path| UnitPath::parse(&path).unit);
+        unit.is_none_or(|unit| unit.as_deref() == Some("systemd-oomd.service"))
+    });
+    let mut signals = OwnersSignals::of(connection, "org.freedesktop.oom1", rule, is_meant).await?;
+    let (told, waiting) = mpsc::channel(WAITING);
+    let without = kills.clone();
     tokio::spawn(async move {
         while let Some(signal) = signals.next().await {
-            let told = signal
-                .ok()
-                .and_then(|signal| signal.body().deserialize::<(String, String)>().ok());
-            let Some((cgroup, reason)) = told else { continue };
-            let words = tokio::time::timeout(WORDS, words(&cgroup)).await.ok();
-            let kill = OomdKill { cgroup, reason, words };
-            if let Err(mpsc::error::TrySendError::Closed(_)) = kills.try_send(kill) {
+            let Ok((cgroup, reason)) = signal.body().deserialize::<(String, String)>() else {
+                continue;
+            };
+            let kill = OomdKill {
+                cgroup,
+                reason,
+                words: None,
+            };
+            let unsent = match told.try_send(kill) {
+                Err(mpsc::error::TrySendError::Full(kill)) => without.try_send(kill),
+                sent => sent,
+            };
+            if let Err(mpsc::error::TrySendError::Closed(_)) = unsent {
                 return;
             }
         }
     });
+    tokio::spawn(with_words(waiting, kills));
     Ok(())
 }
 
-/// Waits for its words on a kill. Where there is no journal there are none.
-async fn words(cgroup: &str) -> String {
+/// Puts its words to its kills: one look into the journal is for all that wait, and a pause between two.
+async fn with_words(mut told: mpsc::Receiver<OomdKill>, kills: mpsc::Sender<OomdKill>) {
+    let mut waiting: Vec<(Instant, OomdKill)> = Vec::new();
     loop {
-        let asked = Command::new("journalctl")
-            .args(["--quiet", "--no-pager", "--output=cat", "--lines=16", "--since=-1min"])
-            .arg("_SYSTEMD_UNIT=systemd-oomd.service")
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await;
-        let told = asked
-            .ok()
-            .and_then(|asked| find(&String::from_utf8_lossy(&asked.stdout), cgroup));
-        if let Some(told) = told {
-            return told;
+        if waiting.is_empty() {
+            let Some(kill) = told.recv().await else { return };
+            waiting.push((Instant::now(), kill));
+        }
+        while waiting.len() < WAITING
+            && let Ok(kill) = told.try_recv()
+        {
+            waiting.push((Instant::now(), kill));
+        }
+        let oldest = waiting
+            .first()
+            .map_or(WORDS, |(since, _)| WORDS.saturating_sub(since.elapsed()));
+        let log = journal(oldest).await;
+        let now = Instant::now();
+        for (_, kill) in &mut waiting {
+            kill.words = find(&log, &kill.cgroup);
+        }
+        let is_done =
+            |(since, kill): &mut (Instant, OomdKill)| kill.words.is_some() || now.duration_since(*since) >= WORDS;
+        for (_, kill) in waiting.extract_if(.., is_done) {
+            if let Err(mpsc::error::TrySendError::Closed(_)) = kills.try_send(kill) {
+                return;
+            }
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// What it wrote lately. Where there is no journal that is nothing.
+async fn journal(within: Duration) -> String {
+    let asked = Command::new("journalctl")
+        .args(["--quiet", "--no-pager", "--output=cat", "--lines=64", "--since=-1min"])
+        .arg("_SYSTEMD_UNIT=systemd-oomd.service")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let asked = tokio::time::timeout(within, asked).await.ok().and_then(Result::ok);
+    asked
+        .map(|asked| String::from_utf8_lossy(&asked.stdout).into_owned())
+        .unwrap_or_default()
 }
 
 /// The last words on a cgroup (systemd's src/oom/oomd-manager.c: `Killed %s due to …`).
@@ -83,6 +148,23 @@ fn find(log: &str, cgroup: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kill_is_of_the_cgroup_it_names_and_of_those_below() {
+        let hit = |cgroup: &str, path: &str| {
+            let kill = OomdKill {
+                cgroup: cgroup.to_owned(),
+                reason: String::new(),
+                words: None,
+            };
+            kill.hit(path)
+        };
+        assert!(hit("/a.slice", "/a.slice") && hit("/a.slice/", "/a.slice/b.service"));
+        assert!(!hit("/a.slice", "/a.slice2") && !hit("/a.slice/b", "/a.slice"));
+        for root in ["/", "", "//"] {
+            assert!(hit(root, "/") && !hit(root, "/a.slice"), "{root}");
+        }
+    }
 
     #[test]
     fn the_last_words_on_a_cgroup_are_its_own() {

@@ -1,13 +1,15 @@
 //! What systemd says of units, over the system bus.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ends::exit_text;
 use super::oomd::{self, OomdKill};
-use futures_util::StreamExt as _;
+use super::owner::{IsMeant, OwnersSignals};
+use crate::cgroup::Hierarchy;
 use tokio::sync::mpsc;
 use zbus::proxy::{CacheProperties, Defaults, ProxyImpl};
-use zbus::{Connection, DBusError as _, MatchRule, MessageStream, OwnedObjectPath, message, proxy};
+use zbus::{Connection, DBusError as _, MatchRule, OwnedObjectPath, message, proxy};
 
 /// How long systemd may take to answer. It is busy just when a unit dies.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -236,8 +238,8 @@ impl Systemd {
     ///
     /// # Errors
     /// Where the bus fails.
-    pub async fn subscribe_oomd(&self, kills: mpsc::Sender<OomdKill>) -> zbus::Result<()> {
-        oomd::subscribe(&self.connection, kills).await
+    pub async fn subscribe_oomd(&self, hierarchy: Hierarchy, kills: mpsc::Sender<OomdKill>) -> zbus::Result<()> {
+        oomd::subscribe(&self.connection, hierarchy, kills).await
     }
 
     /// Sends the name of every unit whose properties change. A full channel loses names: each is a hint to look.
@@ -249,12 +251,13 @@ impl Systemd {
             .msg_type(message::Type::Signal)
             .interface("org.freedesktop.DBus.Properties")
             .member("PropertiesChanged")
-            .path_namespace("/org/freedesktop/systemd1/unit")
-            .build()?;
-        let mut signals = MessageStream::for_match_rule(rule, &self.connection, std::num::NonZero::new(256)).await?;
+            .path_namespace("/org/freedesktop/systemd1/unit");
+        // The bus gives this name to root alone.
+        let is_meant: IsMeant = Arc::new(|_| true);
+        let mut signals = OwnersSignals::of(&self.connection, "org.freedesktop.systemd1", rule, is_meant).await?;
         tokio::spawn(async move {
             while let Some(signal) = signals.next().await {
-                let name = signal.ok().and_then(|signal| unit_of(signal.header().path()?.as_str()));
+                let name = signal.header().path().and_then(|path| unit_of(path.as_str()));
                 if let Some(unit) = name
                     && changes
                         .try_send(UnitChange { unit })
@@ -280,7 +283,7 @@ pub fn is_gone(error: &zbus::Error) -> bool {
 }
 
 fn timed_out(_: tokio::time::error::Elapsed) -> zbus::Error {
-    zbus::Error::InputOutput(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into()))
+    zbus::Error::InputOutput(Arc::new(std::io::ErrorKind::TimedOut.into()))
 }
 
 /// The unit whose object this is: bytes that are no letter or digit are written `_xx` (`bus_label_unescape`).

@@ -58,6 +58,29 @@ pub(super) struct Questions {
     answers: mpsc::UnboundedSender<(u64, Answer)>,
     open: HashMap<u64, Question>,
     next: u64,
+    changes: Changes,
+}
+
+/// Units of which it is asked what changed, each once at a time, and whether more has changed meanwhile.
+#[derive(Debug, Default)]
+struct Changes(HashMap<String, bool>);
+
+impl Changes {
+    /// A unit changed: whether that is to be asked now.
+    fn is_to_ask(&mut self, unit: &str) -> bool {
+        match self.0.get_mut(unit) {
+            Some(again) => {
+                *again = true;
+                false
+            }
+            None => self.0.insert(unit.to_owned(), false).is_none(),
+        }
+    }
+
+    /// There is an answer, or will be none: whether it is to be asked again.
+    fn answered(&mut self, unit: &str) -> bool {
+        self.0.remove(unit).unwrap_or_default()
+    }
 }
 
 impl Questions {
@@ -69,6 +92,7 @@ impl Questions {
             answers,
             open: HashMap::new(),
             next: 0,
+            changes: Changes::default(),
         };
         (questions, arriving)
     }
@@ -98,9 +122,23 @@ impl Questions {
         Ok(())
     }
 
+    /// Asks what changed of a unit; where that is asked already, once more behind the answer. Where it cannot be asked, the
+    /// next change is.
+    pub(super) fn ask_change(&mut self, unit: &str) {
+        if self.changes.is_to_ask(unit) && self.ask(unit, Question::Changed(unit.to_owned())).is_err() {
+            self.changes.answered(unit);
+        }
+    }
+
     /// The question that an answer belongs to.
     pub(super) fn take(&mut self, ticket: u64) -> Option<Question> {
-        self.open.remove(&ticket)
+        let question = self.open.remove(&ticket);
+        if let Some(Question::Changed(unit)) = &question
+            && self.changes.answered(unit)
+        {
+            self.ask_change(&unit.clone());
+        }
+        question
     }
 
     /// All that are still open, in the order in which they were asked.
@@ -121,5 +159,21 @@ impl Questions {
             _ => None,
         });
         asked.map(|consequence| consequence.died_of = Some(signal)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_unit_that_changes_on_and_on_one_question_is_open() {
+        let mut changes = Changes::default();
+        let asked = (0..1_000).filter(|_| changes.is_to_ask("a.service")).count();
+        assert_eq!(asked, 1);
+        assert!(changes.is_to_ask("b.service"), "another's is another");
+        assert!(changes.answered("a.service"), "there is more than was asked for");
+        assert!(changes.is_to_ask("a.service"));
+        assert!(!changes.answered("a.service") && changes.0.len() == 1);
     }
 }

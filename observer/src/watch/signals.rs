@@ -9,12 +9,12 @@ use super::collector::{Collector, Turn};
 use super::questions::{Answer, Consequence, Question};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{cgroup_of, process, program, tgid_of};
+use crate::engine::KillFacts;
 use crate::engine::verdict::counters::{Level, shortage};
 use crate::engine::verdict::repeats::Repeats;
 use crate::engine::verdict::signal::{
     CONSEQUENCE, POLICY_WINDOW, Purpose, Sender, SignalFacts, UnitResult, consequence as consequence_of, purpose,
 };
-use crate::engine::{KillFacts, holds};
 use crate::event::{self, Event, Lost, OomWithoutKill, Origin, Subject, ancestry};
 use crate::kernel::record::{Oom, Signal, Writing};
 use crate::measure::{BootNanos, Tgid};
@@ -186,7 +186,7 @@ impl Collector {
     pub(super) fn oomd_told(&mut self, kill: &OomdKill, stream: &mut Stream) -> Result<(), StreamError> {
         let (told, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.signals.oomd).into_iter().partition(|waiting| {
             let path = waiting.2.subject.cgroup.path.as_deref().unwrap_or_default();
-            holds(kill.cgroup.trim_end_matches('/'), path)
+            kill.hit(path)
         });
         self.signals.oomd = rest;
         for (_, time, mut facts) in told {

@@ -166,15 +166,14 @@ impl Collector {
     }
 
     /// systemd told that something of a unit changed: what, it is asked.
-    pub(super) fn unit_changed(&mut self, name: String) {
+    pub(super) fn unit_changed(&mut self, name: &str) {
         let unit = UnitPath {
-            unit: Some(name.clone()),
+            unit: Some(name.to_owned()),
             is_unit: true,
             ..UnitPath::default()
         };
         if self.cgroups.selection().matches(&unit, "") {
-            // Where it cannot be asked, the next change is.
-            let _ = self.questions.ask(&name.clone(), Question::Changed(name));
+            self.questions.ask_change(name);
         }
     }
 
