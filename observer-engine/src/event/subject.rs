@@ -40,6 +40,9 @@ pub struct Container {
     pub runtime: String,
     /// The runtime's id of the container.
     pub id: String,
+    /// The user whose own runtime it is, and who could give it any id; `null` where it is the host's.
+    #[serde(default)]
+    pub uid: Option<u32>,
     /// The container's name, where the runtime's files tell it.
     pub name: Option<String>,
     /// The pod's uid.

@@ -165,7 +165,8 @@ fn container_line(container: &Container) -> String {
         Some(namespace) => format!(", pod {namespace}/{pod}"),
         None => format!(", pod {pod}"),
     });
-    format!("{name}{}", pod.unwrap_or_default())
+    let uid = container.uid.map(|uid| format!(", of uid {uid}")).unwrap_or_default();
+    format!("{name}{}{uid}", pod.unwrap_or_default())
 }
 
 /// The paragraph: its first line without the clock, then the labelled ones.
@@ -301,6 +302,7 @@ mod tests {
         let mut container = Container {
             runtime: "containerd".to_owned(),
             id: "0123456789abcdef".repeat(4),
+            uid: None,
             name: None,
             pod: None,
             pod_name: None,

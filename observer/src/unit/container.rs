@@ -63,6 +63,10 @@ impl Names {
 
     /// Puts in what the runtime's files tell. The files of a user's own podman are not read: root does not trust them.
     pub fn name(&mut self, container: &mut Container) {
+        if container.uid.is_some() {
+            // Its id may be another's of the host's.
+            return;
+        }
         let is_due = |looked: &Looked| looked.named.is_none() && looked.at.elapsed() >= PAUSE;
         if self.known.peek(&container.id).is_none_or(is_due) {
             let named = read(&self.root, container);
@@ -237,10 +241,11 @@ mod tests {
             "{".to_owned(),
         );
         let mut names = Names::below(host.path());
-        let mut told = |runtime: &str, digit: &str| {
+        let told = |names: &mut Names, runtime: &str, digit: &str| {
             let mut container = Container {
                 runtime: runtime.to_owned(),
                 id: id(digit),
+                uid: None,
                 name: None,
                 pod: None,
                 pod_name: None,
@@ -250,17 +255,28 @@ mod tests {
             let words = [container.name, container.pod_name, container.namespace];
             words.map(Option::unwrap_or_default).join(" ").trim_end().to_owned()
         };
-        assert_eq!(told("docker", "1"), "web");
-        assert_eq!(told("podman", "2"), "db");
-        assert_eq!(told("podman", "3"), "once");
-        assert_eq!(told("containerd", "4"), "app app-7d9f prod");
-        assert_eq!(told("cri-o", "5"), "job job-1 batch");
-        assert_eq!(told("containerd", "6"), "cache");
-        assert_eq!(told("docker", "7"), "", "torn");
-        assert_eq!(told("docker", "8"), "", "not there");
+        assert_eq!(told(&mut names, "docker", "1"), "web");
+        assert_eq!(told(&mut names, "podman", "2"), "db");
+        assert_eq!(told(&mut names, "podman", "3"), "once");
+        assert_eq!(told(&mut names, "containerd", "4"), "app app-7d9f prod");
+        assert_eq!(told(&mut names, "cri-o", "5"), "job job-1 batch");
+        assert_eq!(told(&mut names, "containerd", "6"), "cache");
+        assert_eq!(told(&mut names, "docker", "7"), "", "torn");
+        assert_eq!(told(&mut names, "docker", "8"), "", "not there");
+        let mut of_a_user = Container {
+            runtime: "podman".to_owned(),
+            id: id("2"),
+            uid: Some(1000),
+            name: None,
+            pod: None,
+            pod_name: None,
+            namespace: None,
+        };
+        names.name(&mut of_a_user);
+        assert_eq!(of_a_user.name, None, "it has the id of root's");
         // What was read is known when the files are gone.
         std::fs::remove_dir_all(host.path().join("var")).unwrap();
-        assert_eq!(told("docker", "1"), "web");
+        assert_eq!(told(&mut names, "docker", "1"), "web");
     }
 
     #[test]
@@ -270,6 +286,7 @@ mod tests {
         let mut container = Container {
             runtime: "docker".to_owned(),
             id: "1".repeat(64),
+            uid: None,
             name: None,
             pod: None,
             pod_name: None,
