@@ -255,7 +255,11 @@ fn page_counter_try_charge(ctx: FExitContext) -> i32 {
     // The third argument is a pointer to a pointer, which the verifier lets nobody load from the context (6.12: "type PTR
     // is not a struct"); the checked read may.
     let refused_by = || kernel::read(ctx.as_ptr() as kernel::Address, 2 * 8).unwrap_or(0);
-    let outcome = if charged { Outcome::Charged } else { Outcome::Refused(refused_by) };
+    let outcome = if charged {
+        Outcome::Charged
+    } else {
+        Outcome::Refused(refused_by)
+    };
     charge::tried(ctx.arg(0), ctx.arg(1), outcome);
     0
 }

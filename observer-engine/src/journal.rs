@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::event::{self, CgroupRef, Subject, Trigger, Unit, UnitState};
 use crate::log::{Kill, LogLine, LogParser, Logged};
 use crate::measure::{Tgid, Timestamp};
+use crate::raw;
 use crate::unit::UnitPath;
 use crate::unit::ends::exit_text;
 use crate::verdict::from_log as logged;
@@ -356,7 +357,7 @@ fn field(entry: &Map<String, Value>, name: &str) -> Option<String> {
                 .map(|value| value.as_u64().and_then(|byte| u8::try_from(byte).ok()))
                 .collect();
             match bytes {
-                Some(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+                Some(bytes) => Some(raw::text(&bytes)),
                 None => values.iter().find_map(Value::as_str).map(str::to_owned),
             }
         }
@@ -578,7 +579,7 @@ mod tests {
     fn bytes_and_repeated_fields_are_text() {
         let entry = json!({"MESSAGE": [104, 105, 255], "UNIT": ["a", "b"], "X": null});
         let entry = entry.as_object().unwrap();
-        assert_eq!(field(entry, "MESSAGE").as_deref(), Some("hi\u{fffd}"));
+        assert_eq!(field(entry, "MESSAGE").as_deref(), Some("hi\u{efff}"));
         assert_eq!(field(entry, "UNIT").as_deref(), Some("a"));
         assert_eq!(field(entry, "X"), None);
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use observer_common::{COMM_LEN, Constraint};
 
 use crate::measure::{Bytes, Pages, Sizes, Tgid, Tid};
+use crate::raw;
 
 /// Rows of the table of tasks that are kept: the largest hosts tell thousands, and each of the last choices has its own.
 const MAX_ROWS: usize = 1_024;
@@ -184,7 +185,7 @@ fn unescape(text: &str) -> String {
             tail
         };
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    raw::text(&bytes)
 }
 
 fn text_byte(escape: &[u8]) -> Option<u8> {

@@ -11,9 +11,12 @@ mod program;
 mod scan;
 mod tasks;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use crate::engine::raw;
 use crate::event::CgroupVersion;
 use crate::measure::CgroupId;
 
@@ -60,10 +63,12 @@ impl Hierarchy {
     /// Where none is mounted, or `/proc` cannot be read.
     pub fn detect() -> Result<Self, CgroupError> {
         let path = "/proc/self/mountinfo";
-        let text = fs::read_to_string(path).map_err(|source| CgroupError::Unreadable {
+        // Whoever mounts something names the place: what is no UTF-8 is none of ours.
+        let text = fs::read(path).map_err(|source| CgroupError::Unreadable {
             path: path.to_owned(),
             source,
         })?;
+        let text = String::from_utf8_lossy(&text);
         let controllers = fs::read_to_string("/proc/cgroups").unwrap_or_default();
         let mounts = Self::from_mounts(&text, &controllers);
         // In a container there may be the host's beside its own.
@@ -154,7 +159,8 @@ impl Hierarchy {
     /// The directory of a cgroup.
     #[must_use]
     pub fn dir(&self, path: &str) -> PathBuf {
-        self.root.join(path.trim_start_matches('/'))
+        let path = raw::bytes(path.trim_start_matches('/'));
+        self.root.join(OsStr::from_bytes(&path))
     }
 
     /// The id of the cgroup that is at this path now: the inode number of its directory (kernfs, 64-bit kernels).

@@ -29,7 +29,8 @@ pub struct Subject {
 pub struct CgroupRef {
     /// The kernel's id of the cgroup.
     pub id: Option<CgroupId>,
-    /// The path below the root of the hierarchy, beginning with `/`.
+    /// The path below the root of the hierarchy, beginning with `/`. A byte that is no UTF-8 is the character of its value and
+    /// `U+EF00`.
     pub path: Option<String>,
 }
 

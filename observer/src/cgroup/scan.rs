@@ -1,9 +1,11 @@
 //! Every memory cgroup that is there, by one look at the hierarchy's directories.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirEntryExt as _;
 
 use super::Hierarchy;
+use crate::engine::raw;
 use crate::measure::CgroupId;
 
 /// Cgroups, at most; what is over that is found by its path when it is needed.
@@ -29,7 +31,7 @@ pub fn scan(hierarchy: &Hierarchy) -> Vec<(CgroupId, String)> {
             if found.len() >= MAX_LIVE {
                 return found;
             }
-            let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+            let path = format!("{path}/{}", raw::text(entry.file_name().as_bytes()));
             found.push((CgroupId(entry.ino()), path.clone()));
             waiting.push(path);
         }
@@ -59,5 +61,32 @@ mod tests {
                 .iter()
                 .all(|(id, path)| hierarchy.id_of(path).is_ok_and(|own| own == *id))
         );
+    }
+
+    #[test]
+    fn a_cgroup_whose_name_is_no_utf8_is_found_and_read() {
+        use std::ffi::OsStr;
+
+        use crate::cgroup::{OpenFiles, Which};
+        use crate::measure::Bytes;
+
+        let dir = tempfile::tempdir().unwrap();
+        for (name, usage) in [
+            (&b"bad\xff\xfe\x80.service"[..], "7"),
+            (b"bad\xfe\xff\x80.service", "8"),
+        ] {
+            let cgroup = dir.path().join(OsStr::from_bytes(name));
+            fs::create_dir(&cgroup).unwrap();
+            fs::write(cgroup.join("memory.current"), usage).unwrap();
+        }
+        let hierarchy = Hierarchy::at(dir.path().to_owned(), CgroupVersion::V2, 0);
+        let mut open = OpenFiles::within_limit();
+        let mut used: Vec<Option<Bytes>> = scan(&hierarchy)
+            .iter()
+            .filter(|(_, path)| path != "/")
+            .map(|(id, path)| open.read(&hierarchy, *id, path, Which::All).unwrap().memory.current)
+            .collect();
+        used.sort_unstable();
+        assert_eq!(used, [Some(Bytes(7)), Some(Bytes(8))]);
     }
 }

@@ -1,12 +1,15 @@
 //! The processes of a cgroup, and what `/proc` says of each. One that ends while it is read is passed over.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use procfs::process::Process;
+use procfs::FromBufRead as _;
+use procfs::process::{Process, Status};
 
 use super::{Hierarchy, namespaces};
+use crate::engine::raw;
 use crate::event::CgroupVersion;
 use crate::measure::{BootNanos, Bytes, Tgid, Tid};
 
@@ -108,15 +111,29 @@ pub fn cmdline(pid: Tgid) -> Option<String> {
 /// The words of a command line, of which each ends with a zero byte (proc_pid_cmdline(5)). Who writes a title over its own
 /// leaves many behind it.
 fn words(bytes: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = raw::text(bytes);
     let words: Vec<&str> = text.split('\0').filter(|word| !word.is_empty()).collect();
     let line = words.join(" ");
     (!line.is_empty()).then(|| line.chars().take(MAX_CMDLINE).collect())
 }
 
+/// `/proc/PID/status`. The name in it is the process's own.
+fn status(process: &Process) -> Option<Status> {
+    let mut text = Vec::new();
+    process.open_relative("status").ok()?.read_to_end(&mut text).ok()?;
+    let text = raw::text(&text);
+    let mut status = Status::from_buf_read(text.as_bytes()).ok()?;
+    // All of it, colons too.
+    let name = text.lines().next().and_then(|line| line.strip_prefix("Name:\t"));
+    if let Some(name) = name {
+        name.clone_into(&mut status.name);
+    }
+    Some(status)
+}
+
 /// How large a process is: of many that is all that is asked, and each file of `/proc` costs.
 fn sizes(pid: Tgid, process: &Process) -> Option<TaskInfo> {
-    let status = process.status().ok()?;
+    let status = status(process)?;
     Some(TaskInfo {
         pid,
         comm: status.name,
@@ -140,7 +157,7 @@ pub fn processes() -> impl Iterator<Item = Tgid> {
 /// The process that a thread belongs to.
 #[must_use]
 pub fn tgid_of(tid: Tid) -> Option<Tgid> {
-    let status = proc_of(tid.0)?.status().ok()?;
+    let status = status(&proc_of(tid.0)?)?;
     u32::try_from(status.tgid).ok().map(Tgid)
 }
 
@@ -156,18 +173,25 @@ pub fn cgroup_of(hierarchy: &Hierarchy, pid: Tgid) -> Option<String> {
     if !namespaces::pids_are_the_hosts() || !namespaces::cgroups_are_the_hosts() {
         return None;
     }
-    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    let prefix = format!("{}:", hierarchy.id());
-    // cgroups(7): `hierarchy-ID:controller-list:cgroup-path`
-    let path = text
-        .lines()
-        .find_map(|line| line.strip_prefix(&prefix)?.split_once(':'))?
-        .1;
+    let text = fs::read(format!("/proc/{pid}/cgroup")).ok()?;
+    let path = raw::text(place(&text, hierarchy.id())?);
     // Such a process is shown at the root of a v1 hierarchy, wherever it was (kernel/cgroup/cgroup.c: `proc_cgroup_show`).
     if path == "/" && hierarchy.version() != CgroupVersion::V2 && is_ending(pid) {
         return None;
     }
-    Some(path.strip_suffix(" (deleted)").unwrap_or(path).to_owned())
+    Some(path)
+}
+
+/// Where `/proc/PID/cgroup` says that a process is on this hierarchy.
+fn place(text: &[u8], hierarchy: u32) -> Option<&[u8]> {
+    let prefix = format!("{hierarchy}:");
+    // cgroups(7): `hierarchy-ID:controller-list:cgroup-path`
+    let path = text.split(|byte| *byte == b'\n').find_map(|line| {
+        let rest = line.strip_prefix(prefix.as_bytes())?;
+        let colon = rest.iter().position(|byte| *byte == b':')?;
+        rest.get(colon + 1..)
+    })?;
+    Some(path.strip_suffix(b" (deleted)").unwrap_or(path))
 }
 
 #[cfg(test)]
@@ -185,5 +209,45 @@ mod tests {
         assert!(me.anon.is_some_and(|anon| anon > Bytes(0)) && me.cmdline.is_some() && me.started.is_some());
         assert_eq!(tgid_of(Tid(std::process::id())), Some(me.pid));
         assert_eq!(process(Tgid(0x3fff_ffff)), None);
+    }
+    #[test]
+    fn a_process_whose_name_is_no_utf8_is_told_like_any_other() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+        use std::os::unix::process::CommandExt as _;
+        use std::process::{Command, Stdio};
+
+        if !namespaces::pids_are_the_hosts() {
+            return;
+        }
+        // Its name is its file's.
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join(OsStr::from_bytes(b"\xff\xfe:x"));
+        std::os::unix::fs::symlink("/bin/cat", &program).unwrap();
+        // It waits for its input before it looks for that file.
+        let mut child = Command::new(&program)
+            .arg0("cat")
+            .args([OsStr::from_bytes(b"-"), OsStr::from_bytes(b"\xff")])
+            .stdin(Stdio::piped())
+            .spawn();
+        let told = child.as_mut().ok().and_then(|child| {
+            let told = process(Tgid(child.id()));
+            let tgid = tgid_of(Tid(child.id()));
+            let _ = child.kill();
+            let _ = child.wait();
+            Some((told?, tgid?))
+        });
+        let (told, tgid) = told.unwrap();
+        assert_eq!((told.comm.as_str(), told.pid), ("\u{efff}\u{effe}:x", tgid));
+        assert!(told.uid.is_some() && told.started.is_some());
+        assert_eq!(told.cmdline.as_deref(), Some("cat - \u{efff}"));
+    }
+
+    #[test]
+    fn a_cgroup_whose_name_is_no_utf8_is_where_a_process_is() {
+        let text = b"5:cpu:/x\n0::/bad\xff\xfe.service (deleted)\n";
+        let path = raw::text(place(text, 0).unwrap());
+        assert_eq!(&*raw::bytes(&path), b"/bad\xff\xfe.service");
+        assert_eq!((place(text, 5), place(text, 7)), (Some(&b"/x"[..]), None));
     }
 }

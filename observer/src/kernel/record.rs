@@ -6,6 +6,7 @@ use observer_common::{
     TaskRecord, UNKNOWN_U64, VictimRecord,
 };
 
+use crate::engine::raw;
 use crate::measure::{BootNanos, Bytes, CgroupId, Pages, Sizes, Tgid, Tid};
 
 /// What a kernel record tells.
@@ -251,10 +252,10 @@ fn nanos(value: u64) -> Option<BootNanos> {
     (value != 0).then_some(BootNanos(value))
 }
 
-/// The text up to the first zero byte; what is no UTF-8 is replaced.
+/// The name up to the first zero byte.
 fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+    raw::text(bytes.get(..end).unwrap_or_default())
 }
 
 fn task(record: &TaskRecord) -> Task {
@@ -275,7 +276,7 @@ fn exec(record: &ExecRecord) -> Exec {
     let length = usize::try_from(record.length).unwrap_or(ARGS_LEN).min(ARGS_LEN);
     let args = record.args.get(..length).unwrap_or_default();
     // Each word ends with a zero byte; the last one is cut where there was no more room.
-    let mut words = String::from_utf8_lossy(args.strip_suffix(&[0]).unwrap_or(args)).replace('\0', " ");
+    let mut words = raw::text(args.strip_suffix(&[0]).unwrap_or(args)).replace('\0', " ");
     if length == ARGS_LEN {
         words.push('…');
     }
