@@ -10,6 +10,7 @@ mod holders;
 mod kernel_log;
 mod kills;
 mod ledger;
+mod placeless;
 mod programs;
 mod questions;
 mod reconcile;
@@ -186,6 +187,7 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
         collector.answered(ticket, answer, &mut stream)?;
     }
     collector.unanswered(&mut stream)?;
+    collector.look_for_places(true, &mut stream)?;
     collector.oomd_waited(true, &mut stream)?;
     collector.repeats_over(true, &mut stream)?;
     stream.stop(collector.now(), reason)?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cgroup::MAX_LIVE;
+use crate::engine::holds;
 use crate::kernel::walk::Row;
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::unit::{Selection, UnitPath};
@@ -230,6 +231,12 @@ impl Cgroups {
         known.map_or_else(|| UnitPath::parse(path), |cgroup| cgroup.unit.clone())
     }
 
+    /// Whether one that is selected was below this one, and has gone lately.
+    pub(super) fn selected_went_below(&self, path: &str) -> bool {
+        let mut gone = self.gone.values();
+        gone.any(|cgroup| cgroup.is_selected && holds(path, &cgroup.path))
+    }
+
     /// Whether what happens in a cgroup is to be told. Of a cgroup that is not known, only where everything is.
     pub(super) fn is_selected(&self, path: Option<&str>) -> bool {
         if self.selection.is_empty() {
@@ -311,6 +318,19 @@ mod tests {
         assert_eq!(moved, [true, false, false, true]);
         cgroup.used = Some((Bytes(100 * MIB), None));
         assert!(!cgroup.has_moved(Bytes(110 * MIB)) && cgroup.has_moved(Bytes(84 * MIB)));
+    }
+
+    #[test]
+    fn one_that_was_selected_and_went_is_known_below_whom() {
+        let selection = Selection::new(&["a".to_owned()], &[], &[], &[]).unwrap();
+        let mut cgroups = Cgroups::new(selection);
+        cgroups.born(CgroupId(1), "/system.slice/a.service");
+        cgroups.born(CgroupId(2), "/user.slice/b.service");
+        assert!(!cgroups.selected_went_below("/"));
+        cgroups.gone(CgroupId(1));
+        cgroups.gone(CgroupId(2));
+        let below = ["/", "/system.slice", "/user.slice"].map(|path| cgroups.selected_went_below(path));
+        assert_eq!(below, [true, true, false]);
     }
 
     #[test]

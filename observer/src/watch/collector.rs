@@ -9,6 +9,7 @@ use super::holders::Holders;
 use super::kernel_log::KernelLog;
 use super::kills::{Ahead, Joiner};
 use super::ledger::Ledger;
+use super::placeless::Placeless;
 use super::programs::Programs;
 use super::questions::{Answer, Question, Questions};
 use super::reconcile::Reconciler;
@@ -156,6 +157,7 @@ pub(super) struct Collector {
     interval: Duration,
     pub(super) reconciler: Reconciler,
     pub(super) ledger: Ledger,
+    pub(super) placeless: Placeless,
     pub(super) sees: Sees,
     pub(super) log: Option<KernelLog>,
     names: Names,
@@ -224,6 +226,7 @@ impl Collector {
             interval: options.interval,
             reconciler: Reconciler::new(),
             ledger: Ledger::default(),
+            placeless: Placeless::default(),
             sees,
             log,
             names: Names::default(),
@@ -327,7 +330,7 @@ impl Collector {
     }
 
     /// Whether every unit is watched, not some by name.
-    fn is_whole_host(&self) -> bool {
+    pub(super) fn is_whole_host(&self) -> bool {
         self.cgroups.selection().is_empty()
     }
 

@@ -14,9 +14,10 @@ use tokio::io::unix::AsyncFd;
 
 use super::clock::Clock;
 use super::collector::Collector;
+use super::placeless::Unplaced;
 use super::rings::wait_for;
 use super::stream::{Stream, StreamError};
-use crate::cgroup::{cgroup_of, process, tgid_of};
+use crate::cgroup::{TaskInfo, cgroup_of, process, tgid_of};
 use crate::engine::log::{Group, Kill, LogLine, LogParser, Logged, Report};
 use crate::engine::verdict::from_log as logged;
 use crate::engine::{KillFacts, OomFacts, holds};
@@ -47,6 +48,19 @@ pub(super) struct LoggedChoice {
     pub(super) nodes: Vec<u32>,
     /// The victim by the table of tasks: its process, and how large it was.
     pub(super) row: Option<(Tgid, Sizes)>,
+}
+
+/// A kill that the log tells, with what was known when it was read.
+pub(super) struct LoggedKill {
+    kill: Kill,
+    /// Whether it is one of the group that the log told of before.
+    is_of_group: bool,
+    time: BootNanos,
+    tgid: Tgid,
+    info: Option<TaskInfo>,
+    seen_in: Option<String>,
+    /// The file whose counter says where it was, where nothing else did.
+    pub(super) counted_by: Option<&'static str>,
 }
 
 /// The open device and what was read of it.
@@ -183,7 +197,11 @@ impl Collector {
 
     fn logged_kill(&mut self, kill: &Kill, stream: &mut Stream) -> Result<(), StreamError> {
         self.joiner.marks += 1;
-        if kill.group.as_ref().is_some_and(|group| group.leader == kill.tid) {
+        if let Some(group) = kill.group.as_ref().filter(|group| group.leader == kill.tid) {
+            // Counted once more there.
+            if let Some(path) = logged::path(Some(group), kill.report.as_deref(), None) {
+                self.ledger.marked(&path);
+            }
             return Ok(());
         }
         let time = BootNanos(u64::try_from(Clock::boot().as_nanos()).unwrap_or(u64::MAX));
@@ -203,13 +221,48 @@ impl Collector {
             .filter(|group| seen_in.as_deref().is_none_or(|path| holds(&group.path, path)));
         let report = report.filter(|_| kill.group.is_some() == group.is_some());
         let path = logged::path(group, report, seen_in.as_deref());
-        if let Some(path) = &path {
+        let logged = LoggedKill {
+            kill: kill.clone(),
+            is_of_group: group.is_some(),
+            time,
+            tgid,
+            info,
+            seen_in,
+            counted_by: None,
+        };
+        match path {
+            Some(path) => {
+                self.ledger.marked(&path);
+                self.logged_placed(logged, Some(&path), stream)
+            }
+            None => self.unplaced(Unplaced::Logged(Box::new(logged)), stream),
+        }
+    }
+
+    /// A kill of which it is known where, as far as that can be.
+    pub(super) fn logged_placed(
+        &mut self,
+        logged: LoggedKill,
+        path: Option<&str>,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
+        let LoggedKill {
+            kill,
+            is_of_group,
+            time,
+            tgid,
+            info,
+            seen_in,
+            counted_by,
+        } = logged;
+        let group = kill.group.as_ref().filter(|_| is_of_group);
+        let report = kill.report.as_deref().filter(|_| kill.group.is_some() == is_of_group);
+        if let Some(path) = path {
             self.joiner.killed(time, tgid, path);
             let run = self.cgroups.id(path).and_then(|id| self.invocation(id));
-            self.ledger.marked(path);
             self.ledger.killed(path, run);
         }
-        if !self.cgroups.is_selected(path.as_deref()) {
+        if !self.cgroups.is_selected(path) {
             return Ok(());
         }
         let task = Task {
@@ -225,6 +278,7 @@ impl Collector {
         };
         let victim = self.victim_event(&task, tgid, kill.sizes, info, None);
         let mut evidence = vec![DEVICE.to_owned()];
+        evidence.extend(counted_by.map(str::to_owned));
         let oom = match group {
             Some(group) => Some(logged::group(group)),
             None => report.and_then(logged::choice),
@@ -232,7 +286,7 @@ impl Collector {
         let mut concluded_limit = None;
         if oom.is_none()
             && kill.in_memcg
-            && let Some((limit, file)) = path.as_deref().and_then(|path| self.conclude(path))
+            && let Some((limit, file)) = path.and_then(|path| self.conclude(path))
         {
             evidence.push(file.to_owned());
             concluded_limit = Some(limit);
@@ -244,16 +298,16 @@ impl Collector {
             .as_ref()
             .filter(|oom| oom.owner.is_none())
             .and_then(|oom| self.outside(oom.constraint, asked_in, nodes));
-        let subject = match &path {
+        let subject = match path {
             Some(path) => self.logged_subject(path, seen_in.as_deref()),
             None => Subject::default(),
         };
         let facts = KillFacts {
             outside,
-            holders: self.kernel_holders(oom.as_ref(), concluded_limit.as_ref(), path.as_deref()),
+            holders: self.kernel_holders(oom.as_ref(), concluded_limit.as_ref(), path),
             trigger,
             oom,
-            tasks: self.logged_tasks(report, path.as_deref(), &victim),
+            tasks: self.logged_tasks(report, path, &victim),
             concluded_limit,
             ..KillFacts::new(subject, victim, evidence)
         };

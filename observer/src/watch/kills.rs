@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::cgroups::Cgroup;
 use super::collector::{Collector, Turn};
 use super::kernel_log::LoggedChoice;
+use super::placeless::Unplaced;
 use super::questions::{Answer, Question};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{TaskInfo, cgroup_of, cmdline, process, tasks, tgid_of};
@@ -104,6 +105,17 @@ struct Mark<'a> {
     exiting: Option<bool>,
 }
 
+/// A mark, with what was known when it was told.
+pub(super) struct Seen {
+    victim: Victim,
+    tgid: Tgid,
+    started: Option<BootNanos>,
+    info: Option<TaskInfo>,
+    logged: Option<LoggedChoice>,
+    /// The file whose counter says where it was, where nothing else did.
+    pub(super) counted_by: Option<&'static str>,
+}
+
 fn host_limit() -> Option<KillLimit> {
     HostMemory::read().map(|host| KillLimit {
         cgroup: Some("/".to_owned()),
@@ -190,9 +202,37 @@ impl Collector {
             .as_ref()
             .and_then(|logged| logged.path.clone())
             .or_else(|| self.victim_path(victim.task.cgroup, tgid));
-        if let Some(path) = path.as_ref().filter(|_| !victim.shared_mm) {
-            self.ledger.marked(path);
+        let seen = Seen {
+            victim: victim.clone(),
+            tgid,
+            started,
+            info,
+            logged,
+            counted_by: None,
+        };
+        let Some(path) = path else {
+            return if victim.shared_mm {
+                self.placed(seen, None, stream)
+            } else {
+                self.unplaced(Unplaced::Marked(Box::new(seen)), stream)
+            };
+        };
+        if !victim.shared_mm {
+            self.ledger.marked(&path);
         }
+        self.placed(seen, Some(path), stream)
+    }
+
+    /// A mark of which it is known where, as far as that can be.
+    pub(super) fn placed(&mut self, seen: Seen, path: Option<String>, stream: &mut Stream) -> Result<(), StreamError> {
+        let Seen {
+            victim,
+            tgid,
+            started,
+            info,
+            logged,
+            counted_by,
+        } = seen;
         if !self.joiner.is_new(Some(tgid), started) {
             return Ok(());
         }
@@ -216,7 +256,7 @@ impl Collector {
             return Ok(());
         }
         let mark = Mark {
-            victim,
+            victim: &victim,
             tgid,
             path,
             info,
@@ -224,7 +264,8 @@ impl Collector {
             logged,
             exiting,
         };
-        let facts = self.mark_facts(mark);
+        let mut facts = self.mark_facts(mark);
+        facts.evidence.extend(counted_by.map(str::to_owned));
         self.tell_kill(ts, facts, stream)
     }
 

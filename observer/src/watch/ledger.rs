@@ -75,7 +75,7 @@ impl Ledger {
 
     /// What was missing is told: it counts as seen from now on.
     pub(super) fn settle(&mut self, path: &str, missing: Missing) {
-        *self.marks.entry(path.to_owned()).or_default() += missing.counted - missing.seen;
+        *self.marks.entry(path.to_owned()).or_default() += missing.count();
     }
 
     /// How many kills were seen in a run of a unit.
@@ -114,6 +114,21 @@ impl Ledger {
 pub(super) struct Missing {
     pub(super) counted: u64,
     pub(super) seen: u64,
+}
+
+impl Missing {
+    /// How much more.
+    pub(super) fn count(self) -> u64 {
+        self.counted.saturating_sub(self.seen)
+    }
+
+    /// So many of them.
+    pub(super) fn first(self, count: u64) -> Self {
+        Self {
+            counted: self.seen.saturating_add(count),
+            ..self
+        }
+    }
 }
 
 #[cfg(test)]

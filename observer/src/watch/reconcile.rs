@@ -28,12 +28,12 @@ impl Collector {
         }
     }
 
-    fn paths(&self) -> Vec<String> {
+    pub(super) fn paths(&self) -> Vec<String> {
         self.cgroups.live().map(|(_, cgroup)| cgroup.path.to_string()).collect()
     }
 
     /// The file that counts a cgroup's kills, and whether it counts those below.
-    fn counter(&self) -> (&'static str, bool) {
+    pub(super) fn counter(&self) -> (&'static str, bool) {
         match self.hierarchy.version() {
             CgroupVersion::V2 => ("memory.events", true),
             CgroupVersion::V1 | CgroupVersion::Hybrid => ("memory.oom_control", false),
@@ -41,13 +41,14 @@ impl Collector {
     }
 
     /// `oom_kill`, read anew.
-    fn counted_in(&self, path: &str) -> Option<u64> {
+    pub(super) fn counted_in(&self, path: &str) -> Option<u64> {
         let text = fs::read_to_string(self.hierarchy.dir(path).join(self.counter().0)).ok()?;
         parse(&text)
     }
 
     /// Tells where more was counted or recorded than seen.
     pub(super) fn reconcile(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        self.look_for_places(false, stream)?;
         let difference = self.reconciler.look(self.joiner.marks);
         let unsettled = self.ledger.unsettled();
         if !self.sees.victims && self.log.is_none() {
@@ -65,35 +66,37 @@ impl Collector {
 
     /// The innermost cgroups whose counters say more than was seen there; the host, where they are gone.
     fn unexplained(&mut self, difference: Missing, stream: &mut Stream) -> Result<(), StreamError> {
-        let (file, with_below) = self.counter();
-        let mut found: Vec<(String, Missing)> = Vec::new();
-        let mut paths = self.paths();
-        // The deepest first: what is told there is explained above.
-        paths.sort_by_key(|path| std::cmp::Reverse(path.matches('/').count()));
-        for path in paths.into_iter().filter(|path| path != "/") {
-            let missing = self
-                .counted_in(&path)
-                .and_then(|counted| self.ledger.missing(&path, counted, with_below));
-            if let Some(missing) = missing {
-                self.ledger.settle(&path, missing);
-                found.push((path, missing));
-            }
-        }
+        let found = self.missing_inside();
         if found.is_empty() {
+            return self.counted_more("/", difference, stream);
+        }
+        for (path, missing) in found {
+            self.ledger.settle(&path, missing);
+            self.counted_more(&path, missing, stream)?;
+        }
+        Ok(())
+    }
+
+    /// A cgroup's counter, or the host's, says more than was seen.
+    pub(super) fn counted_more(
+        &mut self,
+        path: &str,
+        missing: Missing,
+        stream: &mut Stream,
+    ) -> Result<(), StreamError> {
+        if path == "/" {
             let subject = Subject {
                 cgroup: CgroupRef {
                     id: None,
-                    path: Some("/".to_owned()),
+                    path: Some(path.to_owned()),
                 },
                 ..Subject::default()
             };
-            return self.tell_missing(subject, "vmstat oom_kill", difference, stream);
+            return self.tell_missing(subject, "vmstat oom_kill", missing, stream);
         }
-        for (path, missing) in found {
-            let subject = self.subject(self.cgroups.id(&path), &path);
-            self.tell_missing(subject, &format!("{file} oom_kill"), missing, stream)?;
-        }
-        Ok(())
+        let counter = format!("{} oom_kill", self.counter().0);
+        let subject = self.subject(self.cgroups.id(path), path);
+        self.tell_missing(subject, &counter, missing, stream)
     }
 
     fn tell_missing(
