@@ -50,7 +50,8 @@ fn of(process: &Path, owner: u32) -> Option<String> {
 fn script(process: &Path) -> Option<PathBuf> {
     let line = fs::read(process.join("cmdline")).ok()?;
     let line = line.get(..MAX_CMDLINE).unwrap_or(&line);
-    let word = line.split(|byte| *byte == 0).nth(1)?;
+    let mut words = line.split(|byte| *byte == 0).skip(1);
+    let word = words.find(|word| !word.starts_with(b"-"))?;
     Some(PathBuf::from(OsStr::from_bytes(word)))
 }
 
@@ -126,6 +127,7 @@ mod tests {
             runs(&["x", path]).as_deref(),
             script.file_name().and_then(OsStr::to_str)
         );
+        assert_eq!(runs(&["x", "-u", path]), runs(&["x", path]));
         assert_eq!(runs(&["x", "nohang"]), None, "a word is no file");
         let forged = tempfile::tempdir().unwrap();
         let nohang = forged.path().join("nohang");
