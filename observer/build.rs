@@ -1,27 +1,94 @@
 //! Puts the eBPF object where the library embeds it from.
 //!
-//! `cargo xtask build` makes the object first. A plain `cargo build` works without: the binary then says at start what
-//! it lacks and reads files instead.
+//! `cargo xtask` makes the object first, fetching what that takes. Where it has not, it is built here, with the tools that
+//! there are and the same command; where one is missing this says which, and the binary says at start that it reads files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs, io};
+
+#[path = "build/object.rs"]
+mod object;
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=OOMTRACE_EBPF_OBJECT");
-    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);
-    let object = env::var_os("OOMTRACE_EBPF_OBJECT")
-        .map_or_else(|| manifest.join("../target/ebpf/observer-ebpf.o"), PathBuf::from);
-    println!("cargo::rerun-if-changed={}", object.display());
-    let bytes = match fs::read(&object) {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let workspace = PathBuf::from(variable("CARGO_MANIFEST_DIR")?)
+        .join("..")
+        .canonicalize()?;
+    let made = env::var_os("OOMTRACE_EBPF_OBJECT")
+        .map_or_else(|| workspace.join("target/ebpf/observer-ebpf.o"), PathBuf::from);
+    println!("cargo::rerun-if-changed={}", made.display());
+    let bytes = match fs::read(&made) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => build(&workspace, &out).unwrap_or_else(|lacking| {
             println!(
-                "cargo::warning=no eBPF object yet: this oomtrace will read files only; 'cargo xtask build' makes both"
+                "cargo::warning=no eBPF object, this oomtrace will read files only: {lacking}; 'cargo xtask build' fetches what it takes"
             );
             Vec::new()
-        }
+        }),
         Err(error) => return Err(error),
     };
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
     fs::write(out.join("observer-ebpf.o"), bytes)
+}
+
+fn variable(name: &str) -> io::Result<std::ffi::OsString> {
+    env::var_os(name).ok_or_else(|| io::Error::other(format!("cargo sets no {name}")))
+}
+
+/// Builds the object with what this machine has, or says in a line what it lacks.
+fn build(workspace: &Path, out: &Path) -> Result<Vec<u8>, String> {
+    for sources in ["observer-ebpf", "observer-common", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(sources).display());
+    }
+    println!("cargo::rerun-if-env-changed=PATH");
+    let sysroot = sysroot()?;
+    if !sysroot.join("lib/rustlib/src/rust/library/core").exists() {
+        return Err("the standard library's source is missing ('rustup component add rust-src')".to_owned());
+    }
+    let bpf_linker = bpf_linker().ok_or_else(|| {
+        let version = object::BPF_LINKER;
+        format!("bpf-linker is missing ('cargo install bpf-linker@{version} --locked')")
+    })?;
+    let tools = object::Tools {
+        rustc: &sysroot.join("bin/rustc"),
+        libraries: &sysroot.join("lib"),
+        bpf_linker: &bpf_linker,
+    };
+    let target = out.join("ebpf");
+    let built = object::command(&tools, workspace, &target)
+        .output()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !built.status.success() {
+        let words = String::from_utf8_lossy(&built.stderr);
+        let first = words.lines().find(|line| line.starts_with("error"));
+        return Err(format!(
+            "it cannot be built with {}: {}",
+            bpf_linker.display(),
+            first.unwrap_or("no reason given")
+        ));
+    }
+    fs::read(object::built(&target)).map_err(|error| format!("it was built, but cannot be read: {error}"))
+}
+
+fn sysroot() -> Result<PathBuf, String> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(&rustc).args(["--print", "sysroot"]).output();
+    let output = output.map_err(|error| format!("cannot run {}: {error}", rustc.display()))?;
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+}
+
+/// On the PATH, where cargo installs it, or where `cargo xtask` keeps it.
+fn bpf_linker() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let home = env::home_dir().unwrap_or_default();
+    let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    let cache = env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
+    let ours = cache.join(format!("oomtrace/bpf-linker-{}/bin", object::BPF_LINKER));
+    env::split_paths(&path)
+        .chain([cargo.join("bin"), ours])
+        .map(|folder| folder.join("bpf-linker"))
+        .find(|candidate| candidate.is_file())
 }

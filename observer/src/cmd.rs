@@ -1,6 +1,7 @@
 //! The commands, one file each: from typed options to an exit status.
 
 pub mod doctor;
+pub mod man;
 mod output;
 pub mod replay;
 pub mod report;

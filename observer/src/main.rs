@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+use clap::{CommandFactory as _, Parser as _};
 use observer::cli::{Cli, Command, Exit, Failure, Output};
 use observer::notice::notice;
 use observer::{cmd, event};
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             }
         }
         Some(Command::Schema) => json(&schemars::schema_for!(event::Line)),
-        Some(Command::Man { command }) => manual(command.as_deref()),
+        Some(Command::Man { command }) => cmd::man::page(command.as_deref()).and_then(|page| print(&page)),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "oomtrace", &mut script);
@@ -44,25 +44,6 @@ fn main() -> ExitCode {
             ExitCode::from(exit as u8)
         }
     }
-}
-
-/// The manual page of a command, or of all of it.
-fn manual(command: Option<&str>) -> Result<(), Failure> {
-    let mut all = Cli::command();
-    // Commands are named in full from now on: oomtrace-record.
-    all.build();
-    let page = match command {
-        None => all,
-        Some(name) => match all.find_subcommand(name) {
-            Some(command) => command.clone(),
-            None => all
-                .error(ErrorKind::InvalidSubcommand, format!("there is no command '{name}'"))
-                .exit(),
-        },
-    };
-    let mut text = Vec::new();
-    clap_mangen::Man::new(page).render(&mut text)?;
-    print(&text)
 }
 
 fn json(value: &impl serde::Serialize) -> Result<(), Failure> {

@@ -17,6 +17,7 @@ mod binary;
 mod browser;
 mod cache;
 mod conformance;
+mod dist;
 mod ebpf;
 mod fleet;
 mod fuzz;
@@ -50,6 +51,7 @@ enum Step {
     Test(test::Test),
     Bench(bench::Bench),
     Conformance(conformance::Conformance),
+    Dist(dist::Dist),
     Fleet(fleet::Fleet),
     Fuzz(fuzz::Fuzz),
     Pipelines(pipelines::Pipelines),
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Step::Test(test) => test.run(),
         Step::Bench(bench) => bench.run(),
         Step::Conformance(conformance) => conformance.run(),
+        Step::Dist(dist) => dist.run(),
         Step::Fleet(fleet) => fleet.run(),
         Step::Fuzz(fuzz) => fuzz.run(),
         Step::Pipelines(pipelines) => pipelines.run(),

@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
 use crate::apt::Apt;
+use crate::ebpf::object::BPF_LINKER;
 use crate::{cache, packages, step};
 
-/// The newest bpf-linker that links with rustc's own LLVM (later ones want one installed), and that LLVM's version.
-const BPF_LINKER: &str = "0.10.3";
+/// The version of LLVM that [`BPF_LINKER`] links with.
 const BPF_LINKER_LLVM: &str = "22";
 
 /// A rustc that finds the standard library's source, and what goes with it.
@@ -86,7 +86,7 @@ pub(crate) fn cargo_program(program: &str, version: &str, purpose: &str) -> Resu
 }
 
 /// The toolchain's own rustc if it has the source or rustup can fetch it, else a wrapper around it that has.
-fn rustc_with_source(sysroot: &Path, release: &str) -> Result<PathBuf> {
+pub(crate) fn rustc_with_source(sysroot: &Path, release: &str) -> Result<PathBuf> {
     let rustc = sysroot.join("bin/rustc");
     let source = sysroot.join("lib/rustlib/src/rust/library/core");
     if source.exists() || (packages::find("rustup").is_some() && rustup_adds_source(sysroot)? && source.exists()) {

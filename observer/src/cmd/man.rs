@@ -1,0 +1,144 @@
+//! `oomtrace man`: manual pages, made from the command line's own definition.
+//!
+//! What clap's help says after the options, headed `Examples:` and so on, are sections of their own here, as man-pages(7)
+//! has them.
+
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use crate::cli::{Cli, Failure};
+
+/// Daemons and what an administrator runs (man-pages(7)).
+const SECTION: &str = "8";
+
+/// What oomtrace reads and writes by itself, and for what.
+const FILES: [(&str, &str); 4] = [
+    (
+        "/var/lib/oomtrace/*.jsonl.zst",
+        "Captures of the service: zstd frames of NDJSON, 1 GiB and 30 days at most.",
+    ),
+    (
+        "/var/lib/oomtrace/runs",
+        "How earlier runs of units grew, over restarts of theirs and of oomtrace.",
+    ),
+    ("/usr/lib/systemd/system/oomtrace.service", "The service; it records."),
+    (
+        "/usr/lib/systemd/catalog/oomtrace.catalog",
+        "What journalctl --catalog says of oomtrace's entries.",
+    ),
+];
+
+const SEE_ALSO: &str = "systemctl(1), journalctl(1), systemd.resource-control(5), systemd.service(5), systemd-oomd.service(8), \
+                        oomctl(1), cgroups(7), capabilities(7)";
+
+/// The page of a command, or of all of it, as roff.
+///
+/// # Errors
+///
+/// Where the page cannot be made. Of a command that does not exist clap tells, and ends the program.
+pub fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
+    let mut all = Cli::command();
+    // Commands are named in full from now on: oomtrace-record.
+    all.build();
+    let command = match command {
+        None => all,
+        Some(name) => match all.find_subcommand(name) {
+            Some(command) => command.clone(),
+            None => all
+                .error(ErrorKind::InvalidSubcommand, format!("there is no command '{name}'"))
+                .exit(),
+        },
+    };
+    let whole = !command.get_name().contains('-') && command.get_subcommands().next().is_some();
+    let after = command.get_after_long_help().map(ToString::to_string);
+    let source = format!("oomtrace {}", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command).section(SECTION).source(source).manual("oomtrace");
+    let mut text = Vec::new();
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    man.render_description_section(&mut text)?;
+    man.render_options_section(&mut text)?;
+    if whole {
+        man.render_subcommands_section(&mut text)?;
+    }
+    let mut more = Roff::new();
+    for (heading, lines) in after.as_deref().map(sections).unwrap_or_default() {
+        more.control("SH", [heading.to_uppercase().as_str()]);
+        more.control("nf", []);
+        for line in lines {
+            more.text([roman(line)]);
+        }
+        more.control("fi", []);
+    }
+    if whole {
+        more.control("SH", ["FILES"]);
+        for (path, what) in FILES {
+            more.control("TP", []);
+            more.text([bold(path)]);
+            more.text([roman(what)]);
+        }
+    }
+    more.control("SH", ["SEE ALSO"]);
+    let of_all = if whole { "" } else { "oomtrace(8), " };
+    more.text([roman(format!("{of_all}{SEE_ALSO}"))]);
+    more.to_writer(&mut text)?;
+    Ok(text)
+}
+
+/// Help text in parts: a line `Heading:` at the margin begins one, lines below it are set in.
+fn sections(help: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut parts: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in help.lines() {
+        match line.strip_suffix(':').filter(|heading| !heading.starts_with(' ')) {
+            Some(heading) => parts.push((heading, Vec::new())),
+            None => {
+                if let Some((_, lines)) = parts.last_mut().filter(|_| !line.trim().is_empty()) {
+                    lines.push(line.strip_prefix("  ").unwrap_or(line));
+                }
+            }
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headings(page: &[u8]) -> Vec<String> {
+        let text = String::from_utf8(page.to_vec()).unwrap();
+        let lines = text.lines().filter_map(|line| line.strip_prefix(".SH "));
+        lines.map(|heading| heading.trim_matches('"').to_owned()).collect()
+    }
+
+    #[test]
+    fn the_page_has_the_sections_of_man_pages_7() {
+        let headings = headings(&page(None).unwrap_or_default());
+        for wanted in [
+            "NAME",
+            "SYNOPSIS",
+            "DESCRIPTION",
+            "OPTIONS",
+            "EXAMPLES",
+            "EXIT STATUS",
+            "ENVIRONMENT",
+            "FILES",
+            "SEE ALSO",
+        ] {
+            assert!(
+                headings.iter().any(|heading| heading == wanted),
+                "{wanted} in {headings:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_page_of_a_command_is_in_the_same_section() {
+        let text = String::from_utf8(page(Some("why")).unwrap_or_default()).unwrap();
+        assert!(text.contains(".TH oomtrace-why 8"), "{text}");
+        assert!(text.contains("oomtrace(8)"));
+    }
+}

@@ -1,0 +1,241 @@
+//! `cargo xtask dist`: what is handed out, from the sources alone, byte for byte the same each time.
+//!
+//! One static binary (`static_binary`) and what belongs beside it is laid out as it is installed (`stage`); the tarball,
+//! the `.deb` and the `.rpm` are made of that folder. Every time in them is that of the last commit.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use xshell::{Shell, cmd};
+
+use crate::packages::{self, Tool};
+use crate::toolchain::cargo_program;
+use crate::{cache, ebpf, step, workspace};
+
+mod archive;
+mod stage;
+mod static_binary;
+
+/// For what machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Arch {
+    #[value(name = "x86_64")]
+    X86,
+    #[value(name = "aarch64")]
+    Arm,
+}
+
+impl Arch {
+    /// As the kernel, rpm and rustc name it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::X86 => "x86_64",
+            Self::Arm => "aarch64",
+        }
+    }
+
+    fn target(self) -> String {
+        format!("{}-unknown-linux-gnu", self.name())
+    }
+
+    /// Whether its programs run here.
+    fn is_own(self) -> bool {
+        self.name() == std::env::consts::ARCH
+    }
+}
+
+/// Build what is handed out: a static binary, .tar.gz, .deb, .rpm, debug symbols, SBOM, checksums
+///
+/// They come to target/packages/VERSION. Two runs of one commit give equal files.
+#[derive(Debug, Args)]
+pub(crate) struct Dist {
+    /// For which machines [default: this one's kind]
+    #[arg(long = "arch", value_name = "ARCH")]
+    archs: Vec<Arch>,
+
+    /// Build all of it once more, from nothing, and compare
+    #[arg(long)]
+    twice: bool,
+}
+
+impl Dist {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let archs = if self.archs.is_empty() {
+            let all = [Arch::X86, Arch::Arm];
+            all.into_iter().filter(|arch| arch.is_own()).collect()
+        } else {
+            self.archs
+        };
+        if archs.is_empty() {
+            bail!(
+                "nothing is handed out for {}: --arch x86_64 or aarch64",
+                std::env::consts::ARCH
+            );
+        }
+        let home = workspace().join("target/packages");
+        let _lock = cache::lock(&home, "dist")?;
+        let release = Release::of_this_tree(&home)?;
+        release.build(&archs, Fresh::No)?;
+        if self.twice {
+            let first = fs::read_to_string(release.out.join(CHECKSUMS))?;
+            release.build(&archs, Fresh::Yes)?;
+            let second = fs::read_to_string(release.out.join(CHECKSUMS))?;
+            if first != second {
+                bail!("two builds differ:\n{first}and then\n{second}");
+            }
+            step("the second build gave the same bytes");
+        }
+        println!("{}", release.out.display());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The package of the machine that this is, newest commit: built where it is not there yet.
+pub(crate) fn deb() -> Result<PathBuf> {
+    let home = workspace().join("target/packages");
+    let _lock = cache::lock(&home, "dist")?;
+    let release = Release::of_this_tree(&home)?;
+    release.build(&[Arch::X86], Fresh::No)?;
+    Ok(release.out.join(format!("oomtrace_{}-1_amd64.deb", release.version)))
+}
+
+const CHECKSUMS: &str = "SHA256SUMS";
+
+/// Whether everything is compiled anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fresh {
+    Yes,
+    No,
+}
+
+/// What all files of one release have in common.
+#[derive(Debug)]
+struct Release {
+    version: String,
+    /// Of the last commit, in seconds since 1970: <https://reproducible-builds.org/specs/source-date-epoch>
+    epoch: u64,
+    /// `target/packages`
+    home: PathBuf,
+    /// Where the files come to.
+    out: PathBuf,
+}
+
+impl Release {
+    fn of_this_tree(home: &Path) -> Result<Self> {
+        let sh = Shell::new()?;
+        sh.change_dir(workspace());
+        let epoch = match std::env::var("SOURCE_DATE_EPOCH") {
+            Ok(epoch) => epoch,
+            Err(_) => cmd!(sh, "git log -1 --format=%ct").quiet().read()?,
+        };
+        let epoch = epoch.trim().parse().context("SOURCE_DATE_EPOCH: not a number")?;
+        let version = env!("CARGO_PKG_VERSION").to_owned(); // the workspace's
+        let out = home.join(&version);
+        Ok(Self {
+            version,
+            epoch,
+            home: home.to_owned(),
+            out,
+        })
+    }
+
+    fn build(&self, archs: &[Arch], fresh: Fresh) -> Result<()> {
+        packages::require(&[Tool {
+            program: "objcopy",
+            package: "binutils",
+            purpose: "keeps debug symbols apart",
+        }])?;
+        ebpf::build()?;
+        if self.out.exists() {
+            fs::remove_dir_all(&self.out)?;
+        }
+        fs::create_dir_all(&self.out)?;
+        for &arch in archs {
+            let binary = static_binary::build(self, arch, fresh)?;
+            let root = stage::lay_out(self, arch, &binary)?;
+            step(format!("packing for {}", arch.name()));
+            let name = format!("oomtrace-{}-{}", self.version, arch.name());
+            archive::tarball(&root, &name, self.epoch, &self.out.join(format!("{name}.tar.gz")))?;
+            self.packages(arch)?;
+        }
+        self.bill_of_materials(archs)?;
+        archive::checksums(&self.out, CHECKSUMS)
+    }
+
+    /// A shell in the workspace for programs that put times into what they write.
+    fn shell(&self) -> Result<Shell> {
+        let sh = Shell::new()?;
+        sh.change_dir(workspace());
+        sh.set_var("SOURCE_DATE_EPOCH", self.epoch.to_string());
+        Ok(sh)
+    }
+
+    fn packages(&self, arch: Arch) -> Result<()> {
+        let sh = self.shell()?;
+        let (target, out) = (arch.target(), &self.out);
+        let deb = cargo_program("cargo-deb", "3.8.0", "makes the .deb; once, some minutes")?;
+        cmd!(
+            sh,
+            "{deb} --package oomtrace --target {target} --profile dist --no-build --no-strip --quiet --output {out}/"
+        )
+        .quiet()
+        .ignore_stdout()
+        .run()
+        .context("cannot make the .deb")?;
+        let rpm = cargo_program("cargo-generate-rpm", "0.21.1", "makes the .rpm; once, some minutes")?;
+        cmd!(
+            sh,
+            "{rpm} --package observer --target {target} --profile dist --output {out}/"
+        )
+        .quiet()
+        .ignore_stdout()
+        .run()
+        .context("cannot make the .rpm")
+    }
+
+    /// Every crate that is linked in, with its licence (<https://cyclonedx.org>).
+    fn bill_of_materials(&self, archs: &[Arch]) -> Result<()> {
+        let program = cargo_program(
+            "cargo-cyclonedx",
+            "0.5.9",
+            "lists what is linked in; once, some minutes",
+        )?;
+        let sh = self.shell()?;
+        for arch in archs {
+            let target = arch.target();
+            let name = format!("oomtrace-{}-{}.cdx", self.version, arch.name());
+            cmd!(
+                sh,
+                "{program} cyclonedx --manifest-path observer/Cargo.toml --format json --quiet --target {target} --no-build-deps --override-filename {name}"
+            )
+            .quiet()
+            .run()
+            .context("cannot list what is linked in")?;
+            // It writes one beside the manifest of each of our crates; the binary's has them all.
+            for krate in [
+                "observer",
+                "observer-common",
+                "observer-ebpf",
+                "observer-engine",
+                "xtask",
+                "tests",
+                "fuzz",
+            ] {
+                let written = workspace().join(krate).join(format!("{name}.json"));
+                let Ok(text) = fs::read_to_string(&written) else {
+                    continue;
+                };
+                fs::remove_file(&written)?;
+                if krate == "observer" {
+                    // Where it was built is nobody's matter, and differs.
+                    let here = workspace().display().to_string();
+                    fs::write(self.out.join(format!("{name}.json")), text.replace(&here, "/oomtrace"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

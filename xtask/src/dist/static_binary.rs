@@ -1,0 +1,163 @@
+//! The binary: static, so that one file runs on every distribution and in an empty container, its debug symbols apart.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use xshell::{Shell, cmd};
+
+use super::{Arch, Fresh, Release};
+use crate::packages::{self, Tool};
+use crate::toolchain::rustc_with_source;
+use crate::{step, target_dir, workspace};
+
+/// What the binary may be at most, in bytes, its symbols apart.
+const LIMIT: u64 = 10_000_000;
+
+/// The C compiler for the other machine, and its C library to link in.
+const CROSS: [Tool; 1] = [Tool {
+    program: "aarch64-linux-gnu-gcc",
+    package: "gcc-aarch64-linux-gnu",
+    purpose: "links for aarch64",
+}];
+
+/// Builds it, and returns the stripped one's path. The debug symbols are among what is handed out.
+pub(super) fn build(release: &Release, arch: Arch, fresh: Fresh) -> Result<PathBuf> {
+    let sh = release.shell()?;
+    let folder = match fresh {
+        Fresh::No => target_dir(),
+        Fresh::Yes => release.home.join("again"),
+    };
+    if fresh == Fresh::Yes && folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    sh.set_var("CARGO_ENCODED_RUSTFLAGS", flags(&sh, &folder)?.join("\u{1f}"));
+    let maps = maps(&folder)?.map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
+    sh.set_var("CFLAGS", maps.join(" "));
+    let target = arch.target();
+    require_linker(&sh, arch)?;
+    let mut more = Vec::new();
+    if !has_std(&sh, &target)? {
+        more = from_source(&sh, arch)?;
+    }
+    step(format!(
+        "building oomtrace for {} (static, small; some minutes)",
+        arch.name()
+    ));
+    cmd!(
+        sh,
+        "cargo build --quiet --locked --profile dist --package oomtrace --target {target} --target-dir {folder} {more...}"
+    )
+    .quiet()
+    .run()
+    .context("cannot build oomtrace")?;
+    let built = folder.join(&target).join("dist/oomtrace");
+    strip(&sh, release, arch, &built)
+}
+
+/// Another name for each folder of this machine whose path would stand in the binary.
+fn maps(folder: &Path) -> Result<[(String, &'static str); 3]> {
+    let cargo = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+        .context("neither CARGO_HOME nor HOME is set")?;
+    // Of several that fit the last one counts: build folders lie in the workspace.
+    Ok([
+        (cargo.display().to_string(), "/cargo"),
+        (workspace().display().to_string(), "/oomtrace"),
+        (folder.display().to_string(), "/oomtrace/target"),
+    ])
+}
+
+fn flags(sh: &Shell, folder: &Path) -> Result<Vec<String>> {
+    let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?;
+    let mut flags = vec![
+        "-Ctarget-feature=+crt-static".to_owned(),
+        "-Clink-arg=-Wl,--build-id=sha1".to_owned(),
+        format!("--remap-path-prefix={sysroot}/lib/rustlib/src/rust=/rust"),
+    ];
+    flags.extend(maps(folder)?.map(|(from, to)| format!("--remap-path-prefix={from}={to}")));
+    Ok(flags)
+}
+
+/// Whether the toolchain has the standard library for `target`, or rustup gives it.
+fn has_std(sh: &Shell, target: &str) -> Result<bool> {
+    let folder = PathBuf::from(
+        cmd!(sh, "rustc --print target-libdir --target {target}")
+            .quiet()
+            .read()?,
+    );
+    if folder.exists() {
+        return Ok(true);
+    }
+    let added = packages::find("rustup").is_some()
+        && cmd!(sh, "rustup target add {target}")
+            .quiet()
+            .ignore_stdout()
+            .ignore_stderr()
+            .run()
+            .is_ok();
+    Ok(added && folder.exists())
+}
+
+/// What cargo needs to build the standard library too, as for the BPF target.
+fn from_source(sh: &Shell, arch: Arch) -> Result<Vec<&'static str>> {
+    step(format!(
+        "no standard library for {}: it is built from its source",
+        arch.target()
+    ));
+    let verbose = cmd!(sh, "rustc --version --verbose").quiet().read()?;
+    let release = verbose.lines().find_map(|line| line.strip_prefix("release: "));
+    let sysroot = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?);
+    sh.set_var(
+        "RUSTC",
+        rustc_with_source(&sysroot, release.context("rustc tells no release")?)?,
+    );
+    sh.set_var("RUSTC_BOOTSTRAP", "1");
+    Ok(vec!["-Z", "build-std=std,panic_unwind"])
+}
+
+/// The binary without symbols, and its symbols in a file of their own, where debuggers look by build id or name.
+fn strip(sh: &Shell, release: &Release, arch: Arch, built: &Path) -> Result<PathBuf> {
+    let objcopy = if arch.is_own() {
+        "objcopy"
+    } else {
+        "aarch64-linux-gnu-objcopy"
+    };
+    let debug = release
+        .out
+        .join(format!("oomtrace-{}-{}.debug", release.version, arch.name()));
+    let stripped = built.with_file_name("oomtrace.stripped");
+    cmd!(
+        sh,
+        "{objcopy} --only-keep-debug --compress-debug-sections {built} {debug}"
+    )
+    .quiet()
+    .run()?;
+    cmd!(
+        sh,
+        "{objcopy} --strip-all --add-gnu-debuglink={debug} {built} {stripped}"
+    )
+    .quiet()
+    .run()?;
+    let size = fs::metadata(&stripped)?.len();
+    step(format!("oomtrace for {}: {:.1} MB", arch.name(), size as f64 / 1e6));
+    if size > LIMIT {
+        bail!("the binary has {size} bytes, more than {LIMIT}: see 'cargo bloat --profile dist --crates'");
+    }
+    Ok(stripped)
+}
+
+/// Makes sure that programs for `arch` can be linked here.
+fn require_linker(sh: &Shell, arch: Arch) -> Result<()> {
+    if arch.is_own() {
+        return Ok(());
+    }
+    if arch == Arch::X86 {
+        bail!("x86_64 is built on x86_64 only");
+    }
+    packages::require(&CROSS)?;
+    sh.set_var("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
+    sh.set_var("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc");
+    Ok(())
+}
