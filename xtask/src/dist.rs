@@ -12,10 +12,12 @@ use clap::{Args, ValueEnum};
 use xshell::{Shell, cmd};
 
 use crate::packages::{self, Tool};
+use crate::tally::Tally;
 use crate::toolchain::cargo_program;
 use crate::{cache, ebpf, step, workspace};
 
 mod archive;
+mod guest;
 mod stage;
 mod static_binary;
 
@@ -59,6 +61,10 @@ pub(crate) struct Dist {
     /// Build all of it once more, from nothing, and compare
     #[arg(long)]
     twice: bool,
+
+    /// Install, use, upgrade and purge the package in a guest, and the tarball
+    #[arg(long = "try")]
+    tried: bool,
 }
 
 impl Dist {
@@ -75,6 +81,9 @@ impl Dist {
                 std::env::consts::ARCH
             );
         }
+        if self.tried && !archs.contains(&Arch::X86) {
+            bail!("--try: guests are x86_64, add --arch x86_64");
+        }
         let home = workspace().join("target/packages");
         let _lock = cache::lock(&home, "dist")?;
         let release = Release::of_this_tree(&home)?;
@@ -89,17 +98,22 @@ impl Dist {
             step("the second build gave the same bytes");
         }
         println!("{}", release.out.display());
-        Ok(ExitCode::SUCCESS)
+        if !self.tried {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut tally = Tally::default();
+        guest::tell(&release, &mut tally)?;
+        Ok(tally.end())
     }
 }
 
-/// The package of the machine that this is, newest commit: built where it is not there yet.
-pub(crate) fn deb() -> Result<PathBuf> {
+/// Builds what is handed out for x86_64, and tells how it fares in a guest.
+pub(crate) fn tell(tally: &mut Tally) -> Result<()> {
     let home = workspace().join("target/packages");
     let _lock = cache::lock(&home, "dist")?;
     let release = Release::of_this_tree(&home)?;
     release.build(&[Arch::X86], Fresh::No)?;
-    Ok(release.out.join(format!("oomtrace_{}-1_amd64.deb", release.version)))
+    guest::tell(&release, tally)
 }
 
 const CHECKSUMS: &str = "SHA256SUMS";

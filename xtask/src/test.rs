@@ -16,7 +16,7 @@ use oomtrace_tests::{Scenario, Tier};
 use crate::kernel::Series;
 use crate::pipelines::Pipelines;
 use crate::tally::Tally;
-use crate::{binary, browser, cache, ebpf, guest, step, workspace};
+use crate::{binary, browser, cache, dist, ebpf, guest, step, workspace};
 
 /// How long a guest may take for its scenarios, in seconds: some times what it takes on two slow cores.
 const GUEST_TIMEOUT: &str = "1800";
@@ -36,7 +36,7 @@ pub(crate) struct Test {
     #[arg(long = "kernel", value_name = "SERIES")]
     kernels: Vec<Series>,
 
-    /// All scenarios on all kernels, older and newer ones beside them
+    /// All scenarios on all kernels, older and newer ones beside them, and the packages
     #[arg(long)]
     all: bool,
 
@@ -94,6 +94,9 @@ impl Test {
         let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.is_whole() && self.kernels.is_empty() {
             Pipelines::with_tests().tell(&mut tally)?;
+            if self.all {
+                dist::tell(&mut tally)?;
+            }
         }
         Ok(tally.end())
     }

@@ -31,9 +31,10 @@ pub(super) fn build(release: &Release, arch: Arch, fresh: Fresh) -> Result<PathB
     if fresh == Fresh::Yes && folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    sh.set_var("CARGO_ENCODED_RUSTFLAGS", flags(&sh, &folder)?.join("\u{1f}"));
-    let maps = maps(&folder)?.map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
-    sh.set_var("CFLAGS", maps.join(" "));
+    let maps = maps(&folder)?;
+    sh.set_var("CARGO_ENCODED_RUSTFLAGS", flags(&sh, &maps)?);
+    let for_c = maps.iter().map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
+    sh.set_var("CFLAGS", for_c.collect::<Vec<_>>().join(" "));
     let target = arch.target();
     require_linker(&sh, arch)?;
     let mut more = Vec::new();
@@ -55,29 +56,31 @@ pub(super) fn build(release: &Release, arch: Arch, fresh: Fresh) -> Result<PathB
     strip(&sh, release, arch, &built)
 }
 
-/// Another name for each folder of this machine whose path would stand in the binary.
-fn maps(folder: &Path) -> Result<[(String, &'static str); 3]> {
+/// Another name for each folder of this machine whose path would stand in the binary. Of several that fit the last counts.
+fn maps(folder: &Path) -> Result<Vec<(String, &'static str)>> {
     let cargo = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
         .context("neither CARGO_HOME nor HOME is set")?;
-    // Of several that fit the last one counts: build folders lie in the workspace.
-    Ok([
-        (cargo.display().to_string(), "/cargo"),
+    let mut maps = vec![
         (workspace().display().to_string(), "/oomtrace"),
-        (folder.display().to_string(), "/oomtrace/target"),
-    ])
+        (cargo.display().to_string(), "/cargo"),
+    ];
+    if folder != workspace().join("target") {
+        maps.push((folder.display().to_string(), "/oomtrace/target"));
+    }
+    Ok(maps)
 }
 
-fn flags(sh: &Shell, folder: &Path) -> Result<Vec<String>> {
+fn flags(sh: &Shell, maps: &[(String, &str)]) -> Result<String> {
     let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?;
     let mut flags = vec![
         "-Ctarget-feature=+crt-static".to_owned(),
         "-Clink-arg=-Wl,--build-id=sha1".to_owned(),
-        format!("--remap-path-prefix={sysroot}/lib/rustlib/src/rust=/rust"),
     ];
-    flags.extend(maps(folder)?.map(|(from, to)| format!("--remap-path-prefix={from}={to}")));
-    Ok(flags)
+    flags.extend(maps.iter().map(|(from, to)| format!("--remap-path-prefix={from}={to}")));
+    flags.push(format!("--remap-path-prefix={sysroot}/lib/rustlib/src/rust=/rust"));
+    Ok(flags.join("\u{1f}"))
 }
 
 /// Whether the toolchain has the standard library for `target`, or rustup gives it.

@@ -1,0 +1,59 @@
+//! The packages in a guest with Debian 12: installed, used, upgraded, purged.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{Arch, Release};
+use crate::guest::{Guest, Machine, Outcome};
+use crate::kernel::{Kernel, Series};
+use crate::tally::Tally;
+use crate::{image, step, workspace};
+
+const TIMEOUT: Duration = Duration::from_secs(900);
+
+/// Runs `tests/packages/run.sh`, and tells each of its checks.
+pub(super) fn tell(release: &Release, tally: &mut Tally) -> Result<()> {
+    let results = workspace().join("target/vm/packages");
+    let kernel = Kernel::newest(Series::new(6, 12))?;
+    let script = workspace().join("tests/packages/run.sh");
+    let machine = Machine {
+        timeout: Some(TIMEOUT),
+        ..Machine::default()
+    };
+    let guest = Guest {
+        kernel: &kernel,
+        image: &image::root()?,
+        oomtrace: &release.home.join("root/usr/bin/oomtrace"),
+        programs: &[],
+        share: Some(&release.out),
+        command: Some(fs::read_to_string(&script).with_context(|| script.display().to_string())?),
+        machine: &machine,
+        results: &results,
+    };
+    step(format!(
+        "booting Linux {} to install {} {}",
+        kernel.release,
+        release.version,
+        Arch::X86.name()
+    ));
+    match guest.run(std::io::stdout(), std::io::stderr())? {
+        Outcome::Done(0) => {}
+        Outcome::Done(status) => bail!("the guest's script ended with {status}"),
+        Outcome::TimedOut => bail!("the guest did not end in time\n{}", guest.last_words()?),
+    }
+    let told = fs::read_to_string(results.join("out/results")).context("no check was made")?;
+    ensure!(told.lines().count() > 20, "not every check was made: {told}");
+    for line in told.lines() {
+        let (name, status) = line.rsplit_once(' ').context("a check without a status")?;
+        let held = if status == "0" {
+            Ok(())
+        } else {
+            let words = fs::read_to_string(results.join(format!("out/{name}.txt"))).unwrap_or_default();
+            Err(anyhow::anyhow!("exit status {status}: {}", words.trim()))
+        };
+        tally.tell(&format!("package {name}"), held);
+    }
+    Ok(())
+}
