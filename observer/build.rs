@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
+use object::build::elf;
+use object::elf::SHT_STRTAB;
+
 #[path = "build/object.rs"]
-mod object;
+mod recipe;
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=OOMTRACE_EBPF_OBJECT");
@@ -31,7 +34,30 @@ fn main() -> io::Result<()> {
         }),
         Err(error) => return Err(error),
     };
-    fs::write(out.join("observer-ebpf.o"), bytes)
+    fs::write(out.join("observer-ebpf.o"), without_debug_sections(&bytes)?)
+}
+
+/// The object as it is embedded: DWARF is two thirds of it, and neither the kernel nor aya reads that (they read BTF).
+fn without_debug_sections(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let damaged = |error| io::Error::other(format!("the eBPF object is damaged: {error}"));
+    let mut elf = elf::Builder::read(bytes).map_err(damaged)?;
+    for section in elf.sections.iter_mut() {
+        let is_debug = |name: &[u8]| name.starts_with(b".debug_") || name.starts_with(b".rel.debug_");
+        section.delete = is_debug(section.name.as_slice());
+    }
+    // LLVM has one table for the names of symbols and of sections; here they need one each.
+    let names = elf.sections.add();
+    names.name = b".shstrtab".as_slice().into();
+    names.sh_type = SHT_STRTAB;
+    names.sh_addralign = 1;
+    names.data = elf::SectionData::SectionString;
+    elf.delete_orphans();
+    let mut kept = Vec::new();
+    elf.write(&mut kept).map_err(damaged)?;
+    Ok(kept)
 }
 
 fn variable(name: &str) -> io::Result<std::ffi::OsString> {
@@ -49,16 +75,16 @@ fn build(workspace: &Path, out: &Path) -> Result<Vec<u8>, String> {
         return Err("the standard library's source is missing ('rustup component add rust-src')".to_owned());
     }
     let bpf_linker = bpf_linker().ok_or_else(|| {
-        let version = object::BPF_LINKER;
+        let version = recipe::BPF_LINKER;
         format!("bpf-linker is missing ('cargo install bpf-linker@{version} --locked')")
     })?;
-    let tools = object::Tools {
+    let tools = recipe::Tools {
         rustc: &sysroot.join("bin/rustc"),
         libraries: &sysroot.join("lib"),
         bpf_linker: &bpf_linker,
     };
     let target = out.join("ebpf");
-    let built = object::command(&tools, workspace, &target)
+    let built = recipe::command(&tools, workspace, &target)
         .output()
         .map_err(|error| format!("cannot run cargo: {error}"))?;
     if !built.status.success() {
@@ -70,7 +96,7 @@ fn build(workspace: &Path, out: &Path) -> Result<Vec<u8>, String> {
             first.unwrap_or("no reason given")
         ));
     }
-    fs::read(object::built(&target)).map_err(|error| format!("it was built, but cannot be read: {error}"))
+    fs::read(recipe::built(&target)).map_err(|error| format!("it was built, but cannot be read: {error}"))
 }
 
 fn sysroot() -> Result<PathBuf, String> {
@@ -86,7 +112,7 @@ fn bpf_linker() -> Option<PathBuf> {
     let home = env::home_dir().unwrap_or_default();
     let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
     let cache = env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
-    let ours = cache.join(format!("oomtrace/bpf-linker-{}/bin", object::BPF_LINKER));
+    let ours = cache.join(format!("oomtrace/bpf-linker-{}/bin", recipe::BPF_LINKER));
     env::split_paths(&path)
         .chain([cargo.join("bin"), ours])
         .map(|folder| folder.join("bpf-linker"))
