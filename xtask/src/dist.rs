@@ -18,6 +18,7 @@ use crate::{cache, ebpf, step, workspace};
 
 mod archive;
 mod guest;
+mod oci;
 mod stage;
 mod static_binary;
 
@@ -49,7 +50,7 @@ impl Arch {
     }
 }
 
-/// Build what is handed out: a static binary, .tar.gz, .deb, .rpm, debug symbols, SBOM, checksums
+/// Build what is handed out: a static binary as .tar.gz, .deb, .rpm and OCI image, debug symbols, SBOM, checksums
 ///
 /// They come to target/packages/VERSION. Two runs of one commit give equal files.
 #[derive(Debug, Args)]
@@ -173,6 +174,7 @@ impl Release {
             step(format!("packing for {}", arch.name()));
             let name = format!("oomtrace-{}-{}", self.version, arch.name());
             archive::tarball(&root, &name, self.epoch, &self.out.join(format!("{name}.tar.gz")))?;
+            oci::image(self, arch, &binary)?;
             self.packages(arch)?;
         }
         self.bill_of_materials(archs)?;

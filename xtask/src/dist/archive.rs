@@ -11,20 +11,29 @@ use xshell::{Shell, cmd};
 
 /// The whole of `root` as `name/…`, gzipped: owned by root, in the order of names, every file as old as `epoch`.
 pub(super) fn tarball(root: &Path, name: &str, epoch: u64, to: &Path) -> Result<()> {
-    let mut archive = Builder::new(Vec::new());
+    let mut entries = Vec::new();
     for path in files(root)? {
-        let mut header = Header::new_ustar();
         let inside = Path::new(name).join(path.strip_prefix(root)?);
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        entries.push((inside, mode(&path), bytes));
+    }
+    fs::write(to, gzip(&tar(entries, epoch)?)?).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// A tar of root's files (place, mode, content), as old as `epoch`.
+pub(super) fn tar(entries: impl IntoIterator<Item = (PathBuf, u32, Vec<u8>)>, epoch: u64) -> Result<Vec<u8>> {
+    let mut archive = Builder::new(Vec::new());
+    for (inside, mode, bytes) in entries {
+        let mut header = Header::new_ustar();
         header.set_entry_type(EntryType::Regular);
         header.set_size(bytes.len() as u64);
-        header.set_mode(mode(&path));
+        header.set_mode(mode);
         header.set_mtime(epoch);
         header.set_uid(0);
         header.set_gid(0);
         archive.append_data(&mut header, inside, bytes.as_slice())?;
     }
-    fs::write(to, gzip(&archive.into_inner()?)?).with_context(|| format!("cannot write {}", to.display()))
+    Ok(archive.into_inner()?)
 }
 
 fn mode(path: &Path) -> u32 {
