@@ -138,9 +138,9 @@ fn a_reader_that_has_gone_is_no_failure() {
 #[test]
 fn the_manual_page_is_one() {
     let page = oomtrace().arg("man").assert().success();
-    page.stdout(predicate::str::contains(".TH oomtrace 1").and(predicate::str::contains("SUBCOMMANDS")));
+    page.stdout(predicate::str::contains(".TH oomtrace 8").and(predicate::str::contains("SUBCOMMANDS")));
     let page = oomtrace().args(["man", "record"]).assert().success();
-    page.stdout(predicate::str::contains(".TH oomtrace-record 1").and(predicate::str::contains("fdatasync")));
+    page.stdout(predicate::str::contains(".TH oomtrace-record 8").and(predicate::str::contains("fdatasync")));
     let none = oomtrace().args(["man", "recrod"]).assert().code(2);
     none.stderr(predicate::str::contains("there is no command 'recrod'"));
 }

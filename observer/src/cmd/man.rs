@@ -42,6 +42,7 @@ pub fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
     let mut all = Cli::command();
     // Commands are named in full from now on: oomtrace-record.
     all.build();
+    let whole = command.is_none();
     let command = match command {
         None => all,
         Some(name) => match all.find_subcommand(name) {
@@ -51,7 +52,6 @@ pub fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
                 .exit(),
         },
     };
-    let whole = !command.get_name().contains('-') && command.get_subcommands().next().is_some();
     let after = command.get_after_long_help().map(ToString::to_string);
     let source = format!("oomtrace {}", env!("CARGO_PKG_VERSION"));
     let man = Man::new(command).section(SECTION).source(source).manual("oomtrace");
