@@ -228,20 +228,14 @@ impl Engine {
         sample.trend = history.trend();
         let class = sample.trend.map_or(Class::Unknown, |trend| trend.class);
         let mut ahead = forecast::ahead(class, &history.growth, &self.owners, sample, reclaimable);
-        let met = forecast::met(class, sample, reclaimable);
-        history.met_since = met.and(history.met_since.or(Some(ts)));
-        if let (None, Some(_), Some(limit), Some(since)) = (&ahead.binding, history.told, met, history.met_since) {
+        history.met_since = ahead.met.and(history.met_since.or(Some(ts)));
+        if let (None, Some(_), Some(limit), Some(since)) = (&ahead.binding, history.told, ahead.met, history.met_since)
+        {
             ahead.binding = Some(forecast::overdue(limit, ts.seconds_since(since)));
         }
+        let may_end = ahead.may_end;
         (sample.forecast, sample.slowed) = (ahead.binding, ahead.slowed);
-        history.forecast = match &sample.forecast {
-            Some(forecast) => Some(Box::new((ts, forecast.clone()))),
-            // An older forecast stays what was last said only while the series is silent for a moment.
-            None => history
-                .forecast
-                .take()
-                .filter(|said| ts.seconds_since(said.0) < STILL_SAID),
-        };
+        history.say(ts, sample.forecast.as_ref());
         history.look(sample.forecast.is_some(), self.close < MAX_CLOSE);
         history.watch_tasks(ts, held, &sample.tasks);
         let is_close = history.growth.detail() == Detail::Close;
@@ -262,7 +256,7 @@ impl Engine {
             history,
             class,
             sample.forecast.as_ref(),
-            ahead.may_end,
+            may_end,
             self.config.warn_within_seconds,
         );
         out.extend(change.map(|state| {
@@ -522,7 +516,7 @@ impl History {
     /// Looks whether the present growth is that of an earlier run. One that settled is no guide where it would not have
     /// room to.
     fn compare(&mut self, limits: &[Limit]) {
-        let grows = self.growth.trend().is_some_and(|trend| grows(trend.class));
+        let grows = self.growth.class().is_some_and(grows);
         let has_room = |earlier: &Earlier| {
             let own = limits.iter().filter(|limit| limit.relation == Relation::Own);
             own.map(|limit| limit.bytes.as_f64())
@@ -546,6 +540,23 @@ impl History {
             task: None,
             reason: None,
         })
+    }
+
+    /// Remembers what was said last.
+    fn say(&mut self, ts: Timestamp, forecast: Option<&Forecast>) {
+        match (&mut self.forecast, forecast) {
+            // Mostly of the limit it was of before: its names are there.
+            (Some(said), Some(forecast)) if said.1.limit == forecast.limit => {
+                said.0 = ts;
+                said.1.seconds = forecast.seconds;
+                said.1.low_seconds = forecast.low_seconds;
+                said.1.high_seconds = forecast.high_seconds;
+                said.1.confidence = forecast.confidence;
+            }
+            (said, Some(forecast)) => *said = Some(Box::new((ts, forecast.clone()))),
+            // An older forecast stays what was last said only while the series is silent for a moment.
+            (said, None) => *said = said.take().filter(|said| ts.seconds_since(said.0) < STILL_SAID),
+        }
     }
 
     /// Its processes, where a sample tells of them.

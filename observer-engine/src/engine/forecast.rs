@@ -19,13 +19,16 @@ const HIGH: &str = "memory.high";
 
 /// When a cgroup is stopped, and when it is slowed down.
 #[derive(Debug, Default)]
-pub(super) struct Ahead {
+pub(super) struct Ahead<'a> {
     /// At the limit that kills and is reached first; `None` = no statement.
     pub(super) binding: Option<Forecast>,
     /// Whether growth that slowed would end before that, were it to go on slowing.
     pub(super) may_end: bool,
     /// At the `memory.high` that is reached first.
     pub(super) slowed: Option<Forecast>,
+    /// The first limit that kills and is met: what stands there has not come to rest, reclaim keeps it from the kill for as
+    /// long as it finds a page.
+    pub(super) met: Option<&'a Limit>,
 }
 
 /// What counts against a limit: what reclaim cannot give back, and what was swapped out already.
@@ -34,28 +37,28 @@ pub(super) fn held(usage: Bytes, reclaimable: Bytes, swap: Option<Bytes>) -> f64
 }
 
 /// What is ahead of a cgroup.
-pub(super) fn ahead(
+pub(super) fn ahead<'a>(
     class: Class,
     own: &Series,
     owners: &Bounded<Series>,
-    sample: &Sample,
+    sample: &'a Sample,
     reclaimable: Bytes,
-) -> Ahead {
-    if !matches!(
-        class,
-        Class::Leak | Class::Shmem | Class::Kernel | Class::Unknown | Class::Burst
-    ) {
-        return Ahead::default();
-    }
-    // The cgroup must have a part in what fills up: a neighbour's growth alone is the neighbour's forecast.
-    if own.line().is_none_or(|line| line.slope().middle <= 0.0) {
-        return Ahead::default();
-    }
+) -> Ahead<'a> {
     let mut ahead = Ahead::default();
+    // The cgroup must have a part in what fills up: a neighbour's growth alone is the neighbour's forecast.
+    let has_part = may_reach(class) && own.line().is_some_and(|line| line.slope().middle > 0.0);
+    let (mut binding, mut slowed): (Option<(&Limit, Reach)>, _) = (None, None);
     for limit in &sample.limits {
+        let is_high = limit.file == HIGH;
         let Some((now, until)) = against(limit, class, &sample.memory, reclaimable) else {
             continue;
         };
+        if !is_high && ahead.met.is_none() && now >= until * MET {
+            ahead.met = Some(limit);
+        }
+        if !has_part {
+            continue;
+        }
         let series = match limit.relation {
             Relation::Own => Some(own),
             Relation::Ancestor | Relation::Host => owners.get(&limit.cgroup),
@@ -63,24 +66,23 @@ pub(super) fn ahead(
         let Some(reach) = series.and_then(|series| series.reach(until, now)) else {
             continue;
         };
-        let is_high = limit.file == HIGH;
-        let first = if is_high { &mut ahead.slowed } else { &mut ahead.binding };
-        if reach.seconds <= HORIZON && first.as_ref().is_none_or(|first| reach.seconds < first.seconds) {
-            *first = Some(statement(limit, reach));
-            ahead.may_end = if is_high { ahead.may_end } else { reach.may_end };
+        let first = if is_high { &mut slowed } else { &mut binding };
+        if reach.seconds <= HORIZON && first.is_none_or(|(_, first)| significant(first.seconds) > reach.seconds) {
+            *first = Some((limit, reach));
         }
     }
+    ahead.may_end = binding.is_some_and(|(_, reach)| reach.may_end);
+    ahead.binding = binding.map(|(limit, reach)| statement(limit, reach));
+    ahead.slowed = slowed.map(|(limit, reach)| statement(limit, reach));
     ahead
 }
 
-/// A limit that kills and is met: what stands there has not come to rest, reclaim keeps it from the kill for as long as it
-/// finds a page.
-pub(super) fn met(class: Class, sample: &Sample, reclaimable: Bytes) -> Option<&Limit> {
-    sample
-        .limits
-        .iter()
-        .filter(|limit| limit.file != HIGH)
-        .find(|limit| against(limit, class, &sample.memory, reclaimable).is_some_and(|(now, until)| now >= until * MET))
+/// Whether what grows like this may end at a limit.
+fn may_reach(class: Class) -> bool {
+    matches!(
+        class,
+        Class::Leak | Class::Shmem | Class::Kernel | Class::Unknown | Class::Burst
+    )
 }
 
 /// What is to be expected at a limit that has been met for so many seconds.

@@ -3,7 +3,9 @@
 //! The slope is the median of the slopes between all pairs of points (Theil 1950, Sen 1968), its interval Sen's from the
 //! variance of Kendall's S. What is off the line says whether it may be believed. Reckoned in 64 bits, kept in 32.
 
-use super::slot::{Slot, Slots, Tick, short};
+use smallvec::SmallVec;
+
+use super::slot::{MAX_SLOTS, Slot, Slots, Tick, short};
 
 /// A line through fewer slots is a guess.
 pub(super) const MIN_SLOTS: usize = 5;
@@ -30,28 +32,52 @@ pub(super) struct Slope {
     pub(super) high: f64,
 }
 
-/// The line through a level.
+/// How a line lies in its window.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line {
+struct Fit {
     middle: f32,
-    low: f32,
-    high: f32,
     /// The line's value at `end`.
     value: f32,
-    pub(super) end: Tick,
+    end: Tick,
     /// How long the window is, in seconds.
     window: f32,
-    /// How far slots' greatest values stand above the line, and in its later half no further; below it where the line is
-    /// too high by now.
-    peak: f32,
-    /// The median distance of slots from the line.
-    scatter: f32,
     /// The median distance of the window's last third from the line, with its sign.
     bias: f32,
     /// How far the window's ends stand above its middle third, off the line.
     bend: f32,
     /// The mean step from slot to slot, off the line: what is no more than noise. Not the median: bursts are noise too.
     noise: f32,
+}
+
+impl Fit {
+    /// By how much it may be off at its window's end.
+    fn tolerance(&self) -> f64 {
+        f64::from(self.middle).abs() * f64::from(self.window) * END_SHARE
+    }
+
+    /// How far off is no more than noise.
+    fn allowed(&self) -> f64 {
+        (f64::from(self.noise) * BEYOND_NOISE).max(self.tolerance())
+    }
+
+    /// Whether it tells the end of its own window.
+    fn is_true_to_its_end(&self) -> bool {
+        let allowed = self.allowed();
+        f64::from(self.bias).abs() <= allowed && f64::from(self.bend).abs() <= allowed
+    }
+}
+
+/// The line through a level.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    fit: Fit,
+    low: f32,
+    high: f32,
+    /// How far slots' greatest values stand above the line, and in its later half no further; below it where the line is
+    /// too high by now.
+    peak: f32,
+    /// The median distance of slots from the line.
+    scatter: f32,
     /// The slopes of the window's first two thirds and of its last.
     early: f32,
     late: f32,
@@ -64,7 +90,7 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn slope(&self) -> Slope {
         Slope {
-            middle: f64::from(self.middle),
+            middle: f64::from(self.fit.middle),
             low: f64::from(self.low),
             high: f64::from(self.high),
         }
@@ -72,7 +98,12 @@ impl Line {
 
     /// How long the window is, in seconds.
     pub(super) fn window(&self) -> f64 {
-        f64::from(self.window)
+        f64::from(self.fit.window)
+    }
+
+    /// Where the window ends.
+    pub(super) fn end(&self) -> Tick {
+        self.fit.end
     }
 
     /// How far the upper envelope stands above the line.
@@ -87,14 +118,14 @@ impl Line {
 
     /// The line's value at a time.
     pub(super) fn at(&self, at: Tick) -> f64 {
-        f64::from(self.value) + f64::from(self.middle) * at.since(self.end)
+        f64::from(self.fit.value) + f64::from(self.fit.middle) * at.since(self.fit.end)
     }
 
     /// How long growth by `room` takes. Growth that becomes faster, and not by noise, goes on becoming so.
     pub(super) fn seconds_for(&self, room: f64) -> f64 {
-        let plain = room / f64::from(self.middle);
+        let plain = room / f64::from(self.fit.middle);
         let (early, late) = (f64::from(self.early), f64::from(self.late));
-        let is_bent = f64::from(self.bend) > f64::from(self.noise) * BEYOND_NOISE;
+        let is_bent = f64::from(self.fit.bend) > f64::from(self.fit.noise) * BEYOND_NOISE;
         if !is_bent || self.jumps || early <= 0.0 || late < early * ACCELERATES {
             return plain;
         }
@@ -123,20 +154,17 @@ impl Line {
 
     /// By how much it may be off at its window's end.
     pub(super) fn tolerance(&self) -> f64 {
-        f64::from(self.middle).abs() * self.window() * END_SHARE
+        self.fit.tolerance()
     }
 
     /// Whether it still tells the end of its own window, and where things are now.
     pub(super) fn holds(&self, at: Tick, now: f64) -> bool {
-        let allowed = (f64::from(self.noise) * BEYOND_NOISE).max(self.tolerance());
-        f64::from(self.bias).abs() <= allowed
-            && f64::from(self.bend).abs() <= allowed
-            && (now - self.at(at)).abs() <= 2.0 * allowed + self.peak().max(0.0)
+        self.fit.is_true_to_its_end() && (now - self.at(at)).abs() <= 2.0 * self.fit.allowed() + self.peak().max(0.0)
     }
 
     /// Whether it grew more slowly at its end, by more than noise.
     pub(super) fn flattens(&self) -> bool {
-        f64::from(self.late) < f64::from(self.early) * FLATTENING && -self.bend > self.noise
+        f64::from(self.late) < f64::from(self.early) * FLATTENING && -self.fit.bend > self.fit.noise
     }
 
     /// Whether it grew at all in the window's first two thirds.
@@ -146,14 +174,17 @@ impl Line {
 
     /// Whether the lowest points rise too: what grows and comes back to where it was has no floor that does.
     pub(super) fn floor_rises(&self) -> bool {
-        f64::from(self.floor) > f64::from(self.middle) * FLATTENING
+        f64::from(self.floor) > f64::from(self.fit.middle) * FLATTENING
     }
 }
 
+/// Points of a window: a time and a value.
+type Points = SmallVec<[(f64, f64); MAX_SLOTS]>;
+
 /// Points in seconds before the last slot.
-pub(super) fn points(slots: &Slots<'_>, value: impl Fn(&Slot) -> Option<f64>) -> Vec<(f64, f64)> {
+pub(super) fn points(slots: &Slots<'_>, value: impl Fn(&Slot) -> Option<f64>) -> Points {
     let Some(end) = slots.clone().next_back().map(|slot| slot.at) else {
-        return Vec::new();
+        return Points::new();
     };
     slots
         .clone()
@@ -161,48 +192,61 @@ pub(super) fn points(slots: &Slots<'_>, value: impl Fn(&Slot) -> Option<f64>) ->
         .collect()
 }
 
-/// The line through slots. The finest are single samples: they have no least and greatest of their own.
+/// The line through slots. The finest are single samples: they have no least and greatest of their own, and their line is
+/// told whatever it is like. Of the others one that does not fit its own window's end is none: nobody would believe it, and
+/// most of the work is still to be done then.
 pub(super) fn line(slots: &Slots<'_>, is_finest: bool) -> Option<Line> {
     let means = points(slots, |slot| Some(f64::from(slot.mean)));
-    let found = slope(&means)?;
+    if means.len() < MIN_SLOTS {
+        return None;
+    }
+    let mut room = Slopes::new();
+    let Around { below, middle, above } = around(slopes(&means, &mut room))?;
     let (first, last) = (slots.clone().next()?, slots.clone().next_back()?);
-    let value = median(means.iter().map(|(x, y)| y - found.middle * x))?;
-    let residual = |(x, y): &(f64, f64)| y - (value + found.middle * x);
+    let value = median(means.iter().map(|(x, y)| y - middle * x))?;
+    let residual = |(x, y): &(f64, f64)| y - (value + middle * x);
     let third = means.len().div_ceil(3).max(2);
     let (head, tail) = means.split_at(means.len() - third);
-    let residuals: Vec<f64> = means.iter().map(residual).collect();
+    let residuals: SmallVec<[f64; MAX_SLOTS]> = means.iter().map(residual).collect();
     let (first_third, rest) = residuals.split_at(third);
     let (middle_third, last_third) = rest.split_at(rest.len() - third);
     let middle_of = |part: &[f64]| median(part.iter().copied());
     let bias = middle_of(last_third)?;
     let bend = (middle_of(first_third)? + bias) / 2.0 - middle_of(middle_third).unwrap_or(0.0);
-    let tops = points(slots, |slot| Some(f64::from(slot.max)));
     let window = last.at.since(first.at);
+    let fit = Fit {
+        middle: short(middle),
+        value: short(value),
+        end: last.at,
+        window: short(window),
+        bias: short(bias),
+        bend: short(bend),
+        noise: short(mean_step(&residuals)),
+    };
+    if !is_finest && !fit.is_true_to_its_end() {
+        return None;
+    }
+    let (low, high) = interval(means.len(), below, middle, above);
+    let tops = points(slots, |slot| Some(f64::from(slot.max)));
     let (own_rise, floor) = if is_finest {
-        (0.0, found.middle)
+        (0.0, middle)
     } else {
         let width = window / (means.len() - 1) as f64;
         let floors = points(slots, |slot| Some(f64::from(slot.min)));
-        (found.middle.max(0.0) * width / 2.0, plain_slope(&floors))
+        (middle.max(0.0) * width / 2.0, plain_slope(&floors, &mut room))
     };
     let peak = quantile(tops.iter().map(residual), PEAK)?;
     let late_tops = tops.iter().skip(tops.len() / 2).map(residual);
     let late_peak = late_tops.fold(f64::NEG_INFINITY, f64::max);
     Some(Line {
-        middle: short(found.middle),
-        low: short(found.low),
-        high: short(found.high),
-        value: short(value),
-        end: last.at,
-        window: short(window),
+        fit,
+        low: short(low),
+        high: short(high),
         // A slot that grows is higher at its end than in its middle: that much is the line's own.
         peak: short(peak.min(late_peak) - own_rise),
         scatter: short(median(residuals.iter().map(|residual| residual.abs()))?),
-        bias: short(bias),
-        bend: short(bend),
-        noise: short(mean_step(&residuals)),
-        early: short(plain_slope(head)),
-        late: short(plain_slope(tail)),
+        early: short(plain_slope(head, &mut room)),
+        late: short(plain_slope(tail, &mut room)),
         jumps: jumps(tail),
         floor: short(floor),
     })
@@ -232,21 +276,53 @@ fn mean_step(values: &[f64]) -> f64 {
 }
 
 /// The median of slopes between pairs, without an interval; 0 from too few points.
-fn plain_slope(points: &[(f64, f64)]) -> f64 {
-    median(pairs(points).into_iter()).unwrap_or(0.0)
+fn plain_slope(points: &[(f64, f64)], room: &mut Slopes) -> f64 {
+    around(slopes(points, room)).map_or(0.0, |around| around.middle)
 }
 
-fn pairs(points: &[(f64, f64)]) -> Vec<f64> {
-    let mut slopes = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
-    for (place, (x1, y1)) in points.iter().enumerate() {
-        for (x2, y2) in points.iter().skip(place + 1) {
-            let slope = (y2 - y1) / (x2 - x1);
-            if slope.is_finite() {
-                slopes.push(slope);
-            }
-        }
+/// A number as one that is compared as whole numbers are, in the order of [`f64::total_cmp`]: what is most of the work here
+/// is selecting.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Ordered(i64);
+
+impl Ordered {
+    fn new(value: f64) -> Self {
+        let bits = value.to_bits().cast_signed();
+        Self(Self::flip(bits))
     }
-    slopes
+
+    fn value(self) -> f64 {
+        f64::from_bits(Self::flip(self.0).cast_unsigned())
+    }
+
+    /// All bits but the sign's of a negative number.
+    fn flip(bits: i64) -> i64 {
+        bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
+    }
+}
+
+/// Room for the slopes between all pairs of a window's points.
+type Slopes = SmallVec<[Ordered; MAX_SLOTS * (MAX_SLOTS - 1) / 2]>;
+
+/// The slopes of all pairs, in the room that there is for them: it is large for what is handed about.
+fn slopes<'a>(points: &[(f64, f64)], room: &'a mut Slopes) -> &'a mut [Ordered] {
+    let count = points.len() * points.len().saturating_sub(1) / 2;
+    room.resize(count, Ordered::default());
+    let mut rest = room.as_mut_slice();
+    let mut is_whole = true;
+    for (place, (x2, y2)) in points.iter().enumerate() {
+        let (row, behind) = std::mem::take(&mut rest).split_at_mut(place);
+        for (slope, (x1, y1)) in row.iter_mut().zip(points) {
+            let value = (y2 - y1) / (x2 - x1);
+            is_whole &= value.is_finite();
+            *slope = Ordered::new(value);
+        }
+        rest = behind;
+    }
+    if !is_whole {
+        room.retain(|slope| slope.value().is_finite());
+    }
+    room
 }
 
 pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -254,42 +330,116 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 fn quantile(values: impl Iterator<Item = f64>, share: f64) -> Option<f64> {
-    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
-    let rank = share * values.len().saturating_sub(1) as f64;
-    at(&mut values, rank)
-}
-
-/// The value at a rank, ranks beyond the ends being the ends.
-fn at(values: &mut [f64], rank: f64) -> Option<f64> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to the indices"
-    )]
-    let place = rank.round().clamp(0.0, values.len().saturating_sub(1) as f64) as usize;
+    let finite = values.filter(|value| value.is_finite()).map(Ordered::new);
+    let mut values: SmallVec<[Ordered; MAX_SLOTS]> = finite.collect();
     if values.is_empty() {
         return None;
     }
-    Some(*values.select_nth_unstable_by(place, f64::total_cmp).1)
+    let place = place(share * (values.len() - 1) as f64, values.len());
+    Some(values.select_nth_unstable(place).1.value())
 }
 
-/// The median of all pairwise slopes, and Sen's interval of 80 % around it.
-fn slope(points: &[(f64, f64)]) -> Option<Slope> {
-    let count = points.len();
-    if count < MIN_SLOTS {
-        return None;
-    }
-    let mut slopes = pairs(points);
+/// The place of a rank among so many, ranks beyond the ends being the ends.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the indices"
+)]
+fn place(rank: f64, count: usize) -> usize {
+    rank.round().clamp(0.0, count.saturating_sub(1) as f64) as usize
+}
+
+/// The median, those that are no greater and those that are no less.
+struct Around<'a> {
+    below: &'a mut [Ordered],
+    middle: f64,
+    above: &'a mut [Ordered],
+}
+
+fn around(slopes: &mut [Ordered]) -> Option<Around<'_>> {
     if slopes.is_empty() {
         return None;
     }
-    let middle = (slopes.len() - 1) as f64 / 2.0;
+    let place = place((slopes.len() - 1) as f64 / 2.0, slopes.len());
+    let (below, middle, above) = slopes.select_nth_unstable(place);
+    let middle = middle.value();
+    Some(Around { below, middle, above })
+}
+
+/// Sen's interval of 80 % around the median slope of so many points.
+fn interval(points: usize, below: &mut [Ordered], middle: f64, above: &mut [Ordered]) -> (f64, f64) {
+    let count = below.len() + 1 + above.len();
     // The standard deviation of Kendall's S without ties.
-    let n = count as f64;
+    let n = points as f64;
     let half = Z * (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt() / 2.0;
-    Some(Slope {
-        middle: at(&mut slopes, middle)?,
-        low: at(&mut slopes, middle - half)?,
-        high: at(&mut slopes, middle + half)?,
-    })
+    let rank = (count - 1) as f64 / 2.0;
+    // What is beyond the median lies on one side of it.
+    let (low, high) = (place(rank - half, count), place(rank + half, count));
+    let low = below
+        .len()
+        .checked_sub(low + 1)
+        .map_or(middle, |_| below.select_nth_unstable(low).1.value());
+    let high = high
+        .checked_sub(below.len() + 1)
+        .map_or(middle, |place| above.select_nth_unstable(place).1.value());
+    (low, high)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::slot::Parts;
+
+    /// A median and an interval as they are defined: all slopes, sorted.
+    fn defined(points: &[(f64, f64)]) -> (f64, f64, f64) {
+        let mut slopes = Vec::new();
+        for (place, (x1, y1)) in points.iter().enumerate() {
+            slopes.extend(points[place + 1..].iter().map(|(x2, y2)| (y2 - y1) / (x2 - x1)));
+        }
+        slopes.retain(|slope| slope.is_finite());
+        slopes.sort_by(f64::total_cmp);
+        let (n, rank) = (points.len() as f64, (slopes.len() - 1) as f64 / 2.0);
+        let half = Z * (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt() / 2.0;
+        let at = |rank| slopes[place(rank, slopes.len())];
+        (at(rank - half), at(rank), at(rank + half))
+    }
+
+    fn slots(values: &[f64]) -> std::collections::VecDeque<Slot> {
+        let slot = |(second, value): (f64, &f64)| Slot {
+            at: Tick::from_seconds(second).unwrap(),
+            mean: short(*value),
+            min: short(*value),
+            max: short(*value),
+            parts: Parts::UNKNOWN,
+        };
+        (0..32).map(f64::from).zip(values).map(slot).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_slope_and_its_interval_are_those_of_all_pairs_in_their_order(
+            values in proptest::collection::vec(prop_oneof![-1e9_f64..1e9, Just(0.0), Just(-0.0), Just(f64::NAN)], MIN_SLOTS..=MAX_SLOTS)
+        ) {
+            let points: Vec<_> = (0..32).map(f64::from).zip(values.iter().copied()).collect();
+            prop_assume!(values.iter().filter(|value| value.is_finite()).count() > 1);
+            let mut room = Slopes::new();
+            let Around { below, middle, above } = around(slopes(&points, &mut room)).unwrap();
+            let (low, high) = interval(points.len(), below, middle, above);
+            let told = (low.to_bits(), middle.to_bits(), high.to_bits());
+            let (low, middle, high) = defined(&points);
+            prop_assert_eq!(told, (low.to_bits(), middle.to_bits(), high.to_bits()));
+        }
+    }
+
+    #[test]
+    fn what_misses_its_own_end_has_a_line_of_samples_only() {
+        let bent: Vec<_> = (0..32_i32).map(|second| 1e6 * 1.2_f64.powi(second)).collect();
+        let bent = slots(&bent);
+        assert!(line(&bent.range(..), false).is_none());
+        assert!(line(&bent.range(..), true).is_some());
+        let straight: Vec<_> = (0..32).map(|second| 1e6 * f64::from(second)).collect();
+        assert!(line(&slots(&straight).range(..), false).is_some());
+    }
 }

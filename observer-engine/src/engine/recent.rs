@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use crate::event::{BeforeSample, Memory};
 use crate::measure::{Bytes, Timestamp};
 
@@ -22,6 +24,9 @@ struct Kept(Box<[u8]>);
 /// Bytes of the bits that tell which sizes are known.
 const KNOWN: usize = size_of::<u32>();
 const _: () = assert!(Memory::COUNT <= u32::BITS as usize, "a bit for each size");
+
+/// Bytes of a size at most: 65 bits in groups of seven.
+const LONGEST: usize = 10;
 
 /// The bytes of a page as a power of two.
 const PAGE_SHIFT: u32 = 12;
@@ -89,8 +94,8 @@ impl Kept {
         let known = (0..)
             .zip(&sizes)
             .fold(0, |known, (place, size)| known | u32::from(size.is_some()) << place);
-        let mut bytes = Vec::with_capacity(KNOWN + Memory::COUNT * 5);
-        bytes.extend(known.to_le_bytes());
+        let mut bytes: SmallVec<[u8; KNOWN + Memory::COUNT * LONGEST]> = SmallVec::new();
+        bytes.extend_from_slice(&known.to_le_bytes());
         for Bytes(size) in sizes.into_iter().flatten() {
             let pages = size >> PAGE_SHIFT;
             let is_pages = pages << PAGE_SHIFT == size;
@@ -101,7 +106,7 @@ impl Kept {
             }
             bytes.push(rest.to_le_bytes()[0]);
         }
-        Self(bytes.into_boxed_slice())
+        Self(bytes.as_slice().into())
     }
 
     fn memory(&self) -> Memory {

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use super::line::{Line, MIN_SLOTS, Z, median, points};
-use super::slot::{Level, MERGE, Parts, Slot, Slots, Span, Tick, short};
+use super::slot::{Level, MAX_SLOTS, MERGE, Parts, Slot, Slots, Span, Tick, short};
 use crate::event::{Class, Memory, Trend};
 use crate::measure::{Timestamp, significant};
 
@@ -56,7 +56,7 @@ impl Detail {
     fn slots(self) -> usize {
         match self {
             Self::Plain => MIN_COARSE,
-            Self::Close => 32,
+            Self::Close => MAX_SLOTS,
         }
     }
 
@@ -195,7 +195,7 @@ impl Series {
         let steps = (slots.len() - 1) * MERGE.pow(u32::try_from(place).ok()?);
         let now = Judged {
             line,
-            class: self.class(&slots, &line),
+            class: self.classify(&slots, &line),
             since: slots.clone().next()?.at,
             until: self.newest()?.at,
             spacing: line.window() / steps as f64,
@@ -279,7 +279,7 @@ impl Series {
             let took = newest.at.since(belief.at);
             // What was said of the next moment says little of a time that is far.
             // And what was believed before things changed says nothing of what is believed now.
-            let is_old = line.end.since(belief.at) > line.window();
+            let is_old = line.end().since(belief.at) > line.window();
             if took < seconds * 0.2 || took <= 0.0 || is_old {
                 continue;
             }
@@ -339,7 +339,7 @@ impl Series {
         let (Some(line), Some(newest)) = (self.line(), self.newest()) else {
             return false;
         };
-        let lag = newest.at.since(line.end);
+        let lag = newest.at.since(line.end());
         let before = self.greatest(newest, |ago| ago - lag > line.window() * RECORD_BEFORE);
         before * RECORD <= f64::from(newest.mean)
     }
@@ -376,6 +376,11 @@ impl Series {
         Some(self.judged?.line)
     }
 
+    /// What kind of growth it is; `None` from too few points.
+    pub(super) fn class(&self) -> Option<Class> {
+        Some(self.judged?.class)
+    }
+
     /// How it grows; `None` from too few points.
     pub(super) fn trend(&self) -> Option<Trend> {
         let Judged { line, class, since, .. } = self.judged?;
@@ -391,7 +396,7 @@ impl Series {
         })
     }
 
-    fn class(&self, slots: &Slots<'_>, line: &Line) -> Class {
+    fn classify(&self, slots: &Slots<'_>, line: &Line) -> Class {
         let newest = self.newest().map_or(0.0, |newest| f64::from(newest.mean));
         let slope = line.slope();
         let rise = STEADY_RISE * (STEADY_WINDOW / line.window()).min(1.0);

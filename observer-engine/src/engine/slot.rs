@@ -12,6 +12,9 @@ use crate::measure::Bytes;
 /// Slots of a level that become one of the next.
 pub(super) const MERGE: usize = 4;
 
+/// Slots of a level at most.
+pub(super) const MAX_SLOTS: usize = 32;
+
 /// Hundredths of a second since a history began: 497 days of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tick(u32);
@@ -107,18 +110,25 @@ pub(super) struct Slot {
 
 impl Slot {
     /// All slots of a level stand for as many samples each.
-    fn merged(slots: &[Self]) -> Option<Self> {
+    fn merged(slots: &Slots<'_>) -> Option<Self> {
         let count = slots.len() as f64;
-        let mean = |of: &dyn Fn(&Self) -> f32| short(slots.iter().map(|slot| f64::from(of(slot))).sum::<f64>() / count);
+        let mean = |of: &dyn Fn(&Self) -> f32| {
+            let sum: f64 = slots.clone().map(|slot| f64::from(of(slot))).sum();
+            short(sum / count)
+        };
         // The middle of the time that it stands for.
-        let (first, last) = (slots.first()?.at, slots.last()?.at);
+        let (first, last) = (slots.clone().next()?.at, slots.clone().next_back()?.at);
         Some(Self {
             at: Tick(u32::midpoint(first.0, last.0)),
             mean: mean(&|slot| slot.mean),
-            min: slots.iter().map(|slot| slot.min).fold(f32::INFINITY, f32::min),
-            max: slots.iter().map(|slot| slot.max).fold(0.0, f32::max),
+            min: slots.clone().map(|slot| slot.min).fold(f32::INFINITY, f32::min),
+            max: slots.clone().map(|slot| slot.max).fold(0.0, f32::max),
             parts: Parts {
-                kept: [0, 1, 2].map(|place| mean(&|slot| slot.parts.kept.get(place).copied().unwrap_or(f32::NAN))),
+                kept: [
+                    mean(&|slot| slot.parts.kept[0]),
+                    mean(&|slot| slot.parts.kept[1]),
+                    mean(&|slot| slot.parts.kept[2]),
+                ],
             },
         })
     }
@@ -158,8 +168,10 @@ impl Level {
         while self.slots.len() >= room {
             self.slots.pop_front();
         }
-        if self.slots.capacity() < room {
-            self.slots.reserve_exact(room - self.slots.len());
+        // Most cgroups are seen once and never move: room comes with the slots.
+        if self.slots.len() == self.slots.capacity() {
+            let more = self.slots.len().max(1).min(room.saturating_sub(self.slots.len()));
+            self.slots.reserve_exact(more);
         }
         self.slots.push_back(slot);
         self.forget_lines();
@@ -169,8 +181,7 @@ impl Level {
         }
         self.pending = 0;
         let last = self.slots.len().saturating_sub(MERGE);
-        let gathered: Vec<Slot> = self.slots.iter().skip(last).copied().collect();
-        Slot::merged(&gathered)
+        Slot::merged(&self.slots.range(last..))
     }
 
     /// The last slots that a window takes.
