@@ -88,17 +88,24 @@ pub struct Lines {
     /// The last line.
     last: Option<Last>,
     /// A line that waits for what is told before it.
-    held: Option<Line>,
+    held: Option<Box<Line>>,
+    /// The bytes of the line that is read.
+    bytes: Vec<u8>,
 }
 
 /// Whether a line, by its bytes, is not to be read.
 type IsPassedOver = Box<dyn Fn(&[u8]) -> bool + Send>;
 
-/// Where a stream stands.
+/// Where a stream stands, and whose it is.
 struct Last {
+    place: Place,
+    host: String,
+}
+
+/// Where a stream stands.
+struct Place {
     seq: u64,
     ts: Timestamp,
-    host: String,
     stopped: bool,
 }
 
@@ -157,6 +164,7 @@ impl Lines {
             boot: None,
             last: None,
             held: None,
+            bytes: Vec::new(),
         }
     }
 
@@ -214,13 +222,13 @@ impl Lines {
             }
     }
 
-    /// The next line's bytes.
-    fn bytes(&mut self) -> Option<Result<Vec<u8>, Damage>> {
+    /// Reads the next line's bytes.
+    fn read(&mut self) -> Option<Result<(), Damage>> {
         loop {
-            let mut line = Vec::new();
+            self.bytes.clear();
             let read = match &mut self.source {
-                Source::Plain(reader) => reader.take(MAX_LINE).read_until(b'\n', &mut line),
-                Source::Frames { text, .. } => text.read_until(b'\n', &mut line),
+                Source::Plain(reader) => reader.take(MAX_LINE).read_until(b'\n', &mut self.bytes),
+                Source::Frames { text, .. } => text.read_until(b'\n', &mut self.bytes),
                 Source::Ended => Ok(0),
             };
             match read {
@@ -230,7 +238,7 @@ impl Lines {
                 },
                 Ok(_) => {
                     self.number += 1;
-                    return Some(Ok(line));
+                    return Some(Ok(()));
                 }
                 Err(error) => {
                     self.source = Source::Ended;
@@ -266,14 +274,25 @@ impl Lines {
     /// What is missing before a line, as the stream itself shows.
     fn missing(&mut self, line: &Line) -> Option<Line> {
         let is_start = matches!(line.event, Event::Start(_));
-        let before = self.last.replace(Last {
+        let now = Place {
             seq: line.seq,
             ts: line.ts,
-            host: line.host.clone(),
             stopped: matches!(line.event, Event::Stop(_)),
-        })?;
+        };
+        let (before, is_same_host) = match &mut self.last {
+            Some(last) => {
+                let is_same_host = last.host == line.host;
+                last.host.clone_from(&line.host);
+                (std::mem::replace(&mut last.place, now), is_same_host)
+            }
+            None => {
+                let host = line.host.clone();
+                self.last = Some(Last { place: now, host });
+                return None;
+            }
+        };
         // Without some of its lines a stream has gaps of its own.
-        if self.passed_over.is_some() || before.host != line.host {
+        if self.passed_over.is_some() || !is_same_host {
             return None;
         }
         // It was said already, in place of the last of those that are missing.
@@ -288,7 +307,7 @@ impl Lines {
                 }),
                 ts: before.ts,
                 seq: before.seq.saturating_add(1),
-                host: before.host,
+                host: line.host.clone(),
             });
         } else {
             let count = line
@@ -306,23 +325,23 @@ impl Lines {
 }
 
 impl Iterator for Lines {
-    type Item = Result<Line, Damage>;
+    /// In a box: a line is large, and is handed on several times.
+    type Item = Result<Box<Line>, Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(line) = self.held.take() {
             return Some(Ok(line));
         }
         loop {
-            let bytes = match self.bytes()? {
-                Ok(bytes) => bytes,
-                Err(damage) => return Some(Err(damage)),
-            };
-            let is_passed = self.passed_over.as_ref().is_some_and(|passed| passed(&bytes));
-            if bytes.trim_ascii().is_empty() || is_passed {
+            if let Err(damage) = self.read()? {
+                return Some(Err(damage));
+            }
+            let is_passed = self.passed_over.as_ref().is_some_and(|passed| passed(&self.bytes));
+            if self.bytes.trim_ascii().is_empty() || is_passed {
                 continue;
             }
-            let line = match parse(&bytes) {
-                Ok(line) => line,
+            let line = match parse(&self.bytes) {
+                Ok(line) => Box::new(line),
                 Err(error) => {
                     let place = format!("line {}", self.number);
                     return Some(Err(self.damage(place, format!("no event of oomtrace: {error}"))));
@@ -334,7 +353,7 @@ impl Iterator for Lines {
             return Some(Ok(match self.missing(&line) {
                 Some(missing) => {
                     self.held = Some(line);
-                    missing
+                    Box::new(missing)
                 }
                 None => line,
             }));

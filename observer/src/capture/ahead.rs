@@ -11,7 +11,7 @@ use std::vec;
 use super::{Damage, Lines};
 use crate::event::Line;
 
-type Item = Result<Line, Damage>;
+type Item = Result<Box<Line>, Damage>;
 
 /// Lines of a batch at most: a few hundred KiB, and what a wake-up costs is nothing beside it.
 const BATCH: usize = 256;

@@ -68,7 +68,7 @@ impl Merged {
         for line in source {
             match line {
                 Ok(line) => {
-                    let (ts, line) = (line.ts, Box::new(line));
+                    let ts = line.ts;
                     self.next.push(Reverse(Next { ts, place, line }));
                     return;
                 }
@@ -79,7 +79,7 @@ impl Merged {
 }
 
 impl Iterator for Merged {
-    type Item = Result<Line, Damage>;
+    type Item = Result<Box<Line>, Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(damage) = self.damages.pop_front() {
@@ -87,7 +87,7 @@ impl Iterator for Merged {
         }
         let Reverse(Next { place, line, .. }) = self.next.pop()?;
         self.advance(place);
-        Some(Ok(*line))
+        Some(Ok(line))
     }
 }
 

@@ -33,7 +33,7 @@ fn read(bytes: &[u8]) -> (Vec<Line>, Vec<Damage>) {
     let (mut lines, mut damages) = (Vec::new(), Vec::new());
     for line in open(dir.path()).unwrap().into_iter().flatten() {
         match line {
-            Ok(line) => lines.push(line),
+            Ok(line) => lines.push(*line),
             Err(damage) => damages.push(damage),
         }
     }
@@ -166,7 +166,7 @@ fn the_files_of_a_boot_are_one_stream_and_boots_are_streams_of_their_own() {
     let streams = open(dir.path()).unwrap();
     let boots: Vec<_> = streams.iter().map(|lines| lines.boot().unwrap().to_owned()).collect();
     assert_eq!(boots, ["a", "b"]);
-    let merged: Vec<Line> = Merged::open([dir.path()]).unwrap().map(Result::unwrap).collect();
+    let merged: Vec<_> = Merged::open([dir.path()]).unwrap().map(|line| *line.unwrap()).collect();
     assert_eq!(written(&merged), (0..8).collect::<Vec<_>>());
     assert_eq!(merged.len(), 8, "nothing is missing: {merged:?}");
 }
@@ -315,7 +315,7 @@ fn what_was_read_ahead_is_told_before_more_is_waited_for() {
     let first = format!("{}\n{}\n", line(0), line(1));
     lines.source = Source::new(Box::new(Slow(Some(first), waits))).unwrap();
     let mut ahead = ahead::Source::ahead(lines);
-    let seq = |item: Option<Result<Line, Damage>>| item.unwrap().unwrap().seq;
+    let seq = |item: Option<Result<Box<Line>, Damage>>| item.unwrap().unwrap().seq;
     assert_eq!(seq(ahead.next()), 0);
     assert!(ahead.is_at_hand());
     assert_eq!(seq(ahead.next()), 1);

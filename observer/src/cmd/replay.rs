@@ -1,6 +1,5 @@
 //! `oomtrace replay`: captures through the same engine and sinks as the live stream.
 
-use std::collections::HashMap;
 use std::io;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -8,6 +7,7 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use lru::LruCache;
 
 use super::output::{self, Damages, Outlet, Source};
 use crate::capture::{Damage, Merged};
@@ -38,7 +38,7 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
             warn_within_seconds: options.show.warn_within.as_secs_f64(),
             ..Config::default()
         },
-        engines: HashMap::new(),
+        engines: LruCache::unbounded(),
         selection,
         span: Span {
             since: options.since,
@@ -116,12 +116,8 @@ fn pause(length: Duration, sink: &dyn Sink) {
 }
 
 /// What comes of a capture, in its order.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are lines: a box for each would only cost"
-)]
 enum Told {
-    Line(Line),
+    Line(Box<Line>),
     Damage(Damage),
     /// As much time went by.
     Wait(Duration),
@@ -136,8 +132,9 @@ struct Span {
 
 struct Player {
     config: Config,
-    /// One a host: cgroups of two hosts have the same paths.
-    engines: HashMap<String, Engine>,
+    /// One a host: cgroups of two hosts have the same paths. None ever makes room for another; a map of std wants a name of
+    /// its own for each question.
+    engines: LruCache<String, Engine>,
     selection: Selection,
     span: Span,
     /// The time of the last line that is shown.
@@ -167,10 +164,9 @@ impl Player {
     }
 
     /// One recorded line: what the engine makes of it is made anew, everything else is as it was.
-    fn line(&mut self, line: Line, told: &mut Vec<Told>) {
-        let Line {
-            mut event, ts, host, ..
-        } = line;
+    fn line(&mut self, mut line: Box<Line>, told: &mut Vec<Told>) {
+        let Line { event, ts, host, .. } = &mut *line;
+        let ts = *ts;
         if self.span.until.is_some_and(|until| ts.0 > until) {
             return;
         }
@@ -184,20 +180,20 @@ impl Player {
             return;
         }
         let mut changes = Vec::new();
-        match &mut event {
+        match event {
             // The live one knew nothing yet, either.
             Event::Start(_) => {
-                self.engines.remove(&host);
+                self.engines.pop(host);
             }
             // Made anew from the samples.
             Event::Forecast(_) | Event::Throttle(_) => return,
             Event::Run(run) => match run.state {
                 RunState::Ended => return,
-                RunState::Known => self.engine(&host).know(run),
+                RunState::Known => self.engine(host).know(run),
             },
-            Event::Sample(sample) => self.engine(&host).sample(ts, sample, &mut changes),
+            Event::Sample(sample) => self.engine(host).sample(ts, sample, &mut changes),
             Event::Kill(kill) => {
-                let engine = self.engine(&host);
+                let engine = self.engine(host);
                 engine.recall(ts, kill);
                 engine.killed(kill);
             }
@@ -206,20 +202,28 @@ impl Player {
         if !shown {
             return;
         }
-        for event in std::iter::once(event).chain(changes) {
-            told.push(Told::Line(Line {
+        let changes: Vec<_> = changes.into_iter().map(|event| (event, host.clone())).collect();
+        told.push(Told::Line(self.numbered(line)));
+        for (event, host) in changes {
+            let line = self.numbered(Box::new(Line {
                 event,
                 ts,
-                seq: self.seq,
-                host: host.clone(),
+                seq: 0,
+                host,
             }));
-            self.seq += 1;
+            told.push(Told::Line(line));
         }
     }
 
+    /// A line in its place in what is told.
+    fn numbered(&mut self, mut line: Box<Line>) -> Box<Line> {
+        line.seq = self.seq;
+        self.seq += 1;
+        line
+    }
+
     fn engine(&mut self, host: &str) -> &mut Engine {
-        self.engines
-            .entry(host.to_owned())
-            .or_insert_with(|| Engine::new(self.config.clone()))
+        let engine = || Engine::new(self.config.clone());
+        self.engines.get_or_insert_mut_ref(host, engine)
     }
 }

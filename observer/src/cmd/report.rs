@@ -28,7 +28,7 @@ pub fn run(options: &cli::Report) -> Result<(), Failure> {
                     && options.until.is_none_or(|until| line.ts.0 <= until);
                 let is_meant = line.event.subject().is_none_or(|subject| selection.covers(subject));
                 if is_within && is_meant {
-                    report.take(line);
+                    report.take(*line);
                 }
             }
             Err(damage) => damages.tell(damage),

@@ -114,6 +114,9 @@ impl Selection {
     /// Whether whom a line is about is selected.
     #[must_use]
     pub fn covers(&self, subject: &Subject) -> bool {
+        if self.is_empty() {
+            return true;
+        }
         let unit = UnitPath {
             unit: subject.unit.clone(),
             user_unit: subject.user_unit.clone(),

@@ -44,7 +44,7 @@ impl Past {
                         self.looked.insert(Source::Capture);
                         self.begin(line.ts);
                         self.is_own |= line.host == hostname();
-                        self.line(line);
+                        self.line(*line);
                     }
                     Err(damage) => self.damages.tell(damage),
                 }
