@@ -128,19 +128,17 @@ struct History {
     /// Its processes, while a limit is in sight.
     tasks: Option<Box<Tasks>>,
     /// The warning that stands.
-    told: Option<Told>,
+    told: Option<Box<Told>>,
     /// Since when a limit is met.
     met_since: Option<Timestamp>,
     /// Whether what the standing warning was of has come.
     is_over: bool,
-    /// Since when there would be no warning, were there none.
-    quiet_since: Option<Timestamp>,
     /// Samples since a limit was in sight.
     blind: u8,
 }
 
 /// A warning that stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Told {
     /// What it said last, in seconds.
     left: f64,
@@ -148,6 +146,8 @@ struct Told {
     at: Timestamp,
     /// How long growth had lasted then, in seconds.
     lasted: f64,
+    /// Since when there would be no warning, were there none.
+    quiet_since: Option<Timestamp>,
 }
 
 /// Trends, forecasts and verdicts of every cgroup.
@@ -217,7 +217,7 @@ impl Engine {
             history.invocation.clone_from(&sample.subject.invocation_id);
         }
         if std::mem::take(&mut history.is_over) {
-            (history.told, history.quiet_since) = (None, None);
+            history.told = None;
             out.push(history.cleared(sample.subject.clone()));
         }
         let held = forecast::held(current, reclaimable, sample.memory.swap_current);
@@ -229,7 +229,7 @@ impl Engine {
         let class = sample.trend.map_or(Class::Unknown, |trend| trend.class);
         let mut ahead = forecast::ahead(class, &history.growth, &self.owners, sample, reclaimable);
         history.met_since = ahead.met.and(history.met_since.or(Some(ts)));
-        if let (None, Some(_), Some(limit), Some(since)) = (&ahead.binding, history.told, ahead.met, history.met_since)
+        if let (None, Some(_), Some(limit), Some(since)) = (&ahead.binding, &history.told, ahead.met, history.met_since)
         {
             ahead.binding = Some(forecast::overdue(limit, ts.seconds_since(since)));
         }
@@ -250,7 +250,7 @@ impl Engine {
         };
         history
             .last
-            .push(ts, sample.subject.unit.as_ref(), &sample.memory, room);
+            .push(ts, sample.subject.unit.as_deref(), &sample.memory, room);
         let change = warning(
             ts,
             history,
@@ -299,7 +299,7 @@ impl Engine {
         };
         let run = run.map(|run| ended(subject.clone(), run));
         let throttle = old.throttling.over(subject.clone()).map(Event::Throttle);
-        [run, throttle, old.told.map(|_| old.cleared(subject))]
+        [run, throttle, old.told.is_some().then(|| old.cleared(subject))]
     }
 
     /// A run that was told: of an earlier stream, or of this one where its samples are not there.
@@ -595,7 +595,8 @@ impl History {
                 + name(&forecast.limit.file)
                 + forecast.limit.unit.as_ref().map_or(0, name)
         });
-        self.growth.heap()
+        let told = self.told.as_ref().map_or(0, |_| size_of::<Told>());
+        told + self.growth.heap()
             + self.runs.heap()
             + self.tasks.as_ref().map_or(0, |tasks| tasks.heap())
             + self.last.heap()
@@ -648,10 +649,17 @@ fn warning(
                 && history.growth.is_record()
     };
     let forecast = forecast.filter(|_| grows(class));
-    let Some(told) = history.told else {
+    let Some(told) = history.told.as_deref_mut() else {
         let left = forecast.filter(is_sure)?.seconds;
-        history.told = (left <= within).then_some(Told { left, at: ts, lasted });
-        return history.told.map(|_| ForecastState::Raised);
+        history.told = (left <= within).then(|| {
+            Box::new(Told {
+                left,
+                at: ts,
+                lasted,
+                quiet_since: None,
+            })
+        });
+        return history.told.as_ref().map(|_| ForecastState::Raised);
     };
     let believed = if was_killed {
         within
@@ -662,16 +670,16 @@ fn warning(
         .map(|forecast| forecast.seconds)
         .filter(|left| *left <= believed * HYSTERESIS);
     if left.is_none() && history.met_since.is_none() {
-        let since = *history.quiet_since.get_or_insert(ts);
+        let since = *told.quiet_since.get_or_insert(ts);
         if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST * step) {
             return None;
         }
-        (history.told, history.quiet_since) = (None, None);
+        history.told = None;
         return Some(ForecastState::Cleared);
     }
-    history.quiet_since = None;
+    told.quiet_since = None;
     let left = left.filter(|left| *left <= told.left / 2.0 && told.left > LAST_WORD)?;
-    history.told = Some(Told { left, ..told });
+    told.left = left;
     Some(ForecastState::Updated)
 }
 

@@ -11,7 +11,7 @@ use crate::measure::{Bytes, Timestamp};
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     samples: VecDeque<(Timestamp, Kept)>,
-    unit: Option<String>,
+    unit: Option<Box<str>>,
 }
 
 /// A [`Memory`] in a fraction of its size: which sizes are known, a bit each, and those in their order.
@@ -33,7 +33,7 @@ const PAGE_SHIFT: u32 = 12;
 
 impl Recent {
     /// Takes one, keeps `room`.
-    pub(super) fn push(&mut self, ts: Timestamp, unit: Option<&String>, memory: &Memory, room: usize) {
+    pub(super) fn push(&mut self, ts: Timestamp, unit: Option<&str>, memory: &Memory, room: usize) {
         while self.samples.len() >= room.max(1) {
             self.samples.pop_front();
         }
@@ -42,12 +42,12 @@ impl Recent {
         }
         // Most cgroups are seen once and never move.
         if self.samples.len() == self.samples.capacity() {
-            self.samples
-                .reserve_exact(room.div_ceil(3).min(room - self.samples.len()));
+            let more = self.samples.len().max(1).min(room.saturating_sub(self.samples.len()));
+            self.samples.reserve_exact(more);
         }
         self.samples.push_back((ts, Kept::from(memory)));
-        if self.unit.as_ref() != unit {
-            self.unit = unit.cloned();
+        if self.unit.as_deref() != unit {
+            self.unit = unit.map(Box::from);
         }
     }
 
@@ -75,7 +75,7 @@ impl Recent {
         self.samples.iter().map(move |(ts, kept)| BeforeSample {
             ts: *ts,
             cgroup: Some(path.to_owned()),
-            unit: self.unit.clone(),
+            unit: self.unit.as_deref().map(str::to_owned),
             memory: kept.memory(),
         })
     }
@@ -84,7 +84,9 @@ impl Recent {
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
         let kept: usize = self.samples.iter().map(|(_, kept)| kept.0.len()).sum();
-        self.samples.capacity() * size_of::<(Timestamp, Kept)>() + kept + self.unit.as_ref().map_or(0, String::capacity)
+        self.samples.capacity() * size_of::<(Timestamp, Kept)>()
+            + kept
+            + self.unit.as_ref().map_or(0, |unit| unit.len())
     }
 }
 

@@ -54,6 +54,9 @@ struct Outline {
 /// The present run, and those before it.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
+    /// When the present run was seen first, and what it held: most cgroups are seen once and never move.
+    begun: Option<(Timestamp, f32)>,
+    /// From the second time on.
     present: Option<Box<Present>>,
     earlier: VecDeque<Outline>,
 }
@@ -95,13 +98,13 @@ fn whole(bytes: f64) -> Bytes {
 }
 
 impl Present {
-    fn new(since: Timestamp) -> Self {
+    fn new(since: Timestamp, peak: f32) -> Self {
         Self {
             since,
             outline: Outline {
                 held: [Held::default(); AGES],
                 seconds: 0.0,
-                peak: 0.0,
+                peak,
                 end: RunEnd::Stopped,
             },
             age: 0,
@@ -183,17 +186,22 @@ impl Outline {
 
 impl Runs {
     pub(super) fn push(&mut self, ts: Timestamp, held: f64) {
-        let present = self.present.get_or_insert_with(|| Box::new(Present::new(ts)));
+        let Some((since, peak)) = self.begun else {
+            self.begun = Some((ts, short(held)));
+            return;
+        };
+        let present = self.present.get_or_insert_with(|| Box::new(Present::new(since, peak)));
         let seconds = ts.seconds_since(present.since);
         if seconds < f64::from(present.outline.seconds) {
             // A clock that went back: its age is not known any more.
-            **present = Present::new(ts);
+            **present = Present::new(ts, 0.0);
         }
         present.push(ts.seconds_since(present.since), held);
     }
 
     /// The present run is over; what is told of it, where it was long enough to tell something.
     pub(super) fn end(&mut self, end: RunEnd) -> Option<RunOutline> {
+        self.begun = None;
         let mut present = self.present.take()?;
         if f64::from(present.outline.seconds) < SHORTEST {
             return None;

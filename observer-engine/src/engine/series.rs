@@ -121,8 +121,10 @@ impl Judged {
 /// Values over time, at several scales.
 #[derive(Debug, Default)]
 pub(super) struct Series {
+    /// The first sample while it is the only one: most cgroups are seen once and never move.
+    first: Option<Slot>,
     levels: Vec<Level>,
-    judged: Option<Judged>,
+    judged: Option<Box<Judged>>,
     /// What ticks are counted from.
     since: Option<Timestamp>,
     beliefs: VecDeque<Belief>,
@@ -153,13 +155,30 @@ impl Series {
         self.believe();
         self.since.get_or_insert(ts);
         let value = short(fixed);
-        let mut slot = Slot {
+        let slot = Slot {
             at,
             mean: value,
             min: value,
             max: value,
             parts,
         };
+        if self.newest().is_none() {
+            self.first = Some(slot);
+            return;
+        }
+        if let Some(first) = self.first.take() {
+            self.keep(first);
+        }
+        self.keep(slot);
+        let judged = self.judge();
+        match (&mut self.judged, judged) {
+            (Some(before), Some(now)) => **before = now,
+            (before, now) => *before = now.map(Box::new),
+        }
+    }
+
+    /// Puts a slot into the finest level, and what comes of it into the others.
+    fn keep(&mut self, mut slot: Slot) {
         for place in 0..LEVELS {
             if self.levels.len() <= place {
                 self.levels.reserve_exact(1);
@@ -174,7 +193,6 @@ impl Series {
             };
             slot = merged;
         }
-        self.judged = self.judge();
     }
 
     /// Forgets it all: what comes has nothing to do with what was.
@@ -202,8 +220,9 @@ impl Series {
         };
         let before = self
             .judged
+            .as_deref()
             .filter(|before| !now.grows() && before.grows() && self.pauses(before));
-        Some(before.unwrap_or(now))
+        Some(before.copied().unwrap_or(now))
     }
 
     /// Whether growth that lasted has only paused: for a short time against its own, and without giving anything back.
@@ -297,7 +316,7 @@ impl Series {
 
     /// When `target` is reached; `None` where it does not grow towards it.
     pub(super) fn reach(&self, target: f64, now: f64) -> Option<Reach> {
-        let Judged { line, until, .. } = self.judged?;
+        let Judged { line, until, .. } = *self.judged.as_deref()?;
         if line.slope().low <= 0.0 || !line.slope().middle.is_finite() {
             return None;
         }
@@ -321,7 +340,10 @@ impl Series {
     }
 
     fn newest(&self) -> Option<&Slot> {
-        self.levels.first()?.slots.back()
+        match self.levels.first() {
+            Some(finest) => finest.slots.back(),
+            None => self.first.as_ref(),
+        }
     }
 
     /// For how long it has been watched, in seconds.
@@ -331,7 +353,7 @@ impl Series {
 
     /// The mean time between the samples that the line is believed from, in seconds; 0 where there is none.
     pub(super) fn spacing(&self) -> f64 {
-        self.judged.map_or(0.0, |judged| judged.spacing)
+        self.judged.as_deref().map_or(0.0, |judged| judged.spacing)
     }
 
     /// Whether it stands higher than it ever did before the growth that is believed: what comes and goes does not.
@@ -373,17 +395,17 @@ impl Series {
 
     /// The line that is believed; `None` from too few samples.
     pub(super) fn line(&self) -> Option<Line> {
-        Some(self.judged?.line)
+        Some(self.judged.as_deref()?.line)
     }
 
     /// What kind of growth it is; `None` from too few points.
     pub(super) fn class(&self) -> Option<Class> {
-        Some(self.judged?.class)
+        Some(self.judged.as_deref()?.class)
     }
 
     /// How it grows; `None` from too few points.
     pub(super) fn trend(&self) -> Option<Trend> {
-        let Judged { line, class, since, .. } = self.judged?;
+        let Judged { line, class, since, .. } = *self.judged.as_deref()?;
         let slope = line.slope();
         Some(Trend {
             bytes_per_second: significant(slope.middle),
@@ -428,6 +450,7 @@ impl Series {
     pub(super) fn heap(&self) -> usize {
         self.levels.capacity() * size_of::<Level>()
             + self.levels.iter().map(Level::heap).sum::<usize>()
+            + self.judged.as_ref().map_or(0, |_| size_of::<Judged>())
             + self.beliefs.capacity() * size_of::<Belief>()
     }
 }

@@ -290,11 +290,12 @@ fn what_nears_its_limit_is_sampled_though_nothing_tells_that_it_moves() {
 fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
     let is_cleared = |seconds: f64| {
         let mut history = History {
-            told: Some(Told {
+            told: Some(Box::new(Told {
                 left: 100.0,
                 at: at(0.0),
                 lasted: 90.0,
-            }),
+                quiet_since: None,
+            })),
             ..History::default()
         };
         let forecast = Forecast {
@@ -812,6 +813,18 @@ fn a_cgroup_takes_4_kib_6_with_a_limit_and_64_where_one_is_in_sight() {
     let close = grow(4_u64.pow(4));
     // Half of the levels: the others take as much.
     assert!(close * 2 <= 64 * 1024 && close > 4096, "{close}");
+}
+
+#[test]
+fn a_cgroup_that_was_seen_once_takes_little() {
+    let path = "/system.slice/leak.service";
+    let mut engine = Engine::new(Config::default());
+    let _ = feed(&mut engine, 1, |_| {
+        let mut told = sample(100 * MIB, 0, Vec::new());
+        told.subject.invocation_id = Some("0".repeat(32));
+        told
+    });
+    assert!(size(&engine, path) <= 600, "{}", size(&engine, path));
 }
 
 #[test]

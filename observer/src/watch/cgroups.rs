@@ -119,9 +119,10 @@ impl Cgroup {
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
     selection: Selection,
-    live: HashMap<CgroupId, Cgroup>,
+    /// In boxes: a table has room for up to twice as many as there are.
+    live: HashMap<CgroupId, Box<Cgroup>>,
     ids: HashMap<Arc<str>, CgroupId>,
-    gone: HashMap<CgroupId, Cgroup>,
+    gone: HashMap<CgroupId, Box<Cgroup>>,
     /// Oldest first.
     gone_order: VecDeque<CgroupId>,
 }
@@ -163,10 +164,10 @@ impl Cgroups {
                 path: cgroup.path,
                 unit: cgroup.unit,
                 is_selected: cgroup.is_selected,
-                ..known
+                ..*known
             };
         }
-        self.live.insert(id, cgroup);
+        self.live.insert(id, Box::new(cgroup));
     }
 
     /// A cgroup went. Whether its path is nobody else's by now.
@@ -190,14 +191,17 @@ impl Cgroups {
 
     /// A cgroup that is there or went a moment ago.
     pub(super) fn get(&self, id: CgroupId) -> Option<&Cgroup> {
-        self.live.get(&id).or_else(|| self.gone.get(&id))
+        self.live
+            .get(&id)
+            .or_else(|| self.gone.get(&id))
+            .map(|cgroup| &**cgroup)
     }
 
     /// As [`Self::get`].
     pub(super) fn get_mut(&mut self, id: CgroupId) -> Option<&mut Cgroup> {
         match self.live.get_mut(&id) {
             Some(cgroup) => Some(cgroup),
-            None => self.gone.get_mut(&id),
+            None => self.gone.get_mut(&id).map(|cgroup| &mut **cgroup),
         }
     }
 
@@ -218,11 +222,12 @@ impl Cgroups {
             let last = self.gone_order.iter().rev().filter_map(|id| self.gone.get(id));
             last.into_iter().find(|cgroup| &*cgroup.path == path)
         })
+        .map(|cgroup| &**cgroup)
     }
 
     /// Those that are there.
     pub(super) fn live(&self) -> impl Iterator<Item = (CgroupId, &Cgroup)> {
-        self.live.iter().map(|(id, cgroup)| (*id, cgroup))
+        self.live.iter().map(|(id, cgroup)| (*id, &**cgroup))
     }
 
     /// What a path names: of a cgroup that is there as it was parsed at its birth.
