@@ -44,9 +44,9 @@ fn without_debug_sections(bytes: &[u8]) -> io::Result<Vec<u8>> {
     }
     let damaged = |error| io::Error::other(format!("the eBPF object is damaged: {error}"));
     let mut elf = elf::Builder::read(bytes).map_err(damaged)?;
-    for section in elf.sections.iter_mut() {
-        let is_debug = |name: &[u8]| name.starts_with(b".debug_") || name.starts_with(b".rel.debug_");
-        section.delete = is_debug(section.name.as_slice());
+    for section in &mut elf.sections {
+        let name = section.name.as_slice();
+        section.delete = name.starts_with(b".debug_") || name.starts_with(b".rel.debug_");
     }
     // LLVM has one table for the names of symbols and of sections; here they need one each.
     let names = elf.sections.add();
