@@ -14,6 +14,7 @@ mod heap;
 pub mod kernel;
 pub mod notice;
 pub mod report;
+pub mod shown;
 pub mod sink;
 pub mod unit;
 pub mod watch;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 use observer::cli::{Cli, Command, Exit, Failure, Output};
 use observer::notice::notice;
+use observer::shown::shown_json;
 use observer::{cmd, event};
 
 fn main() -> ExitCode {
@@ -40,16 +41,31 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::from(Exit::Done as u8),
         Err(Failure { exit, error }) => {
-            notice(format_args!("{error:#}"));
+            notice(chain(&error));
             ExitCode::from(exit as u8)
         }
     }
 }
 
+/// An error and its causes, each said once: some errors name theirs themselves.
+fn chain(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |told, cause| {
+            if told.is_empty() {
+                cause
+            } else if told.ends_with(&cause) {
+                told
+            } else {
+                format!("{told}: {cause}")
+            }
+        })
+}
+
 fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_vec_pretty(value)?;
-    text.push(b'\n');
-    print(&text)
+    let text = shown_json(&serde_json::to_string_pretty(value)?) + "\n";
+    print(text.as_bytes())
 }
 
 /// To standard output. A reader that has seen enough is no failure.

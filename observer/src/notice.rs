@@ -6,11 +6,16 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
+use crate::shown::shown;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// What a pipe takes in one piece (linux/limits.h).
+const PIPE_BUF: usize = 4096;
 
 /// Writes `oomtrace: MESSAGE` to standard error, where that can be done at once.
 ///
-/// In one write, since several threads may say something at a time. A message of up to 4 KiB (`PIPE_BUF`) never waits.
+/// In one write, since several threads may say something at a time. What names from outside have in them is written out,
+/// so that a message is one line. One of up to 4 KiB (`PIPE_BUF`) never waits: more is cut.
 pub fn notice(message: impl Display) {
     let mut stderr = std::io::stderr().lock();
     let is_writable = {
@@ -20,6 +25,9 @@ pub fn notice(message: impl Display) {
         poll(&mut fds, Some(&now)).is_err() || fds.iter().any(|fd| fd.revents().contains(PollFlags::OUT))
     };
     if is_writable {
-        let _ = stderr.write_all(format!("oomtrace: {message}\n").as_bytes());
+        let mut text = format!("oomtrace: {}", shown(&message.to_string()));
+        text.truncate(text.floor_char_boundary(PIPE_BUF - 1));
+        text.push('\n');
+        let _ = stderr.write_all(text.as_bytes());
     }
 }

@@ -49,6 +49,8 @@ impl Source {
                     }
                 }
             }
+            // What came before blank lines at the end.
+            let _ = sender.send(batch);
         };
         let Ok(reader) = Builder::new().name("read".to_owned()).spawn(read) else {
             return Self::Here(Box::new(lines));

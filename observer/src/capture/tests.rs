@@ -110,6 +110,14 @@ fn a_bad_line_is_named_and_the_next_is_read() {
 }
 
 #[test]
+fn blank_lines_at_the_end_cost_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl");
+    fs::write(&path, format!("{}\n\n\n", line(0))).unwrap();
+    assert_eq!(Merged::open([path]).unwrap().count(), 1);
+}
+
+#[test]
 fn lines_that_are_missing_are_counted_where_they_are_missing() {
     let (lines, _) = read(format!("{}\n{}\n{}\n", line(3), line(4), line(9)).as_bytes());
     let Event::Lost(lost) = &lines[2].event else {

@@ -13,6 +13,7 @@ use crate::cgroup::{CgroupError, Hierarchy};
 use crate::cli::Exit;
 use crate::event::{CgroupVersion, Probe, Via};
 use crate::kernel::{KernelError, Probes, log, plan};
+use crate::shown::shown;
 
 pub use rights::Capabilities;
 
@@ -209,5 +210,5 @@ pub fn text(report: &Report) -> String {
         lines.extend(finding.loss.iter().map(|loss| format!("           lost: {loss}")));
         lines.extend(finding.mend.iter().map(|mend| format!("           mend: {mend}")));
     }
-    lines.join("\n") + "\n"
+    lines.iter().map(|line| format!("{}\n", shown(line))).collect()
 }

@@ -1,5 +1,7 @@
 //! Text as wide as a terminal allows.
 
+use crate::shown::shown;
+
 /// A text in at most `width` columns, cut in the middle.
 #[must_use]
 pub(super) fn middle(text: &str, width: usize, unicode: bool) -> String {
@@ -18,6 +20,8 @@ pub(super) fn middle(text: &str, width: usize, unicode: bool) -> String {
 /// middle.
 #[must_use]
 pub(crate) fn fold(text: &str, width: usize, indent: usize, unicode: bool) -> String {
+    // Before it has lines of its own.
+    let text = &*shown(text);
     let start = text.len() - text.trim_start_matches(' ').len();
     let (lead, text) = text.split_at(start);
     let mut out = lead.to_owned();

@@ -11,6 +11,7 @@ use super::verdict::paragraph;
 use super::words::{self, ground, standstill, unkilled, warning};
 use crate::event::{Event, ForecastState, Line, Subject, ThrottleState};
 use crate::notice::notice;
+use crate::shown::shown;
 
 const KILL: &str = "cc5381e276d348dca2e39282be935c48";
 const FORECAST: &str = "4c2ec5dce3fd4ce3bd41e49cf39b377f";
@@ -50,9 +51,9 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
     let (priority, id, message, subject) = match &line.event {
         Event::Kill(kill) => {
             let (head, lines) = paragraph(kill, line.ts);
-            let mut message = format!("Killed for memory: {head}");
+            let mut message = format!("Killed for memory: {}", shown(&head));
             for (label, text) in lines {
-                message += &format!("\n{label:<9} {text}");
+                message += &format!("\n{label:<9} {}", shown(&text));
             }
             let origin = serde_json::to_value(kill.origin).ok();
             let origin = origin.as_ref().and_then(serde_json::Value::as_str);
@@ -75,8 +76,8 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
                 more.push(("OOMTRACE_SECONDS", format!("{:.0}", forecast.seconds)));
                 more.extend(forecast.limit.unit.clone().map(|unit| ("OOMTRACE_LIMIT_UNIT", unit)));
             }
-            let mut message = warning(change);
-            message.extend(ground(change).map(|ground| format!("\n{ground}")));
+            let mut message = shown(&warning(change)).into_owned();
+            message.extend(ground(change).map(|ground| format!("\n{}", shown(&ground))));
             (priority, FORECAST, message, &change.subject)
         }
         Event::Throttle(throttle) => {
@@ -84,14 +85,19 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
                 ThrottleState::Raised => Priority::Warning,
                 ThrottleState::Cleared => Priority::Info,
             };
-            (priority, THROTTLE, standstill(throttle), &throttle.subject)
+            (
+                priority,
+                THROTTLE,
+                shown(&standstill(throttle)).into_owned(),
+                &throttle.subject,
+            )
         }
         Event::OomWithoutKill(oom) => {
-            let message = format!("Out of memory: {}", unkilled(oom));
+            let message = format!("Out of memory: {}", shown(&unkilled(oom)));
             (Priority::Error, OOM_WITHOUT_KILL, message, &oom.subject)
         }
         Event::Unexplained(unexplained) => {
-            let message = words::unexplained(unexplained);
+            let message = shown(&words::unexplained(unexplained)).into_owned();
             (Priority::Warning, UNEXPLAINED, message, &unexplained.subject)
         }
         Event::Start(_) | Event::Sample(_) | Event::Run(_) | Event::Unit(_) | Event::Lost(_) | Event::Stop(_) => {

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 
 use super::Sink;
-use super::fold::{fold, middle};
+use super::fold::middle;
+use super::paper::{Colour, Paper};
 use super::verdict::paragraph;
 use super::words::{self, HOST, class_name, ground, interval, limit_owner, name, pace, standstill, unkilled, warning};
 use crate::event::{
@@ -15,6 +16,7 @@ use crate::event::{
 };
 use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
+use crate::shown::shown;
 
 /// At least this often something is told of a unit that moves, in seconds.
 const TELL_EVERY: f64 = 60.0;
@@ -41,13 +43,6 @@ pub struct TextOptions {
     pub names: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Colour {
-    Red,
-    Yellow,
-    Grey,
-}
-
 /// What was last told of a cgroup.
 #[derive(Debug)]
 struct Told {
@@ -60,7 +55,7 @@ struct Told {
 /// Writes text.
 #[derive(Debug)]
 pub struct Text<W> {
-    out: W,
+    paper: Paper<W>,
     options: TextOptions,
     probes: Vec<Probe>,
     told_losses: bool,
@@ -71,39 +66,12 @@ impl<W: Write> Text<W> {
     /// To this writer.
     pub fn new(out: W, options: TextOptions) -> Self {
         Self {
-            out,
+            paper: Paper::new(out, &options),
             options,
             probes: Vec::new(),
             told_losses: false,
             told: HashMap::new(),
         }
-    }
-
-    fn paint(&self, text: &str, colour: Colour) -> String {
-        let code = match colour {
-            Colour::Red => "1;31",
-            Colour::Yellow => "33",
-            Colour::Grey => "90",
-        };
-        if self.options.color {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
-    }
-
-    /// Symbols as the locale can show them.
-    fn plain(&self, text: &str) -> String {
-        if self.options.unicode {
-            return text.to_owned();
-        }
-        text.replace('●', "*")
-            .replace('✖', "x")
-            .replace('▲', "!")
-            .replace('≋', "~")
-            .replace('·', "-")
-            .replace('…', "...")
-            .replace('→', "->")
     }
 
     fn clock(&self, ts: Timestamp) -> String {
@@ -114,13 +82,6 @@ impl<W: Write> Text<W> {
             "%b %d %H:%M:%S" // as journalctl
         };
         zoned.strftime(form).to_string()
-    }
-
-    fn folded(&self, text: &str, indent: usize) -> String {
-        match self.options.width {
-            Some(width) => fold(text, width, indent, self.options.unicode),
-            None => text.to_owned(),
-        }
     }
 
     /// Where what belongs to a line begins below it: under its words, or, where there is little room, near the edge.
@@ -134,20 +95,13 @@ impl<W: Write> Text<W> {
 
     /// A paragraph line, folded to the width.
     fn put(&mut self, text: &str, indent: usize) -> io::Result<()> {
-        let text = self.plain(text);
-        let text = self.folded(&text, indent);
-        writeln!(self.out, "{text}")
+        self.paper.put(text, indent)
     }
 
     /// A line that begins with the clock and a coloured mark.
     fn mark(&mut self, ts: Timestamp, mark: &str, colour: Colour, text: &str) -> io::Result<()> {
-        let clock = self.clock(ts);
-        let text = self.plain(&format!("{clock}  {mark} {text}"));
-        let text = self.folded(&text, self.indent());
-        // Coloured after folding: escapes have no width.
-        let mark = self.plain(mark);
-        let text = text.replacen(&mark, &self.paint(&mark, colour), 1);
-        writeln!(self.out, "{text}")
+        let text = format!("{}  {mark} {text}", self.clock(ts));
+        self.paper.marked(&text, mark, colour, self.indent())
     }
 
     fn unit(&mut self, ts: Timestamp, unit: &Unit) -> io::Result<()> {
@@ -239,7 +193,7 @@ impl<W: Write> Text<W> {
             .collect();
         self.put(&format!("  Limits: {}", limits.join(" · ")), 10)?;
         self.probes()?;
-        writeln!(self.out)
+        self.paper.row("")
     }
 
     /// How oomtrace knows, and once what it cannot know.
@@ -337,10 +291,10 @@ impl<W: Write> Text<W> {
         );
         let width = self.options.width.unwrap_or(usize::MAX);
         let mut line = columns.remove(0);
-        let name = name(&sample.subject);
+        let name = shown(name(&sample.subject));
         if self.options.names || name == HOST {
             line += "  ";
-            line += &middle(name, 24.min(width / 3), self.options.unicode);
+            line += &middle(&name, 24.min(width / 3), self.options.unicode);
         }
         for column in columns {
             if line.chars().count() + 2 + column.chars().count() > width {
@@ -349,8 +303,7 @@ impl<W: Write> Text<W> {
             line += "  ";
             line += &column;
         }
-        let line = self.plain(&line);
-        writeln!(self.out, "{line}")?;
+        self.paper.row(&line)?;
         // Of one unit there is room to say why.
         if let Some(trend) = sample
             .trend
@@ -359,8 +312,7 @@ impl<W: Write> Text<W> {
         {
             let indent = self.indent();
             let text = format!("{:indent$}{}: {reason}", "", class_name(trend.class));
-            let text = self.folded(&self.plain(&text), indent);
-            writeln!(self.out, "{}", self.paint(&text, Colour::Grey))?;
+            self.paper.painted("", &text, Colour::Grey, indent)?;
         }
         Ok(())
     }
@@ -419,18 +371,18 @@ impl<W: Write + Send> Sink for Text<W> {
                     Stream::Repeated => words::repeated(lost),
                     stream => format!("{} {stream:?} records were lost: the ring was full", lost.count),
                 };
-                let text = self.paint(&text, Colour::Grey);
-                writeln!(self.out, "{}  {text}", self.clock(ts))?;
+                let clock = format!("{}  ", self.clock(ts));
+                self.paper.painted(&clock, &text, Colour::Grey, 10)?;
             }
             Event::Unexplained(unexplained) => {
                 let text = format!("UNEXPLAINED  {}", words::unexplained(unexplained));
                 self.mark(ts, "▲", Colour::Yellow, &text)?;
             }
         }
-        self.out.flush()
+        self.paper.flush()
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.paper.flush()
     }
 }

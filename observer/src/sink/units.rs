@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::fold::middle;
+use super::paper::Paper;
 use super::text::TextOptions;
 use super::words::{class_name, limit_owner, name, pace};
 use crate::event::{Event, Limit, Line, Relation, Sample};
 use crate::human::{bytes, duration};
 use crate::measure::Bytes;
+use crate::shown::shown;
 
 /// The narrowest that a name is cut to.
 const NAME_AT_LEAST: usize = 12;
 
 /// Keeps the last sample of each cgroup, and writes them when the stream ends.
 pub struct Units<W: Write> {
-    out: W,
+    paper: Paper<W>,
     options: TextOptions,
     last: HashMap<String, Line>,
 }
@@ -33,7 +35,7 @@ impl<W: Write> Units<W> {
     /// Onto `out`.
     pub fn new(out: W, options: TextOptions) -> Self {
         Self {
-            out,
+            paper: Paper::new(out, &options),
             options,
             last: HashMap::new(),
         }
@@ -87,13 +89,13 @@ impl<W: Write> Units<W> {
             for (cell, width) in cells.iter().zip(&widths) {
                 text += &format!("  {cell:>width$}");
             }
-            writeln!(self.out, "{}", text.trim_end())
+            self.paper.row(text.trim_end())
         };
         put("UNIT", &HEADER.map(str::to_owned))?;
         for row in &rows {
             put(&row.name, &row.cells)?;
         }
-        self.out.flush()
+        self.paper.flush()
     }
 }
 
@@ -109,12 +111,12 @@ fn row(sample: &Sample) -> Row {
     let none = || "-".to_owned();
     let kills = sample.events.map(|events| events.oom_kill).filter(|kills| *kills > 0);
     Row {
-        name: name(&sample.subject).to_owned(),
+        name: shown(name(&sample.subject)).into_owned(),
         cells: [
             bytes(current),
             limit.map_or_else(none, |limit| bytes(limit.bytes)),
             limit.map_or_else(none, |limit| {
-                limit_owner(limit.relation, limit.unit.as_deref(), &limit.cgroup)
+                shown(&limit_owner(limit.relation, limit.unit.as_deref(), &limit.cgroup)).into_owned()
             }),
             limit.map_or_else(none, |limit| format!("{:.0}%", share(&limit) * 100.0)),
             sample
@@ -148,7 +150,7 @@ impl<W: Write + Send> super::Sink for Units<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.paper.flush()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is told of the ends: a screen for the last kill, or of what it was instead.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use super::growth::Run;
 use super::past::{End, Past, SOON, Source, name, whose};
@@ -8,7 +8,7 @@ use crate::event::{Kill, Subject, Unit};
 use crate::human::{date, duration, rate};
 use crate::journal::What;
 use crate::measure::Timestamp;
-use crate::sink::{TextOptions, cause, fold, paragraph};
+use crate::sink::{Colour, Paper, TextOptions, cause, paragraph};
 use crate::unit::ends::explain;
 
 /// Earlier kills that are named.
@@ -20,27 +20,24 @@ const SAME_GROWTH: f64 = 1.5;
 /// Where the words of a labelled line begin.
 const LABELS: usize = 12;
 
-type Put<'a> = &'a dyn Fn(&str, usize) -> io::Result<()>;
+/// Text on standard output.
+type Out = Paper<io::Stdout>;
 
 impl Past {
     pub(super) fn text(&self, all: bool, options: &TextOptions) -> io::Result<()> {
         if self.ends.is_empty() && !self.selection.is_empty() {
             return Ok(()); // told as the error that it is
         }
-        let put = |text: &str, indent: usize| {
-            let text = if options.unicode { text.to_owned() } else { plain(text) };
-            let folded = options.width.map(|width| fold(&text, width, indent, options.unicode));
-            writeln!(io::stdout(), "{}", folded.unwrap_or(text))
-        };
+        let out = &mut Paper::new(io::stdout(), options);
         let kills = self.kills();
         let from = if all { 0 } else { kills.len().saturating_sub(1) };
         for (place, (end, kill)) in kills.iter().enumerate().skip(from) {
             if place > from {
-                put("", 0)?;
+                out.row("")?;
             }
-            self.kill(end, kill, kills.get(..place).unwrap_or_default(), options, &put)?;
+            self.kill(end, kill, kills.get(..place).unwrap_or_default(), options, out)?;
         }
-        self.others(kills.last().map(|(end, _)| end.told.ts), &put)
+        self.others(kills.last().map(|(end, _)| end.told.ts), out)
     }
 
     fn kill(
@@ -49,32 +46,19 @@ impl Past {
         kill: &Kill,
         earlier: &[(&End, &Kill)],
         options: &TextOptions,
-        put: Put<'_>,
+        out: &mut Out,
     ) -> io::Result<()> {
         let ts = end.told.ts;
         let victim = format!("{}[{}]", kill.victim.comm, kill.victim.pid);
         let head = format!("{} was hit on {}: ", whose(kill), date(ts));
-        let killed = if options.color {
-            "\x1b[1;31mkilled\x1b[0m"
-        } else {
-            "killed"
-        };
-        // Coloured after folding: escapes have no width.
         let line = format!("{head}{victim} was killed {}.", cause(kill));
-        let line = options
-            .width
-            .map_or_else(|| line.clone(), |width| fold(&line, width, 2, options.unicode));
-        writeln!(
-            io::stdout(),
-            "{}",
-            line.replacen("was killed", &format!("was {killed}"), 1)
-        )?;
+        out.marked(&line, "killed", Colour::Red, 2)?;
         let (_, lines) = paragraph(kill, ts);
         for (label, words) in lines {
-            put(&format!("  {label:<9} {words}"), LABELS)?;
+            out.put(&format!("  {label:<9} {words}"), LABELS)?;
         }
         for line in self.around(end, kill, earlier, options) {
-            put(&format!("  {line}"), 4)?;
+            out.put(&format!("  {line}"), 4)?;
         }
         Ok(())
     }
@@ -179,7 +163,7 @@ impl Past {
 
     /// What was not the kernel's kill, or is known from systemd's word alone: the last of each, where it came after the last
     /// kill that is told.
-    fn others(&self, last_kill: Option<Timestamp>, put: Put<'_>) -> io::Result<()> {
+    fn others(&self, last_kill: Option<Timestamp>, out: &mut Out) -> io::Result<()> {
         let later = |end: &&End| last_kill.is_none_or(|kill| end.told.ts.seconds_since(kill) > SOON);
         let rest: Vec<&End> = self.ends.iter().filter(later).collect();
         let killed = rest.iter().rev().find_map(|end| match &end.told.what {
@@ -192,7 +176,7 @@ impl Past {
         });
         if let Some((end, subject, words)) = &killed {
             let name = name(subject).unwrap_or("a unit");
-            put(&format!("{name} was hit on {}: {words}.", date(end.told.ts)), 2)?;
+            out.put(&format!("{name} was hit on {}: {words}.", date(end.told.ts)), 2)?;
         }
         let failed = rest.iter().rev().find_map(|end| match &end.told.what {
             What::Failed(unit) if unit.result.as_deref() != Some("oom-kill") => Some((end, unit)),
@@ -203,9 +187,9 @@ impl Past {
                 .as_ref()
                 .is_none_or(|(kill, ..)| end.told.ts.seconds_since(kill.told.ts) > SOON)
         {
-            self.not_memory(end.told.ts, unit, last_kill.is_some() || killed.is_some(), put)?;
+            self.not_memory(end.told.ts, unit, last_kill.is_some() || killed.is_some(), out)?;
         } else if last_kill.is_none() && killed.is_none() {
-            put(
+            out.put(
                 &format!(
                     "No memory kill of {} is recorded; looked at {}.",
                     self.name(),
@@ -217,11 +201,11 @@ impl Past {
         Ok(())
     }
 
-    fn not_memory(&self, ts: Timestamp, unit: &Unit, had_kill: bool, put: Put<'_>) -> io::Result<()> {
+    fn not_memory(&self, ts: Timestamp, unit: &Unit, had_kill: bool, out: &mut Out) -> io::Result<()> {
         let name = name(&unit.subject).unwrap_or("a unit");
         let result = unit.result.as_deref().unwrap_or("unknown");
         let word = if had_kill { "later failed" } else { "last failed" };
-        put(
+        out.put(
             &format!(
                 "{name} {word} on {}, and not for memory: {}.",
                 date(ts),
@@ -239,10 +223,10 @@ impl Past {
         });
         if let Some((pid, words)) = crash {
             let how = pid.map(|pid| format!(": coredumpctl info {pid}")).unwrap_or_default();
-            put(&format!("  {words}{how}"), 4)?;
+            out.put(&format!("  {words}{how}"), 4)?;
         }
         if !had_kill {
-            put(
+            out.put(
                 &format!("  No memory kill is recorded for it; looked at {}.", self.looked_at()),
                 4,
             )?;
@@ -302,11 +286,6 @@ fn ordinal(number: usize) -> String {
         _ => "th",
     };
     format!("{number}{ending}")
-}
-
-/// As a terminal without Unicode shows it.
-fn plain(text: &str) -> String {
-    text.replace('·', "-").replace('→', ">").replace('…', "...")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::model::Gravity;
 use super::state::Look;
+use crate::shown::shown;
 
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const GREY: Style = Style::new().fg(Color::DarkGray);
@@ -28,7 +29,7 @@ pub(super) fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, s
         return 0;
     }
     let room = usize::from(area.width - x);
-    let (end, _) = buffer.set_stringn(area.x + x, area.y + y, text, room, style);
+    let (end, _) = buffer.set_stringn(area.x + x, area.y + y, shown(text), room, style);
     end.saturating_sub(area.x + x)
 }
 
