@@ -5,6 +5,7 @@
 //! Names and meanings are a contract: `oomtrace schema` prints it from these types.
 //! Unknown is `null`, never 0.
 
+mod few;
 mod kill;
 mod line;
 mod run;
@@ -16,7 +17,7 @@ pub use kill::{
     Before, BeforeSample, Confidence, Holder, Kill, KillLimit, Killer, OomWithoutKill, Origin, Request, Task, Trigger,
     Victim,
 };
-pub use line::{Event, Line, SampleLine};
+pub use line::{Event, Line};
 pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};
 pub use sample::{
     Class, Forecast, ForecastChange, ForecastState, GrowingTask, Limit, LimitRef, Memory, MemoryEvents, Pressure,

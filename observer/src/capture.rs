@@ -17,7 +17,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::event::{Event, Line, Lost, SampleLine, Stop, StopReason, Stream};
+use crate::event::{Event, Line, Lost, Stop, StopReason, Stream};
 use crate::measure::Timestamp;
 
 pub(crate) use frames::Frames;
@@ -35,17 +35,6 @@ const STEP: usize = 256 << 10;
 /// Whether a line is a sample, as oomtrace writes it, without reading all of it.
 pub(crate) fn is_sample(line: &[u8]) -> bool {
     line.starts_with(br#"{"event":"sample","#)
-}
-
-/// A line from its bytes.
-///
-/// A sample takes the short way. Whatever fails there takes the long one, which says what is wrong. Escapes as numbers
-/// (`\u…`) do so too: in fields that nobody knows the short way does not look whether they are characters.
-fn parse(bytes: &[u8]) -> serde_json::Result<Line> {
-    let has_numbers = |text: &str| text.contains("\\u");
-    let text = std::str::from_utf8(bytes).ok().filter(|text| !has_numbers(text));
-    let sample = text.and_then(|text| serde_json::from_str(text).ok());
-    sample.map_or_else(|| serde_json::from_slice(bytes), |SampleLine(line)| Ok(line))
 }
 
 /// A place that could not be read.
@@ -340,7 +329,7 @@ impl Iterator for Lines {
             if self.bytes.trim_ascii().is_empty() || is_passed {
                 continue;
             }
-            let line = match parse(&self.bytes) {
+            let line = match Line::from_json(&self.bytes) {
                 Ok(line) => Box::new(line),
                 Err(error) => {
                     let place = format!("line {}", self.number);

@@ -3,20 +3,22 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Forecast, Memory, Relation, Subject, Trend};
+use super::{Forecast, Memory, Relation, Subject, Trend, few};
 use crate::measure::{Bytes, Tgid, Tid, Timestamp};
 
 /// One victim. The line's subject is the victim's cgroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Kill {
     /// Where the victim lived.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
+    #[schemars(!skip_deserializing)]
     pub subject: Subject,
     /// What made the kill.
     pub origin: Origin,
     /// Whether the origin was seen or concluded.
     pub confidence: Confidence,
     /// What the verdict rests on: probe names, file names, journal fields.
+    #[serde(deserialize_with = "few::few")]
     pub evidence: Vec<String>,
     /// The limit that was reached.
     pub limit: Option<KillLimit>,
@@ -33,14 +35,14 @@ pub struct Kill {
     /// What was known before.
     pub before: Option<Before>,
     /// The processes of the victim's cgroup at the kill, largest first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few::few")]
     pub tasks: Vec<Task>,
     /// Which units held most of the memory that ran out, largest first: those below the limit's owner, or of the whole
     /// host. Empty where the limit was the victim's unit's own.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few::few")]
     pub holders: Vec<Holder>,
     /// What follows, each sentence with its number.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few::few")]
     pub advice: Vec<String>,
 }
 
@@ -192,6 +194,7 @@ pub struct Request {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Before {
     /// The last samples, oldest first: the unit's, and every ancestor's with a limit.
+    #[serde(deserialize_with = "few::samples")]
     pub samples: Vec<BeforeSample>,
     /// The trend as it stood.
     pub trend: Option<Trend>,
@@ -249,7 +252,8 @@ pub struct Holder {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OomWithoutKill {
     /// The limit's owner.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
+    #[schemars(!skip_deserializing)]
     pub subject: Subject,
     /// `no_killable_task` or what else stopped it.
     pub reason: String,

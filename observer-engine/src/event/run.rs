@@ -3,14 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
+use super::{Subject, few};
 use crate::measure::Bytes;
 
 /// A run of a unit that has ended: this stream saw it, or it is known from before. What comes is compared with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// Whose run.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
+    #[schemars(!skip_deserializing)]
     pub subject: Subject,
     /// How it is known.
     pub state: RunState,
@@ -38,6 +39,7 @@ pub struct RunOutline {
     /// The most that it held.
     pub peak: Bytes,
     /// What it held on average at each age, at ages that become longer.
+    #[serde(deserialize_with = "few::few")]
     pub held: Vec<HeldAt>,
 }
 

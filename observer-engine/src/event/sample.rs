@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Earlier, RunEnd, Subject};
+use super::{Earlier, RunEnd, Subject, few};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Tgid, Timestamp};
 
@@ -11,7 +11,8 @@ use crate::measure::{Bytes, Tgid, Timestamp};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
     /// Whose sample.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
+    #[schemars(!skip_deserializing)]
     pub subject: Subject,
     /// The memory files.
     pub memory: Memory,
@@ -22,7 +23,7 @@ pub struct Sample {
     #[serde(default)]
     pub pressure: Option<Pressure>,
     /// Every limit that can stop this cgroup's growth: its own, its ancestors', the host's memory.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few::few")]
     pub limits: Vec<Limit>,
     /// How it grows; `null` while too little is known.
     #[serde(default)]
@@ -31,7 +32,7 @@ pub struct Sample {
     #[serde(default)]
     pub forecast: Option<Forecast>,
     /// Its largest processes, largest first: now and then where a limit is in sight, else none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "few::few", skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskSize>,
     /// When it reaches the `memory.high`, its own or one above, from which on the kernel slows it down; `null` = no
     /// statement.
@@ -386,7 +387,8 @@ pub struct Forecast {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ForecastChange {
     /// Whose forecast.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
+    #[schemars(!skip_deserializing)]
     pub subject: Subject,
     /// What became of it.
     pub state: ForecastState,
@@ -423,7 +425,8 @@ pub enum ForecastState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Throttle {
     /// Who is slowed down.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
+    #[schemars(!skip_deserializing)]
     pub subject: Subject,
     /// Began or ended.
     pub state: ThrottleState,

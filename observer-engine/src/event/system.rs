@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Killer, Memory, Relation, Subject};
+use super::{Killer, Memory, Relation, Subject, few};
 use crate::measure::{Bytes, Timestamp};
 
 /// The stream begins.
@@ -20,6 +20,7 @@ pub struct Start {
     /// How memory cgroups are mounted.
     pub cgroup_version: Option<CgroupVersion>,
     /// Every probe, and the way it was attached.
+    #[serde(deserialize_with = "few::few")]
     pub probes: Vec<Probe>,
 }
 
@@ -71,7 +72,8 @@ pub enum Via {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unit {
     /// Which unit.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
+    #[schemars(!skip_deserializing)]
     pub subject: Subject,
     /// What it is now.
     pub state: UnitState,
@@ -98,7 +100,7 @@ pub struct Unit {
     #[serde(default)]
     pub memory: Option<Memory>,
     /// Its limits, and those above it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few::few")]
     pub limits: Vec<UnitLimit>,
 }
 
@@ -176,7 +178,8 @@ pub struct Lost {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unexplained {
     /// Whose counter.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
+    #[schemars(!skip_deserializing)]
     pub subject: Subject,
     /// Its file and name.
     pub counter: String,
