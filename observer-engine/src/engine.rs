@@ -177,6 +177,12 @@ impl Engine {
         }
     }
 
+    /// How many cgroups are remembered.
+    #[must_use]
+    pub fn cgroups(&self) -> usize {
+        self.cgroups.len()
+    }
+
     /// Takes a sample, fills in its trend and forecast, and tells where a forecast began, changed or ended.
     pub fn sample(&mut self, ts: Timestamp, sample: &mut Sample, out: &mut Vec<Event>) {
         let subject = &sample.subject;

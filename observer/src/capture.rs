@@ -13,24 +13,29 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::event::{Event, Line, Lost, Stop, StopReason, Stream};
 use crate::measure::Timestamp;
 
-pub(crate) use frames::Frames;
+pub(crate) use frames::{Frames, Text};
 pub use merge::Merged;
 pub(crate) use places::{CAPTURES, began, is_capture};
 
 use frames::MAGIC;
 
 /// Longer than any line: a kill with 64 tasks is below 64 KiB.
-const MAX_LINE: u64 = 1 << 24;
+const MAX_LINE: u64 = 1 << 20;
+
+/// What is passed over of a line that is longer, at most, and how many lines in a row may be none: then it is no capture.
+const MAX_PASSED: u64 = 1 << 30;
+const MAX_BAD: u64 = 100_000;
 
 /// How much of a plain file is read at once.
-const STEP: usize = 256 << 10;
+const STEP: usize = 64 << 10;
 
 /// Whether a line is a sample, as oomtrace writes it, without reading all of it.
 pub(crate) fn is_sample(line: &[u8]) -> bool {
@@ -71,6 +76,12 @@ pub struct Lines {
     file: String,
     source: Source,
     number: u64,
+    /// Bytes of a line too long that were passed over, as long as its end is looked for.
+    too_long: Option<u64>,
+    /// Lines before this one that were none.
+    bad: u64,
+    /// The last line's length in bytes.
+    weight: usize,
     /// Which lines are not read.
     passed_over: Option<IsPassedOver>,
     boot: Option<String>,
@@ -100,7 +111,7 @@ struct Place {
 
 enum Source {
     Plain(BufReader<Box<dyn Read + Send>>),
-    Frames { frames: Frames, text: io::Cursor<Vec<u8>> },
+    Frames { frames: Frames, text: Text },
     Ended,
 }
 
@@ -121,10 +132,28 @@ pub fn open(path: &Path) -> Result<Vec<Lines>, OpenError> {
     }
     let streams = places::streams(path).map_err(error)?;
     let streams = streams.into_iter().map(|files| {
+        let first = files.front().map(|path| first_look(path)).transpose()?;
         let mut lines = Lines::of(files);
-        lines.next_file().transpose().map(|_| lines)
+        // What is read once only is read from here on; a file is opened again when its time comes, so that not all of
+        // them are open at once.
+        if first.is_some_and(|is_file| !is_file) {
+            lines.next_file().transpose()?;
+        }
+        Ok(lines)
     });
     streams.collect::<io::Result<_>>().map_err(error)
+}
+
+/// Whether it is a file that can be read, and not a pipe.
+fn first_look(path: &Path) -> io::Result<bool> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_char_device() || kind.is_block_device() {
+        return Err(io::Error::other("it is a device, and no capture"));
+    }
+    if kind.is_file() {
+        File::open(path)?;
+    }
+    Ok(kind.is_file())
 }
 
 impl Source {
@@ -134,7 +163,7 @@ impl Source {
         Ok(if reader.fill_buf()?.starts_with(&MAGIC) {
             Self::Frames {
                 frames: Frames::new(Box::new(reader)),
-                text: io::Cursor::default(),
+                text: Text::default(),
             }
         } else {
             Self::Plain(reader)
@@ -144,13 +173,17 @@ impl Source {
 
 impl Lines {
     fn of(files: VecDeque<PathBuf>) -> Self {
+        let boot = files.front().and_then(|path| places::boot(path));
         Self {
+            boot: boot.map(str::to_owned),
             rest: files,
             file: String::new(),
             source: Source::Ended,
             number: 0,
+            too_long: None,
+            bad: 0,
+            weight: 0,
             passed_over: None,
-            boot: None,
             last: None,
             held: None,
             bytes: Vec::new(),
@@ -171,6 +204,12 @@ impl Lines {
         self
     }
 
+    /// When the stream begins, as its first file's name tells, for as long as it is not open.
+    fn begins(&self) -> Option<Timestamp> {
+        let first = self.rest.front().filter(|_| matches!(self.source, Source::Ended))?;
+        places::time(first)
+    }
+
     fn damage(&self, place: String, reason: String) -> Damage {
         Damage {
             file: self.file.clone(),
@@ -185,7 +224,7 @@ impl Lines {
             self.source = Source::Ended;
             let path = self.rest.pop_front()?;
             self.file = path.display().to_string();
-            self.number = 0;
+            (self.number, self.bad, self.too_long) = (0, 0, None);
             if let Some(boot) = places::boot(&path) {
                 self.boot = Some(boot.to_owned());
             }
@@ -206,7 +245,7 @@ impl Lines {
         self.held.is_some()
             || match &self.source {
                 Source::Plain(reader) => reader.buffer().contains(&b'\n'),
-                Source::Frames { text, .. } => text.position() < text.get_ref().len() as u64,
+                Source::Frames { text, .. } => text.is_at_hand(),
                 Source::Ended => false,
             }
     }
@@ -215,27 +254,64 @@ impl Lines {
     fn read(&mut self) -> Option<Result<(), Damage>> {
         loop {
             self.bytes.clear();
-            let read = match &mut self.source {
-                Source::Plain(reader) => reader.take(MAX_LINE).read_until(b'\n', &mut self.bytes),
-                Source::Frames { text, .. } => text.read_until(b'\n', &mut self.bytes),
-                Source::Ended => Ok(0),
+            let reader: &mut dyn BufRead = match &mut self.source {
+                Source::Plain(reader) => reader,
+                Source::Frames { text, .. } => text.reader(),
+                Source::Ended => &mut io::empty(),
             };
-            match read {
+            if let Some(passed) = self.too_long {
+                match pass_line(reader, passed) {
+                    Ok(passed) => self.too_long = passed,
+                    Err(error) => return Some(Err(self.end(error.to_string()))),
+                }
+                continue;
+            }
+            match pass_blank(reader) {
+                Ok(0) => {}
+                Ok(count) => {
+                    self.number += count;
+                    continue;
+                }
+                Err(error) => return Some(Err(self.end(error.to_string()))),
+            }
+            match reader.take(MAX_LINE).read_until(b'\n', &mut self.bytes) {
                 Ok(0) => match self.next_text()? {
                     Ok(()) => {}
                     Err(damage) => return Some(Err(damage)),
                 },
-                Ok(_) => {
+                Ok(length) => {
                     self.number += 1;
+                    self.weight = length;
+                    if length as u64 == MAX_LINE && self.bytes.last() != Some(&b'\n') {
+                        self.too_long = Some(0);
+                        let reason = "longer than any that oomtrace writes (1M)".to_owned();
+                        return Some(Err(self.damage(format!("line {}", self.number), reason)));
+                    }
                     return Some(Ok(()));
                 }
-                Err(error) => {
-                    self.source = Source::Ended;
-                    let place = format!("after line {}", self.number);
-                    return Some(Err(self.damage(place, error.to_string())));
-                }
+                Err(error) => return Some(Err(self.end(error.to_string()))),
             }
         }
+    }
+
+    /// A damage after which nothing more is read of the file.
+    fn end(&mut self, reason: String) -> Damage {
+        self.source = Source::Ended;
+        self.damage(format!("after line {}", self.number), reason)
+    }
+
+    /// A line that is none; of a file that has no other for long nothing more is read.
+    fn bad(&mut self, error: &serde_json::Error) -> Damage {
+        self.bad += 1;
+        if self.bad >= MAX_BAD {
+            return self.end(format!(
+                "{MAX_BAD} lines in a row are no events of oomtrace; the rest of the file is not read"
+            ));
+        }
+        self.damage(
+            format!("line {}", self.number),
+            format!("no event of oomtrace: {error}"),
+        )
     }
 
     /// Goes to the next frame, or to the next file; `None` at the end.
@@ -243,7 +319,7 @@ impl Lines {
         if let Source::Frames { frames, text } = &mut self.source {
             match frames.next() {
                 Ok(Some(frame)) => {
-                    *text = io::Cursor::new(frame.text);
+                    *text = frame.text;
                     return Some(match frame.fault {
                         None => Ok(()),
                         Some(fault) => Err(self.damage(format!("the frame at byte {}", frame.at), fault)),
@@ -331,11 +407,9 @@ impl Iterator for Lines {
             }
             let line = match Line::from_json(&self.bytes) {
                 Ok(line) => Box::new(line),
-                Err(error) => {
-                    let place = format!("line {}", self.number);
-                    return Some(Err(self.damage(place, format!("no event of oomtrace: {error}"))));
-                }
+                Err(error) => return Some(Err(self.bad(&error))),
             };
+            self.bad = 0;
             if let Event::Start(start) = &line.event {
                 self.boot = Some(start.boot_id.replace('-', ""));
             }
@@ -347,5 +421,33 @@ impl Iterator for Lines {
                 None => line,
             }));
         }
+    }
+}
+
+/// Passes over empty lines, as many as are at hand; a frame may be nothing else. Tells how many there were.
+fn pass_blank(reader: &mut dyn BufRead) -> io::Result<u64> {
+    let buffer = reader.fill_buf()?;
+    let count = buffer.iter().position(|byte| *byte != b'\n').unwrap_or(buffer.len());
+    reader.consume(count);
+    Ok(count as u64)
+}
+
+/// Goes on to the end of a line of which so much was passed; `None` there.
+///
+/// # Errors
+/// Where it does not end, or cannot be read.
+fn pass_line(reader: &mut dyn BufRead, passed: u64) -> io::Result<Option<u64>> {
+    let buffer = reader.fill_buf()?;
+    let end = buffer.iter().position(|byte| *byte == b'\n');
+    let length = end.map_or(buffer.len(), |end| end + 1);
+    let is_over = end.is_some() || buffer.is_empty();
+    reader.consume(length);
+    let passed = passed.saturating_add(length as u64);
+    match is_over {
+        true => Ok(None),
+        false if passed > MAX_PASSED => Err(io::Error::other(
+            "a line without an end; the rest of the file is not read",
+        )),
+        false => Ok(Some(passed)),
     }
 }

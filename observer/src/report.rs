@@ -15,18 +15,32 @@ mod scale;
 mod tests;
 mod words;
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
-use crate::event::{Event, Line, Start, Stream};
+use crate::event::{Event, Line, Stream};
 use crate::measure::Timestamp;
 
-use past::Past;
+use past::{Past, Room};
 use words::Words;
 
 /// Times without a recorder that are kept of a host.
 const MAX_GAPS: usize = 200;
+
+/// Hosts that are told apart.
+const HOSTS: usize = 4_096;
+
+/// Units that are reported, as many as the table has rows; twice as many are kept while reading.
+const UNITS: usize = 1_000;
+
+/// Points that are kept of all units together, and of one at the least.
+const POINTS: usize = 1 << 17;
+const POINTS_OF_ONE: usize = 64;
+
+/// Room for kills, warnings and the like of all units together.
+const ROOM: usize = 16 << 20;
 
 /// What is reported.
 #[derive(Debug)]
@@ -34,12 +48,16 @@ pub struct Report {
     words: Words,
     units: BTreeMap<(String, String), Past>,
     hosts: BTreeMap<String, Host>,
+    room: Room,
+    /// Whether units were left out.
+    is_short: bool,
 }
 
 /// The recording of a host.
 #[derive(Debug, Default)]
 struct Host {
-    start: Option<Start>,
+    /// Its kernel and the recorder.
+    system: Option<String>,
     last: Option<Timestamp>,
     /// Between which times nothing was recorded.
     gaps: Vec<(Timestamp, Timestamp)>,
@@ -55,13 +73,17 @@ impl Report {
             words: Words(zone),
             units: BTreeMap::new(),
             hosts: BTreeMap::new(),
+            room: Room(ROOM),
+            is_short: false,
         }
     }
 
     /// Takes a line.
     pub fn take(&mut self, line: Line) {
         let Line { event, ts, host, .. } = line;
-        self.hosts.entry(host.clone()).or_default().take(ts, &event);
+        if self.hosts.len() < HOSTS || self.hosts.contains_key(&host) {
+            self.hosts.entry(host.clone()).or_default().take(ts, &event);
+        }
         let Some(name) = event.subject().map(|subject| crate::sink::name(subject).to_owned()) else {
             return;
         };
@@ -69,10 +91,22 @@ impl Report {
         if matches!(event, Event::Unexplained(_) | Event::OomWithoutKill(_)) {
             return;
         }
+        let points = (POINTS / self.units.len().max(1)).clamp(POINTS_OF_ONE, points::KEPT);
         self.units
             .entry((host.clone(), name.clone()))
             .or_insert_with(|| Past::new(host, name))
-            .take(ts, event);
+            .take(ts, event, points, &mut self.room);
+        if self.units.len() >= 2 * UNITS {
+            self.shorten();
+        }
+    }
+
+    /// Lets go of those that come last on the page.
+    fn shorten(&mut self) {
+        let kept = self.in_order().into_iter().take(UNITS);
+        let kept: BTreeSet<(String, String)> = kept.map(|past| (past.host.clone(), past.name.clone())).collect();
+        self.units.retain(|key, _| kept.contains(key));
+        self.is_short = true;
     }
 
     /// How many units there are.
@@ -120,17 +154,12 @@ impl Report {
     /// Those that were killed first, then those that were warned of, then the largest.
     fn in_order(&self) -> Vec<&Past> {
         let mut order: Vec<&Past> = self.units.values().collect();
-        order.sort_by(|a, b| {
-            let rank = |past: &Past| {
-                (
-                    past.kills.total > 0,
-                    past.warnings.total > 0 || past.throttles.total > 0,
-                )
-            };
-            rank(b)
-                .cmp(&rank(a))
-                .then(b.peak().total_cmp(&a.peak()))
-                .then_with(|| a.name.cmp(&b.name))
+        order.sort_by_cached_key(|past| {
+            let is_warned = past.warnings.total > 0 || past.throttles.total > 0;
+            // As whole numbers, for the order of them is total.
+            let peak = past.peak().max(0.0).to_bits();
+            let rank = (past.kills.total > 0, is_warned, peak);
+            (Reverse(rank), past.name.clone())
         });
         order
     }
@@ -147,7 +176,7 @@ impl Host {
                 if let Some(last) = self.last.filter(|_| self.gaps.len() < MAX_GAPS) {
                     self.gaps.push((last, ts));
                 }
-                self.start = Some(start.clone());
+                self.system = Some(format!("Linux {}, oomtrace {}", start.kernel, start.version));
             }
             // What was counted instead of told is not missing.
             Event::Lost(lost) if lost.stream != Stream::Repeated => {

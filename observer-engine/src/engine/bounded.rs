@@ -37,7 +37,7 @@ impl<T: Default> Bounded<T> {
         self.entries.peek(path)
     }
 
-    #[cfg(test)]
+    /// How many entries there are.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

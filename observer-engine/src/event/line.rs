@@ -73,6 +73,9 @@ impl Event {
     }
 }
 
+/// Longer than any text that is written, in bytes of JSON: 4,096 characters, each an escape.
+const MAX_TEXT: usize = 32 << 10;
+
 /// The first bytes of a sample's line, as it is written.
 const SAMPLE: &[u8] = br#"{"event":"sample","#;
 
@@ -88,6 +91,11 @@ impl Line {
     /// # Errors
     /// Where it is none.
     pub fn from_json(text: &[u8]) -> serde_json::Result<Self> {
+        if text.len() > MAX_TEXT && has_long_text(text) {
+            return Err(serde_json::Error::custom(
+                "a text longer than any that is written (32K)",
+            ));
+        }
         // What fails there says nothing: the long way knows what is wrong.
         let sample = text.starts_with(SAMPLE).then(|| serde_json::from_slice(text).ok());
         if let Some(SampleLine(line)) = sample.flatten() {
@@ -134,6 +142,24 @@ impl Line {
         };
         Ok(Self { event, ts, seq, host })
     }
+}
+
+/// Whether there is a string that long, or one that has no end.
+fn has_long_text(json: &[u8]) -> bool {
+    let (mut is_within, mut is_escaped, mut length) = (false, false, 0);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_within => is_escaped = true,
+            b'"' => (is_within, length) = (!is_within, 0),
+            _ => {}
+        }
+        length += usize::from(is_within);
+        if length > MAX_TEXT {
+            return true;
+        }
+    }
+    false
 }
 
 impl<'de> Deserialize<'de> for Line {

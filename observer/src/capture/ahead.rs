@@ -13,11 +13,15 @@ use crate::event::Line;
 
 type Item = Result<Box<Line>, Damage>;
 
-/// Lines of a batch at most: a few hundred KiB, and what a wake-up costs is nothing beside it.
+/// With the line's length in bytes.
+type Weighed = (Item, usize);
+
+/// Lines of a batch at most, and their bytes: what a wake-up costs is nothing beside it.
 const BATCH: usize = 256;
+const BATCH_BYTES: usize = 256 << 10;
 
 /// Batches that wait at most.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
 
 /// A source that is read where its lines are taken, or ahead of that.
 pub(super) enum Source {
@@ -27,8 +31,10 @@ pub(super) enum Source {
 
 /// A source that another thread reads.
 pub(super) struct Ahead {
-    batch: vec::IntoIter<Item>,
-    batches: Receiver<Vec<Item>>,
+    batch: vec::IntoIter<Weighed>,
+    batches: Receiver<Vec<Weighed>>,
+    /// Of the last line.
+    weight: usize,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -39,10 +45,12 @@ impl Source {
         let (sender, batches) = sync_channel(WAITING);
         let read = move || {
             let Ok(mut lines) = take_over.recv() else { return };
-            let mut batch = Vec::with_capacity(BATCH);
+            let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
             while let Some(item) = lines.next() {
-                batch.push(item);
-                if batch.len() >= BATCH || !lines.is_at_hand() {
+                batch.push((item, lines.weight));
+                bytes += lines.weight;
+                if batch.len() >= BATCH || bytes >= BATCH_BYTES || !lines.is_at_hand() {
+                    bytes = 0;
                     let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
                     if sender.send(full).is_err() {
                         return;
@@ -59,9 +67,18 @@ impl Source {
             Ok(()) => Self::Ahead(Ahead {
                 batch: Vec::new().into_iter(),
                 batches,
+                weight: 0,
                 reader: Some(reader),
             }),
             Err(error) => Self::Here(Box::new(error.0)),
+        }
+    }
+
+    /// The length in bytes of the last line.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Here(lines) => lines.weight,
+            Self::Ahead(ahead) => ahead.weight,
         }
     }
 
@@ -90,7 +107,8 @@ impl Iterator for Ahead {
 
     fn next(&mut self) -> Option<Item> {
         loop {
-            if let Some(item) = self.batch.next() {
+            if let Some((item, weight)) = self.batch.next() {
+                self.weight = weight;
                 return Some(item);
             }
             match self.batches.recv() {

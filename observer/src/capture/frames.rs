@@ -4,7 +4,7 @@
 //! it is what was written: a flipped bit may well unpack into a line with another number in it. The one exception is the
 //! end of a file that was cut, and is told.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 /// How every zstd frame begins (RFC 8878, 3.1.1).
 pub(super) const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -13,6 +13,18 @@ pub(super) const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const MAX_PACKED: usize = 32 << 20;
 const MAX_UNPACKED: u64 = 256 << 20;
 
+/// A frame that unpacks to more is not kept as a whole: it is unpacked twice, once for its checksum and once for its
+/// lines. Ours have 4 MiB, and one line more.
+const WHOLE: u64 = 6 << 20;
+
+/// The window that a frame may need, as a power of two: 8 MiB, as `zstd -19` takes.
+const WINDOW: u32 = 23;
+
+/// What may be looked at in vain: so much, and so many times what was passed. A file of nothing but beginnings of frames
+/// would otherwise cost its length squared.
+const IN_VAIN: u64 = 512 << 20;
+const IN_VAIN_TIMES: u64 = 8;
+
 /// How much is read at once; in tests so little that every place in a frame is where a piece ends.
 const STEP: usize = if cfg!(test) { 61 } else { 64 << 10 };
 
@@ -20,8 +32,39 @@ const STEP: usize = if cfg!(test) { 61 } else { 64 << 10 };
 pub(crate) struct Frame {
     /// Where it begins in the file.
     pub(crate) at: u64,
-    pub(crate) text: Vec<u8>,
+    pub(crate) text: Text,
     pub(crate) fault: Option<String>,
+}
+
+/// What a frame unpacks to.
+pub(crate) enum Text {
+    Whole(io::Cursor<Vec<u8>>),
+    Long(Box<BufReader<Decoder>>),
+}
+
+type Decoder = zstd::Decoder<'static, io::Cursor<Vec<u8>>>;
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::Whole(io::Cursor::default())
+    }
+}
+
+impl Text {
+    /// Whether more of it can be had without work.
+    pub(super) fn is_at_hand(&self) -> bool {
+        match self {
+            Self::Whole(text) => text.position() < text.get_ref().len() as u64,
+            Self::Long(text) => text.buffer().contains(&b'\n'),
+        }
+    }
+
+    pub(super) fn reader(&mut self) -> &mut dyn BufRead {
+        match self {
+            Self::Whole(text) => text,
+            Self::Long(text) => text,
+        }
+    }
 }
 
 /// The frames of one file.
@@ -33,6 +76,8 @@ pub(crate) struct Frames {
     /// Where the rest begins in the file.
     at: u64,
     ended: bool,
+    /// Bytes that were looked at or unpacked in vain.
+    in_vain: u64,
 }
 
 impl Frames {
@@ -43,6 +88,7 @@ impl Frames {
             passed: 0,
             at: 0,
             ended: false,
+            in_vain: 0,
         }
     }
 
@@ -55,6 +101,9 @@ impl Frames {
             if self.rest().is_empty() && !self.more()? {
                 return Ok(None);
             }
+            if self.in_vain > IN_VAIN + self.at.saturating_mul(IN_VAIN_TIMES) {
+                return Ok(Some(self.give_up()));
+            }
             if let Ok(size) = zstd::zstd_safe::find_frame_compressed_size(self.rest()) {
                 return Ok(Some(self.whole(size)));
             }
@@ -63,6 +112,7 @@ impl Frames {
             let is_frame = rest.starts_with(&MAGIC) || MAGIC.starts_with(rest);
             let may_go_on = is_frame && rest.len() < MAX_PACKED && self.next_magic().is_none();
             if !may_go_on || !self.more()? {
+                self.in_vain += self.rest().len() as u64;
                 return Ok(Some(self.broken()));
             }
         }
@@ -88,17 +138,20 @@ impl Frames {
     /// A frame that says where it ends.
     fn whole(&mut self, size: usize) -> Frame {
         let at = self.at;
-        match unpack(self.rest().get(..size).unwrap_or_default()) {
-            (text, None) => {
+        let unpacked = unpack(self.rest().get(..size).unwrap_or_default());
+        match unpacked.fault {
+            None => {
                 self.pass(size);
+                let text = unpacked.text;
                 Frame { at, text, fault: None }
             }
             // Its size is no more to be believed than the rest of it.
-            (_, Some(error)) => {
+            Some(error) => {
+                self.in_vain += size as u64 + unpacked.length;
                 self.pass_to_next();
                 Frame {
                     at,
-                    text: Vec::new(),
+                    text: Text::default(),
                     fault: Some(format!("damaged: {error}; its lines are not used")),
                 }
             }
@@ -110,22 +163,34 @@ impl Frames {
         let at = self.at;
         let is_last = self.next_magic().is_none();
         let (text, fault) = if is_last && self.ended && self.rest().starts_with(&MAGIC) {
-            let (mut text, _) = unpack(self.rest());
-            let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            text.truncate(whole);
-            (text, "cut; what is left of it is used, and could not be checked")
+            (
+                cut(unpack(self.rest()).text),
+                "cut; what is left of it is used, and could not be checked",
+            )
         } else if is_last && self.rest().len() >= MAX_PACKED {
             let hint =
                 "no frame that oomtrace wrote, or damaged; if zstd can read it: zstd -dc FILE | oomtrace replay -";
-            (Vec::new(), hint)
+            (Text::default(), hint)
         } else {
-            (Vec::new(), "damaged; its lines are not used")
+            (Text::default(), "damaged; its lines are not used")
         };
         self.pass_to_next();
         Frame {
             at,
             text,
             fault: Some(fault.to_owned()),
+        }
+    }
+
+    /// The end of a file that is mostly no frames.
+    fn give_up(&mut self) -> Frame {
+        let at = self.at;
+        self.ended = true;
+        self.pass(self.rest().len());
+        Frame {
+            at,
+            text: Text::default(),
+            fault: Some("too much of it is damaged; the rest of the file is not read".to_owned()),
         }
     }
 
@@ -159,18 +224,65 @@ impl Frames {
     }
 }
 
-/// The text of one frame, as far as it goes, and why no further.
-fn unpack(frame: &[u8]) -> (Vec<u8>, Option<String>) {
+/// One frame, unpacked.
+#[derive(Default)]
+struct Unpacked {
+    /// As far as it goes.
+    text: Text,
+    length: u64,
+    /// Why it goes no further.
+    fault: Option<String>,
+}
+
+fn unpack(frame: &[u8]) -> Unpacked {
+    let mut unpacked = Unpacked::default();
+    if let Err(error) = unpack_into(frame, &mut unpacked) {
+        unpacked.fault = Some(error.to_string());
+    }
+    unpacked
+}
+
+fn unpack_into(frame: &[u8], unpacked: &mut Unpacked) -> io::Result<()> {
+    let mut decoder = zstd::Decoder::with_buffer(frame)?.single_frame();
+    decoder.window_log_max(WINDOW)?;
     let mut text = Vec::new();
-    let error = match zstd::Decoder::with_buffer(frame) {
-        Ok(decoder) => {
-            let read = decoder.single_frame().take(MAX_UNPACKED).read_to_end(&mut text);
-            match read {
-                Ok(_) if text.len() as u64 >= MAX_UNPACKED => Some("larger than any that oomtrace writes".to_owned()),
-                read => read.err().map(|error| error.to_string()),
-            }
+    let read = decoder.by_ref().take(WHOLE).read_to_end(&mut text);
+    unpacked.length = text.len() as u64;
+    let is_whole = unpacked.length < WHOLE;
+    unpacked.text = Text::Whole(io::Cursor::new(text));
+    read?;
+    if is_whole {
+        return Ok(());
+    }
+    // Each line is handed out only when it is known that all of them are as they were written.
+    unpacked.text = Text::default();
+    let mut piece = vec![0; STEP];
+    let checked = loop {
+        match decoder.read(&mut piece) {
+            Ok(0) => break Ok(()),
+            Ok(length) => unpacked.length += length as u64,
+            Err(error) => break Err(error),
         }
-        Err(error) => Some(error.to_string()),
+        if unpacked.length > MAX_UNPACKED {
+            return Err(io::Error::other("larger than any that oomtrace writes"));
+        }
     };
-    (text, error)
+    drop(decoder);
+    let mut again = Decoder::with_buffer(io::Cursor::new(frame.to_vec()))?.single_frame();
+    again.window_log_max(WINDOW)?;
+    unpacked.text = Text::Long(Box::new(BufReader::with_capacity(64 << 10, again)));
+    checked
+}
+
+/// Of a text that was cut the whole lines; a long one is read up to where it ends.
+fn cut(text: Text) -> Text {
+    match text {
+        Text::Whole(text) => {
+            let mut text = text.into_inner();
+            let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            text.truncate(whole);
+            Text::Whole(io::Cursor::new(text))
+        }
+        long @ Text::Long(_) => long,
+    }
 }

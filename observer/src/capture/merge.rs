@@ -1,7 +1,7 @@
 //! Several captures, of one host or of many, as one stream in the order of time.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::path::Path;
 
 use super::ahead::Source;
@@ -13,11 +13,19 @@ use crate::measure::Timestamp;
 /// few machines had a core for each.
 const MAX_AHEAD: usize = 4;
 
-/// The lines of all sources, the earliest first; of lines of one time, those of the first source.
+/// A file's name is made up to so many seconds after its first line.
+const MARGIN: f64 = 60.0;
+
+/// The lines of all sources, the earliest first; of lines of one time, those of the first source. A capture is opened when
+/// its time comes, as its name has it.
 pub struct Merged {
     sources: Vec<Source>,
     next: BinaryHeap<Reverse<Next>>,
-    damages: VecDeque<Damage>,
+    /// Sources of which no line is in `next`, and there may be one.
+    empty: Vec<usize>,
+    /// Those that begin later, the first of them at the end.
+    later: Vec<(Timestamp, usize)>,
+    weight: usize,
 }
 
 /// The next line of a source.
@@ -25,6 +33,7 @@ struct Next {
     ts: Timestamp,
     place: usize,
     line: Box<Line>,
+    weight: usize,
 }
 
 impl Merged {
@@ -37,44 +46,63 @@ impl Merged {
         for path in paths {
             sources.extend(open(path.as_ref())?);
         }
+        let (mut empty, mut later) = (Vec::new(), Vec::new());
+        for (place, lines) in sources.iter().enumerate() {
+            match lines.begins() {
+                Some(begins) => later.push((begins, place)),
+                None => empty.push(place),
+            }
+        }
+        later.sort_by(|a, b| b.cmp(a));
+        empty.reverse();
         let read = if sources.len() <= MAX_AHEAD {
             Source::ahead
         } else {
             |lines| Source::Here(Box::new(lines))
         };
-        let mut merged = Self {
+        Ok(Self {
             sources: sources.into_iter().map(read).collect(),
             next: BinaryHeap::new(),
-            damages: VecDeque::new(),
-        };
-        for place in 0..merged.sources.len() {
-            merged.advance(place);
-        }
-        Ok(merged)
+            empty,
+            later,
+            weight: 0,
+        })
     }
 
     /// Whether the next line can be had without waiting for a file.
     #[must_use]
     pub fn is_at_hand(&self) -> bool {
-        let source = self.next.peek().and_then(|Reverse(next)| self.sources.get(next.place));
-        !self.damages.is_empty() || source.is_none_or(Source::is_at_hand)
+        let is_at_hand = |place: &usize| self.sources.get(*place).is_none_or(Source::is_at_hand);
+        self.empty.iter().all(is_at_hand) && self.is_later().is_none()
     }
 
-    /// Puts the next line of a source where it belongs.
-    fn advance(&mut self, place: usize) {
-        let Some(source) = self.sources.get_mut(place) else {
-            return;
-        };
-        for line in source {
-            match line {
-                Ok(line) => {
-                    let ts = line.ts;
-                    self.next.push(Reverse(Next { ts, place, line }));
-                    return;
-                }
-                Err(damage) => self.damages.push_back(damage),
-            }
+    /// The length in bytes of the last line.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// A source whose time has come.
+    fn is_later(&self) -> Option<usize> {
+        let (begins, place) = self.later.last()?;
+        let first = self.next.peek().map(|Reverse(next)| next.ts);
+        let has_come = first.is_none_or(|first| begins.seconds_since(first) <= MARGIN);
+        has_come.then_some(*place)
+    }
+
+    /// Puts the next line of a source where it belongs, if there is one.
+    fn advance(&mut self, place: usize) -> Result<(), Damage> {
+        let source = self.sources.get_mut(place);
+        if let Some((source, line)) = source.and_then(|source| source.next().map(|line| (source, line))) {
+            let (weight, line) = (source.weight(), line?);
+            let ts = line.ts;
+            self.next.push(Reverse(Next {
+                ts,
+                place,
+                line,
+                weight,
+            }));
         }
+        Ok(())
     }
 }
 
@@ -82,11 +110,22 @@ impl Iterator for Merged {
     type Item = Result<Box<Line>, Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(damage) = self.damages.pop_front() {
-            return Some(Err(damage));
+        loop {
+            while let Some(place) = self.empty.last().copied() {
+                if let Err(damage) = self.advance(place) {
+                    return Some(Err(damage));
+                }
+                self.empty.pop();
+            }
+            let Some(place) = self.is_later() else { break };
+            self.later.pop();
+            self.empty.push(place);
         }
-        let Reverse(Next { place, line, .. }) = self.next.pop()?;
-        self.advance(place);
+        let Reverse(Next {
+            place, line, weight, ..
+        }) = self.next.pop()?;
+        self.weight = weight;
+        self.empty.push(place);
         Some(Ok(line))
     }
 }

@@ -7,6 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::measure::Timestamp;
+
 /// Where captures are written and looked for unless it is told otherwise.
 pub(crate) const CAPTURES: &str = "/var/lib/oomtrace";
 
@@ -26,6 +28,14 @@ pub(crate) fn is_capture(path: &Path) -> bool {
 /// The boot in a capture's name.
 pub(super) fn boot(path: &Path) -> Option<&str> {
     parts(path).map(|(boot, _)| boot)
+}
+
+/// The time in a capture's name.
+pub(super) fn time(path: &Path) -> Option<Timestamp> {
+    let (_, time) = parts(path)?;
+    jiff::Timestamp::strptime("%Y%m%dT%H%M%S%.fZ%z", format!("{time}+0000"))
+        .ok()
+        .map(Timestamp)
 }
 
 /// The boot and the time of a capture's name.
@@ -58,4 +68,18 @@ pub(super) fn streams(path: &Path) -> io::Result<Vec<VecDeque<PathBuf>>> {
         streams.entry(key).or_default().push_back(file);
     }
     Ok(streams.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_when_it_began() {
+        let now: jiff::Timestamp = "2026-11-21T03:12:44.123456Z".parse().unwrap();
+        let path = PathBuf::from(began("0123456789abcdef", now));
+        assert_eq!(time(&path), Some(Timestamp(now)));
+        assert_eq!(boot(&path), Some("0123456789abcdef"));
+        assert_eq!(time(Path::new("oomtrace-a-b.jsonl.zst")), None);
+    }
 }

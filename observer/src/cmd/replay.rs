@@ -15,6 +15,7 @@ use crate::cli::{Failure, Replay};
 use crate::engine::{Config, Engine};
 use crate::event::{Event, Line, RunState};
 use crate::measure::Timestamp;
+use crate::notice::notice;
 use crate::sink::{Screen, Sink};
 use crate::unit::Selection;
 
@@ -23,7 +24,12 @@ const MAX_PAUSE: f64 = 3600.0;
 
 /// Lines that are handed on at once at most, and how often that much may wait.
 const BATCH: usize = 256;
+const BATCH_BYTES: usize = 256 << 10;
 const WAITING: usize = 4;
+
+/// Hosts that are followed at one time, and the cgroups of all of them together: the host not heard of longest goes first.
+const HOSTS: usize = 1_024;
+const CGROUPS: usize = 32_768;
 
 /// Replays in the order of time: captures are read by one thread, played by another, and shown by this one.
 ///
@@ -39,6 +45,8 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
             ..Config::default()
         },
         engines: LruCache::unbounded(),
+        cgroups: 0,
+        is_forgetful: false,
         selection,
         span: Span {
             since: options.since,
@@ -69,6 +77,7 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
         for told in batch {
             match told {
                 Told::Damage(damage) => damages.tell(damage),
+                Told::Note(words) => notice(words),
                 Told::Wait(length) => {
                     if is_over(sink.flush())? {
                         return Ok(());
@@ -119,6 +128,8 @@ fn pause(length: Duration, sink: &dyn Sink) {
 enum Told {
     Line(Box<Line>),
     Damage(Damage),
+    /// Something about the replay itself.
+    Note(&'static str),
     /// As much time went by.
     Wait(Duration),
 }
@@ -132,9 +143,12 @@ struct Span {
 
 struct Player {
     config: Config,
-    /// One a host: cgroups of two hosts have the same paths. None ever makes room for another; a map of std wants a name of
-    /// its own for each question.
+    /// One a host: cgroups of two hosts have the same paths.
     engines: LruCache<String, Engine>,
+    /// What they remember, together.
+    cgroups: usize,
+    /// Whether it was said that a host was forgotten.
+    is_forgetful: bool,
     selection: Selection,
     span: Span,
     /// The time of the last line that is shown.
@@ -145,16 +159,20 @@ struct Player {
 impl Player {
     /// Plays it all, ahead of what is shown by a few batches; what there is goes out before more is waited for.
     fn play(mut self, mut captures: Merged, told: &SyncSender<Vec<Told>>) {
-        let mut batch = Vec::with_capacity(BATCH);
+        let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
         loop {
-            if batch.len() >= BATCH || (!batch.is_empty() && !captures.is_at_hand()) {
+            if batch.len() >= BATCH || bytes >= BATCH_BYTES || (!batch.is_empty() && !captures.is_at_hand()) {
+                bytes = 0;
                 let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
                 if told.send(full).is_err() {
                     return;
                 }
             }
             match captures.next() {
-                Some(Ok(line)) => self.line(line, &mut batch),
+                Some(Ok(line)) => {
+                    bytes += captures.weight();
+                    self.line(line, &mut batch);
+                }
                 Some(Err(damage)) => batch.push(Told::Damage(damage)),
                 None => break,
             }
@@ -183,7 +201,7 @@ impl Player {
         match event {
             // The live one knew nothing yet, either.
             Event::Start(_) => {
-                self.engines.pop(host);
+                self.forget(host);
             }
             // Made anew from the samples.
             Event::Forecast(_) | Event::Throttle(_) => return,
@@ -191,7 +209,14 @@ impl Player {
                 RunState::Ended => return,
                 RunState::Known => self.engine(host).know(run),
             },
-            Event::Sample(sample) => self.engine(host).sample(ts, sample, &mut changes),
+            Event::Sample(sample) => {
+                let engine = self.engine(host);
+                let before = engine.cgroups();
+                engine.sample(ts, sample, &mut changes);
+                let more = engine.cgroups().saturating_sub(before);
+                self.cgroups += more;
+                self.make_room(told);
+            }
             Event::Kill(kill) => {
                 let engine = self.engine(host);
                 engine.recall(ts, kill);
@@ -223,7 +248,28 @@ impl Player {
     }
 
     fn engine(&mut self, host: &str) -> &mut Engine {
-        let engine = || Engine::new(self.config.clone());
-        self.engines.get_or_insert_mut_ref(host, engine)
+        let config = &self.config;
+        self.engines.get_or_insert_mut_ref(host, || Engine::new(config.clone()))
+    }
+
+    fn forget(&mut self, host: &str) {
+        if let Some(engine) = self.engines.pop(host) {
+            self.cgroups = self.cgroups.saturating_sub(engine.cgroups());
+        }
+    }
+
+    /// One host has the room that it has live; of many together those that are heard of last.
+    fn make_room(&mut self, told: &mut Vec<Told>) {
+        while self.engines.len() > 1 && (self.engines.len() > HOSTS || self.cgroups > CGROUPS) {
+            let Some((_, engine)) = self.engines.pop_lru() else {
+                break;
+            };
+            self.cgroups = self.cgroups.saturating_sub(engine.cgroups());
+            if !std::mem::replace(&mut self.is_forgetful, true) {
+                told.push(Told::Note(
+                    "more hosts at one time than can be followed (1024, and 32768 cgroups): those not heard of longest begin anew; replay fewer at a time",
+                ));
+            }
+        }
     }
 }

@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 
-use html_escape::encode_text as safe;
-
 use super::past::{Held, Past};
-use super::words::{Words, size};
-use super::{Report, figures, palette, plot};
+use super::words::{Words, safe, size};
+use super::{Report, UNITS as ROWS, figures, palette, plot};
 use crate::event::{Kill, Relation, Unit, UnitState};
 use crate::human::{bytes, duration};
 use crate::measure::Timestamp;
@@ -15,9 +13,6 @@ use crate::unit::ends::explain;
 
 /// Units with a plot: those that were killed or warned of first, then the largest. More would make the page large.
 const PLOTS: usize = 40;
-
-/// Units in the table.
-const ROWS: usize = 1000;
 
 /// Kills at the top of the page, and told in full of a unit.
 const MAX_TOP: usize = 12;
@@ -90,12 +85,7 @@ fn head(report: &Report, order: &[&Past], out: &mut String) {
             safe(&words.zone(begins))
         )
     });
-    let mut systems: Vec<String> = report
-        .hosts
-        .values()
-        .filter_map(|host| host.start.as_ref())
-        .map(|start| format!("Linux {}, oomtrace {}", start.kernel, start.version))
-        .collect();
+    let mut systems: Vec<String> = report.hosts.values().filter_map(|host| host.system.clone()).collect();
     systems.dedup();
     let system = systems
         .first()
@@ -105,7 +95,7 @@ fn head(report: &Report, order: &[&Past], out: &mut String) {
     let warned = order.iter().filter(|past| past.raised().next().is_some()).count();
     let _ = write!(
         out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n<p class=\"lead\">{}, {} warned of, {} seen.</p>\n<p>{}{}</p>\n",
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n<p class=\"lead\">{}, {} warned of, {} seen.</p>\n<p>{}{}</p>\n",
         palette::page(),
         count(
             kills,
@@ -125,7 +115,10 @@ fn head(report: &Report, order: &[&Past], out: &mut String) {
 /// What was not recorded.
 fn missing(report: &Report, out: &mut String) {
     let gaps: Vec<_> = report.hosts.values().flat_map(|host| &host.gaps).collect();
-    let lost: u64 = report.hosts.values().map(|host| host.missing).sum();
+    let lost = report
+        .hosts
+        .values()
+        .fold(0, |lost: u64, host| lost.saturating_add(host.missing));
     let mut told: Vec<String> = gaps
         .iter()
         .take(MAX_GAPS)
@@ -171,8 +164,9 @@ fn happened(report: &Report, order: &[&Past], out: &mut String) {
     }
     out.push_str("</ol>\n");
     let total: usize = order.iter().map(|past| past.kills.total).sum();
-    if total > MAX_TOP {
-        let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", total - MAX_TOP);
+    let told = kills.len().min(MAX_TOP);
+    if total > told {
+        let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", total - told);
     }
     out.push_str("</section>\n");
 }
@@ -189,7 +183,7 @@ fn table(report: &Report, order: &[&Past], out: &mut String) {
         let name = if place < PLOTS {
             format!("<a href=\"#{}\">{name}</a>", anchor(past))
         } else {
-            name.into_owned()
+            name
         };
         let host = if several {
             format!("<td class=\"left\">{}</td>", safe(&past.host))
@@ -217,13 +211,15 @@ fn table(report: &Report, order: &[&Past], out: &mut String) {
             size(past.peak()),
             held.map_or_else(|| "none".to_owned(), |held| bytes(held.bytes)),
             held.map_or_else(String::new, |held| {
-                limit_owner(held.relation, held.unit.as_deref(), &held.cgroup)
+                safe(&limit_owner(held.relation, held.unit.as_deref(), &held.cgroup))
             }),
             held.map_or_else(String::new, |held| size(held.least_room)),
         );
     }
     out.push_str("</tbody>\n</table></div>\n");
-    if order.len() > ROWS {
+    if report.is_short {
+        out.push_str("<p class=\"quiet\">There are more than this report can hold: units that were neither killed nor warned of, and held less, are left out. Choose some with -u.</p>\n");
+    } else if order.len() > ROWS {
         let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", order.len() - ROWS);
     }
     out.push_str("</section>\n");
@@ -231,9 +227,11 @@ fn table(report: &Report, order: &[&Past], out: &mut String) {
 
 /// A name for a link: the bytes of the unit's.
 fn anchor(past: &Past) -> String {
-    let text = format!("{}/{}", past.host, past.name);
-    text.bytes()
-        .fold("u".to_owned(), |anchor, byte| format!("{anchor}{byte:02x}"))
+    let mut anchor = "u".to_owned();
+    for byte in past.host.bytes().chain([b'/']).chain(past.name.bytes()) {
+        let _ = write!(anchor, "{byte:02x}");
+    }
+    anchor
 }
 
 fn unit(report: &Report, past: &Past, out: &mut String) {
@@ -254,7 +252,7 @@ fn unit(report: &Report, past: &Past, out: &mut String) {
             let _ = write!(
                 out,
                 "<figure>\n<div class=\"wide\" role=\"region\" aria-label=\"Plot of {}\" tabindex=\"0\">{svg}</div>\n",
-                html_escape::encode_double_quoted_attribute(&past.name)
+                safe(&past.name)
             );
             legend(past, out);
             out.push_str("</figure>\n");
@@ -351,11 +349,12 @@ fn kills(report: &Report, past: &Past, out: &mut String) {
         }
         out.push_str("</dl>\n</article>\n");
     }
-    if past.kills.total > MAX_KILLS {
+    let told = past.kills.kept.len().min(MAX_KILLS);
+    if past.kills.total > told {
         let _ = writeln!(
             out,
             "<p class=\"quiet\">And {} more kills.</p>",
-            past.kills.total - MAX_KILLS
+            past.kills.total - told
         );
     }
 }
@@ -389,8 +388,9 @@ fn told(report: &Report, past: &Past, out: &mut String) {
     }
     out.push_str("</ul>\n");
     let total = past.warnings.total + past.throttles.total + past.ends.total;
-    if total > MAX_TOLD {
-        let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", total - MAX_TOLD);
+    let told = lines.len().min(MAX_TOLD);
+    if total > told {
+        let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", total - told);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is kept of a unit.
 
+use serde::Serialize;
+
 use super::points::{Left, Point, Points, parts};
 use crate::event::{Event, ForecastChange, ForecastState, Kill, Limit, Relation, Sample, Throttle, Unit, UnitState};
 use crate::human::bytes;
@@ -8,6 +10,26 @@ use crate::sink::limit;
 
 /// Things of a kind that are kept of a unit; of more only how many.
 const MAX_KEPT: usize = 100;
+
+/// Limits that are followed of a unit, the first: its own and those above it.
+const LIMITS: usize = 16;
+
+/// Tasks of a kill that are told, and the victim among them.
+const TASKS: usize = 6;
+
+/// Room for what is kept of all units together, in bytes of JSON: about what it takes.
+#[derive(Debug)]
+pub(super) struct Room(pub(super) usize);
+
+impl Room {
+    /// Whether there was room for it.
+    fn takes(&mut self, value: &impl Serialize) -> bool {
+        let length = serde_json::to_vec(value).map_or(usize::MAX, |text| text.len());
+        let left = self.0.checked_sub(length);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
+}
 
 /// The first of a kind, and how many there were.
 #[derive(Debug)]
@@ -25,10 +47,10 @@ impl<T> Default for Kept<T> {
     }
 }
 
-impl<T> Kept<T> {
-    fn push(&mut self, ts: Timestamp, value: T) {
+impl<T: Serialize> Kept<T> {
+    fn push(&mut self, ts: Timestamp, value: T, room: &mut Room) {
         self.total += 1;
-        if self.kept.len() < MAX_KEPT {
+        if self.kept.len() < MAX_KEPT && room.takes(&value) {
             self.kept.push((ts, value));
         }
     }
@@ -58,6 +80,20 @@ impl Held {
             &size,
         )
     }
+}
+
+/// What the page tells of a kill.
+fn outline(mut kill: Box<Kill>) -> Box<Kill> {
+    if let Some(before) = &mut kill.before {
+        let own = before
+            .samples
+            .iter()
+            .rposition(|sample| sample.unit == kill.subject.unit);
+        let own = own.map(|place| before.samples.swap_remove(place));
+        before.samples = own.into_iter().collect();
+    }
+    kill.tasks.truncate(TASKS);
+    kill
 }
 
 /// A unit's history.
@@ -91,14 +127,14 @@ impl Past {
         }
     }
 
-    pub(super) fn take(&mut self, ts: Timestamp, event: Event) {
+    pub(super) fn take(&mut self, ts: Timestamp, event: Event, points: usize, room: &mut Room) {
         match event {
-            Event::Sample(sample) => self.sample(ts, &sample),
-            Event::Forecast(change) => self.warnings.push(ts, change),
-            Event::Throttle(throttle) => self.throttles.push(ts, throttle),
-            Event::Kill(kill) => self.kills.push(ts, kill),
+            Event::Sample(sample) => self.sample(ts, &sample, points),
+            Event::Forecast(change) => self.warnings.push(ts, change, room),
+            Event::Throttle(throttle) => self.throttles.push(ts, throttle, room),
+            Event::Kill(kill) => self.kills.push(ts, outline(kill), room),
             Event::Unit(unit) => match unit.state {
-                UnitState::Started | UnitState::Stopped | UnitState::Failed => self.ends.push(ts, unit),
+                UnitState::Started | UnitState::Stopped | UnitState::Failed => self.ends.push(ts, unit, room),
                 UnitState::Waiting | UnitState::Running => {}
             },
             Event::Start(_)
@@ -110,7 +146,7 @@ impl Past {
         }
     }
 
-    fn sample(&mut self, ts: Timestamp, sample: &Sample) {
+    fn sample(&mut self, ts: Timestamp, sample: &Sample, points: usize) {
         let Some(current) = sample.memory.current.map(Bytes::as_f64) else {
             return;
         };
@@ -123,14 +159,17 @@ impl Past {
             .iter()
             .filter_map(|limit| self.ceiling(limit, current))
             .collect();
-        self.points.push(Point {
-            ts,
-            life: self.life,
-            current,
-            parts: parts(sample, current),
-            ceilings,
-            left: sample.forecast.as_ref().map(Left::from),
-        });
+        self.points.push(
+            Point {
+                ts,
+                life: self.life,
+                current,
+                parts: parts(sample, current),
+                ceilings,
+                left: sample.forecast.as_ref().map(Left::from),
+            },
+            points,
+        );
     }
 
     /// Up to where a limit lets the unit grow while the others below it stay as they are.
@@ -148,6 +187,9 @@ impl Past {
             .limits
             .iter()
             .position(|held| held.cgroup == limit.cgroup && held.file == limit.file);
+        if known.is_none() && self.limits.len() >= LIMITS {
+            return None;
+        }
         let place = known.unwrap_or_else(|| {
             self.limits.push(Held {
                 cgroup: limit.cgroup.clone(),

@@ -4,12 +4,10 @@
 
 use std::fmt::Write as _;
 
-use html_escape::{encode_double_quoted_attribute as quoted, encode_text as safe};
-
 use super::past::Past;
 use super::points::{PARTS, Point};
 use super::scale::{Heights, LEFT, Path, RIGHT, Times, WIDTH};
-use super::words::{self, Words, size};
+use super::words::{self, Words, safe, size};
 use crate::event::{ForecastChange, ForecastState, Relation, ThrottleState};
 use crate::human::duration;
 use crate::measure::Timestamp;
@@ -458,7 +456,7 @@ impl<'a> Plot<'a> {
             let _ = writeln!(
                 self.out,
                 "<g role=\"img\" aria-label=\"{}\"><title>{}</title><path class=\"killed\" d=\"M{x} {TOP}V{BOTTOM}\"/><path class=\"cross\" d=\"M{} {}l24 24m-24 0l24 -24\"/></g>",
-                quoted(&label),
+                safe(&label),
                 safe(&label),
                 x - 12,
                 TOP - 28,

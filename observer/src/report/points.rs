@@ -7,7 +7,7 @@ use crate::measure::{Bytes, Timestamp};
 
 /// Points of a plot, and the most that are kept while reading.
 pub(super) const POINTS: usize = 400;
-const KEPT: usize = 4 * POINTS;
+pub(super) const KEPT: usize = 4 * POINTS;
 
 /// What a use consists of, from what cannot be given back to what can.
 pub(super) const PARTS: [&str; 5] = ["anon", "shmem", "kernel", "other", "cache"];
@@ -72,20 +72,21 @@ pub(super) struct Points {
 }
 
 impl Points {
-    pub(super) fn push(&mut self, point: Point) {
-        let (count, least, most) = match self.open.take() {
+    /// Takes a point; of all together `most` are kept.
+    pub(super) fn push(&mut self, point: Point, most: usize) {
+        let (count, lower, upper) = match self.open.take() {
             None => (1, point.clone(), point),
-            Some((count, least, most)) if point.current > most.current => (count + 1, least, point),
-            Some((count, least, most)) if point.current < least.current => (count + 1, point, most),
-            Some((count, least, most)) => (count + 1, least, most),
+            Some((count, lower, upper)) if point.current > upper.current => (count + 1, lower, point),
+            Some((count, lower, upper)) if point.current < lower.current => (count + 1, point, upper),
+            Some((count, lower, upper)) => (count + 1, lower, upper),
         };
         if count < self.every.max(1) {
-            self.open = Some((count, least, most));
+            self.open = Some((count, lower, upper));
             return;
         }
-        self.kept.extend(in_time(least, most));
-        if self.kept.len() > KEPT {
-            self.kept = thinned(&self.kept, KEPT / 2);
+        self.kept.extend(in_time(lower, upper));
+        if self.kept.len() > most {
+            self.kept = thinned(&self.kept, most / 2);
             self.every = self.every.max(1) * 2;
         }
     }

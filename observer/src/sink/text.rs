@@ -1,9 +1,10 @@
 //! Text for a person at a terminal: what a unit is, a line when it changes in a way that matters, the verdict at a kill.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
+use lru::LruCache;
 
 use super::Sink;
 use super::fold::middle;
@@ -20,6 +21,9 @@ use crate::shown::shown;
 
 /// At least this often something is told of a unit that moves, in seconds.
 const TELL_EVERY: f64 = 60.0;
+
+/// Cgroups of which it is known what was last told, as many as the engine remembers.
+const TOLD: usize = 16_384;
 
 /// The probes that are named in a header; of the others only what is lost without them.
 const MAIN_PROBES: [&str; 3] = ["oom_kill_process", "mark_victim", "page_counter_try_charge"];
@@ -59,7 +63,9 @@ pub struct Text<W> {
     options: TextOptions,
     probes: Vec<Probe>,
     told_losses: bool,
-    told: HashMap<String, Told>,
+    /// By the hash of a cgroup's path: a path may be long, and there may be many.
+    told: LruCache<u64, Told>,
+    hasher: RandomState,
 }
 
 impl<W: Write> Text<W> {
@@ -70,7 +76,8 @@ impl<W: Write> Text<W> {
             options,
             probes: Vec::new(),
             told_losses: false,
-            told: HashMap::new(),
+            told: LruCache::unbounded(),
+            hasher: RandomState::new(),
         }
     }
 
@@ -227,11 +234,11 @@ impl<W: Write> Text<W> {
         Ok(())
     }
 
-    fn matters(&self, ts: Timestamp, sample: &Sample, key: &str) -> bool {
+    fn matters(&self, ts: Timestamp, sample: &Sample, key: u64) -> bool {
         let Some(current) = sample.memory.current.map(Bytes::as_f64) else {
             return false;
         };
-        let Some(told) = self.told.get(key) else { return true };
+        let Some(told) = self.told.peek(&key) else { return true };
         let moved = (current - told.current).abs();
         let room = sample
             .limits
@@ -247,8 +254,8 @@ impl<W: Write> Text<W> {
     }
 
     fn sample(&mut self, ts: Timestamp, sample: &Sample) -> io::Result<()> {
-        let key = sample.subject.cgroup.path.clone().unwrap_or_default();
-        if !self.matters(ts, sample, &key) {
+        let key = self.hasher.hash_one(sample.subject.cgroup.path.as_deref());
+        if !self.matters(ts, sample, key) {
             return Ok(());
         }
         let current = sample.memory.current.unwrap_or_default();
@@ -258,7 +265,10 @@ impl<W: Write> Text<W> {
             class: sample.trend.map(|trend| trend.class),
             forecast: sample.forecast.is_some(),
         };
-        let before = self.told.insert(key, told).and_then(|before| before.class);
+        let before = self.told.put(key, told).and_then(|before| before.class);
+        if self.told.len() > TOLD {
+            self.told.pop_lru();
+        }
         // The limit that the time left is about, else the unit's own, else the one that is nearest to being full.
         let share = |limit: &&Limit| limit.usage.unwrap_or_default().as_f64() / limit.bytes.as_f64().max(1.0);
         let hard = || sample.limits.iter().filter(|limit| limit.file != "memory.high");

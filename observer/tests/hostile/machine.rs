@@ -1,13 +1,16 @@
 //! Runs the binary in a cage: its room is limited, and what it took is told.
 
 use std::io::Read as _;
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A run that takes longer does not end: no statement on how fast it is.
 const FOR_EVER: Duration = Duration::from_secs(300);
+
+/// How often it is looked at: what it holds most, it holds for longer.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How a run went.
 pub(crate) struct Run {
@@ -25,7 +28,6 @@ pub(crate) fn run(arguments: &[&str]) -> Run {
 }
 
 /// Runs oomtrace with something on its standard input.
-#[expect(clippy::zombie_processes, reason = "it is waited for, by wait4")]
 pub(crate) fn run_fed(arguments: &[&str], input: Stdio) -> Run {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("oomtrace"))
         .args(arguments)
@@ -39,6 +41,7 @@ pub(crate) fn run_fed(arguments: &[&str], input: Stdio) -> Run {
     let pid = i32::try_from(child.id()).unwrap();
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let (ended, is_over) = std::sync::mpsc::channel::<()>();
+    let peak = std::sync::atomic::AtomicI64::new(0);
     thread::scope(|scope| {
         // What is shown is looked at up to here; the rest only runs off.
         let out = scope.spawn(move || {
@@ -55,27 +58,35 @@ pub(crate) fn run_fed(arguments: &[&str], input: Stdio) -> Run {
             stderr.read_to_end(&mut text).unwrap();
             text
         });
+        let peak = &peak;
         scope.spawn(move || {
-            if is_over.recv_timeout(FOR_EVER) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                let _ = rustix::process::kill_process(
-                    rustix::process::Pid::from_raw(pid).unwrap(),
-                    rustix::process::Signal::KILL,
-                );
+            let pid = rustix::process::Pid::from_raw(pid).unwrap();
+            let began = Instant::now();
+            while is_over.recv_timeout(LOOK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                peak.fetch_max(most_resident(pid), Ordering::Relaxed);
+                if began.elapsed() > FOR_EVER {
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                }
             }
         });
-        let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
-        // SAFETY: both are ours to be written to; the child is waited for here only.
-        let waited = unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) };
-        drop(ended);
-        assert_eq!(waited, pid);
-        // SAFETY: zeroes are a value of it, whatever the kernel wrote.
-        let usage = unsafe { usage.assume_init() };
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let (out, err) = (text(out.join().unwrap()), text(err.join().unwrap()));
+        let status = child.wait().unwrap();
+        drop(ended);
         Run {
-            status: ExitStatus::from_raw(status).code(),
-            out: text(out.join().unwrap()),
-            err: text(err.join().unwrap()),
-            peak: usage.ru_maxrss / 1024,
+            status: status.code(),
+            out,
+            err,
+            peak: peak.load(Ordering::Relaxed),
         }
     })
+}
+
+/// The most that was resident so far, in MiB. What the kernel tells of it in the end (`ru_maxrss`) has in it what this
+/// process held when it forked.
+fn most_resident(pid: rustix::process::Pid) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = most.and_then(|most| most.split_whitespace().next()?.parse::<i64>().ok());
+    kib.unwrap_or(0) / 1024
 }

@@ -1,6 +1,6 @@
 //! The ends of units that are known, in the order of time, each once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
 use super::growth::Growth;
@@ -9,7 +9,7 @@ use crate::cmd::output::Damages;
 use crate::event::{Event, Kill, Line, Subject};
 use crate::human::date;
 use crate::journal::{Told, What};
-use crate::measure::Timestamp;
+use crate::measure::{Tgid, Timestamp};
 use crate::sink::{Json, Sink as _};
 use crate::unit::Selection;
 
@@ -19,8 +19,14 @@ const SAME: f64 = 10.0;
 /// systemd's word on a kill comes within this time, in seconds.
 pub(super) const SOON: f64 = 120.0;
 
+/// What is kept of ends together, as long as they would be as JSON; of more the last.
+const KEPT: usize = 8 << 20;
+
+/// Warnings that are remembered; of more the last.
+const WARNED: usize = 16_384;
+
 /// Where an end is known from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Source {
     Capture,
     Journal,
@@ -28,6 +34,8 @@ pub(super) enum Source {
 }
 
 impl Source {
+    const ALL: [Self; 3] = [Self::Capture, Self::Journal, Self::KernelLog];
+
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Capture => "captures",
@@ -41,6 +49,22 @@ impl Source {
 pub(super) struct End {
     pub(super) told: Told,
     pub(super) source: Source,
+    /// About what it takes to be kept, in bytes.
+    weight: usize,
+}
+
+/// Room for the rest of an end beside what is told of it.
+const END: usize = 512;
+
+/// What it would be long as JSON: about what it takes.
+fn weight(what: &What) -> usize {
+    let length = match what {
+        What::Kill(kill) => serde_json::to_vec(kill).map(|text| text.len()),
+        What::Failed(unit) => serde_json::to_vec(unit).map(|text| text.len()),
+        What::Oomd(_, words) | What::Core(_, _, words) => Ok(words.len()),
+        What::OutOfMemory(_) => Ok(0),
+    };
+    END + length.unwrap_or(0)
 }
 
 /// All that is known of what was.
@@ -48,6 +72,9 @@ pub(super) struct End {
 pub(super) struct Past {
     pub(super) selection: Selection,
     pub(super) ends: Vec<End>,
+    /// What the ends take together, and how many earlier ones were let go for that.
+    pub(super) weight: usize,
+    pub(super) let_go: usize,
     /// When growth was warned of: whose, in which run, and by how much it was before.
     pub(super) warned: Vec<(Timestamp, Subject)>,
     pub(super) looked: BTreeSet<Source>,
@@ -65,7 +92,32 @@ pub(super) struct Past {
 impl Past {
     pub(super) fn push(&mut self, told: Told, source: Source) {
         if self.selection.covers(told.what.subject()) {
-            self.ends.push(End { told, source });
+            let weight = weight(&told.what);
+            self.ends.push(End { told, source, weight });
+            self.weight += weight;
+            if self.weight > 2 * KEPT {
+                self.let_go();
+            }
+        }
+    }
+
+    /// Keeps the last ends: it is they that are asked for.
+    fn let_go(&mut self) {
+        self.ends.sort_by_key(|end| std::cmp::Reverse(end.told.ts));
+        let (mut weight, before) = (0, self.ends.len());
+        self.ends.retain(|end| {
+            weight += end.weight;
+            weight <= KEPT
+        });
+        self.weight = self.ends.iter().map(|end| end.weight).sum();
+        self.let_go += before - self.ends.len();
+    }
+
+    pub(super) fn warn(&mut self, ts: Timestamp, subject: Subject) {
+        self.warned.push((ts, subject));
+        if self.warned.len() > 2 * WARNED {
+            self.warned.sort_by_key(|(ts, _)| *ts);
+            self.warned.drain(..WARNED);
         }
     }
 
@@ -81,43 +133,41 @@ impl Past {
         self.ends.retain(|end| wanted(end.told.ts));
         // The better source first among those of one time.
         self.ends.sort_by_key(|end| (end.told.ts, end.source));
-        let mut kept: Vec<End> = Vec::with_capacity(self.ends.len());
-        for end in std::mem::take(&mut self.ends) {
-            let same = kept
-                .iter_mut()
-                .rev()
-                .take_while(|other| end.told.ts.seconds_since(other.told.ts) < SAME)
-                .find(|other| is_same(&end.told, &other.told) && end.source != other.source);
-            match same {
-                Some(other) if end.source < other.source => *other = end,
-                Some(_) => {}
-                None => kept.push(end),
-            }
-        }
-        self.ends = kept;
+        self.ends = each_once(std::mem::take(&mut self.ends));
+        self.ends.sort_by_key(|end| end.told.ts);
         self.name_runs();
     }
 
     /// The kernel's log knows no run of a unit: systemd's word on the same kill does.
     fn name_runs(&mut self) {
-        let runs: Vec<(Timestamp, Subject)> = self
-            .ends
-            .iter()
-            .filter(|end| !matches!(end.told.what, What::Kill(_)))
-            .map(|end| (end.told.ts, end.told.what.subject().clone()))
-            .collect();
+        // By name, in the order of time.
+        let mut runs: HashMap<String, Vec<(Timestamp, Option<String>)>> = HashMap::new();
+        for end in self.ends.iter().filter(|end| !matches!(end.told.what, What::Kill(_))) {
+            let subject = end.told.what.subject();
+            if let Some(name) = name(subject) {
+                let run = (end.told.ts, subject.invocation_id.clone());
+                runs.entry(name.to_owned()).or_default().push(run);
+            }
+        }
         for end in &mut self.ends {
             let ts = end.told.ts;
             let What::Kill(kill) = &mut end.told.what else { continue };
             if kill.subject.invocation_id.is_some() {
                 continue;
             }
-            let after = runs.iter().find(|(told, subject)| {
-                let late = told.seconds_since(ts);
-                (-1.0..SOON).contains(&late) && name(subject) == name(&kill.subject)
-            });
-            kill.subject.invocation_id = after.and_then(|(_, subject)| subject.invocation_id.clone());
+            let Some(runs) = name(&kill.subject).and_then(|name| runs.get(name)) else {
+                continue;
+            };
+            let first = runs.partition_point(|(told, _)| told.seconds_since(ts) < -1.0);
+            let after = runs.get(first).filter(|(told, _)| told.seconds_since(ts) < SOON);
+            kill.subject.invocation_id = after.and_then(|(_, run)| run.clone());
         }
+    }
+
+    /// The ends from shortly before a time on, in their order.
+    pub(super) fn from(&self, ts: Timestamp) -> &[End] {
+        let first = self.ends.partition_point(|end| end.told.ts.seconds_since(ts) < -1.0);
+        self.ends.get(first..).unwrap_or_default()
     }
 
     pub(super) fn kills(&self) -> Vec<(&End, &Kill)> {
@@ -161,32 +211,26 @@ impl Past {
 
     pub(super) fn json(&self, all: bool) -> io::Result<()> {
         let mut sink = Json::new(io::stdout());
-        let events: Vec<(&Told, Event)> = self
-            .ends
-            .iter()
-            .filter_map(|end| match &end.told.what {
-                What::Kill(kill) => Some((&end.told, Event::Kill(kill.clone()))),
-                What::Failed(unit) => Some((&end.told, Event::Unit(unit.as_ref().clone()))),
+        let is_kill = |end: &End| matches!(end.told.what, What::Kill(_));
+        let is_unit = |end: &End| matches!(end.told.what, What::Failed(_));
+        let (kill, unit) = (self.ends.iter().rposition(is_kill), self.ends.iter().rposition(is_unit));
+        let told = self.ends.iter().enumerate().filter_map(|(place, end)| {
+            let is_last = Some(place) == kill || Some(place) == unit;
+            let event = match &end.told.what {
+                _ if !all && !is_last => None,
+                What::Kill(kill) => Some(Event::Kill(kill.clone())),
+                What::Failed(unit) => Some(Event::Unit(unit.as_ref().clone())),
                 What::OutOfMemory(_) | What::Oomd(..) | What::Core(..) => None,
-            })
-            .collect();
-        let last = |is_kind: fn(&Event) -> bool| events.iter().rposition(|(_, event)| is_kind(event));
-        let (kill, unit) = (
-            last(|event| matches!(event, Event::Kill(_))),
-            last(|event| matches!(event, Event::Unit(_))),
-        );
-        let mut seq = 0;
-        for (place, (told, event)) in events.iter().enumerate() {
-            if all || Some(place) == kill || Some(place) == unit {
-                let line = Line {
-                    event: event.clone(),
-                    ts: told.ts,
-                    seq,
-                    host: told.host.clone(),
-                };
-                sink.line(&line)?;
-                seq += 1;
-            }
+            };
+            Some((&end.told, event?))
+        });
+        for (seq, (told, event)) in (0..).zip(told) {
+            sink.line(&Line {
+                event,
+                ts: told.ts,
+                seq,
+                host: told.host.clone(),
+            })?;
         }
         sink.flush()
     }
@@ -204,11 +248,51 @@ pub(super) fn whose(kill: &Kill) -> String {
         .to_owned()
 }
 
-/// Whether two sources tell of the same.
-fn is_same(a: &Told, b: &Told) -> bool {
-    match (&a.what, &b.what) {
-        (What::Kill(a), What::Kill(b)) => a.victim.pid == b.victim.pid && a.victim.comm == b.victim.comm,
-        (What::Failed(a), What::Failed(b)) => name(&a.subject) == name(&b.subject),
-        _ => false,
+/// What two sources tell alike of one end, where they can be compared.
+#[derive(PartialEq, Eq, Hash)]
+enum Same {
+    Kill(Tgid, String),
+    Failed(String),
+}
+
+fn same(what: &What) -> Option<Same> {
+    match what {
+        What::Kill(kill) => Some(Same::Kill(kill.victim.pid, kill.victim.comm.clone())),
+        What::Failed(unit) => Some(Same::Failed(name(&unit.subject)?.to_owned())),
+        What::OutOfMemory(_) | What::Oomd(..) | What::Core(..) => None,
     }
+}
+
+/// Of ends in their order those that are told by several sources once, as the best of them has it.
+fn each_once(ends: Vec<End>) -> Vec<End> {
+    let mut kept: Vec<End> = Vec::with_capacity(ends.len());
+    // Where the last of its kind is, by source.
+    let mut last: HashMap<(Same, Source), usize> = HashMap::new();
+    for end in ends {
+        let ts = end.told.ts;
+        let mut others: Vec<usize> = Source::ALL
+            .into_iter()
+            .filter(|source| *source != end.source)
+            .filter_map(|source| last.get(&(same(&end.told.what)?, source)).copied())
+            .collect();
+        others.sort_unstable();
+        let place = others.pop();
+        let other = place.and_then(|place| kept.get_mut(place));
+        match other.filter(|other| ts.seconds_since(other.told.ts) < SAME && other.source != end.source) {
+            Some(other) if end.source < other.source => {
+                if let (Some(same), Some(place)) = (same(&end.told.what), place) {
+                    last.insert((same, end.source), place);
+                }
+                *other = end;
+            }
+            Some(_) => {}
+            None => {
+                if let Some(same) = same(&end.told.what) {
+                    last.insert((same, end.source), kept.len());
+                }
+                kept.push(end);
+            }
+        }
+    }
+    kept
 }

@@ -82,7 +82,7 @@ impl Past {
                 return;
             }
             Event::Forecast(change) if change.state == ForecastState::Raised => {
-                self.warned.push((ts, change.subject));
+                self.warn(ts, change.subject);
                 return;
             }
             _ => return,

@@ -1,10 +1,11 @@
 //! What is told of the ends: a screen for the last kill, or of what it was instead.
 
+use std::collections::HashMap;
 use std::io;
 
 use super::growth::Run;
 use super::past::{End, Past, SOON, Source, name, whose};
-use crate::event::{Kill, Subject, Unit};
+use crate::event::{Kill, Origin, Subject, Unit};
 use crate::human::{date, duration, rate};
 use crate::journal::What;
 use crate::measure::Timestamp;
@@ -31,11 +32,26 @@ impl Past {
         let out = &mut Paper::new(io::stdout(), options);
         let kills = self.kills();
         let from = if all { 0 } else { kills.len().saturating_sub(1) };
-        for (place, (end, kill)) in kills.iter().enumerate().skip(from) {
+        // Those before it that are like it, of each kind.
+        let mut like: HashMap<(Option<&str>, Origin), Vec<(&End, &Kill)>> = HashMap::new();
+        for (place, (end, kill)) in kills.iter().enumerate() {
+            let earlier = like.entry((name(&kill.subject), kill.origin)).or_default();
             if place > from {
                 out.row("")?;
             }
-            self.kill(end, kill, kills.get(..place).unwrap_or_default(), options, out)?;
+            if place >= from {
+                self.kill(end, kill, earlier, options, out)?;
+            }
+            earlier.push((end, kill));
+        }
+        if self.let_go > 0 {
+            out.put(
+                &format!(
+                    "{} earlier ends are left out: there are too many; choose a time with --since and --until.",
+                    self.let_go
+                ),
+                2,
+            )?;
         }
         self.others(kills.last().map(|(end, _)| end.told.ts), out)
     }
@@ -69,8 +85,9 @@ impl Past {
         let ts = end.told.ts;
         let mut lines = Vec::new();
         lines.extend(self.grew(ts, kill, options));
-        let after = self.ends.iter().find_map(|other| match &other.told.what {
-            What::Failed(unit) if is_soon(&other.told.ts, ts) && is_run(&unit.subject, kill) => Some(unit),
+        let soon = || self.from(ts).iter().take_while(|other| is_soon(&other.told.ts, ts));
+        let after = soon().find_map(|other| match &other.told.what {
+            What::Failed(unit) if is_run(&unit.subject, kill) => Some(unit),
             _ => None,
         });
         if let Some(unit) = after {
@@ -122,10 +139,11 @@ impl Past {
     }
 
     fn rests(&self, end: &End, kill: &Kill) -> String {
-        let journal = self.ends.iter().any(|other| {
+        let ts = end.told.ts;
+        let soon = self.from(ts).iter().take_while(|other| is_soon(&other.told.ts, ts));
+        let journal = soon.into_iter().any(|other| {
             other.source == Source::Journal
                 && !matches!(other.told.what, What::Kill(_))
-                && is_soon(&other.told.ts, end.told.ts)
                 && is_run(other.told.what.subject(), kill)
         });
         let rests = match (end.source, journal) {
@@ -248,17 +266,16 @@ fn is_soon(told: &Timestamp, kill: Timestamp) -> bool {
 
 /// Kills of the unit before this one, for the same reason, and whether the growth was the same.
 fn like(ts: Timestamp, kill: &Kill, earlier: &[(&End, &Kill)]) -> Option<String> {
-    let like = || {
-        earlier
-            .iter()
-            .filter(|(_, other)| name(&other.subject) == name(&kill.subject) && other.origin == kill.origin)
-    };
-    let times: Vec<Timestamp> = like().map(|(end, _)| end.told.ts).collect();
+    let times: Vec<Timestamp> = earlier.iter().map(|(end, _)| end.told.ts).collect();
     let first = times.first()?;
     let named: Vec<String> = times.iter().rev().take(MAX_NAMED).rev().map(|ts| date(*ts)).collect();
     let more = if times.len() > MAX_NAMED { "…, " } else { "" };
     let slope = |kill: &Kill| Some(kill.before.as_ref()?.trend?.bytes_per_second).filter(|slope| *slope > 0.0);
-    let slopes: Option<Vec<f64>> = like().map(|(_, kill)| slope(kill)).chain([slope(kill)]).collect();
+    let slopes: Option<Vec<f64>> = earlier
+        .iter()
+        .map(|(_, kill)| slope(kill))
+        .chain([slope(kill)])
+        .collect();
     let growth = slopes.map(|slopes| {
         let (least, most) = slopes.iter().fold((f64::MAX, 0.0_f64), |(least, most), slope| {
             (least.min(*slope), most.max(*slope))

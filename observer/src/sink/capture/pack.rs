@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use zstd::zstd_safe::CParameter;
 
-use crate::capture::Frames;
+use crate::capture::{Frames, Text};
 
 /// A frame's length before it is packed. More makes it hardly smaller, and less is to be unpacked at once.
 const FRAME: usize = 1 << 20;
@@ -89,10 +89,11 @@ fn pack(file: &Path, copy: &Path) -> io::Result<()> {
     let mut new = File::create(copy)?;
     let mut text = Vec::new();
     while let Some(frame) = frames.next()? {
-        if frame.fault.is_some() {
+        // One that is longer than ours is somebody else's.
+        let (Text::Whole(whole), None) = (frame.text, frame.fault) else {
             return Err(io::ErrorKind::InvalidData.into());
-        }
-        text.extend(frame.text);
+        };
+        text.extend(whole.into_inner());
         if text.len() >= FRAME {
             new.write_all(&super::frame(&text, LEVEL, &TABLES)?)?;
             text.clear();
