@@ -1,9 +1,9 @@
 //! Metrics for Prometheus and its like, as OpenMetrics over HTTP. In: lines. Out: what they add up to, to whoever asks.
 //!
 //! Base units, `_total`, HELP, TYPE and UNIT as the OpenMetrics specification has them. Totals outlive the cgroup; what
-//! describes a unit as it stands goes with the unit. At most [`MAX_UNITS`] units have labels of their own: those that run,
-//! and those of which something was counted. Kills of others count as `unit="other"`, and their sizes are left out. A
-//! cgroup within a unit is told by the unit's sizes, which hold its own.
+//! describes a unit as it stands goes with the unit. At most [`MAX_UNITS`] units have labels of their own: of more those that
+//! were heard of last, so that whoever makes cgroups displaces no unit for longer than until it moves. What was counted of
+//! one that gave up its place counts as `unit="other"`. A cgroup within a unit is told by the unit's sizes, which hold its own.
 
 mod http;
 mod plain;
@@ -14,6 +14,7 @@ use std::net::TcpListener;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
+use lru::LruCache;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 use prometheus_client::registry::{Registry, Unit};
@@ -63,12 +64,21 @@ struct OfVersion {
 
 type Value = Gauge<f64, AtomicU64>;
 
+/// What was counted of a unit.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counted {
+    /// By origin.
+    kills: HashMap<String, u64>,
+    nothing_killed: u64,
+    unexplained: u64,
+}
+
 /// The metrics, kept up to date.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
-    /// Who has labels, and whether something was counted of it.
-    known: HashMap<Of, bool>,
+    /// Who has labels, and what was counted of it.
+    known: LruCache<Of, Counted>,
     kills: Family<OfOrigin, Counter>,
     nothing_killed: Family<Of, Counter>,
     unexplained: Family<Of, Counter>,
@@ -88,7 +98,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("oomtrace");
         let mut metrics = Self {
             registry: Arc::default(),
-            known: HashMap::new(),
+            known: LruCache::unbounded(),
             kills: Family::default(),
             nothing_killed: Family::default(),
             unexplained: Family::default(),
@@ -166,36 +176,56 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The labels of a subject; `None` where there is no room for one more.
-    fn of(&mut self, subject: &Subject) -> Option<Of> {
+    /// The labels of a subject; the one not heard of longest makes room for them.
+    fn of(&mut self, subject: &Subject) -> Of {
         let of = Of {
             unit: name(subject).to_owned(),
             slice: subject.slice.clone().unwrap_or_default(),
         };
-        if self.known.len() >= MAX_UNITS && !self.known.contains_key(&of) {
-            return None;
+        if self.known.len() >= MAX_UNITS
+            && !self.known.contains(&of)
+            && let Some((gone, counted)) = self.known.pop_lru()
+        {
+            self.undescribe(&gone);
+            self.count_as_other(&gone, counted);
         }
-        self.known.entry(of.clone()).or_insert(false);
-        Some(of)
+        self.known.get_or_insert_mut_ref(&of, Counted::default);
+        of
     }
 
-    /// For what is counted, and never left out.
-    fn of_or_other(&mut self, subject: &Subject) -> Of {
-        let of = self.of(subject).unwrap_or_else(|| Of {
+    /// The labels of a subject of which something is counted.
+    fn count(&mut self, subject: &Subject, count: impl FnOnce(&mut Counted)) -> Of {
+        let of = self.of(subject);
+        count(self.known.get_or_insert_mut_ref(&of, Counted::default));
+        of
+    }
+
+    /// Totals stay what they are, whoever they are told of.
+    fn count_as_other(&self, gone: &Of, counted: Counted) {
+        let other = Of {
             unit: OTHER.to_owned(),
             slice: String::new(),
-        });
-        if let Some(is_counted) = self.known.get_mut(&of) {
-            *is_counted = true;
+        };
+        for (origin, kills) in counted.kills {
+            self.kills.remove(&OfOrigin::new(gone, &origin));
+            self.kills.get_or_create(&OfOrigin::new(&other, &origin)).inc_by(kills);
         }
-        of
+        for (family, count) in [
+            (&self.nothing_killed, counted.nothing_killed),
+            (&self.unexplained, counted.unexplained),
+        ] {
+            family.remove(gone);
+            if count > 0 {
+                family.get_or_create(&other).inc_by(count);
+            }
+        }
     }
 
     fn sample(&mut self, sample: &Sample) {
         if is_within(&sample.subject) {
             return;
         }
-        let Some(of) = self.of(&sample.subject) else { return };
+        let of = self.of(&sample.subject);
         let memory = &sample.memory;
         set(&self.usage, &of, memory.current.map(Bytes::as_f64));
         for (kind, size) in parts(memory) {
@@ -234,22 +264,31 @@ impl Metrics {
 
     /// What describes a unit as it stands goes with it.
     fn ended(&mut self, subject: &Subject) {
-        let unit = name(subject).to_owned();
-        let gone: Vec<Of> = self.known.keys().filter(|of| of.unit == unit).cloned().collect();
-        self.known.retain(|of, is_counted| of.unit != unit || *is_counted);
-        for of in gone {
-            for family in [&self.usage, &self.growth, &self.warned, &self.throttled, &self.stalled] {
-                family.remove(&of);
+        let unit = name(subject);
+        let known = self.known.iter().filter(|(of, _)| of.unit == unit);
+        let gone: Vec<(Of, bool)> = known
+            .map(|(of, counted)| (of.clone(), *counted == Counted::default()))
+            .collect();
+        for (of, is_uncounted) in gone {
+            if is_uncounted {
+                self.known.pop(&of);
             }
-            for (kind, _) in parts(&Memory::default()) {
-                self.parts.remove(&OfKind::new(&of, kind));
-            }
-            for (file, _) in limits(&Memory::default()) {
-                self.limits.remove(&OfFile::new(&of, file));
-            }
-            for bound in ["low", "middle", "high"] {
-                self.left.remove(&OfBound::new(&of, bound));
-            }
+            self.undescribe(&of);
+        }
+    }
+
+    fn undescribe(&self, of: &Of) {
+        for family in [&self.usage, &self.growth, &self.warned, &self.throttled, &self.stalled] {
+            family.remove(of);
+        }
+        for (kind, _) in parts(&Memory::default()) {
+            self.parts.remove(&OfKind::new(of, kind));
+        }
+        for (file, _) in limits(&Memory::default()) {
+            self.limits.remove(&OfFile::new(of, file));
+        }
+        for bound in ["low", "middle", "high"] {
+            self.left.remove(&OfBound::new(of, bound));
         }
     }
 }
@@ -326,16 +365,21 @@ impl super::Sink for Metrics {
         match &line.event {
             Event::Sample(sample) => self.sample(sample),
             Event::Kill(kill) => {
-                let of = self.of_or_other(&kill.subject);
-                self.kills.get_or_create(&OfOrigin::new(&of, &word(&kill.origin))).inc();
+                let origin = word(&kill.origin);
+                let of = self.count(&kill.subject, |counted| {
+                    *counted.kills.entry(origin.clone()).or_default() += 1;
+                });
+                self.kills.get_or_create(&OfOrigin::new(&of, &origin)).inc();
             }
             Event::OomWithoutKill(oom) => {
-                let of = self.of_or_other(&oom.subject);
+                let of = self.count(&oom.subject, |counted| counted.nothing_killed += 1);
                 self.nothing_killed.get_or_create(&of).inc();
             }
             Event::Unexplained(unexplained) => {
-                let of = self.of_or_other(&unexplained.subject);
                 let missing = unexplained.counted.saturating_sub(unexplained.seen);
+                let of = self.count(&unexplained.subject, |counted| {
+                    counted.unexplained = counted.unexplained.saturating_add(missing);
+                });
                 self.unexplained.get_or_create(&of).inc_by(missing);
             }
             Event::Lost(lost) => {
@@ -343,16 +387,14 @@ impl super::Sink for Metrics {
                 self.lost.get_or_create(&OfStream { stream }).inc_by(lost.count);
             }
             Event::Forecast(change) => {
-                if let Some(of) = self.of(&change.subject) {
-                    let stands = change.state != ForecastState::Cleared;
-                    set(&self.warned, &of, Some(f64::from(u8::from(stands))));
-                }
+                let of = self.of(&change.subject);
+                let stands = change.state != ForecastState::Cleared;
+                set(&self.warned, &of, Some(f64::from(u8::from(stands))));
             }
             Event::Throttle(throttle) => {
-                if let Some(of) = self.of(&throttle.subject) {
-                    let stands = throttle.state == ThrottleState::Raised;
-                    set(&self.throttled, &of, Some(f64::from(u8::from(stands))));
-                }
+                let of = self.of(&throttle.subject);
+                let stands = throttle.state == ThrottleState::Raised;
+                set(&self.throttled, &of, Some(f64::from(u8::from(stands))));
             }
             Event::Unit(unit) if matches!(unit.state, UnitState::Stopped | UnitState::Failed) => {
                 self.ended(&unit.subject);
@@ -450,15 +492,22 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_bounded_and_kills_are_counted_all_the_same() {
+    fn whoever_makes_cgroups_makes_nobody_invisible() {
         let mut metrics = Metrics::default();
+        metrics.line(&serde_json::from_str(KILL).unwrap()).unwrap();
         for unit in 0..MAX_UNITS + 50 {
             metrics.line(&sample(&format!("u{unit}.service"), 1)).unwrap();
         }
-        metrics.line(&serde_json::from_str(KILL).unwrap()).unwrap();
+        metrics.line(&sample("important.service", 7)).unwrap();
         let told = text(&metrics);
         assert_eq!(told.matches("oomtrace_usage_bytes{").count(), MAX_UNITS);
-        assert!(told.contains("oomtrace_kills_total{unit=\"other\",slice=\"\",origin=\"memcg_limit\"} 1"));
+        assert!(told.contains("oomtrace_usage_bytes{unit=\"important.service\",slice=\"system.slice\"} 7"));
+        assert!(!told.contains("unit=\"u0.service\""));
+        let kills = "oomtrace_kills_total{unit=\"other\",slice=\"\",origin=\"memcg_limit\"} 1";
+        assert!(
+            told.contains(kills) && told.matches("oomtrace_kills_total{").count() == 1,
+            "{told}"
+        );
     }
 
     #[test]

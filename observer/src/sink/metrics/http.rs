@@ -1,27 +1,30 @@
 //! The metrics over HTTP: to whom OpenMetrics can be told as that, to others as the text format before it.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes as Body;
+use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode, header, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
 use super::plain::plain;
 
 /// Connections at one time.
 const CONNECTIONS: usize = 16;
 
-/// How long a connection may last, and how long its request may take to come.
-const CONNECTION: Duration = Duration::from_secs(120);
-const REQUEST: Duration = Duration::from_secs(10);
+/// How long a connection may last, its one request and the answer, and how long the request may take to come. Of more
+/// connections than there may be the oldest is closed: who waits keeps nobody from being answered.
+const CONNECTION: Duration = Duration::from_secs(10);
+const REQUEST: Duration = Duration::from_secs(5);
 
 const OPENMETRICS: &str = "application/openmetrics-text";
 const OPENMETRICS_1: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -45,39 +48,63 @@ pub(super) async fn accept(listener: TcpListener, registry: Arc<Mutex<Registry>>
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let is_local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, it may be: a moment later there are some.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
+        open.retain(|connection| !connection.is_finished());
+        if open.len() >= CONNECTIONS
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
         let registry = Arc::clone(&registry);
-        tokio::spawn(async move {
+        let connection = tokio::spawn(async move {
             let service = service_fn(|request| {
-                let answer = answer(&request, &registry);
+                let answer = answer(&request, &registry, is_local);
                 async { Ok::<_, Infallible>(answer) }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(REQUEST)
+                .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), service);
             // Whoever breaks off, or is too slow, asks again.
             let _ = tokio::time::timeout(CONNECTION, connection).await;
-            drop(permit);
         });
+        open.push_back(connection.abort_handle());
     }
 }
 
-fn answer<B>(request: &Request<B>, registry: &Mutex<Registry>) -> Response<Full<Body>> {
+/// Whether a request that came to this machine's own address is meant for it. A page in a browser may have its own name
+/// lead here (DNS rebinding), and would be told what runs on this machine; an address it cannot have.
+fn is_meant<B>(request: &Request<B>) -> bool {
+    let Some(host) = request.headers().get(header::HOST) else {
+        return true;
+    };
+    let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
+    host.is_some_and(|host| {
+        let name = host.host().trim_start_matches('[').trim_end_matches(']');
+        name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
+    })
+}
+
+fn answer<B>(request: &Request<B>, registry: &Mutex<Registry>, is_local: bool) -> Response<Full<Body>> {
     let tell = |status: StatusCode, text: String| {
         let mut response = Response::new(Full::new(Body::from(text)));
         *response.status_mut() = status;
         response
     };
+    if is_local && !is_meant(request) {
+        return tell(
+            StatusCode::MISDIRECTED_REQUEST,
+            "ask for localhost or an address\n".to_owned(),
+        );
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return tell(StatusCode::METHOD_NOT_ALLOWED, "GET /metrics\n".to_owned());
     }
@@ -121,18 +148,15 @@ mod tests {
         let address = listener.local_addr().unwrap();
         assert!(address.ip().is_loopback());
         let _metrics = Metrics::serve(listener).unwrap();
-        let ask_for = |path: &str, accept: &str| {
+        let ask_at = |host: &str, path: &str, accept: &str| {
             let mut stream = std::net::TcpStream::connect(address).unwrap();
             let accept = format!("Accept: {accept}\r\n");
-            write!(
-                stream,
-                "GET {path} HTTP/1.1\r\nHost: h\r\n{accept}Connection: close\r\n\r\n"
-            )
-            .unwrap();
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n{accept}\r\n").unwrap();
             let mut text = String::new();
             stream.read_to_string(&mut text).unwrap();
             text
         };
+        let ask_for = |path: &str, accept: &str| ask_at("localhost:9877", path, accept);
         let ask = |path: &str| ask_for(path, "*/*");
         let told = ask_for(
             "/metrics",
@@ -144,6 +168,17 @@ mod tests {
             told.starts_with("HTTP/1.1 200") && told.contains("text/plain; version=0.0.4") && !told.contains("# EOF")
         );
         assert!(ask("/").starts_with("HTTP/1.1 404") && ask("/").contains("/metrics"));
+        for host in ["127.0.0.1", "[::1]:9877", "LOCALHOST"] {
+            assert!(ask_at(host, "/metrics", "*/*").starts_with("HTTP/1.1 200"), "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example:9877", "::"] {
+            assert!(ask_at(host, "/metrics", "*/*").starts_with("HTTP/1.1 421"), "{host}");
+        }
+        // Who only waits keeps nobody out, and each is answered once.
+        let _waiting: Vec<_> = (0..CONNECTIONS * 2)
+            .map(|_| std::net::TcpStream::connect(address).unwrap())
+            .collect();
+        assert!(ask("/metrics").starts_with("HTTP/1.1 200"));
         assert!(listen(&address.to_string()).is_err(), "it is in use");
         assert!(listen("nonsense").is_err());
     }
