@@ -13,6 +13,7 @@ pub mod cmd;
 mod heap;
 pub mod kernel;
 pub mod notice;
+mod private;
 pub mod report;
 pub mod shown;
 pub mod sink;

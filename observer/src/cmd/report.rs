@@ -2,8 +2,9 @@
 
 mod png;
 
-use std::fs;
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -87,5 +88,13 @@ fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
             _ => Ok(()),
         };
     }
-    fs::write(path, content).map_err(|error| Failure::from(anyhow!("cannot write {}: {error}", path.display())))
+    // For its owner alone: it holds command lines.
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path);
+    file.and_then(|mut file| file.write_all(content))
+        .map_err(|error| Failure::from(anyhow!("cannot write {}: {error}", path.display())))
 }

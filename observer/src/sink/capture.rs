@@ -7,7 +7,6 @@
 mod folder;
 mod pack;
 
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -18,6 +17,7 @@ use super::Sink;
 use crate::event::{Event, Line};
 use crate::measure::Timestamp;
 use crate::notice::notice;
+use crate::private;
 
 pub use folder::{CaptureError, CaptureOptions};
 
@@ -142,7 +142,7 @@ impl Capture {
         let Some(current) = &mut self.current else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let mut file = OpenOptions::new().append(true).open(&current.path)?;
+        let mut file = private::append(&current.path)?;
         let result = file.write_all(frame).and_then(|()| file.sync_data());
         if result.is_err() {
             // Half a frame would hide what follows it.

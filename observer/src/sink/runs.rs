@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::event::{Event, Line, Run, RunState};
 use crate::measure::Timestamp;
 use crate::notice::notice;
+use crate::private;
 
 /// Runs of a unit that are remembered.
 const OF_A_UNIT: usize = 3;
@@ -17,6 +19,10 @@ const UNITS: usize = 1_024;
 const OLD: f64 = 30.0 * 86_400.0;
 /// Between two writings, in seconds.
 const SPACING: f64 = 10.0;
+
+/// Longer than any line that is written here, and than all of them: a run is told in some hundred bytes.
+const MAX_LINE: u64 = 64 << 10;
+const MAX_FILE: u64 = 16 << 20;
 
 /// A file of the last runs.
 #[derive(Debug)]
@@ -48,9 +54,9 @@ impl Runs {
     /// Begins with what the file holds.
     fn open(&mut self) -> io::Result<()> {
         if let Some(parent) = self.path.parent() {
-            fs::create_dir_all(parent)?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         }
-        let lock = File::create(beside(&self.path, ".lock"))?;
+        let lock = private::lock(&beside(&self.path, ".lock"))?;
         // Where another oomtrace writes to it already, that one remembers.
         if lock.try_lock().is_err() {
             return Ok(());
@@ -90,7 +96,7 @@ impl Runs {
     /// A whole file or the old one.
     fn write(&self) -> io::Result<()> {
         let draft = beside(&self.path, ".new");
-        let mut out = io::BufWriter::new(File::create(&draft)?);
+        let mut out = io::BufWriter::new(private::replace(&draft)?);
         let mut lines: Vec<&Line> = self.runs.values().flatten().collect();
         lines.sort_by_key(|line| line.ts);
         for line in lines {
@@ -115,17 +121,21 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// # Errors
 /// Where there is a file that cannot be read.
 pub fn read(path: &Path) -> io::Result<Vec<Line>> {
-    let file = match File::open(path) {
+    let file = match private::read(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let lines = BufReader::new(file).split(b'\n').map_while(Result::ok);
-    let lines = lines.filter_map(|line| serde_json::from_slice::<Line>(&line).ok());
-    Ok(lines
-        .filter(|line| matches!(line.event, Event::Run(_)))
-        .take(UNITS * OF_A_UNIT)
-        .collect())
+    let (mut file, mut lines, mut line) = (BufReader::new(file.take(MAX_FILE)), Vec::new(), Vec::new());
+    while lines.len() < UNITS * OF_A_UNIT {
+        line.clear();
+        if (&mut file).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let told = Line::from_json(&line).ok();
+        lines.extend(told.filter(|line| matches!(line.event, Event::Run(_))));
+    }
+    Ok(lines)
 }
 
 /// Of lines those that are this host's and not old: what a stream that begins now is to know.

@@ -1,11 +1,12 @@
 //! The folder of captures: who records there, and what is kept.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::capture::{began, is_capture};
+use crate::private;
 
 /// Files that a full folder consists of.
 const FILES: u64 = 8;
@@ -64,26 +65,24 @@ impl Folder {
             dir: dir.clone(),
             source,
         };
-        fs::create_dir_all(&options.dir).map_err(unusable)?;
+        private::folder(&options.dir).map_err(unusable)?;
         let path = options.dir.join("lock");
+        let mut writing = private::lock(&path).map_err(unusable)?;
         // Held open for as long as it is recorded, and so not for writing: that would keep the file system busy.
-        let mut open = OpenOptions::new();
-        open.create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(unusable)?;
-        let lock = File::open(&path).map_err(unusable)?;
+        let lock = private::read(&path).map_err(unusable)?;
         match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                let pid = fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
+                let mut pid = String::new();
+                let _ = (&lock).take(32).read_to_string(&mut pid);
+                let pid = pid.trim().to_owned();
                 return Err(CaptureError::InUse { dir, pid });
             }
             Err(error) => return Err(unusable(error.into())),
         }
         // A full disk has no room for the pid, which is no reason not to record as soon as it has.
-        let _ = fs::write(&path, format!("{}\n", std::process::id()));
+        let pid = format!("{}\n", std::process::id());
+        let _ = writing.set_len(0).and_then(|()| writing.write_all(pid.as_bytes()));
         Ok(Self { options, _lock: lock })
     }
 
@@ -106,7 +105,7 @@ impl Folder {
     pub(super) fn create(&self, boot: &str) -> io::Result<PathBuf> {
         self.thin_out();
         let path = self.options.dir.join(began(boot, jiff::Timestamp::now()));
-        File::create_new(&path)?;
+        private::create_new(&path)?;
         Ok(path)
     }
 
@@ -119,7 +118,8 @@ impl Folder {
             .flatten()
             .filter(|entry| is_capture(&entry.path()))
             .filter_map(|entry| {
-                let meta = entry.metadata().ok()?;
+                // Of the entry itself: what is no file is no capture of ours.
+                let meta = entry.metadata().ok().filter(fs::Metadata::is_file)?;
                 Some(Kept {
                     modified: meta.modified().ok()?,
                     length: meta.len(),
@@ -134,8 +134,9 @@ impl Folder {
     /// Deletes the oldest capture but the one that is written to; false where there is none.
     pub(super) fn delete_oldest(&self, but: Option<&Path>) -> bool {
         let captures = self.captures();
-        let oldest = captures.iter().find(|kept| Some(kept.path.as_path()) != but);
-        oldest.is_some_and(|kept| fs::remove_file(&kept.path).is_ok())
+        let mut others = captures.iter().filter(|kept| Some(kept.path.as_path()) != but);
+        // One that cannot be deleted does not keep the others.
+        others.any(|kept| fs::remove_file(&kept.path).is_ok())
     }
 
     /// Deletes what is too old, and the oldest while all together are too large with one more file.
@@ -145,13 +146,13 @@ impl Folder {
             let is_old = kept.modified.elapsed().is_ok_and(|age| age >= self.options.max_age);
             !(is_old && fs::remove_file(&kept.path).is_ok())
         });
-        let mut total: u64 = captures.iter().map(|kept| kept.length).sum();
+        let mut total: u64 = captures.iter().fold(0, |total, kept| total.saturating_add(kept.length));
         for kept in &captures {
             if total <= self.options.max_size.saturating_sub(self.file_length()) {
                 break;
             }
             if fs::remove_file(&kept.path).is_ok() {
-                total -= kept.length;
+                total = total.saturating_sub(kept.length);
             }
         }
     }

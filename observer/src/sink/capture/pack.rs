@@ -4,15 +4,19 @@
 //! frame to frame. Once a file is closed nothing more can be lost of it, and a frame of some hundred samples takes a sixth
 //! of the room. A thread of the lowest priority does it, on a copy that replaces the file when it is on the disk.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufReader, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use zstd::zstd_safe::CParameter;
 
 use crate::capture::{Frames, Text};
+use crate::private;
 
 /// A frame's length before it is packed. More makes it hardly smaller, and less is to be unpacked at once.
 const FRAME: usize = 1 << 20;
@@ -83,10 +87,10 @@ impl Packer {
 
 /// Replaces a file by one that says the same in larger frames, where all of it can be read and it becomes smaller.
 fn pack(file: &Path, copy: &Path) -> io::Result<()> {
-    let old = File::open(file)?;
+    let old = private::read(file)?;
     let meta = old.metadata()?;
     let mut frames = Frames::new(Box::new(BufReader::new(old)));
-    let mut new = File::create(copy)?;
+    let mut new = private::replace(copy)?;
     let mut text = Vec::new();
     while let Some(frame) = frames.next()? {
         // One that is longer than ours is somebody else's.
@@ -108,11 +112,23 @@ fn pack(file: &Path, copy: &Path) -> io::Result<()> {
     // What is deleted for its age, is so by when it was written.
     new.set_modified(meta.modified()?)?;
     new.sync_all()?;
-    // It may have been the oldest and deleted meanwhile: it is not to come back.
-    if !file.try_exists()? {
-        return fs::remove_file(copy);
+    // Who may read it is as somebody wanted it.
+    if meta.gid() != new.metadata()?.gid() {
+        std::os::unix::fs::fchown(&new, None, Some(meta.gid()))?;
     }
-    fs::rename(copy, file)
+    new.set_permissions(meta.permissions())?;
+    take_the_place(copy, file)
+}
+
+/// Puts a copy in the place of a file. That may have been the oldest and deleted meanwhile: it is not to come back.
+fn take_the_place(copy: &Path, file: &Path) -> io::Result<()> {
+    match renameat_with(CWD, copy, CWD, file, RenameFlags::EXCHANGE) {
+        Ok(()) => fs::remove_file(copy),
+        Err(Errno::NOENT) => fs::remove_file(copy),
+        // A file system that cannot exchange: nearly as good.
+        Err(Errno::INVAL | Errno::NOSYS) if file.try_exists()? => fs::rename(copy, file),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +153,8 @@ mod tests {
             .map(|number| frame(lines(number).as_bytes(), 3, &[]).unwrap())
             .collect();
         fs::write(&file, loose.concat()).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o640);
+        fs::set_permissions(&file, mode).unwrap();
         let modified = fs::metadata(&file).unwrap().modified().unwrap();
         pack(&file, &copy).unwrap();
         let packed = fs::read(&file).unwrap();
@@ -144,10 +162,20 @@ mod tests {
         let text = zstd::decode_all(packed.as_slice()).unwrap();
         assert_eq!(text, (0..200).map(lines).collect::<String>().into_bytes());
         assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), modified);
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
         // A second time there is nothing to win.
         pack(&file, &copy).unwrap();
         assert_eq!(fs::read(&file).unwrap(), packed);
         assert!(!copy.exists());
+    }
+
+    #[test]
+    fn what_was_deleted_meanwhile_does_not_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, copy) = (dir.path().join("a.jsonl.zst"), dir.path().join(COPY));
+        fs::write(&copy, "new").unwrap();
+        take_the_place(&copy, &file).unwrap();
+        assert!(!file.exists() && !copy.exists());
     }
 
     #[test]

@@ -1,0 +1,182 @@
+//! Files of our own: nobody else reads them, and nothing that lies in their place is taken for them.
+//!
+//! Captures hold command lines, and those hold passwords; what is written here is written by root. So a file is made for
+//! its owner alone whatever the umask, a link is not followed, a pipe is not waited for, and a folder that others may
+//! write to is refused: whatever is checked there may be another thing a moment later.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustix::process::{getegid, geteuid};
+
+/// Only its owner's.
+const FILE: u32 = 0o600;
+const FOLDER: u32 = 0o700;
+
+/// Bits of a mode: others may write, the group may.
+const OTHERS_WRITE: u32 = 0o002;
+const GROUP_WRITES: u32 = 0o020;
+
+/// Makes a folder where there is none, and those above it.
+///
+/// # Errors
+/// Where it cannot be made, or where others may put something there.
+pub(crate) fn folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(FOLDER).create(path)?;
+    let meta = fs::metadata(path)?;
+    let mode = meta.mode();
+    let is_strange = mode & GROUP_WRITES != 0 && ![0, getegid().as_raw()].contains(&meta.gid());
+    if mode & OTHERS_WRITE != 0 || is_strange || !is_ours(&meta) {
+        return Err(io::Error::other(format!(
+            "others may write to this folder (mode {:o}, owner {}): make it the recorder's own (chown, chmod go-w), or take another",
+            mode & 0o7777,
+            meta.uid()
+        )));
+    }
+    Ok(())
+}
+
+/// Opens a file that is there, to be read.
+///
+/// # Errors
+/// Where there is none, or something else.
+pub(crate) fn read(path: &Path) -> io::Result<File> {
+    open(OpenOptions::new().read(true), path)
+}
+
+/// Opens a file that is there, to be written to at its end.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    open(OpenOptions::new().append(true), path)
+}
+
+/// Makes a file that is not there.
+///
+/// # Errors
+/// Where something is there.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    open(OpenOptions::new().write(true).create_new(true), path)
+}
+
+/// Makes a file in the place of whatever is there.
+///
+/// # Errors
+/// Where what is there cannot be removed.
+pub(crate) fn replace(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    create_new(path)
+}
+
+/// Opens a file to hold a lock on, made where there is none; nobody else can open it, and so nobody can hold it before us.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn lock(path: &Path) -> io::Result<File> {
+    let file = open(
+        OpenOptions::new().read(true).write(true).create(true).truncate(false),
+        path,
+    )?;
+    file.set_permissions(fs::Permissions::from_mode(FILE))?;
+    Ok(file)
+}
+
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = options.mode(FILE).custom_flags(flags).open(path)?;
+    let meta = file.metadata()?;
+    let fault = if !meta.is_file() {
+        "it is no regular file"
+    } else if !is_ours(&meta) {
+        "it is somebody else's"
+    } else if meta.nlink() > 1 {
+        "it has another name too (a hard link)"
+    } else {
+        return Ok(file);
+    };
+    Err(io::Error::other(fault))
+}
+
+/// Whether it is root's or who runs this.
+fn is_ours(meta: &Metadata) -> bool {
+    [0, geteuid().as_raw()].contains(&meta.uid())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn what_is_made_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("a/b");
+        folder(&inner).unwrap();
+        assert_eq!((mode(&inner), mode(&dir.path().join("a"))), (0o700, 0o700));
+        for (name, make) in [
+            ("new", create_new as fn(&Path) -> _),
+            ("replaced", replace),
+            ("lock", lock),
+        ] {
+            make(&inner.join(name)).unwrap();
+            assert_eq!(mode(&inner.join(name)), 0o600);
+        }
+        fs::set_permissions(inner.join("lock"), fs::Permissions::from_mode(0o666)).unwrap();
+        lock(&inner.join("lock")).unwrap();
+        assert_eq!(mode(&inner.join("lock")), 0o600);
+    }
+
+    #[test]
+    fn what_lies_in_its_place_is_not_taken_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = |name: &str| dir.path().join(name);
+        fs::write(place("secret"), "secret").unwrap();
+        symlink(place("secret"), place("link")).unwrap();
+        symlink(place("nowhere"), place("dangling")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            place("fifo"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        fs::create_dir(place("folder")).unwrap();
+        for name in ["link", "dangling", "fifo", "folder"] {
+            for open in [read as fn(&Path) -> _, append, create_new, lock] {
+                assert!(open(&place(name)).is_err(), "{name}");
+            }
+        }
+        fs::hard_link(place("secret"), place("second")).unwrap();
+        assert!(append(&place("second")).is_err());
+        fs::remove_file(place("second")).unwrap();
+        replace(&place("link")).unwrap();
+        assert_eq!(fs::read(place("secret")).unwrap(), b"secret");
+        assert!(!place("nowhere").exists());
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for mode in [0o777, 0o1777, 0o702] {
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let error = folder(dir.path()).unwrap_err().to_string();
+            assert!(error.contains("others may write"), "{error}");
+        }
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        folder(dir.path()).unwrap();
+    }
+}
