@@ -1,8 +1,15 @@
 //! A program for each warning: so that a service can be restarted gracefully, or its heap dumped, in good time.
 
-use std::io::{self, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::fs::File;
+use std::io::{self, BufReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use rustix::process::{Pid, Signal, getpriority_process, kill_process_group, setpriority_process};
 
 use crate::event::{Event, ForecastState, Line};
 use crate::notice::notice;
@@ -13,12 +20,50 @@ const AT_ONCE: usize = 4;
 /// How long a program may run.
 const TIME: Duration = Duration::from_secs(60);
 
+/// What of its words is passed on, in bytes: to standard error, as lines of ours.
+const WORDS: u64 = 4096;
+
+/// What it has of our environment; beside that, what is named after us.
+const ENVIRONMENT: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ"];
+const OURS: &str = "OOMTRACE_";
+
+/// Where programs are looked for if nothing says so.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Runs a program when a limit comes near, with the event's line on its standard input.
+///
+/// It has a process group of its own, which ends with its time or with oomtrace; an environment of a few variables; and no
+/// protection from the OOM killer: `oom_score_adj` is 0, whatever oomtrace's own is. It runs as oomtrace's user, and
+/// so, where that is root, with what rights oomtrace has.
 #[derive(Debug)]
 pub struct Exec {
     program: String,
     arguments: Vec<String>,
-    running: Vec<(Child, Instant)>,
+    running: Vec<Running>,
+}
+
+/// A program that runs.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    since: Instant,
+}
+
+impl Running {
+    /// Ends it, and what it has started and left in its group.
+    fn end(&mut self) {
+        // It leads its group: its number is no other's as long as it was not waited for, or one of the group lives.
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Exec {
+    fn drop(&mut self) {
+        self.running.iter_mut().for_each(Running::end);
+    }
 }
 
 impl Exec {
@@ -39,18 +84,17 @@ impl Exec {
     /// Looks after those that run: who has ended is told of where it failed, who takes too long is ended.
     fn reap(&mut self) {
         let program = &self.program;
-        self.running.retain_mut(|(child, since)| match child.try_wait() {
+        self.running.retain_mut(|running| match running.child.try_wait() {
             Ok(Some(status)) => {
                 if !status.success() {
                     notice(format_args!("{program} ended with {status}"));
                 }
                 false
             }
-            Ok(None) if since.elapsed() < TIME => true,
+            Ok(None) if running.since.elapsed() < TIME => true,
             Ok(None) => {
                 notice(format_args!("{program} took more than {} s: ended", TIME.as_secs()));
-                let _ = child.kill();
-                let _ = child.wait();
+                running.end();
                 false
             }
             Err(_) => false,
@@ -60,18 +104,75 @@ impl Exec {
     fn start(&mut self, line: &Line) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        let mut child = Command::new(&self.program)
+        let (input, mut to_input) = pipe(text.len())?;
+        let inherited = std::env::vars_os().filter(|(name, _)| {
+            let name = name.to_string_lossy();
+            ENVIRONMENT.contains(&&*name) || name.starts_with(OURS)
+        });
+        let mut command = Command::new(&self.program);
+        command
             .args(&self.arguments)
-            .stdin(Stdio::piped())
+            .env_clear()
+            .env("PATH", PATH)
+            .envs(inherited)
+            .current_dir("/")
+            .process_group(0)
+            .stdin(input)
             .stdout(Stdio::null())
-            .spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // It fits the pipe: a program that does not read it holds nobody up.
-            let _ = stdin.write_all(&text);
+            .stderr(Stdio::piped());
+        // SAFETY: opens, writes and closes, which is allowed between fork and exec (signal-safety(7)).
+        unsafe { command.pre_exec(unprotect) };
+        // A program that does not read holds nobody up: all of it fits, or it is cut.
+        let _ = to_input.write_all(&text);
+        drop(to_input);
+        let mut child = command.spawn()?;
+        if let Some(stderr) = child.stderr.take() {
+            pass_on(self.program.clone(), stderr);
         }
-        self.running.push((child, Instant::now()));
+        let since = Instant::now();
+        self.running.push(Running { child, since });
         Ok(())
     }
+}
+
+/// A pipe with as much room, where it may have that, of which no end is waited for by us.
+fn pipe(room: usize) -> io::Result<(OwnedFd, File)> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+    let _ = fcntl_setpipe_size(&write, room);
+    // The end that the program reads from is a description of its own, and stays as programs expect it.
+    rustix::fs::fcntl_setfl(&write, OFlags::NONBLOCK)?;
+    Ok((read, File::from(write)))
+}
+
+/// What it starts is to be found by the OOM killer as any other, and goes before nobody: oomtrace itself may be out of the one's
+/// reach and does go before others, and a child would do so too.
+fn unprotect() -> io::Result<()> {
+    let file = rustix::fs::open(
+        "/proc/self/oom_score_adj",
+        OFlags::WRONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
+    // Where /proc is hidden it stays as it is.
+    let _ = file.and_then(|file| rustix::io::write(&file, b"0"));
+    if getpriority_process(None).is_ok_and(|nice| nice < 0) {
+        let _ = setpriority_process(None, 0);
+    }
+    Ok(())
+}
+
+/// Passes on its first words; what more it says is read, so that it does not wait, and dropped.
+fn pass_on(program: String, stderr: ChildStderr) {
+    let work = move || {
+        let mut stderr = BufReader::new(stderr);
+        let mut words = Vec::new();
+        let _ = (&mut stderr).take(WORDS).read_to_end(&mut words);
+        for line in String::from_utf8_lossy(&words).lines() {
+            notice(format_args!("{program}: {line}"));
+        }
+        let _ = io::copy(&mut stderr, &mut io::sink());
+    };
+    // Without a thread for it, its words are lost.
+    let _ = std::thread::Builder::new().name("hook".to_owned()).spawn(work);
 }
 
 impl super::Sink for Exec {
@@ -139,8 +240,8 @@ mod tests {
         for state in [ForecastState::Updated, ForecastState::Raised, ForecastState::Cleared] {
             exec.line(&warning(state)).unwrap();
         }
-        for (child, _) in &mut exec.running {
-            child.wait().unwrap();
+        for running in &mut exec.running {
+            running.child.wait().unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 1);
@@ -154,12 +255,75 @@ mod tests {
             exec.line(&warning(ForecastState::Raised)).unwrap();
         }
         assert_eq!(exec.running.len(), AT_ONCE);
-        for (child, _) in &mut exec.running {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
         assert!(Exec::new("a 'b").is_err() && Exec::new(" ").is_err());
         let mut missing = Exec::new("/nonexistent/program").unwrap();
         missing.line(&warning(ForecastState::Raised)).unwrap();
+    }
+
+    /// What a shell script of the hook's says, when it has ended.
+    fn told(script: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("told");
+        let mut exec = Exec::new(&format!("sh -c '({script}) > {}'", path.display())).unwrap();
+        exec.line(&warning(ForecastState::Raised)).unwrap();
+        exec.running[0].child.wait().unwrap();
+        std::fs::read_to_string(&path).unwrap()
+    }
+
+    #[test]
+    fn it_has_what_it_needs_and_nothing_of_ours() {
+        let adjust = |value: &str| std::fs::write("/proc/self/oom_score_adj", value);
+        let before = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+        adjust("321").unwrap();
+        let of_hook = told("cat /proc/self/oom_score_adj");
+        let _ = adjust(before.trim());
+        // Where it may not be raised there is nothing to take back.
+        let _ = setpriority_process(None, -5);
+        let nice = told("nice");
+        let _ = setpriority_process(None, 0);
+        assert_eq!(nice.trim(), "0");
+        assert_eq!(of_hook.trim(), "0");
+        let names = told("env");
+        for line in names.lines() {
+            let name = line.split('=').next().unwrap();
+            let shells = ["PWD", "SHLVL", "_", "OLDPWD"];
+            assert!(
+                ENVIRONMENT.contains(&name) || name.starts_with(OURS) || shells.contains(&name),
+                "{line}"
+            );
+        }
+        assert!(names.contains("PATH="));
+        assert_eq!(told("wc -l").trim(), "1");
+    }
+
+    #[test]
+    fn at_the_end_its_whole_group_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let mut exec = Exec::new(&format!(
+            "sh -c 'sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait'",
+            path.display()
+        ))
+        .unwrap();
+        exec.line(&warning(ForecastState::Raised)).unwrap();
+        let pid = loop {
+            if let Ok(pid) = std::fs::read_to_string(&path) {
+                break pid.trim().to_owned();
+            }
+            std::thread::yield_now();
+        };
+        drop(exec);
+        // Killed: gone, or not yet waited for by whoever inherited it.
+        let status = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        while status(&pid).contains("State:\tS") {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_it_says_without_end_holds_nobody_up() {
+        let mut exec = Exec::new("sh -c 'head -c 10000000 /dev/zero >&2; exit 3'").unwrap();
+        exec.line(&warning(ForecastState::Raised)).unwrap();
+        assert_eq!(exec.running[0].child.wait().unwrap().code(), Some(3));
     }
 }
