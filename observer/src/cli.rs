@@ -467,9 +467,14 @@ fn span(text: &str) -> Result<Duration, String> {
         .and_then(positive)
 }
 
+/// The longest span: times are reckoned with it, and none of them is to lie beyond what a clock can tell.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
 fn positive(span: Duration) -> Result<Duration, String> {
     if span < Duration::from_millis(10) {
         Err("10ms at least".to_owned())
+    } else if span > LONGEST {
+        Err("100 years at most".to_owned())
     } else {
         Ok(span)
     }
@@ -523,7 +528,17 @@ mod tests {
             assert_eq!(span(text).unwrap(), Duration::from_secs(seconds), "{text}");
         }
         assert_eq!(span("250ms").unwrap(), Duration::from_millis(250));
-        for bad in ["", "x", "0", "-1", "5 parsecs", "NaN"] {
+        for bad in [
+            "",
+            "x",
+            "0",
+            "-1",
+            "5 parsecs",
+            "NaN",
+            "18446744073709551615s",
+            "1e19",
+            "101years",
+        ] {
             assert!(span(bad).is_err(), "{bad}");
         }
     }
