@@ -14,6 +14,7 @@ mod heap;
 pub mod kernel;
 pub mod notice;
 mod private;
+mod programs;
 pub mod report;
 pub mod shown;
 pub mod sink;

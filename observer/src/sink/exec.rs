@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, getpriority_process, kill_process_group, setp
 
 use crate::event::{Event, ForecastState, Line};
 use crate::notice::notice;
+use crate::programs::PATH;
 
 /// Programs at one time.
 const AT_ONCE: usize = 4;
@@ -26,9 +27,6 @@ const WORDS: u64 = 4096;
 /// What it has of our environment; beside that, what is named after us.
 const ENVIRONMENT: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ"];
 const OURS: &str = "OOMTRACE_";
-
-/// Where programs are looked for if nothing says so.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Runs a program when a limit comes near, with the event's line on its standard input.
 ///

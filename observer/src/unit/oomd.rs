@@ -14,6 +14,7 @@ use super::owner::{IsMeant, OwnersSignals};
 use crate::cgroup::{Hierarchy, cgroup_of};
 use crate::engine::holds;
 use crate::measure::Tgid;
+use crate::programs::PATH;
 
 /// How long its words are looked for: it writes them just before it tells the bus, and journald may be behind.
 const WORDS: Duration = Duration::from_secs(3);
@@ -124,6 +125,7 @@ async fn with_words(mut told: mpsc::Receiver<OomdKill>, kills: mpsc::Sender<Oomd
 /// What it wrote lately. Where there is no journal that is nothing.
 async fn journal(within: Duration) -> String {
     let asked = Command::new("journalctl")
+        .env("PATH", PATH)
         .args(["--quiet", "--no-pager", "--output=cat", "--lines=64", "--since=-1min"])
         .arg("_SYSTEMD_UNIT=systemd-oomd.service")
         .stdin(Stdio::null())
