@@ -238,10 +238,12 @@ pub struct Learn {
     /// Writes kills and warnings to the journal too, where `journalctl -u` and `systemctl status` show them
     #[arg(long)]
     pub journal: bool,
-    /// Answers Prometheus at http://ADDR:PORT/metrics; a port alone listens on this machine only
+    /// Answers Prometheus at http://ADDR:PORT/metrics; a port alone listens on this machine only, where only 'localhost' and
+    /// addresses are answered to
     #[arg(long, value_name = "[ADDR:]PORT")]
     pub metrics_listen: Option<String>,
-    /// Runs a program when a limit comes near, the event as JSON on its standard input; without a shell, for a minute at most
+    /// Runs a program when a limit comes near, the event as JSON on its standard input; without a shell, for a minute at most, with
+    /// PATH, HOME, LANG, TZ and OOMTRACE_* of the environment
     #[arg(long, value_name = "CMD")]
     pub exec_on_warning: Option<String>,
     /// Where it is remembered how units' runs went, over restarts of theirs and of oomtrace: what grew like this before

@@ -342,3 +342,18 @@ fn no_name_is_markup() {
         assert!(!svg.contains("<script"), "{name:?}");
     }
 }
+
+#[test]
+fn no_program_is_run_from_where_somebody_else_put_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let (program, ran) = (dir.path().join("journalctl"), dir.path().join("ran"));
+    fs::write(&program, format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", dir.path().display());
+    let why = std::process::Command::new(assert_cmd::cargo::cargo_bin!("oomtrace"))
+        .args(["why", "--since", "-1s"])
+        .env("PATH", path)
+        .output();
+    assert!(why.is_ok() && !ran.exists());
+}

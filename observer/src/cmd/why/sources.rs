@@ -16,6 +16,7 @@ use crate::event::{Event, ForecastState, Line, UnitState};
 use crate::journal::{MATCHES, Reader, Told, What};
 use crate::kernel::log::DEVICE;
 use crate::measure::Timestamp;
+use crate::programs::PATH;
 
 impl Past {
     pub(super) fn captures(&mut self, options: &Why) -> Result<(), Failure> {
@@ -108,6 +109,7 @@ impl Past {
             return Ok(());
         }
         let mut journalctl = Command::new("journalctl");
+        journalctl.env("PATH", PATH);
         journalctl.args(["--output=json", "--quiet", "--no-pager", "--all"]);
         if options.boot {
             journalctl.arg("--boot");

@@ -21,6 +21,9 @@ const SAME_GROWTH: f64 = 1.5;
 /// Where the words of a labelled line begin.
 const LABELS: usize = 12;
 
+/// A kill as an end.
+type Killed<'a> = (&'a End, &'a Kill);
+
 /// Text on standard output.
 type Out = Paper<io::Stdout>;
 
@@ -33,7 +36,7 @@ impl Past {
         let kills = self.kills();
         let from = if all { 0 } else { kills.len().saturating_sub(1) };
         // Those before it that are like it, of each kind.
-        let mut like: HashMap<(Option<&str>, Origin), Vec<(&End, &Kill)>> = HashMap::new();
+        let mut like: HashMap<(Option<&str>, Origin), Vec<Killed<'_>>> = HashMap::new();
         for (place, (end, kill)) in kills.iter().enumerate() {
             let earlier = like.entry((name(&kill.subject), kill.origin)).or_default();
             if place > from {
@@ -60,7 +63,7 @@ impl Past {
         &self,
         end: &End,
         kill: &Kill,
-        earlier: &[(&End, &Kill)],
+        earlier: &[Killed<'_>],
         options: &TextOptions,
         out: &mut Out,
     ) -> io::Result<()> {
@@ -81,7 +84,7 @@ impl Past {
 
     /// What belongs to a kill: the growth and the warning before, the unit's end after, its like before, and what it rests
     /// on.
-    fn around(&self, end: &End, kill: &Kill, earlier: &[(&End, &Kill)], options: &TextOptions) -> Vec<String> {
+    fn around(&self, end: &End, kill: &Kill, earlier: &[Killed<'_>], options: &TextOptions) -> Vec<String> {
         let ts = end.told.ts;
         let mut lines = Vec::new();
         lines.extend(self.grew(ts, kill, options));
@@ -265,7 +268,7 @@ fn is_soon(told: &Timestamp, kill: Timestamp) -> bool {
 }
 
 /// Kills of the unit before this one, for the same reason, and whether the growth was the same.
-fn like(ts: Timestamp, kill: &Kill, earlier: &[(&End, &Kill)]) -> Option<String> {
+fn like(ts: Timestamp, kill: &Kill, earlier: &[Killed<'_>]) -> Option<String> {
     let times: Vec<Timestamp> = earlier.iter().map(|(end, _)| end.told.ts).collect();
     let first = times.first()?;
     let named: Vec<String> = times.iter().rev().take(MAX_NAMED).rev().map(|ts| date(*ts)).collect();
