@@ -210,9 +210,11 @@ mod tests {
         assert_eq!(tgid_of(Tid(std::process::id())), Some(me.pid));
         assert_eq!(process(Tgid(0x3fff_ffff)), None);
     }
+
     #[test]
     fn a_process_whose_name_is_no_utf8_is_told_like_any_other() {
         use std::ffi::OsStr;
+        use std::io::Write as _;
         use std::os::unix::ffi::OsStrExt as _;
         use std::os::unix::process::CommandExt as _;
         use std::process::{Command, Stdio};
@@ -229,8 +231,13 @@ mod tests {
             .arg0("cat")
             .args([OsStr::from_bytes(b"-"), OsStr::from_bytes(b"\xff")])
             .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn();
         let told = child.as_mut().ok().and_then(|child| {
+            // It runs, and not only its exec, when this comes back.
+            let mut came = [0];
+            child.stdin.as_mut()?.write_all(b"x").ok()?;
+            child.stdout.as_mut()?.read_exact(&mut came).ok()?;
             let told = process(Tgid(child.id()));
             let tgid = tgid_of(Tid(child.id()));
             let _ = child.kill();
