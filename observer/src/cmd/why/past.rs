@@ -53,8 +53,8 @@ pub(super) struct End {
     weight: usize,
 }
 
-/// Room for the rest of an end beside what is told of it.
-const END: usize = 512;
+/// What an end takes beside its words: a kill with few of them is larger than its JSON.
+const END: usize = 256 + size_of::<Kill>();
 
 /// What it would be long as JSON: about what it takes.
 fn weight(what: &What) -> usize {
