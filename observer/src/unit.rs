@@ -12,5 +12,5 @@ pub mod systemd;
 
 pub use container::Names;
 pub use invocation::invocation_id;
-pub use oomtrace_engine::unit::{UnitPath, ends};
+pub use oomtrace_engine::unit::{UnitPath, ends, is_same_unit, unit_cgroup};
 pub use select::Selection;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Earlier, RunEnd, Subject};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Tgid, Timestamp};
+use crate::unit::UnitPath;
 
 /// A cgroup as it stands. Only `memory.current` is needed for a forecast; what else is missing is done without.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -264,15 +265,25 @@ pub struct Limit {
 /// elsewhere, as below a unit that delegates: there the unit's setting is another limit.
 #[must_use]
 pub fn setting<'a>(file: &'a str, unit: Option<&str>, cgroup: Option<&str>) -> &'a str {
-    let last = cgroup.and_then(|path| path.rsplit('/').next());
-    // systemd puts a `_` before names that the kernel may want for itself (`cg_escape`).
-    let is_units = unit.is_some_and(|unit| last.is_none_or(|last| last.strip_prefix('_').unwrap_or(last) == unit));
+    let is_units = cgroup.map_or(unit.is_some(), |path| UnitPath::parse(path).is_unit);
     match file {
         "memory.max" if is_units => "MemoryMax",
         "memory.high" if is_units => "MemoryHigh",
         "memory.swap.max" if is_units => "MemorySwapMax",
         file => file,
     }
+}
+
+/// What people call the owner of a limit: the unit whose own cgroup it is, a user's unit by its own name and not by its
+/// manager's, else the cgroup.
+#[must_use]
+pub fn owner_name(unit: Option<&str>, cgroup: Option<&str>) -> Option<String> {
+    let Some(path) = cgroup else {
+        return unit.map(str::to_owned);
+    };
+    let parsed = UnitPath::parse(path);
+    let name = parsed.name().filter(|_| parsed.is_unit);
+    Some(name.unwrap_or(path).to_owned())
 }
 
 /// The limit a forecast speaks of.

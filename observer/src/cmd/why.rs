@@ -4,6 +4,7 @@
 //! has it. The text is a function of that list.
 
 mod growth;
+mod json;
 mod past;
 mod sources;
 mod text;
@@ -46,6 +47,21 @@ pub fn run(options: &Why) -> Result<(), Failure> {
         told => told?,
     }
     past.damages.end()?;
+    if past.ends.is_empty() && !past.denied.is_empty() {
+        let message = anyhow!(
+            "cannot say whether {} was killed: {}; run it as root (sudo), or read the journal as a member of the group systemd-journal",
+            past.name(),
+            past.denied.join("; ")
+        );
+        return Err(Failure::new(Exit::NotPermitted, message));
+    }
+    if past.looked.is_empty() {
+        let message = anyhow!(
+            "nothing to search: no captures, and neither journal nor kernel log{}",
+            past.hint()
+        );
+        return Err(Failure::new(Exit::NotFound, message));
+    }
     if past.ends.is_empty() && !past.selection.is_empty() {
         let message = anyhow!(
             "nothing is recorded of {}: neither a kill nor another failure; looked at {}{}",

@@ -1,9 +1,10 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
 use super::words::{self, class_name, kernel, pace};
-use crate::event::{Class, Confidence, Container, Kill, KillLimit, Origin, Relation};
+use crate::event::{Class, Confidence, Container, Kill, KillLimit, Origin, Relation, Subject, Trigger};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
+use crate::unit::{UnitPath, is_same_unit};
 
 /// Characters of a command line that are shown.
 const COMMAND: usize = 160;
@@ -123,9 +124,8 @@ fn own_limit(kill: &Kill) -> Option<String> {
     if limit.relation != Some(Relation::Ancestor) {
         return None;
     }
-    let samples = &kill.before.as_ref()?.samples;
-    let last = samples.iter().rev().find(|sample| sample.unit == kill.subject.unit)?;
-    let name = kill.subject.unit.as_deref()?;
+    let last = kill.last_sample()?;
+    let name = words::name(&kill.subject);
     Some(match last.memory.max {
         None => format!(" ({name} itself has none)"),
         Some(max) => format!(" ({name}'s own {} was not)", bytes(max)),
@@ -169,20 +169,38 @@ fn container_line(container: &Container) -> String {
     format!("{name}{}{uid}", pod.unwrap_or_default())
 }
 
+/// Where who asked for the memory lives, seen from the victim. By cgroup: what has no unit is no stranger for that.
+fn trigger_place(trigger: &Trigger, victim: &Subject) -> String {
+    match (&trigger.cgroup, &victim.cgroup.path) {
+        (Some(cgroup), Some(path)) if is_same_unit(cgroup, path) => {
+            let place = match (&victim.unit, &victim.container) {
+                (_, Some(_)) => "container",
+                (Some(_), None) => "unit",
+                (None, None) => "cgroup",
+            };
+            return format!("in the same {place}");
+        }
+        (None, _) if trigger.unit.is_some() && trigger.unit == victim.unit && victim.user_unit.is_none() => {
+            return "in the same unit".to_owned();
+        }
+        _ => {}
+    }
+    let unit = trigger.cgroup.as_deref().map(UnitPath::parse);
+    match unit.as_ref().and_then(UnitPath::name).or(trigger.unit.as_deref()) {
+        Some(unit) => format!("of {unit}"),
+        None if trigger.cgroup.is_some() => "of no unit".to_owned(),
+        None => "of an unknown unit".to_owned(),
+    }
+}
+
 /// The paragraph: its first line without the clock, then the labelled ones.
 pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
     let victim = &kill.victim;
-    let whose = kill
-        .subject
-        .user_unit
-        .as_deref()
-        .or(kill.subject.unit.as_deref())
-        .or(kill.subject.cgroup.path.as_deref());
     let head = format!(
         "{}[{}] of {}, {}",
         victim.comm,
         victim.pid,
-        whose.unwrap_or("an unknown cgroup"),
+        words::name(&kill.subject),
         cause(kill)
     );
     let mut lines = Vec::new();
@@ -225,12 +243,7 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
                 1_u64.checked_shl(order.unsigned_abs()).unwrap_or(0)
             ),
         });
-        let place = match &trigger.unit {
-            unit if *unit == kill.subject.unit && unit.is_some() => "in the same unit".to_owned(),
-            Some(unit) => format!("of {unit}"),
-            None if trigger.cgroup.is_some() => "of no unit".to_owned(),
-            None => "of an unknown unit".to_owned(),
-        };
+        let place = trigger_place(trigger, &kill.subject);
         let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
         let asked = asked.unwrap_or_else(|| " asked for memory".to_owned());
         lines.push(("trigger", format!("{}[{pid}] {place}{asked}", trigger.comm)));
@@ -246,13 +259,7 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
             .collect();
         lines.push(("held by", held.join(" · ")));
     }
-    if let Some(before) = &kill.before
-        && let Some(last) = before
-            .samples
-            .iter()
-            .rev()
-            .find(|sample| sample.unit == kill.subject.unit)
-    {
+    if let (Some(before), Some(last)) = (&kill.before, kill.last_sample()) {
         let memory = &last.memory;
         let class = before.trend.map_or(Class::Unknown, |trend| trend.class);
         let mut parts = vec![

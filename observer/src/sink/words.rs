@@ -2,7 +2,7 @@
 
 use crate::event::{
     Class, Forecast, ForecastChange, ForecastState, LimitRef, Lost, Memory, OomWithoutKill, Relation, Subject,
-    Throttle, ThrottleState, Unexplained, setting,
+    Throttle, ThrottleState, Unexplained, owner_name, setting,
 };
 use crate::human::{bytes, duration, rate};
 
@@ -75,7 +75,7 @@ pub(super) fn interval(forecast: &Forecast) -> String {
 pub(crate) fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
     match relation {
         Relation::Own => "own".to_owned(),
-        Relation::Ancestor => unit.unwrap_or(cgroup).to_owned(),
+        Relation::Ancestor => owner_name(unit, Some(cgroup)).unwrap_or_default(),
         Relation::Host => "host".to_owned(),
     }
 }
@@ -90,7 +90,7 @@ pub(crate) fn limit(
     size: &str,
 ) -> String {
     let set = setting(file, unit, cgroup);
-    let owner = unit.or(cgroup).unwrap_or("an unknown cgroup");
+    let owner = owner_name(unit, cgroup).unwrap_or_else(|| "an unknown cgroup".to_owned());
     match (relation, unit, cgroup) {
         (Some(Relation::Host), ..) => format!("the host's memory, {size}"),
         (Some(Relation::Own), Some(_), Some(cgroup)) if set == file => format!("its own {set}={size} of {cgroup}"),

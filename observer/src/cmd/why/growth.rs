@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::past::name;
 use crate::event::{Sample, Subject};
 use crate::measure::{Bytes, Timestamp};
+use crate::unit::unit_cgroup;
 
 /// Runs that are remembered, and what of each.
 const RUNS: usize = 4096;
@@ -13,7 +13,8 @@ const KEPT: usize = 512;
 /// Signs of the line.
 const SIGNS: usize = 24;
 
-/// Every run by its unit and invocation.
+/// Every run by its unit's cgroup and, of that, its invocation, or where systemd gave none the cgroup's id: a new one each
+/// time.
 #[derive(Debug, Default)]
 pub(super) struct Growth(HashMap<(String, Option<String>), Run>);
 
@@ -28,10 +29,9 @@ pub(super) struct Run {
 
 impl Growth {
     pub(super) fn push(&mut self, ts: Timestamp, sample: &Sample) {
-        let (Some(name), Some(current)) = (name(&sample.subject), sample.memory.current) else {
+        let (Some(key), Some(current)) = (key(&sample.subject), sample.memory.current) else {
             return;
         };
-        let key = (name.to_owned(), sample.subject.invocation_id.clone());
         if self.0.len() >= RUNS && !self.0.contains_key(&key) {
             return;
         }
@@ -45,9 +45,16 @@ impl Growth {
 
     /// The run that ended with a kill.
     pub(super) fn run(&self, subject: &Subject, killed: Timestamp) -> Option<&Run> {
-        let key = (name(subject)?.to_owned(), subject.invocation_id.clone());
-        self.0.get(&key).filter(|run| run.begins() < killed)
+        self.0.get(&key(subject)?).filter(|run| run.begins() < killed)
     }
+}
+
+fn key(subject: &Subject) -> Option<(String, Option<String>)> {
+    // A name stands for what has no path: a stream that somebody made.
+    let path = subject.cgroup.path.as_deref().map(unit_cgroup);
+    let place = path.or(subject.user_unit.as_deref()).or(subject.unit.as_deref())?;
+    let id = || subject.cgroup.id.map(|id| id.0.to_string());
+    Some((place.to_owned(), subject.invocation_id.clone().or_else(id)))
 }
 
 impl Run {

@@ -6,11 +6,10 @@ use std::io;
 use super::growth::Growth;
 use crate::cli::Why;
 use crate::cmd::output::Damages;
-use crate::event::{Event, Kill, Line, Subject};
+use crate::event::{Kill, Subject};
 use crate::human::date;
 use crate::journal::{Told, What};
 use crate::measure::Timestamp;
-use crate::sink::{Json, Sink as _};
 use crate::unit::Selection;
 
 /// What two sources tell of one kill differs by less, in seconds: the journal's time is that of reading the kernel's log.
@@ -48,7 +47,7 @@ pub(super) struct End {
 pub(super) struct Past {
     pub(super) selection: Selection,
     pub(super) ends: Vec<End>,
-    /// When growth was warned of: whose, in which run, and by how much it was before.
+    /// When growth was warned of: whose, and in which run.
     pub(super) warned: Vec<(Timestamp, Subject)>,
     pub(super) looked: BTreeSet<Source>,
     /// Whether the captures are this machine's.
@@ -60,9 +59,21 @@ pub(super) struct Past {
     pub(super) growth: Growth,
     /// Why a source could not be used.
     pub(super) faults: Vec<String>,
+    /// What could not be read for want of rights: nothing that is said to be unknown may rest on it.
+    pub(super) denied: Vec<String>,
 }
 
 impl Past {
+    /// A source that cannot be read.
+    pub(super) fn cannot(&mut self, source: &str, error: &io::Error) {
+        let faults = if error.kind() == io::ErrorKind::PermissionDenied {
+            &mut self.denied
+        } else {
+            &mut self.faults
+        };
+        faults.push(format!("{source}: {error}"));
+    }
+
     pub(super) fn push(&mut self, told: Told, source: Source) {
         if self.selection.covers(told.what.subject()) {
             self.ends.push(End { told, source });
@@ -114,7 +125,7 @@ impl Past {
             }
             let after = runs.iter().find(|(told, subject)| {
                 let late = told.seconds_since(ts);
-                (-1.0..SOON).contains(&late) && name(subject) == name(&kill.subject)
+                (-1.0..SOON).contains(&late) && subject.is_same_unit(&kill.subject)
             });
             kill.subject.invocation_id = after.and_then(|(_, subject)| subject.invocation_id.clone());
         }
@@ -153,42 +164,23 @@ impl Past {
         for fault in &self.faults {
             hint += &format!("; {fault}");
         }
-        if !rustix::process::geteuid().is_root() {
-            hint += "; as root, or in the group systemd-journal, all of the journal can be read";
+        for denied in &self.denied {
+            hint += &format!("; {denied}");
         }
         hint
     }
 
-    pub(super) fn json(&self, all: bool) -> io::Result<()> {
-        let mut sink = Json::new(io::stdout());
-        let events: Vec<(&Told, Event)> = self
-            .ends
-            .iter()
-            .filter_map(|end| match &end.told.what {
-                What::Kill(kill) => Some((&end.told, Event::Kill(kill.clone()))),
-                What::Failed(unit) => Some((&end.told, Event::Unit(unit.as_ref().clone()))),
-                What::OutOfMemory(_) | What::Oomd(..) | What::Core(..) => None,
-            })
-            .collect();
-        let last = |is_kind: fn(&Event) -> bool| events.iter().rposition(|(_, event)| is_kind(event));
-        let (kill, unit) = (
-            last(|event| matches!(event, Event::Kill(_))),
-            last(|event| matches!(event, Event::Unit(_))),
-        );
-        let mut seq = 0;
-        for (place, (told, event)) in events.iter().enumerate() {
-            if all || Some(place) == kill || Some(place) == unit {
-                let line = Line {
-                    event: event.clone(),
-                    ts: told.ts,
-                    seq,
-                    host: told.host.clone(),
-                };
-                sink.line(&line)?;
-                seq += 1;
+    /// The crash that a unit's end came with: its pid and what it was.
+    pub(super) fn crash(&self, ts: Timestamp, subject: &Subject) -> Option<(Option<u64>, &str)> {
+        self.ends.iter().rev().find_map(|end| match &end.told.what {
+            What::Core(of, pid, words)
+                if end.told.ts.seconds_since(ts).abs() < SOON
+                    && (of.is_same_unit(subject) || of.unit == subject.unit) =>
+            {
+                Some((*pid, words.as_str()))
             }
-        }
-        sink.flush()
+            _ => None,
+        })
     }
 }
 
@@ -208,7 +200,7 @@ pub(super) fn whose(kill: &Kill) -> String {
 fn is_same(a: &Told, b: &Told) -> bool {
     match (&a.what, &b.what) {
         (What::Kill(a), What::Kill(b)) => a.victim.pid == b.victim.pid && a.victim.comm == b.victim.comm,
-        (What::Failed(a), What::Failed(b)) => name(&a.subject) == name(&b.subject),
+        (What::Failed(a), What::Failed(b)) => a.subject.is_same_unit(&b.subject),
         _ => false,
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::anyhow;
@@ -30,7 +30,7 @@ impl Past {
             // Nobody has recorded here.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
-                self.faults.push(error.to_string());
+                self.cannot(&path.display().to_string(), &error.source);
                 return Ok(());
             }
         };
@@ -145,6 +145,12 @@ impl Past {
             }
             self.kernel_log();
         }
+        if let Some(journal) = system_journals(&["/var/log/journal", "/run/log/journal"]).find(|path| is_denied(path)) {
+            self.denied.push(format!(
+                "the system's journal, {}: permission denied",
+                journal.display()
+            ));
+        }
         Ok(())
     }
 
@@ -183,7 +189,7 @@ impl Past {
         let mut device = match OpenOptions::new().read(true).custom_flags(nonblocking).open(DEVICE) {
             Ok(device) => device,
             Err(error) => {
-                self.faults.push(format!("{DEVICE}: {error}"));
+                self.cannot(DEVICE, &error);
                 return;
             }
         };
@@ -214,6 +220,18 @@ impl Past {
             }
         }
     }
+}
+
+/// The system's own journals, one a machine id (systemd-journald.service(8), "Files").
+fn system_journals<'a>(folders: &'a [&str]) -> impl Iterator<Item = PathBuf> + 'a {
+    let machines = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+    let journals = machines.flatten().map(|machine| machine.path().join("system.journal"));
+    journals.filter(|journal| journal.exists())
+}
+
+/// Whether it is there and may not be read.
+fn is_denied(path: &Path) -> bool {
+    File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 fn hostname() -> String {

@@ -24,7 +24,8 @@ type Put<'a> = &'a dyn Fn(&str, usize) -> io::Result<()>;
 
 impl Past {
     pub(super) fn text(&self, all: bool, options: &TextOptions) -> io::Result<()> {
-        if self.ends.is_empty() && !self.selection.is_empty() {
+        let is_error = !self.selection.is_empty() || !self.denied.is_empty() || self.looked.is_empty();
+        if self.ends.is_empty() && is_error {
             return Ok(()); // told as the error that it is
         }
         let put = |text: &str, indent: usize| {
@@ -118,10 +119,12 @@ impl Past {
                 line.unwrap_or_default()
             )
         });
+        let begins = run.map(Run::begins).max(self.freed_before(ts, kill));
+        let is_of_run = |warned: &Timestamp| *warned <= ts && begins.is_none_or(|begins| *warned > begins);
         let warned = self
             .warned
             .iter()
-            .find(|(warned, subject)| *warned <= ts && subject.invocation_id.is_some() && is_run(subject, kill));
+            .find(|(warned, subject)| is_of_run(warned) && is_run(subject, kill));
         let warned = warned.map(|(warned, _)| {
             format!(
                 "first warned of on {}, {} before",
@@ -135,6 +138,14 @@ impl Past {
             (None, Some(warned)) => Some(format!("It was {warned}.")),
             (None, None) => None,
         }
+    }
+
+    /// The kill before this one in the same unit, where nothing else tells its runs apart.
+    fn freed_before(&self, ts: Timestamp, kill: &Kill) -> Option<Timestamp> {
+        let kills = self.kills().into_iter().rev();
+        let of_unit = |(end, other): &(&End, &Kill)| end.told.ts < ts && other.subject.is_same_unit(&kill.subject);
+        let before = kills.filter(|_| kill.subject.invocation_id.is_none()).find(of_unit)?;
+        Some(before.0.told.ts)
     }
 
     fn rests(&self, end: &End, kill: &Kill) -> String {
@@ -229,14 +240,7 @@ impl Past {
             ),
             2,
         )?;
-        let crash = self.ends.iter().rev().find_map(|end| match &end.told.what {
-            What::Core(subject, pid, words)
-                if end.told.ts.seconds_since(ts).abs() < SOON && subject.unit == unit.subject.unit =>
-            {
-                Some((pid, words))
-            }
-            _ => None,
-        });
+        let crash = self.crash(ts, &unit.subject);
         if let Some((pid, words)) = crash {
             let how = pid.map(|pid| format!(": coredumpctl info {pid}")).unwrap_or_default();
             put(&format!("  {words}{how}"), 4)?;
@@ -254,7 +258,7 @@ impl Past {
 /// Whether something is about the run that was killed.
 fn is_run(subject: &Subject, kill: &Kill) -> bool {
     let known = subject.invocation_id.is_some() && kill.subject.invocation_id.is_some();
-    name(subject) == name(&kill.subject) && (!known || subject.invocation_id == kill.subject.invocation_id)
+    subject.is_same_unit(&kill.subject) && (!known || subject.invocation_id == kill.subject.invocation_id)
 }
 
 /// Whether it was told at the kill, or soon after.
@@ -267,7 +271,7 @@ fn like(ts: Timestamp, kill: &Kill, earlier: &[(&End, &Kill)]) -> Option<String>
     let like = || {
         earlier
             .iter()
-            .filter(|(_, other)| name(&other.subject) == name(&kill.subject) && other.origin == kill.origin)
+            .filter(|(_, other)| other.subject.is_same_unit(&kill.subject) && other.origin == kill.origin)
     };
     let times: Vec<Timestamp> = like().map(|(end, _)| end.told.ts).collect();
     let first = times.first()?;

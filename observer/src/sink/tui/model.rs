@@ -340,7 +340,7 @@ impl Known {
         match (relation, &self.bound) {
             (Relation::Own, _) => "own".to_owned(),
             (Relation::Host, _) | (Relation::Ancestor, None) => HOST.to_owned(),
-            (Relation::Ancestor, Some(bound)) => bound.unit.clone().unwrap_or_else(|| bound.cgroup.clone()),
+            (Relation::Ancestor, Some(bound)) => words::limit_owner(relation, bound.unit.as_deref(), &bound.cgroup),
         }
     }
 }
