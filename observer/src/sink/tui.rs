@@ -17,6 +17,7 @@ mod state;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod then;
 mod units;
 mod view;
 

@@ -73,6 +73,18 @@ pub(crate) fn cause(kill: &Kill) -> String {
     }
 }
 
+/// Which limit, for a row of a list; where none was reached, who or what killed.
+pub(crate) fn limit_brief(kill: &Kill) -> String {
+    match (kill.origin, &kill.limit) {
+        (Origin::SystemdOomd, _) => "by systemd-oomd".to_owned(),
+        (Origin::CgroupKill | Origin::Userspace, _) => format!("by {}", killer(kill)),
+        (Origin::UnitOomPolicy, _) => "by systemd (OOMPolicy=)".to_owned(),
+        (_, Some(limit)) => limit_name(limit),
+        (Origin::Host, None) => "the whole host".to_owned(),
+        (_, None) => "at a limit that is not known".to_owned(),
+    }
+}
+
 /// `the memory nodes of its cpuset (AllowedMemoryNodes= of a.service, 495.0M) were`.
 fn nodes(kill: &Kill, whose: &str) -> String {
     let limit = kill.limit.as_ref();

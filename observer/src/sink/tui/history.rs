@@ -29,6 +29,8 @@ pub(super) struct Point {
     pub(super) pressure: Option<Pressure>,
     pub(super) limit: Option<Held>,
     pub(super) slope: Option<(f64, Class)>,
+    /// For how long it has grown like this, in seconds, where it grows.
+    pub(super) growing: Option<f32>,
     pub(super) left: Option<Left>,
 }
 
@@ -86,6 +88,11 @@ impl Point {
                 usage: limit.usage.unwrap_or_default(),
             }),
             slope: sample.trend.map(|trend| (trend.bytes_per_second, trend.class)),
+            #[expect(clippy::cast_possible_truncation, reason = "seconds, for a plot")]
+            growing: sample
+                .trend
+                .filter(|trend| trend.bytes_per_second > 0.0 && trend.class != Class::Steady)
+                .map(|trend| trend.window_seconds.clamp(0.0, 1e7) as f32),
             left: sample.forecast.as_ref().map(Left::from),
         }
     }
