@@ -101,8 +101,8 @@ pub enum Command {
     Units(Units),
     /// Which unit, slice, user unit and container a cgroup or process belongs to
     Resolve {
-        /// A cgroup's path or a process id
-        #[arg(value_name = "PATH|PID")]
+        /// A cgroup's path, a process id, or the name of a running unit or container
+        #[arg(value_name = "PATH|PID|NAME")]
         what: String,
     },
     /// What this kernel and these privileges allow, what is missing, how to get it
@@ -172,7 +172,8 @@ pub enum ProbeChoice {
 /// Which units.
 #[derive(Debug, clap::Args)]
 pub struct Which {
-    /// A unit; '.service' is implied, globs work; may be repeated [default: every unit]
+    /// A unit ('.service' is implied), container (name or id), pod (NAMESPACE/POD) or cgroup path; globs work, repeatable
+    /// [default: every unit]
     #[arg(short, long, value_name = "NAME")]
     pub unit: Vec<String>,
     /// A unit of a user's own manager
@@ -375,7 +376,7 @@ pub struct Units {
 /// What is explained.
 #[derive(Debug, clap::Args)]
 pub struct Why {
-    /// A unit; '.service' is implied, globs work [default: every unit]
+    /// A unit ('.service' is implied), container, pod or cgroup path; globs work [default: every unit]
     #[arg(value_name = "UNIT")]
     pub units: Vec<String>,
     /// Which units.

@@ -10,7 +10,7 @@ use crate::event::{Kill, Subject};
 use crate::human::date;
 use crate::journal::{Told, What};
 use crate::measure::Timestamp;
-use crate::unit::Selection;
+use crate::unit::{Asked, Selection};
 
 /// What two sources tell of one kill differs by less, in seconds: the journal's time is that of reading the kernel's log.
 const SAME: f64 = 10.0;
@@ -46,6 +46,8 @@ pub(super) struct End {
 #[derive(Debug, Default)]
 pub(super) struct Past {
     pub(super) selection: Selection,
+    /// What was told of against that, for what is called alike.
+    pub(super) asked: Asked,
     pub(super) ends: Vec<End>,
     /// When growth was warned of: whose, and in which run.
     pub(super) warned: Vec<(Timestamp, Subject)>,
@@ -75,7 +77,7 @@ impl Past {
     }
 
     pub(super) fn push(&mut self, told: Told, source: Source) {
-        if self.selection.covers(told.what.subject()) {
+        if self.asked.see(&self.selection, told.what.subject()) {
             self.ends.push(End { told, source });
         }
     }
@@ -160,7 +162,7 @@ impl Past {
     }
 
     pub(super) fn hint(&self) -> String {
-        let mut hint = String::new();
+        let mut hint = self.asked.near(&self.selection);
         for fault in &self.faults {
             hint += &format!("; {fault}");
         }

@@ -56,11 +56,8 @@ impl Past {
     /// Samples of units that nobody asks about are not read.
     fn passed_over(&self) -> impl Fn(&[u8]) -> bool + use<> {
         let every = self.selection.is_empty();
-        let mut names = self.selection.literal_units();
-        if names.len() < self.selection.names().len() {
-            // A pattern may be anything.
-            names.clear();
-        }
+        // As a path or the runtime's files have it: the suffix that is implied may stand in none of them.
+        let names: Vec<String> = self.selection.written();
         move |line| {
             let is_meant = || {
                 let has = |name: &String| line.windows(name.len()).any(|window| window == name.as_bytes());
@@ -72,6 +69,9 @@ impl Past {
 
     fn line(&mut self, line: Line) {
         let Line { event, ts, host, .. } = line;
+        if let Some(subject) = event.subject() {
+            self.asked.see(&self.selection, subject);
+        }
         let what = match event {
             Event::Kill(kill) => What::Kill(kill),
             Event::Unit(unit) if unit.state == UnitState::Failed => What::Failed(Box::new(unit)),
