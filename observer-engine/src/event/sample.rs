@@ -162,7 +162,8 @@ pub struct Memory {
 const MOST: f64 = 0.5;
 
 impl Memory {
-    /// What reclaim can give back, as far as these sizes tell: page cache but shmem, and the slab that has a shrinker.
+    /// What reclaim can give back, as far as these sizes tell: page cache but shmem, and the slab that has a shrinker. Dirty
+    /// pages too: reclaim at a limit waits until they are written (mm/vmscan.c: `shrink_folio_list`) before anybody is killed.
     #[must_use]
     pub fn reclaimable(&self) -> Bytes {
         let cache = self
@@ -251,7 +252,8 @@ pub struct Limit {
     pub bytes: Bytes,
     /// What its owner uses of it now; for the host `MemTotal` less `MemAvailable`.
     pub usage: Option<Bytes>,
-    /// What of the usage reclaim could give back before a kill: clean page cache and reclaimable slab.
+    /// What of the usage reclaim could give back before a kill: page cache, what is still to be written too, and
+    /// reclaimable slab.
     pub reclaimable: Option<Bytes>,
     /// What its owner has in swap.
     #[serde(default)]

@@ -11,6 +11,8 @@ mod ink;
 mod keys;
 mod kills;
 mod model;
+#[cfg(test)]
+mod past;
 mod plot;
 mod screen;
 mod state;

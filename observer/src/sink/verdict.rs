@@ -338,4 +338,86 @@ mod tests {
             "app (containerd 0123456789ab), pod prod/app-7d9f"
         );
     }
+
+    fn kill(path: &str, unit: Option<&str>, user_unit: Option<&str>, before: &[(&str, Option<&str>, u64)]) -> Kill {
+        let samples: Vec<serde_json::Value> = before
+            .iter()
+            .map(|(cgroup, unit, mib)| {
+                serde_json::json!({"ts": "2026-11-24T14:00:00Z", "cgroup": cgroup, "unit": unit,
+                    "memory": {"current": mib << 20, "anon": mib << 20, "file": 0, "kernel": 0}})
+            })
+            .collect();
+        serde_json::from_value(serde_json::json!({
+            "unit": unit, "user_unit": user_unit, "cgroup": {"id": 7, "path": path},
+            "origin": "memcg_limit", "confidence": "observed", "evidence": [],
+            "limit": {"cgroup": path, "unit": unit, "relation": "own", "file": "memory.max", "bytes": 64 << 20,
+                "usage": 64 << 20, "swap_usage": 0},
+            "trigger": {"pid": 5, "tid": 5, "comm": "a", "uid": 0, "unit": unit, "cgroup": path},
+            "victim": {"pid": 5, "tid": 5, "comm": "a", "cmdline": null, "uid": 0, "oom_score_adj": 0, "total_vm": null,
+                "anon": null, "file": null, "shmem": null, "swap": null, "pgtables": null, "started": null},
+            "leader_pid": null, "killer": null, "request": null,
+            "before": {"samples": samples, "trend": null, "forecast": null},
+        }))
+        .unwrap()
+    }
+
+    fn line(kill: &Kill, label: &str) -> String {
+        let (_, lines) = paragraph(kill, Timestamp(jiff::Timestamp::UNIX_EPOCH));
+        let line = lines.into_iter().find(|(own, _)| *own == label);
+        line.map(|(_, text)| text).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_was_before_is_the_victims_own_cgroup_and_not_who_has_the_same_name() {
+        let pod = "/kubepods/burstable/pod0a1b2c3d-1111-2222-3333-444455556666/".to_owned() + &"5e".repeat(32);
+        let told = kill(&pod, None, None, &[(&pod, None, 63), ("/", None, 1000)]);
+        assert!(
+            line(&told, "before").contains("anon 63.0M"),
+            "{}",
+            line(&told, "before")
+        );
+        assert!(line(&told, "trigger").contains("in the same container"));
+
+        let manager = "/user.slice/user-1000.slice/user@1000.service";
+        let (name, app) = (
+            Some("user@1000.service"),
+            format!("{manager}/app.slice/firefox.service"),
+        );
+        let told = kill(
+            &app,
+            name,
+            Some("firefox.service"),
+            &[(&app, name, 39), (manager, name, 136)],
+        );
+        assert!(
+            line(&told, "before").contains("anon 39.0M"),
+            "{}",
+            line(&told, "before")
+        );
+        // Another of the same user's units asked: the manager's name is theirs both.
+        let mut told = told;
+        if let Some(trigger) = &mut told.trigger {
+            trigger.cgroup = Some(format!("{manager}/app.slice/other.service"));
+        }
+        assert!(
+            line(&told, "trigger").contains("of other.service"),
+            "{}",
+            line(&told, "trigger")
+        );
+        // Its own samples are not there: nothing, and not the host's.
+        let told = kill(&pod, None, None, &[("/", None, 1000)]);
+        assert_eq!(line(&told, "before"), "");
+    }
+
+    #[test]
+    fn a_users_slice_is_not_called_by_its_managers_name() {
+        let app = "/user.slice/user-1000.slice/user@1000.service/app.slice";
+        let unit = format!("{app}/firefox.service");
+        let mut told = kill(&unit, Some("user@1000.service"), Some("firefox.service"), &[]);
+        if let Some(limit) = &mut told.limit {
+            (limit.cgroup, limit.relation) = (Some(app.to_owned()), Some(Relation::Ancestor));
+        }
+        let said = cause(&told);
+        assert!(said.contains("app.slice's MemoryMax=64.0M was reached"), "{said}");
+    }
 }

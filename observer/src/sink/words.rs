@@ -138,23 +138,31 @@ pub(crate) fn warning(change: &ForecastChange) -> String {
     )
 }
 
-/// What a warning rests on: `anon 404.1M of 421.0M, growing for 2h 8min in python3[2051]; reclaim could give back 6.2M`.
+/// What a warning rests on: `anon 404.1M of 421.0M, growing for 2h 8min, mainly in python3[2051]; 6.2M reclaimable`.
 pub(crate) fn ground(change: &ForecastChange) -> Option<String> {
     let memory = change.memory.filter(|_| change.state != ForecastState::Cleared)?;
     let held = match change.class {
         Class::Shmem => memory.shmem.map(|shmem| format!("shmem {}", bytes(shmem))),
         Class::Kernel => kernel(&memory, Class::Kernel),
-        _ => memory.anon.map(|anon| format!("anon {}", bytes(anon))),
+        Class::Cache => memory.file.map(|file| format!("file {}", bytes(file))),
+        // What grows and is neither shared nor the kernel's own is the programs' or their sockets'.
+        _ => {
+            let parts = [("anon", memory.anon), ("sock", memory.sock)].into_iter();
+            let known = parts.filter_map(|(part, size)| Some((part, size?)));
+            known
+                .max_by_key(|(_, size)| *size)
+                .map(|(part, size)| format!("{part} {}", bytes(size)))
+        }
     };
     let mut text = format!("{} of {}", held?, bytes(memory.current?));
     if let Some(trend) = change.trend {
         text += &format!(", growing for {}", duration(trend.window_seconds));
     }
     if let Some(task) = &change.task {
-        let mostly = if task.share < ALL { "mostly " } else { "" };
-        text += &format!(" {mostly}in {}[{}]", task.comm, task.pid);
+        let mainly = if task.share < ALL { ", mainly" } else { "" };
+        text += &format!("{mainly} in {}[{}]", task.comm, task.pid);
     }
-    text += &format!("; reclaim could give back {}", bytes(memory.reclaimable()));
+    text += &format!("; {} reclaimable", bytes(memory.reclaimable()));
     // What earlier runs did is news; why growth is a leak is not.
     let earlier = change.trend.filter(|trend| trend.earlier.is_some());
     if let Some(reason) = earlier.and_then(|trend| trend.reason()) {
