@@ -416,13 +416,44 @@ fn factor(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A date without its weekday, which it has anyway, and without the zone that stands behind it: `Sat 2026-11-21 03:12:44
+/// CET`, as systemctl and oomtrace print it. The zone is this machine's, UTC, or a name like `Europe/Berlin`.
+fn zoned<'a>(text: &'a str, own: &jiff::tz::TimeZone) -> (&'a str, jiff::tz::TimeZone) {
+    const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let date = text.split_once(' ').filter(|(first, rest)| {
+        let first = first.get(..3).unwrap_or_default().to_lowercase();
+        WEEKDAYS.contains(&first.as_str()) && rest.starts_with(|letter: char| letter.is_ascii_digit())
+    });
+    let text = date.map_or(text, |(_, rest)| rest.trim());
+    let Some((rest, name)) = text
+        .rsplit_once(' ')
+        .filter(|(rest, _)| rest.contains('-') || rest.contains(':'))
+    else {
+        return (text, own.clone());
+    };
+    let is_own = |name: &str| {
+        rest.parse::<jiff::civil::DateTime>()
+            .and_then(|datetime| datetime.to_zoned_datetime(own.clone()))
+            .is_ok_and(|zoned| zoned.strftime("%Z").to_string() == name)
+    };
+    match name {
+        "UTC" | "GMT" | "Z" => (rest, jiff::tz::TimeZone::UTC),
+        name if is_own(name) => (rest, own.clone()),
+        name if name.contains('/') => match jiff::tz::TimeZone::get(name) {
+            Ok(zone) => (rest, zone),
+            Err(_) => (text, own.clone()),
+        },
+        _ => (text, own.clone()),
+    }
+}
+
 /// A time as journalctl takes it (systemd.time(7)): a date, a time of today, both, a name, or a span before now.
 fn moment(text: &str) -> Result<jiff::Timestamp, String> {
     let zone = jiff::tz::TimeZone::system();
     let now = jiff::Timestamp::now();
     let today = now.to_zoned_datetime(zone.clone()).date();
     let day = |date: jiff::civil::Date| date.to_zoned_datetime(zone.clone()).map(|zoned| zoned.timestamp());
-    let text = text.trim();
+    let (text, zone) = zoned(text.trim(), &zone);
     let told = match text {
         "now" => return Ok(now),
         "today" => day(today),
@@ -453,7 +484,10 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
             }
         }
     };
-    told.map_err(|_| "write it like '2026-11-21 03:00', '03:00', 'yesterday' or '-2h'".to_owned())
+    told.map_err(|_| match span(text) {
+        Ok(_) => format!("did you mean '-{text}', so long ago?"),
+        Err(_) => "e.g. '2026-11-21 03:00', '03:00', 'yesterday' or '-2h'".to_owned(),
+    })
 }
 
 /// A time span as systemd writes it: `90s`, `2h`, `1h 30min`; a number alone is seconds (systemd.time(7)).
@@ -502,13 +536,20 @@ mod tests {
             "2026-11-21 03:00",
             "03:00:05",
             "2026-11-21T03:00:00Z",
+            "Sat 2026-11-21 03:12:44",
+            "2026-11-21 03:00 UTC",
         ] {
             assert!(moment(good).is_ok(), "{good}: {:?}", moment(good));
         }
         assert_eq!(moment("@1700000000").unwrap().as_second(), 1_700_000_000);
-        for bad in ["", "soon", "2026-13-01", "-", "@x"] {
+        for bad in ["", "soon", "2026-13-01", "-", "@x", "2026-11-21 03:00 XYZ"] {
             assert!(moment(bad).is_err(), "{bad}");
         }
+        assert!(moment("1h").unwrap_err().contains("'-1h'"));
+        assert_eq!(moment("2026-11-21 03:00 UTC"), moment("2026-11-21T03:00:00Z"));
+        // What is printed is taken.
+        let ts = crate::measure::Timestamp(moment("@1700000000").unwrap());
+        assert_eq!(moment(&crate::human::date(ts)), Ok(ts.0), "{}", crate::human::date(ts));
     }
 
     use super::*;

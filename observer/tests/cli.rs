@@ -348,7 +348,7 @@ fn a_kill_is_explained_from_a_journal_alone() {
     let told = why().arg("own").assert().success();
     told.stdout(
         predicate::str::contains(
-            "own.service was hit on Tue 2026-11-24 16:45:53: python3[167] was killed by the kernel",
+            "own.service was hit on Tue 2026-11-24 16:45:53 UTC: python3[167] was killed by the kernel",
         )
         .and(predicate::str::contains("its own MemoryMax=64.0M was reached"))
         .and(predicate::str::contains("Result=oom-kill, main process killed/KILL"))
@@ -794,4 +794,44 @@ fn what_is_not_there_is_not_found_everywhere_and_what_is_called_alike_is_named()
             .code(66);
         none.stderr(predicate::str::contains("nosuchunit"));
     }
+}
+
+#[test]
+fn after_a_kill_it_says_what_is_so_now_and_what_to_type() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let tools = tempfile::tempdir().unwrap();
+    let systemctl = tools.path().join("systemctl");
+    let says = |properties: &str| {
+        std::fs::write(&systemctl, format!("#!/bin/sh\ncat <<END\n{properties}\nEND\n")).unwrap();
+        std::fs::set_permissions(&systemctl, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:/usr/bin:/bin", tools.path().display());
+        let told = why().env("PATH", path).arg("big").output().unwrap();
+        assert!(told.status.success(), "{told:?}");
+        String::from_utf8(told.stdout).unwrap()
+    };
+    let down =
+        says("LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=oom-kill\nRestart=on-abort\nNRestarts=0");
+    assert!(
+        down.contains("Now       down (Result=oom-kill); systemd does not start it again (Restart=on-abort)."),
+        "{down}"
+    );
+    assert!(down.contains("Try       systemctl start big.service\n"), "{down}");
+    // The limit was its slice's: so is the command.
+    assert!(
+        down.contains("systemctl set-property why.slice MemoryMax=128M"),
+        "{down}"
+    );
+    let up = says(
+        "LoadState=loaded\nActiveState=active\nRestart=always\nNRestarts=3\nMemoryCurrent=32505856\nMemoryMax=67108864",
+    );
+    assert!(up.contains("Now       up, restarted 3 times, 31.0M of 64.0M."), "{up}");
+    assert!(!up.contains("systemctl start"), "{up}");
+}
+
+#[test]
+fn help_fits_the_terminal() {
+    let output = oomtrace().env("COLUMNS", "80").arg("-h").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let wide = help.lines().find(|line| line.chars().count() > 100);
+    assert_eq!(wide, None, "clap folds to a hundred columns where there is no terminal");
 }

@@ -3,8 +3,10 @@
 //! Captures and the journal become one list of ends, in the order of time; what both tell of is told once, as the capture
 //! has it. The text is a function of that list.
 
+mod attempt;
 mod growth;
 mod json;
+mod now;
 mod past;
 mod sources;
 mod text;

@@ -1,9 +1,11 @@
 //! A program for each warning: so that a service can be restarted gracefully, or its heap dumped, in good time.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::incidents::{Incidents, News};
 use crate::event::{Event, ForecastState, Line};
 use crate::notice::notice;
 
@@ -19,6 +21,8 @@ pub struct Exec {
     program: String,
     arguments: Vec<String>,
     running: Vec<(Child, Instant)>,
+    /// One incident is one run of it.
+    incidents: Incidents,
 }
 
 impl Exec {
@@ -28,11 +32,16 @@ impl Exec {
     /// Where it is empty or a quote is open.
     pub fn new(command: &str) -> Result<Self, String> {
         let mut words = shlex::split(command).ok_or("a quote is not closed")?.into_iter();
-        let program = words.next().ok_or("it is empty")?;
+        let program = words.next().ok_or("it needs a command")?;
+        // Now, and not at the first warning, at night.
+        if !is_there(&program) {
+            return Err(format!("{program}: no such program, or not executable"));
+        }
         Ok(Self {
             program,
             arguments: words.collect(),
             running: Vec::new(),
+            incidents: Incidents::default(),
         })
     }
 
@@ -74,13 +83,23 @@ impl Exec {
     }
 }
 
+/// Whether a program can be run, by its path or along `PATH`.
+fn is_there(program: &str) -> bool {
+    let can_run = |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    if program.contains('/') {
+        return can_run(Path::new(program));
+    }
+    std::env::var_os("PATH").is_some_and(|paths| std::env::split_paths(&paths).any(|dir| can_run(&dir.join(program))))
+}
+
 impl super::Sink for Exec {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         self.reap();
+        let news = self.incidents.take(line);
         let Event::Forecast(change) = &line.event else {
             return Ok(());
         };
-        if change.state != ForecastState::Raised {
+        if news != News::Warning || change.state == ForecastState::Cleared {
             return Ok(());
         }
         let program = &self.program;
@@ -159,7 +178,7 @@ mod tests {
             child.wait().unwrap();
         }
         assert!(Exec::new("a 'b").is_err() && Exec::new(" ").is_err());
-        let mut missing = Exec::new("/nonexistent/program").unwrap();
-        missing.line(&warning(ForecastState::Raised)).unwrap();
+        assert!(Exec::new("/nonexistent/program").is_err() && Exec::new("no-such-program-anywhere").is_err());
+        assert!(Exec::new("/etc/passwd").is_err(), "not executable");
     }
 }

@@ -185,10 +185,11 @@ fn container_line(container: &Container) -> String {
 fn trigger_place(trigger: &Trigger, victim: &Subject) -> String {
     match (&trigger.cgroup, &victim.cgroup.path) {
         (Some(cgroup), Some(path)) if is_same_unit(cgroup, path) => {
-            let place = match (&victim.unit, &victim.container) {
-                (_, Some(_)) => "container",
-                (Some(_), None) => "unit",
-                (None, None) => "cgroup",
+            let is_container = victim.container.is_some() || UnitPath::parse(path).container.is_some();
+            let place = match (&victim.unit, is_container) {
+                (_, true) => "container",
+                (Some(_), false) => "unit",
+                (None, false) => "cgroup",
             };
             return format!("in the same {place}");
         }
@@ -249,15 +250,15 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
     }
     if let Some(trigger) = &kill.trigger {
         let asked = kill.request.as_ref().map(|request| match request.order {
-            0 => " asked for one page (order 0)".to_owned(),
+            0 => " requested 1 page (order 0)".to_owned(),
             order => format!(
-                " asked for {} pages (order {order})",
+                " requested {} pages (order {order})",
                 1_u64.checked_shl(order.unsigned_abs()).unwrap_or(0)
             ),
         });
         let place = trigger_place(trigger, &kill.subject);
         let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
-        let asked = asked.unwrap_or_else(|| " asked for memory".to_owned());
+        let asked = asked.unwrap_or_else(|| " requested memory".to_owned());
         lines.push(("trigger", format!("{}[{pid}] {place}{asked}", trigger.comm)));
     }
     if let Some(limit) = &kill.limit {

@@ -12,7 +12,11 @@ const STEP: u64 = 1 << 20;
 pub(super) fn after(kill: &Kill, now: Option<&Now>) -> Vec<String> {
     let mut commands = Vec::new();
     commands.extend(start(&kill.subject, now));
-    let class = kill.before.as_ref().and_then(|before| before.trend).map(|trend| trend.class);
+    let class = kill
+        .before
+        .as_ref()
+        .and_then(|before| before.trend)
+        .map(|trend| trend.class);
     if matches!(class, Some(Class::Leak | Class::Shmem | Class::Kernel)) {
         let which = which(&kill.subject);
         commands.push(format!(
@@ -41,11 +45,21 @@ fn start(subject: &Subject, now: Option<&Now>) -> Option<String> {
 fn raise(kill: &Kill) -> Option<String> {
     let limit = kill.limit.as_ref()?;
     let size = twice(limit.bytes?)?;
-    if let Some(container) = kill.subject.container.as_ref().filter(|_| limit.relation == Some(Relation::Own)) {
+    if let Some(container) = kill
+        .subject
+        .container
+        .as_ref()
+        .filter(|_| limit.relation == Some(Relation::Own))
+    {
         if container.pod.is_some() {
-            return Some(format!("set resources.limits.memory: {size}i for this container in the pod's specification"));
+            return Some(format!(
+                "set resources.limits.memory: {size}i for this container in the pod's specification"
+            ));
         }
-        let name = container.name.clone().unwrap_or_else(|| container.id.chars().take(12).collect());
+        let name = container
+            .name
+            .clone()
+            .unwrap_or_else(|| container.id.chars().take(12).collect());
         return match container.runtime.as_str() {
             runtime @ ("docker" | "podman") => Some(format!("{runtime} update --memory={size} {}", quoted(&name))),
             _ => None,
@@ -56,7 +70,11 @@ fn raise(kill: &Kill) -> Option<String> {
         return None; // no unit's: there is no command of systemd's for it
     }
     let name = owner_name(limit.unit.as_deref(), limit.cgroup.as_deref())?;
-    let user = limit.cgroup.as_deref().map(UnitPath::parse).and_then(|path| path.user_unit);
+    let user = limit
+        .cgroup
+        .as_deref()
+        .map(UnitPath::parse)
+        .and_then(|path| path.user_unit);
     let user = if user.is_some() { " --user" } else { "" };
     let name = quoted(&name);
     Some(format!(
@@ -133,14 +151,28 @@ mod tests {
 
     #[test]
     fn the_command_is_for_whoever_owns_the_limit() {
-        let told = |class, cgroup, relation| after(&kill(class, limit(cgroup, relation), unit("a.service")), None).join("\n");
-        assert!(told("cache", "/system.slice/a.service", "own").starts_with("systemctl set-property a.service MemoryMax=128M "));
-        assert!(told("unknown", "/batch.slice", "ancestor").starts_with("systemctl set-property batch.slice MemoryMax=128M "));
+        let told =
+            |class, cgroup, relation| after(&kill(class, limit(cgroup, relation), unit("a.service")), None).join("\n");
+        assert!(
+            told("cache", "/system.slice/a.service", "own")
+                .starts_with("systemctl set-property a.service MemoryMax=128M ")
+        );
+        assert!(
+            told("unknown", "/batch.slice", "ancestor")
+                .starts_with("systemctl set-property batch.slice MemoryMax=128M ")
+        );
         let leak = told("leak", "/system.slice/a.service", "own");
-        assert!(leak.starts_with("oomtrace record -u a.service") && !leak.contains("set-property"), "{leak}");
+        assert!(
+            leak.starts_with("oomtrace record -u a.service") && !leak.contains("set-property"),
+            "{leak}"
+        );
         let manager = "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service";
         assert!(told("cache", manager, "own").starts_with("systemctl --user set-property x.service "));
-        assert_eq!(told("cache", "/system.slice/a.service/inner", "own"), "", "the unit's setting is another limit");
+        assert_eq!(
+            told("cache", "/system.slice/a.service/inner", "own"),
+            "",
+            "the unit's setting is another limit"
+        );
     }
 
     #[test]

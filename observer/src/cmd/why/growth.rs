@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::event::{Sample, Subject};
+use crate::event::{Sample, Subject, Trend};
 use crate::measure::{Bytes, Timestamp};
 use crate::unit::unit_cgroup;
 
@@ -16,7 +16,21 @@ const SIGNS: usize = 24;
 /// Every run by its unit's cgroup and, of that, its invocation, or where systemd gave none the cgroup's id: a new one each
 /// time.
 #[derive(Debug, Default)]
-pub(super) struct Growth(HashMap<(String, Option<String>), Run>);
+pub(super) struct Growth {
+    runs: HashMap<(String, Option<String>), Run>,
+    /// Every unit as it was seen last, by its cgroup.
+    last: HashMap<String, Seen>,
+}
+
+/// A unit as it was seen last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) ts: Timestamp,
+    pub(super) current: Bytes,
+    pub(super) trend: Option<Trend>,
+    /// The time left as it was told, in seconds.
+    pub(super) left: Option<f64>,
+}
 
 /// One run.
 #[derive(Debug)]
@@ -32,10 +46,19 @@ impl Growth {
         let (Some(key), Some(current)) = (key(&sample.subject), sample.memory.current) else {
             return;
         };
-        if self.0.len() >= RUNS && !self.0.contains_key(&key) {
+        if self.last.len() < RUNS || self.last.contains_key(&key.0) {
+            let seen = Seen {
+                ts,
+                current,
+                trend: sample.trend,
+                left: sample.forecast.as_ref().map(|forecast| forecast.seconds),
+            };
+            self.last.insert(key.0.clone(), seen);
+        }
+        if self.runs.len() >= RUNS && !self.runs.contains_key(&key) {
             return;
         }
-        let run = self.0.entry(key).or_insert(Run {
+        let run = self.runs.entry(key).or_insert(Run {
             values: Vec::new(),
             every: 1,
             since: 0,
@@ -43,9 +66,15 @@ impl Growth {
         run.push(ts, current);
     }
 
+    /// The unit as it was seen last, where that was after its kill.
+    pub(super) fn last(&self, subject: &Subject, killed: Timestamp) -> Option<&Seen> {
+        let (place, _) = key(subject)?;
+        self.last.get(&place).filter(|seen| seen.ts > killed)
+    }
+
     /// The run that ended with a kill.
     pub(super) fn run(&self, subject: &Subject, killed: Timestamp) -> Option<&Run> {
-        self.0.get(&key(subject)?).filter(|run| run.begins() < killed)
+        self.runs.get(&key(subject)?).filter(|run| run.begins() < killed)
     }
 }
 

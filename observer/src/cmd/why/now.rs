@@ -160,7 +160,11 @@ pub(super) fn growth(slope: Option<f64>, before: Option<f64>, left: Option<f64>)
     });
     let how = if alike { "growing the same way again" } else { "growing" };
     let left = left.map(|left| format!(": its limit in about {}", duration(left)));
-    Some(format!("{how}, {}{}", crate::human::rate(slope), left.unwrap_or_default()))
+    Some(format!(
+        "{how}, {}{}",
+        crate::human::rate(slope),
+        left.unwrap_or_default()
+    ))
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 use std::io::{self, Write as _};
 
+use super::attempt;
 use super::growth::Run;
+use super::now::{Now, growth};
 use super::past::{End, Past, SOON, Source, name, whose};
 use crate::event::{Kill, Subject, Unit};
-use crate::human::{date, duration, rate};
+use crate::human::{bytes, date, duration, rate};
 use crate::journal::What;
 use crate::measure::Timestamp;
 use crate::sink::{TextOptions, cause, fold, paragraph};
@@ -15,7 +17,10 @@ use crate::unit::ends::explain;
 const MAX_NAMED: usize = 6;
 
 /// Growths that differ by less than this are the same.
-const SAME_GROWTH: f64 = 1.5;
+pub(super) const SAME_GROWTH: f64 = 1.5;
+
+/// What a recorder saw this long ago is so now, in seconds.
+const FRESH: f64 = 60.0;
 
 /// Where the words of a labelled line begin.
 const LABELS: usize = 12;
@@ -41,7 +46,52 @@ impl Past {
             }
             self.kill(end, kill, kills.get(..place).unwrap_or_default(), options, &put)?;
         }
-        self.others(kills.last().map(|(end, _)| end.told.ts), &put)
+        self.others(kills.last().map(|(end, _)| end.told.ts), &put)?;
+        let lines = kills.last().map(|(end, kill)| self.next(end, kill));
+        for line in lines.into_iter().flatten() {
+            // A command stays in one piece: it is to be copied.
+            if line.starts_with("  Now") {
+                put(&line, LABELS)?;
+            } else {
+                writeln!(io::stdout(), "{line}")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How it stands now, where the kill was on this machine, and what to type.
+    fn next(&self, end: &End, kill: &Kill) -> Vec<String> {
+        let is_here = end.source != Source::Capture || self.is_own;
+        let now = is_here.then(|| Now::ask(&kill.subject)).flatten();
+        let before = kill.before.as_ref().and_then(|before| before.trend);
+        let seen = self.growth.last(&kill.subject, end.told.ts);
+        let grows = seen.and_then(|seen| {
+            let slope = seen.trend.map(|trend| trend.bytes_per_second);
+            growth(slope, before.map(|trend| trend.bytes_per_second), seen.left)
+        });
+        let mut lines = Vec::new();
+        match (&now, seen, grows) {
+            (Some(now), _, grows) => {
+                let grows = grows.filter(|_| now.is_up() && seen.is_some_and(|seen| is_fresh(seen.ts)));
+                let grows = grows.map(|grows| format!("; {grows}")).unwrap_or_default();
+                lines.push(format!("  {:<9} {}{grows}.", "Now", now.sentence()));
+            }
+            // The capture's end is all that is known of what came after.
+            (None, Some(seen), grows) => {
+                let grows = grows.map(|grows| format!("; {grows}")).unwrap_or_default();
+                let (at, used) = (date(seen.ts), bytes(seen.current));
+                lines.push(format!(
+                    "  {:<9} up again when last seen at {at}, {used}{grows}.",
+                    "Now"
+                ));
+            }
+            (None, None, _) => {}
+        }
+        for (place, command) in attempt::after(kill, now.as_ref()).into_iter().enumerate() {
+            let label = if place == 0 { "Try" } else { "" };
+            lines.push(format!("  {label:<9} {command}"));
+        }
+        lines
     }
 
     fn kill(
@@ -259,6 +309,11 @@ impl Past {
 fn is_run(subject: &Subject, kill: &Kill) -> bool {
     let known = subject.invocation_id.is_some() && kill.subject.invocation_id.is_some();
     subject.is_same_unit(&kill.subject) && (!known || subject.invocation_id == kill.subject.invocation_id)
+}
+
+/// Whether a sample still tells of now.
+fn is_fresh(ts: Timestamp) -> bool {
+    Timestamp(jiff::Timestamp::now()).seconds_since(ts) <= FRESH
 }
 
 /// Whether it was told at the kill, or soon after.

@@ -397,14 +397,15 @@ impl Model {
 
     /// The machine's swap as it stood: used, and all of it where that is told.
     pub(super) fn host_swap(&self, at: Timestamp) -> Option<(Bytes, Option<Bytes>)> {
-        let is_now = self.is_now(at);
-        let limits = self.units.values().filter(|_| is_now).flat_map(|known| &known.limits);
+        let limits = self.units.values().flat_map(|known| &known.limits);
         let host = limits
             .filter(|limit| limit.relation == Relation::Host)
             .find_map(|host| host.swap_usage.zip(host.swap_room));
         let then = self.host_point(at).and_then(|point| point.memory.swap_current);
+        // How much there is at all is of no moment.
         let total = host.map(|(used, room)| Bytes(used.0.saturating_add(room.0)));
-        Some((then.or(host.map(|(used, _)| used))?, total))
+        let now = host.map(|(used, _)| used).filter(|_| self.is_now(at));
+        Some((then.or(now)?, total))
     }
 
     /// The machine's last point up to then.
