@@ -137,13 +137,14 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
         .tasks
         .filter(|_| is_now)
         .map(|tasks| format!(", {tasks} tasks when it was last looked at"));
-    let seen = format!(
-        "{}, seen for {}{}",
-        key.path,
-        watched.unwrap_or_default(),
-        tasks.unwrap_or_default()
-    );
-    lines.push((middle(&seen, room, true), GREY));
+    let mut seen = middle(&key.path, room, true);
+    let watched = watched.map(|watched| format!(", seen for {watched}"));
+    for part in [watched, tasks].into_iter().flatten() {
+        if seen.chars().count() + part.chars().count() <= room {
+            seen += &part;
+        }
+    }
+    lines.push((seen, GREY));
     lines
 }
 

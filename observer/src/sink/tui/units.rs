@@ -247,7 +247,10 @@ fn cell(column: Column, known: &Known, point: &Point, now: Timestamp, style: Sty
         Column::Class => match known.throttled_at(now) {
             Some(_) => ("throttled".to_owned(), YELLOW),
             None => (
-                point.slope.map_or_else(none, |(_, class)| class_word(class).to_owned()),
+                match point.slope {
+                    Some((slope, Class::Unknown)) if slope > 0.0 => "rising".to_owned(),
+                    slope => slope.map_or_else(none, |(_, class)| class_word(class).to_owned()),
+                },
                 PLAIN,
             ),
         },

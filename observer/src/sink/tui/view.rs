@@ -131,10 +131,17 @@ fn footer(buffer: &mut Buffer, area: Rect, state: &State) {
     } else if let Some(message) = state.messages.last() {
         put(buffer, area, 1, 0, message, YELLOW);
     } else if lost.is_empty() {
-        put(buffer, area, 1, 0, keys(state), GREY);
+        put(buffer, area, 1, 0, &keys(state, area.width.saturating_sub(1)), GREY);
     } else {
         let x = 1 + put(buffer, area, 1, 0, &format!("lost: {}", lost.join(", ")), RED);
-        put(buffer, area, x + 2, 0, keys(state), GREY);
+        put(
+            buffer,
+            area,
+            x + 2,
+            0,
+            &keys(state, area.width.saturating_sub(x + 2)),
+            GREY,
+        );
     }
 }
 
@@ -172,15 +179,26 @@ fn place(buffer: &mut Buffer, area: Rect, state: &State) -> Rect {
     }
 }
 
-fn keys(state: &State) -> &'static str {
-    match state.view {
+/// The keys, as many as there is room for, each whole.
+fn keys(state: &State, room: u16) -> String {
+    let all = match state.view {
         View::Units => {
             "? help  q quit  Enter detail  ! kills  / filter  s sort  t tree  Space pause  ←→ time  [ ] incidents  +- zoom"
         }
         View::Detail(_) => "Esc back  q quit  Enter last incident  Space pause  ←→ time  ? help",
         View::Kills => "Esc back  q quit  Enter whole verdict  ↑↓ choose  [ ] go to",
         View::Verdict(_) | View::Help => "Esc back  q quit  ↑↓ scroll",
+    };
+    let mut shown = String::new();
+    for key in all.split("  ") {
+        let gap = if shown.is_empty() { "" } else { "  " };
+        if shown.chars().count() + gap.len() + key.chars().count() > usize::from(room) {
+            break;
+        }
+        shown += gap;
+        shown += key;
     }
+    shown
 }
 
 fn stream_name(stream: Stream) -> &'static str {
