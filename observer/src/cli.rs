@@ -60,16 +60,17 @@ Examples:
   oomtrace resolve 4711                  which unit a process belongs to
 
 Exit status:
-  0 done; 1 failed; 2 wrong usage; 65 a capture cannot be read in full; 66 no such unit or capture; 69 this kernel can't; 77 not permitted
+  0 done; 1 failed; 2 wrong usage; 65 a capture cannot be read in full; 66 no such unit or capture; 69 not supported by this
+  kernel; 77 not permitted
 
 Environment:
   NO_COLOR, SYSTEMD_COLORS=0   no colour
   LC_ALL, LC_CTYPE, LANG       plain ASCII where the locale is not UTF-8";
 
-/// Why memory killed a service, and seeing it come.
+/// Explains OOM kills of systemd services, and warns before the next one.
 ///
-/// Watches the memory of systemd units: what they use, at whose limit they will be stopped and when, and at a kill one
-/// verdict with its evidence. It only observes: it kills nothing and changes no limit.
+/// Watches systemd units' memory: usage, which limit they will hit and when. After an OOM kill it prints one verdict with the
+/// evidence behind it. It only observes: it kills nothing and changes no limit.
 #[derive(Debug, Parser)]
 #[command(name = "oomtrace", version, after_long_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -84,41 +85,41 @@ pub struct Cli {
 /// A command other than watching.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watches into capture files, for days
+    /// Record to disk, continuously
     ///
     /// Lines are packed and synced to the disk (fdatasync) every 5 s, after 4 MiB, and at once after a kill: a crash or a
     /// power cut costs no more, and a replay names what is missing. A disk that is full or read-only costs lines and never
     /// memory: own oldest files are deleted first, it is said once, and the recording goes on by itself when there is room
     /// again. A second recorder on the same folder refuses.
     Record(Record),
-    /// Runs captures through the same pipeline
+    /// Replay recordings as if live
     Replay(Replay),
-    /// Explains past kills of a unit, from captures and from what the host kept in its journal
+    /// Explain past OOM kills from recordings, the journal or the kernel log
     Why(Why),
-    /// Captures as one page: growth plots, limits, warnings as they stood, kills
+    /// Write a self-contained HTML report: memory plots, limits, warnings, kills
     Report(Report),
-    /// One table now: every unit, its use, limit, trend and time left
+    /// Show every unit's usage, limit, trend and time left, once
     Units(Units),
-    /// Which unit, slice, user unit and container a cgroup or process belongs to
+    /// Show which unit, slice, user unit and container a cgroup or process belongs to
     Resolve {
         /// A cgroup's path, a process id, or the name of a running unit or container
         #[arg(value_name = "PATH|PID|NAME")]
         what: String,
     },
-    /// What this kernel and these privileges allow, what is missing, how to get it
+    /// Check what oomtrace can see here, and how to fix what it cannot
     Doctor {
-        /// The form of the output
-        #[arg(short, long, value_name = "FORM", default_value = "text")]
+        /// Output format
+        #[arg(short, long, value_name = "FORMAT", default_value = "text")]
         output: Output,
     },
-    /// The JSON Schema of the events
+    /// Print the JSON Schema of the events
     Schema,
-    /// A manual page, for man(1)
+    /// Print a manual page, for man(1)
     Man {
         /// That of this command [default: the one of oomtrace itself]
         command: Option<String>,
     },
-    /// Completions for a shell
+    /// Print completions for a shell: oomtrace completions bash > /usr/share/bash-completion/completions/oomtrace
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
@@ -141,7 +142,7 @@ pub enum Form {
     Text,
     /// One JSON object a line
     Json,
-    /// A screen to look at and to move through
+    /// Interactive full-screen view
     Tui,
 }
 
@@ -152,7 +153,7 @@ pub enum When {
     Auto,
     /// Even into a pipe
     Always,
-    /// Not at all
+    /// Never
     Never,
 }
 
@@ -190,13 +191,13 @@ pub struct Which {
 /// How it is shown.
 #[derive(Debug, clap::Args)]
 pub struct Show {
-    /// The form of the output [default: tui on a terminal, else text]
-    #[arg(short, long, value_name = "FORM")]
+    /// Output format [default: tui on a terminal, else text]
+    #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Form>,
     /// The same as --output json
     #[arg(long, conflicts_with = "output")]
     pub json: bool,
-    /// Warns when a limit is nearer than this
+    /// Warn when less than this is left
     #[arg(long, value_name = "SPAN", default_value = "30min", value_parser = span)]
     pub warn_within: Duration,
     /// When to use colour
@@ -227,34 +228,36 @@ pub struct Learn {
     /// How often selected units are sampled
     #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span)]
     pub interval: Duration,
-    /// Ends after this time
+    /// Stop after this long
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub duration: Option<Duration>,
     /// The machine's name in every line [default: its own]
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
-    /// Leaves command lines out
+    /// Omit command lines
     #[arg(long)]
     pub no_cmdline: bool,
-    /// Writes kills and warnings to the journal too, where `journalctl -u` and `systemctl status` show them
+    /// Write kills and warnings to the journal too, where `journalctl -u` and `systemctl status` show them
     #[arg(long)]
     pub journal: bool,
-    /// Answers Prometheus at http://ADDR:PORT/metrics; a port alone listens on this machine only
+    /// Serve Prometheus metrics at http://ADDR:PORT/metrics; a bare port binds to loopback
     #[arg(long, value_name = "[ADDR:]PORT")]
     pub metrics_listen: Option<String>,
-    /// Runs a program when a limit comes near, the event as JSON on its standard input; without a shell, for a minute at most
+    /// Run a program when a limit comes near, the event as JSON on its standard input; without a shell, for a minute at most
+    ///
+    /// What fills its limit within a minute of its start is warned of seconds before the kill, or not at all.
     #[arg(long, value_name = "CMD")]
     pub exec_on_warning: Option<String>,
-    /// Where it is remembered how units' runs went, over restarts of theirs and of oomtrace: what grew like this before
+    /// File with the memory history of earlier runs, kept across restarts
     #[arg(long, value_name = "FILE", default_value = "/var/lib/oomtrace/runs")]
     pub runs: std::path::PathBuf,
-    /// Remembers no runs, and knows of none
+    /// Ignore run history and don't record any
     #[arg(long)]
     pub no_runs: bool,
-    /// The best way to learn from the kernel that is tried
+    /// Most capable kernel interface to try
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub probes: ProbeChoice,
-    /// Tells more, the verifier's words among it
+    /// Verbose; includes BPF verifier logs
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -275,10 +278,10 @@ pub struct Record {
     /// Captures older than this are deleted
     #[arg(long, value_name = "SPAN", default_value = "30d", value_parser = span)]
     pub max_age: Duration,
-    /// Shows the stream on standard output too
-    #[arg(short, long, value_name = "FORM")]
+    /// Show the stream on standard output too
+    #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Output>,
-    /// Warns when a limit is nearer than this
+    /// Warn when less than this is left
     #[arg(long, value_name = "SPAN", default_value = "30min", value_parser = span)]
     pub warn_within: Duration,
     /// Which units.
@@ -302,15 +305,15 @@ fn size(text: &str) -> Result<u64, String> {
         .and_then(|number| number.checked_mul(1 << shift));
     match bytes {
         Some(bytes) if bytes >= 1 << 20 => Ok(bytes),
-        Some(_) => Err("1M at least".to_owned()),
-        None => Err("write it like 64M or 1G".to_owned()),
+        Some(_) => Err("must be at least 1M".to_owned()),
+        None => Err("e.g. 64M, 1G".to_owned()),
     }
 }
 
 /// How to replay.
 #[derive(Debug, clap::Args)]
 pub struct Replay {
-    /// Captures, plain NDJSON, folders of them; '-' = standard input
+    /// Recording files or folders (.jsonl, .jsonl.zst); '-' = standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<std::path::PathBuf>,
     /// Which units.
@@ -325,7 +328,7 @@ pub struct Replay {
     /// Up to this time
     #[arg(long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub until: Option<jiff::Timestamp>,
-    /// How many times as fast as it was [default: as fast as it goes]
+    /// Playback speed, 1 = real time [default: unlimited]
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub speed: Option<f64>,
 }
@@ -333,10 +336,10 @@ pub struct Replay {
 /// What is reported.
 #[derive(Debug, clap::Args)]
 pub struct Report {
-    /// Captures, plain NDJSON, folders of them; '-' = standard input
+    /// Recording files or folders (.jsonl, .jsonl.zst); '-' = standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<std::path::PathBuf>,
-    /// The page: one file, nothing from elsewhere; '-' = standard output [default: named after host and day]
+    /// HTML file to write (self-contained); '-' = standard output [default: named after host and day]
     #[arg(long, value_name = "FILE")]
     pub html: Option<std::path::PathBuf>,
     /// The plot of one unit alone, as SVG
@@ -362,11 +365,11 @@ pub struct Units {
     /// Which units.
     #[command(flatten)]
     pub which: Which,
-    /// How long is looked before it is told: a trend takes some time to be seen
+    /// Sample for this long before printing; trends need a few seconds
     #[arg(long, value_name = "SPAN", default_value = "3s", value_parser = span)]
     pub wait: Duration,
-    /// The form of the output
-    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: Output,
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
@@ -401,8 +404,8 @@ pub struct Why {
     /// '-' = standard input
     #[arg(long, value_name = "FILE")]
     pub journal_file: Option<std::path::PathBuf>,
-    /// The form of the output
-    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: Output,
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
@@ -498,13 +501,13 @@ fn span(text: &str) -> Result<Duration, String> {
             .and_then(positive);
     }
     humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write it like 90s, 2h or '1h 30min'"))
+        .map_err(|error| format!("{error}; e.g. 90s, 2h or '1h 30min'"))
         .and_then(positive)
 }
 
 fn positive(span: Duration) -> Result<Duration, String> {
     if span < Duration::from_millis(10) {
-        Err("10ms at least".to_owned())
+        Err("must be at least 10ms".to_owned())
     } else {
         Ok(span)
     }

@@ -144,7 +144,7 @@ impl Past {
             let exit = unit.exit.as_ref().map(|exit| format!(", main process {exit}"));
             let result = unit.result.as_deref().unwrap_or("unknown");
             let exit = exit.unwrap_or_default();
-            lines.push(format!("The unit failed of it: Result={result}{exit}."));
+            lines.push(format!("The unit then failed with Result={result}{exit}."));
         }
         lines.extend(like(ts, kill, earlier));
         lines.push(self.rests(end, kill));
@@ -177,15 +177,15 @@ impl Past {
             .find(|(warned, subject)| is_of_run(warned) && is_run(subject, kill));
         let warned = warned.map(|(warned, _)| {
             format!(
-                "first warned of on {}, {} before",
-                date(*warned),
-                duration(ts.seconds_since(*warned))
+                "first warning {} earlier ({})",
+                duration(ts.seconds_since(*warned)),
+                date(*warned)
             )
         });
         match (grew, warned) {
             (Some(grew), Some(warned)) => Some(format!("{grew}; {warned}.")),
-            (Some(grew), None) => Some(format!("{grew}; it was not warned of.")),
-            (None, Some(warned)) => Some(format!("It was {warned}.")),
+            (Some(grew), None) => Some(format!("{grew}; no warning was raised.")),
+            (None, Some(warned)) => Some(format!("Warned: {warned}.")),
             (None, None) => None,
         }
     }
