@@ -5,7 +5,9 @@ use crate::measure::{Bytes, Timestamp};
 /// A time in the zone of this machine, as systemctl writes it: `Sat 2026-11-21 03:12:44 UTC`.
 #[must_use]
 pub fn date(ts: Timestamp) -> String {
-    let zoned = ts.0.to_zoned_datetime(jiff::tz::TimeZone::system());
+    // Without a zone of its own a machine's is UTC (localtime(5)).
+    let zone = Some(jiff::tz::TimeZone::system()).filter(|zone| !zone.is_unknown());
+    let zoned = ts.0.to_zoned_datetime(zone.unwrap_or(jiff::tz::TimeZone::UTC));
     zoned.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string()
 }
 

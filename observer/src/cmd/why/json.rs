@@ -15,7 +15,8 @@ const OOMD: &str = "systemd-oomd.service";
 impl Past {
     /// The last of each kind, or all.
     pub(super) fn json(&self, all: bool) -> io::Result<()> {
-        let ends: Vec<&End> = self.ends.iter().filter(|end| !self.is_echo(end)).collect();
+        let kills = self.kills();
+        let ends: Vec<&End> = self.ends.iter().filter(|end| !is_echo(end, &kills)).collect();
         let last = |kind: Kind| ends.iter().rposition(|end| kind_of(&end.told.what) == Some(kind));
         let chosen = [Kind::Kernel, Kind::Told, Kind::Failed].map(last);
         let (kernel, told) = (chosen[0], chosen[1]);
@@ -30,17 +31,6 @@ impl Past {
             writeln!(io::stdout(), "{line}")?;
         }
         Ok(())
-    }
-
-    /// Whether it is only systemd's word on a kill that the kernel's own lines tell.
-    fn is_echo(&self, end: &End) -> bool {
-        let What::OutOfMemory(subject) = &end.told.what else {
-            return false;
-        };
-        self.kills().iter().any(|(kill, of)| {
-            let late = end.told.ts.seconds_since(kill.told.ts);
-            (-1.0..SOON).contains(&late) && of.subject.is_same_unit(subject)
-        })
     }
 
     fn event(&self, end: &End) -> Option<Value> {
@@ -82,6 +72,18 @@ impl Past {
         }
         Some(value)
     }
+}
+
+/// Whether it is only systemd's word on a kill that the kernel's own lines tell. The kills are in the order of time.
+fn is_echo(end: &End, kills: &[(&End, &Kill)]) -> bool {
+    let What::OutOfMemory(subject) = &end.told.what else {
+        return false;
+    };
+    let late = |kill: &End| end.told.ts.seconds_since(kill.told.ts);
+    let first = kills.partition_point(|(kill, _)| late(kill) >= SOON);
+    let near = kills.get(first..).unwrap_or_default().iter();
+    near.take_while(|(kill, _)| late(kill) >= -1.0)
+        .any(|(_, of)| of.subject.is_same_unit(subject))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use super::attempt;
 use super::growth::Run;
 use super::now::{Now, growth};
 use super::past::{End, Past, SOON, Source, name, whose};
+use super::sources::hostname;
 use crate::event::{Kill, Subject, Unit};
 use crate::human::{bytes, date, duration, rate};
 use crate::journal::What;
@@ -61,7 +62,8 @@ impl Past {
 
     /// How it stands now, where the kill was on this machine, and what to type.
     fn next(&self, end: &End, kill: &Kill) -> Vec<String> {
-        let is_here = end.source != Source::Capture || self.is_own;
+        // What was recorded or written elsewhere tells nothing of a unit here that has the same name.
+        let is_here = end.told.host == hostname();
         let now = is_here.then(|| Now::ask(&kill.subject)).flatten();
         let before = kill.before.as_ref().and_then(|before| before.trend);
         let seen = self.growth.last(&kill.subject, end.told.ts);
@@ -135,7 +137,7 @@ impl Past {
     fn around(&self, end: &End, kill: &Kill, earlier: &[(&End, &Kill)], options: &TextOptions) -> Vec<String> {
         let ts = end.told.ts;
         let mut lines = Vec::new();
-        lines.extend(self.grew(ts, kill, options));
+        lines.extend(self.grew(ts, kill, earlier, options));
         let after = self.ends.iter().find_map(|other| match &other.told.what {
             What::Failed(unit) if is_soon(&other.told.ts, ts) && is_run(&unit.subject, kill) => Some(unit),
             _ => None,
@@ -152,7 +154,7 @@ impl Past {
     }
 
     /// How the run grew before, and when that was first warned of.
-    fn grew(&self, ts: Timestamp, kill: &Kill, options: &TextOptions) -> Option<String> {
+    fn grew(&self, ts: Timestamp, kill: &Kill, earlier: &[(&End, &Kill)], options: &TextOptions) -> Option<String> {
         let trend = kill.before.as_ref().and_then(|before| before.trend);
         let run = self.growth.run(&kill.subject, ts);
         let since = trend.and_then(|trend| trend.since).or(run.map(Run::begins));
@@ -169,7 +171,7 @@ impl Past {
                 line.unwrap_or_default()
             )
         });
-        let begins = run.map(Run::begins).max(self.freed_before(ts, kill));
+        let begins = run.map(Run::begins).max(freed_before(kill, earlier));
         let is_of_run = |warned: &Timestamp| *warned <= ts && begins.is_none_or(|begins| *warned > begins);
         let warned = self
             .warned
@@ -188,14 +190,6 @@ impl Past {
             (None, Some(warned)) => Some(format!("Warned: {warned}.")),
             (None, None) => None,
         }
-    }
-
-    /// The kill before this one in the same unit, where nothing else tells its runs apart.
-    fn freed_before(&self, ts: Timestamp, kill: &Kill) -> Option<Timestamp> {
-        let kills = self.kills().into_iter().rev();
-        let of_unit = |(end, other): &(&End, &Kill)| end.told.ts < ts && other.subject.is_same_unit(&kill.subject);
-        let before = kills.filter(|_| kill.subject.invocation_id.is_none()).find(of_unit)?;
-        Some(before.0.told.ts)
     }
 
     fn rests(&self, end: &End, kill: &Kill) -> String {
@@ -303,6 +297,13 @@ impl Past {
         }
         Ok(())
     }
+}
+
+/// The kill before this one in the same unit, where nothing else tells its runs apart.
+fn freed_before(kill: &Kill, earlier: &[(&End, &Kill)]) -> Option<Timestamp> {
+    let mut of_unit = earlier.iter().rev().filter(|_| kill.subject.invocation_id.is_none());
+    let before = of_unit.find(|(_, other)| other.subject.is_same_unit(&kill.subject))?;
+    Some(before.0.told.ts)
 }
 
 /// Whether something is about the run that was killed.
