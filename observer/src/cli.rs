@@ -475,16 +475,11 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
             if let Ok(timestamp) = text.parse() {
                 return Ok(timestamp);
             }
-            if let Ok(time) = text.parse::<jiff::civil::Time>() {
-                today
-                    .to_datetime(time)
-                    .to_zoned_datetime(zone)
-                    .map(|zoned| zoned.timestamp())
-            } else {
-                text.parse::<jiff::civil::DateTime>()
-                    .and_then(|datetime| datetime.to_zoned_datetime(zone))
-                    .map(|zoned| zoned.timestamp())
-            }
+            // The date first: to the parser of times alone a date is nothing to stumble over, and today it would be.
+            text.parse::<jiff::civil::DateTime>()
+                .or_else(|_| Ok(today.to_datetime(text.parse()?)))
+                .and_then(|datetime: jiff::civil::DateTime| datetime.to_zoned_datetime(zone))
+                .map(|zoned| zoned.timestamp())
         }
     };
     told.map_err(|_| match span(text) {

@@ -592,7 +592,7 @@ fn advice_rests_on_the_limit_that_was_met_and_on_what_filled_it() {
 fn holder(unit: &str, mib: u64) -> Holder {
     Holder {
         unit: unit.to_owned(),
-        cgroup: format!("/a.slice/{unit}"),
+        cgroup: format!("/system.slice/{unit}"),
         current: Bytes(mib * MIB),
     }
 }

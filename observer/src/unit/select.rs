@@ -168,7 +168,7 @@ impl Selection {
             unit: subject.unit.clone(),
             user_unit: subject.user_unit.clone(),
             slice: subject.slice.clone(),
-            container: subject.container.clone(),
+            container: container(subject).filter(|_| !self.units.is_empty()),
             ..UnitPath::default()
         };
         self.matches(&unit, subject.cgroup.path.as_deref().unwrap_or_default())
@@ -223,6 +223,12 @@ impl Selection {
             .chain(self.cgroups.iter().map(String::as_str))
             .collect()
     }
+}
+
+/// A line's container; by its path where it has none: a stream that somebody made.
+fn container(subject: &Subject) -> Option<Container> {
+    let by_path = || UnitPath::parse(subject.cgroup.path.as_deref()?).container;
+    subject.container.clone().or_else(by_path)
 }
 
 #[cfg(test)]

@@ -82,8 +82,12 @@ fn is_echo(end: &End, kills: &[(&End, &Kill)]) -> bool {
     let late = |kill: &End| end.told.ts.seconds_since(kill.told.ts);
     let first = kills.partition_point(|(kill, _)| late(kill) >= SOON);
     let near = kills.get(first..).unwrap_or_default().iter();
-    near.take_while(|(kill, _)| late(kill) >= -1.0)
-        .any(|(_, of)| of.subject.is_same_unit(subject))
+    near.take_while(|(kill, _)| late(kill) >= -1.0).any(|(_, of)| {
+        // It counts what is below a slice as the slice's, too.
+        let path = of.subject.cgroup.path.as_deref().unwrap_or_default();
+        let is_above = path.split('/').any(|part| Some(part) == subject.unit.as_deref());
+        is_above || of.subject.is_same_unit(subject)
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
