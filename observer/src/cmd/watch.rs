@@ -87,7 +87,7 @@ pub(super) fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let error = match runtime.block_on(watch::run(options, sinks)) {
         // A reader that has seen enough is no failure: `oomtrace | head -1`.
-        Ok(()) => return seen.map_or(Ok(()), Seen::is_there),
+        Ok(()) => return seen.as_ref().map_or(Ok(()), Seen::found),
         Err(WatchError::Stream(StreamError::Closed)) => return Ok(()),
         Err(error) => error,
     };
@@ -128,7 +128,7 @@ impl Sink for Seen {
 }
 
 impl Seen {
-    fn is_there(self) -> Result<(), Failure> {
+    fn found(&self) -> Result<(), Failure> {
         let hierarchy = Hierarchy::detect()?;
         // What is there and had nothing to tell is there.
         let mut asked = Asked::default();

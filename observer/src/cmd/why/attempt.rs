@@ -126,7 +126,7 @@ fn quoted(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn kill(class: &str, limit: serde_json::Value, subject: serde_json::Value) -> Kill {
+    fn kill(class: &str, limit: &serde_json::Value, subject: &serde_json::Value) -> Kill {
         let mut kill = serde_json::json!({
             "origin": "memcg_limit", "confidence": "observed", "evidence": [], "limit": limit, "trigger": null,
             "victim": {"pid": 5, "tid": 5, "comm": "a", "cmdline": null, "uid": 0, "oom_score_adj": 0, "total_vm": null,
@@ -151,8 +151,9 @@ mod tests {
 
     #[test]
     fn the_command_is_for_whoever_owns_the_limit() {
-        let told =
-            |class, cgroup, relation| after(&kill(class, limit(cgroup, relation), unit("a.service")), None).join("\n");
+        let told = |class, cgroup, relation| {
+            after(&kill(class, &limit(cgroup, relation), &unit("a.service")), None).join("\n")
+        };
         assert!(
             told("cache", "/system.slice/a.service", "own")
                 .starts_with("systemctl set-property a.service MemoryMax=128M ")

@@ -39,6 +39,7 @@ impl Past {
             What::Oomd(subject, words) => {
                 let killer = Killer {
                     pid: None,
+                    uid: None,
                     comm: Some("systemd-oomd".to_owned()),
                     unit: Some(OOMD.to_owned()),
                     reason: None,
