@@ -211,8 +211,10 @@ impl Engine {
                 owner.push(ts, held);
             }
         }
+        // One figure, whoever tells it: that of the sample, where it has its parts.
         let own = sample.limits.iter().find(|limit| limit.cgroup == path);
-        let reclaimable = own
+        let told = own.filter(|_| sample.memory.file.is_none());
+        let reclaimable = told
             .and_then(|limit| limit.reclaimable)
             .unwrap_or_else(|| sample.memory.reclaimable());
         let (history, gone) = self.cgroups.entry(&path);

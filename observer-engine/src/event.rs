@@ -21,11 +21,11 @@ pub use line::{Event, Line};
 pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};
 pub use sample::{
     Class, Forecast, ForecastChange, ForecastState, GrowingTask, Limit, LimitRef, Memory, MemoryEvents, Pressure,
-    Relation, Sample, TaskSize, Throttle, ThrottleState, Trend, setting,
+    Relation, Sample, TaskSize, Throttle, ThrottleState, Trend, owner_name, setting,
 };
 pub use subject::{CgroupRef, Container, Subject, ancestry};
 pub use system::{
-    CgroupVersion, Lost, Probe, Start, Stop, StopReason, Stream, Unexplained, Unit, UnitLimit, UnitState, Via,
+    CgroupVersion, Crash, Lost, Probe, Start, Stop, StopReason, Stream, Unexplained, Unit, UnitLimit, UnitState, Via,
 };
 
 /// The name and version of the schema, as every `start` event carries it.

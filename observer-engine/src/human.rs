@@ -2,11 +2,13 @@
 
 use crate::measure::{Bytes, Timestamp};
 
-/// A time in the zone of this machine, as systemctl writes it: `Sat 2026-11-21 03:12:44`.
+/// A time in the zone of this machine, as systemctl writes it: `Sat 2026-11-21 03:12:44 UTC`.
 #[must_use]
 pub fn date(ts: Timestamp) -> String {
-    let zoned = ts.0.to_zoned_datetime(jiff::tz::TimeZone::system());
-    zoned.strftime("%a %Y-%m-%d %H:%M:%S").to_string()
+    // Without a zone of its own a machine's is UTC (localtime(5)).
+    let zone = Some(jiff::tz::TimeZone::system()).filter(|zone| !zone.is_unknown());
+    let zoned = ts.0.to_zoned_datetime(zone.unwrap_or(jiff::tz::TimeZone::UTC));
+    zoned.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// A size: `183.2M`, `1.2G`, `0B` (systemd's `format_bytes`, with one digit).

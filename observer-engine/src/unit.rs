@@ -6,4 +6,4 @@ mod container;
 pub mod ends;
 mod path;
 
-pub use path::UnitPath;
+pub use path::{UnitPath, is_same_unit, unit_cgroup};

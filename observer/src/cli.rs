@@ -60,16 +60,17 @@ Examples:
   oomtrace resolve 4711                  which unit a process belongs to
 
 Exit status:
-  0 done; 1 failed; 2 wrong usage; 65 a capture cannot be read in full; 66 no such unit or capture; 69 this kernel can't; 77 not permitted
+  0 done; 1 failed; 2 wrong usage; 65 a capture cannot be read in full; 66 no such unit or capture; 69 not supported by this
+  kernel; 77 not permitted
 
 Environment:
   NO_COLOR, SYSTEMD_COLORS=0   no colour
   LC_ALL, LC_CTYPE, LANG       plain ASCII where the locale is not UTF-8";
 
-/// Why memory killed a service, and seeing it come.
+/// Explains OOM kills of systemd services, and warns before the next one.
 ///
-/// Watches the memory of systemd units: what they use, at whose limit they will be stopped and when, and at a kill one
-/// verdict with its evidence. It only observes: it kills nothing and changes no limit.
+/// Watches systemd units' memory: usage, which limit they will hit and when. After an OOM kill it prints one verdict with the
+/// evidence behind it. It only observes: it kills nothing and changes no limit.
 #[derive(Debug, Parser)]
 #[command(name = "oomtrace", version, after_long_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -84,41 +85,41 @@ pub struct Cli {
 /// A command other than watching.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watches into capture files, for days
+    /// Record to disk, continuously
     ///
     /// Lines are packed and synced to the disk (fdatasync) every 5 s, after 4 MiB, and at once after a kill: a crash or a
     /// power cut costs no more, and a replay names what is missing. A disk that is full or read-only costs lines and never
     /// memory: own oldest files are deleted first, it is said once, and the recording goes on by itself when there is room
     /// again. A second recorder on the same folder refuses.
     Record(Record),
-    /// Runs captures through the same pipeline
+    /// Replay recordings as if live
     Replay(Replay),
-    /// Explains past kills of a unit, from captures and from what the host kept in its journal
+    /// Explain past OOM kills from recordings, the journal or the kernel log
     Why(Why),
-    /// Captures as one page: growth plots, limits, warnings as they stood, kills
+    /// Write a self-contained HTML report: memory plots, limits, warnings, kills
     Report(Report),
-    /// One table now: every unit, its use, limit, trend and time left
+    /// Show every unit's usage, limit, trend and time left, once
     Units(Units),
-    /// Which unit, slice, user unit and container a cgroup or process belongs to
+    /// Show which unit, slice, user unit and container a cgroup or process belongs to
     Resolve {
-        /// A cgroup's path or a process id
-        #[arg(value_name = "PATH|PID")]
+        /// A cgroup's path, a process id, or the name of a running unit or container
+        #[arg(value_name = "PATH|PID|NAME")]
         what: String,
     },
-    /// What this kernel and these privileges allow, what is missing, how to get it
+    /// Check what oomtrace can see here, and how to fix what it cannot
     Doctor {
-        /// The form of the output
-        #[arg(short, long, value_name = "FORM", default_value = "text")]
+        /// Output format
+        #[arg(short, long, value_name = "FORMAT", default_value = "text")]
         output: Output,
     },
-    /// The JSON Schema of the events
+    /// Print the JSON Schema of the events
     Schema,
-    /// A manual page, for man(1)
+    /// Print a manual page, for man(1)
     Man {
         /// That of this command [default: the one of oomtrace itself]
         command: Option<String>,
     },
-    /// Completions for a shell
+    /// Print completions for a shell: oomtrace completions bash > /usr/share/bash-completion/completions/oomtrace
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
@@ -141,7 +142,7 @@ pub enum Form {
     Text,
     /// One JSON object a line
     Json,
-    /// A screen to look at and to move through
+    /// Interactive full-screen view
     Tui,
 }
 
@@ -152,7 +153,7 @@ pub enum When {
     Auto,
     /// Even into a pipe
     Always,
-    /// Not at all
+    /// Never
     Never,
 }
 
@@ -172,7 +173,8 @@ pub enum ProbeChoice {
 /// Which units.
 #[derive(Debug, clap::Args)]
 pub struct Which {
-    /// A unit; '.service' is implied, globs work; may be repeated [default: every unit]
+    /// A unit ('.service' is implied), container (name or id), pod (NAMESPACE/POD) or cgroup path; globs work, repeatable
+    /// [default: every unit]
     #[arg(short, long, value_name = "NAME")]
     pub unit: Vec<String>,
     /// A unit of a user's own manager
@@ -189,13 +191,13 @@ pub struct Which {
 /// How it is shown.
 #[derive(Debug, clap::Args)]
 pub struct Show {
-    /// The form of the output [default: tui on a terminal, else text]
-    #[arg(short, long, value_name = "FORM")]
+    /// Output format [default: tui on a terminal, else text]
+    #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Form>,
     /// The same as --output json
     #[arg(long, conflicts_with = "output")]
     pub json: bool,
-    /// Warns when a limit is nearer than this
+    /// Warn when less than this is left
     #[arg(long, value_name = "SPAN", default_value = "30min", value_parser = span)]
     pub warn_within: Duration,
     /// When to use colour
@@ -226,36 +228,38 @@ pub struct Learn {
     /// How often selected units are sampled
     #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span)]
     pub interval: Duration,
-    /// Ends after this time
+    /// Stop after this long
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub duration: Option<Duration>,
     /// The machine's name in every line [default: its own]
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
-    /// Leaves command lines out
+    /// Omit command lines
     #[arg(long)]
     pub no_cmdline: bool,
-    /// Writes kills and warnings to the journal too, where `journalctl -u` and `systemctl status` show them
+    /// Write kills and warnings to the journal too, where `journalctl -u` and `systemctl status` show them
     #[arg(long)]
     pub journal: bool,
-    /// Answers Prometheus at http://ADDR:PORT/metrics; a port alone listens on this machine only, where only 'localhost' and
-    /// addresses are answered to
+    /// Serve Prometheus metrics at http://ADDR:PORT/metrics; a bare port binds to loopback, which answers to 'localhost' and
+    /// addresses only
     #[arg(long, value_name = "[ADDR:]PORT")]
     pub metrics_listen: Option<String>,
-    /// Runs a program when a limit comes near, the event as JSON on its standard input; without a shell, for a minute at most, with
+    /// Run a program when a limit comes near, the event as JSON on its standard input; without a shell, for a minute at most, with
     /// PATH, HOME, LANG, TZ and OOMTRACE_* of the environment
+    ///
+    /// What fills its limit within a minute of its start is warned of seconds before the kill, or not at all.
     #[arg(long, value_name = "CMD")]
     pub exec_on_warning: Option<String>,
-    /// Where it is remembered how units' runs went, over restarts of theirs and of oomtrace: what grew like this before
+    /// File with the memory history of earlier runs, kept across restarts
     #[arg(long, value_name = "FILE", default_value = "/var/lib/oomtrace/runs")]
     pub runs: std::path::PathBuf,
-    /// Remembers no runs, and knows of none
+    /// Ignore run history and don't record any
     #[arg(long)]
     pub no_runs: bool,
-    /// The best way to learn from the kernel that is tried
+    /// Most capable kernel interface to try
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub probes: ProbeChoice,
-    /// Tells more, the verifier's words among it
+    /// Verbose; includes BPF verifier logs
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -276,10 +280,10 @@ pub struct Record {
     /// Captures older than this are deleted
     #[arg(long, value_name = "SPAN", default_value = "30d", value_parser = span)]
     pub max_age: Duration,
-    /// Shows the stream on standard output too
-    #[arg(short, long, value_name = "FORM")]
+    /// Show the stream on standard output too
+    #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Output>,
-    /// Warns when a limit is nearer than this
+    /// Warn when less than this is left
     #[arg(long, value_name = "SPAN", default_value = "30min", value_parser = span)]
     pub warn_within: Duration,
     /// Which units.
@@ -303,15 +307,15 @@ fn size(text: &str) -> Result<u64, String> {
         .and_then(|number| number.checked_mul(1 << shift));
     match bytes {
         Some(bytes) if bytes >= 1 << 20 => Ok(bytes),
-        Some(_) => Err("1M at least".to_owned()),
-        None => Err("write it like 64M or 1G".to_owned()),
+        Some(_) => Err("must be at least 1M".to_owned()),
+        None => Err("e.g. 64M, 1G".to_owned()),
     }
 }
 
 /// How to replay.
 #[derive(Debug, clap::Args)]
 pub struct Replay {
-    /// Captures, plain NDJSON, folders of them; '-' = standard input
+    /// Recording files or folders (.jsonl, .jsonl.zst); '-' = standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<std::path::PathBuf>,
     /// Which units.
@@ -326,7 +330,7 @@ pub struct Replay {
     /// Up to this time
     #[arg(long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub until: Option<jiff::Timestamp>,
-    /// How many times as fast as it was [default: as fast as it goes]
+    /// Playback speed, 1 = real time [default: unlimited]
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub speed: Option<f64>,
 }
@@ -334,10 +338,10 @@ pub struct Replay {
 /// What is reported.
 #[derive(Debug, clap::Args)]
 pub struct Report {
-    /// Captures, plain NDJSON, folders of them; '-' = standard input
+    /// Recording files or folders (.jsonl, .jsonl.zst); '-' = standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<std::path::PathBuf>,
-    /// The page: one file, nothing from elsewhere; '-' = standard output [default: named after host and day]
+    /// HTML file to write (self-contained); '-' = standard output [default: named after host and day]
     #[arg(long, value_name = "FILE")]
     pub html: Option<std::path::PathBuf>,
     /// The plot of one unit alone, as SVG
@@ -363,11 +367,11 @@ pub struct Units {
     /// Which units.
     #[command(flatten)]
     pub which: Which,
-    /// How long is looked before it is told: a trend takes some time to be seen
+    /// Sample for this long before printing; trends need a few seconds
     #[arg(long, value_name = "SPAN", default_value = "3s", value_parser = span)]
     pub wait: Duration,
-    /// The form of the output
-    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: Output,
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
@@ -377,7 +381,7 @@ pub struct Units {
 /// What is explained.
 #[derive(Debug, clap::Args)]
 pub struct Why {
-    /// A unit; '.service' is implied, globs work [default: every unit]
+    /// A unit ('.service' is implied), container, pod or cgroup path; globs work [default: every unit]
     #[arg(value_name = "UNIT")]
     pub units: Vec<String>,
     /// Which units.
@@ -402,8 +406,8 @@ pub struct Why {
     /// '-' = standard input
     #[arg(long, value_name = "FILE")]
     pub journal_file: Option<std::path::PathBuf>,
-    /// The form of the output
-    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: Output,
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
@@ -417,13 +421,44 @@ fn factor(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A date without its weekday, which it has anyway, and without the zone that stands behind it: `Sat 2026-11-21 03:12:44
+/// CET`, as systemctl and oomtrace print it. The zone is this machine's, UTC, or a name like `Europe/Berlin`.
+fn zoned<'a>(text: &'a str, own: &jiff::tz::TimeZone) -> (&'a str, jiff::tz::TimeZone) {
+    const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let date = text.split_once(' ').filter(|(first, rest)| {
+        let first = first.get(..3).unwrap_or_default().to_lowercase();
+        WEEKDAYS.contains(&first.as_str()) && rest.starts_with(|letter: char| letter.is_ascii_digit())
+    });
+    let text = date.map_or(text, |(_, rest)| rest.trim());
+    let Some((rest, name)) = text
+        .rsplit_once(' ')
+        .filter(|(rest, _)| rest.contains('-') || rest.contains(':'))
+    else {
+        return (text, own.clone());
+    };
+    let is_own = |name: &str| {
+        rest.parse::<jiff::civil::DateTime>()
+            .and_then(|datetime| datetime.to_zoned_datetime(own.clone()))
+            .is_ok_and(|zoned| zoned.strftime("%Z").to_string() == name)
+    };
+    match name {
+        "UTC" | "GMT" | "Z" => (rest, jiff::tz::TimeZone::UTC),
+        name if is_own(name) => (rest, own.clone()),
+        name if name.contains('/') => match jiff::tz::TimeZone::get(name) {
+            Ok(zone) => (rest, zone),
+            Err(_) => (text, own.clone()),
+        },
+        _ => (text, own.clone()),
+    }
+}
+
 /// A time as journalctl takes it (systemd.time(7)): a date, a time of today, both, a name, or a span before now.
 fn moment(text: &str) -> Result<jiff::Timestamp, String> {
     let zone = jiff::tz::TimeZone::system();
     let now = jiff::Timestamp::now();
     let today = now.to_zoned_datetime(zone.clone()).date();
     let day = |date: jiff::civil::Date| date.to_zoned_datetime(zone.clone()).map(|zoned| zoned.timestamp());
-    let text = text.trim();
+    let (text, zone) = zoned(text.trim(), &zone);
     let told = match text {
         "now" => return Ok(now),
         "today" => day(today),
@@ -442,19 +477,17 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
             if let Ok(timestamp) = text.parse() {
                 return Ok(timestamp);
             }
-            if let Ok(time) = text.parse::<jiff::civil::Time>() {
-                today
-                    .to_datetime(time)
-                    .to_zoned_datetime(zone)
-                    .map(|zoned| zoned.timestamp())
-            } else {
-                text.parse::<jiff::civil::DateTime>()
-                    .and_then(|datetime| datetime.to_zoned_datetime(zone))
-                    .map(|zoned| zoned.timestamp())
-            }
+            // The date first: to the parser of times alone a date is nothing to stumble over, and today it would be.
+            text.parse::<jiff::civil::DateTime>()
+                .or_else(|_| Ok(today.to_datetime(text.parse()?)))
+                .and_then(|datetime: jiff::civil::DateTime| datetime.to_zoned_datetime(zone))
+                .map(|zoned| zoned.timestamp())
         }
     };
-    told.map_err(|_| "write it like '2026-11-21 03:00', '03:00', 'yesterday' or '-2h'".to_owned())
+    told.map_err(|_| match span(text) {
+        Ok(_) => format!("did you mean '-{text}', so long ago?"),
+        Err(_) => "e.g. '2026-11-21 03:00', '03:00', 'yesterday' or '-2h'".to_owned(),
+    })
 }
 
 /// A time span as systemd writes it: `90s`, `2h`, `1h 30min`; a number alone is seconds (systemd.time(7)).
@@ -465,7 +498,7 @@ fn span(text: &str) -> Result<Duration, String> {
             .and_then(positive);
     }
     humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write it like 90s, 2h or '1h 30min'"))
+        .map_err(|error| format!("{error}; e.g. 90s, 2h or '1h 30min'"))
         .and_then(positive)
 }
 
@@ -474,9 +507,9 @@ const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
 
 fn positive(span: Duration) -> Result<Duration, String> {
     if span < Duration::from_millis(10) {
-        Err("10ms at least".to_owned())
+        Err("must be at least 10ms".to_owned())
     } else if span > LONGEST {
-        Err("100 years at most".to_owned())
+        Err("must be at most 100 years".to_owned())
     } else {
         Ok(span)
     }
@@ -508,13 +541,20 @@ mod tests {
             "2026-11-21 03:00",
             "03:00:05",
             "2026-11-21T03:00:00Z",
+            "Sat 2026-11-21 03:12:44",
+            "2026-11-21 03:00 UTC",
         ] {
             assert!(moment(good).is_ok(), "{good}: {:?}", moment(good));
         }
         assert_eq!(moment("@1700000000").unwrap().as_second(), 1_700_000_000);
-        for bad in ["", "soon", "2026-13-01", "-", "@x"] {
+        for bad in ["", "soon", "2026-13-01", "-", "@x", "2026-11-21 03:00 XYZ"] {
             assert!(moment(bad).is_err(), "{bad}");
         }
+        assert!(moment("1h").unwrap_err().contains("'-1h'"));
+        assert_eq!(moment("2026-11-21 03:00 UTC"), moment("2026-11-21T03:00:00Z"));
+        // What is printed is taken.
+        let ts = crate::measure::Timestamp(moment("@1700000000").unwrap());
+        assert_eq!(moment(&crate::human::date(ts)), Ok(ts.0), "{}", crate::human::date(ts));
     }
 
     use super::*;

@@ -18,7 +18,9 @@ fn main() -> ExitCode {
         Some(Command::Why(why)) => cmd::why::run(&why),
         Some(Command::Report(report)) => cmd::report::run(&report),
         Some(Command::Units(units)) => cmd::units::run(&units),
-        Some(Command::Resolve { what }) => cmd::resolve::run(&what).and_then(|subject| json(&subject)),
+        Some(Command::Resolve { what }) => {
+            cmd::resolve::run(&what).and_then(|subjects| subjects.iter().try_for_each(json))
+        }
         Some(Command::Doctor { output }) => {
             let report = cmd::doctor::examine();
             let told = match output {

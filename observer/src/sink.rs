@@ -3,6 +3,7 @@
 mod capture;
 mod exec;
 mod fold;
+mod incidents;
 mod journal;
 mod json;
 mod metrics;

@@ -3,6 +3,7 @@
 //! In: the system bus where there is one, cgroups' attributes, runtimes' files. Out: plain values: descriptions, results,
 //! restarts, invocations, names.
 
+mod asked;
 mod container;
 mod invocation;
 pub mod oomd;
@@ -10,7 +11,8 @@ mod owner;
 mod select;
 pub mod systemd;
 
+pub use asked::{Asked, did_you_mean, present};
 pub use container::Names;
 pub use invocation::invocation_id;
-pub use oomtrace_engine::unit::{UnitPath, ends};
+pub use oomtrace_engine::unit::{UnitPath, ends, is_same_unit, unit_cgroup};
 pub use select::Selection;

@@ -32,7 +32,7 @@ use crate::event::{CgroupVersion, Event, Probe, Run, SCHEMA, Start, StopReason, 
 use crate::kernel::{KernelError, Probes, log, plan};
 use crate::notice::notice;
 use crate::sink::Sink;
-use crate::unit::{Selection, systemd::Systemd};
+use crate::unit::{Selection, did_you_mean, present, systemd::Systemd};
 
 pub use stream::StreamError;
 
@@ -270,11 +270,24 @@ fn kernel_log(list: &mut Vec<Probe>) -> Option<KernelLog> {
     opened.ok()
 }
 
+/// Whether a user's unit or a container of that name runs: the system's manager knows neither.
+fn is_present(unit: &str) -> bool {
+    let name = unit.strip_suffix(".service").unwrap_or(unit);
+    let (Ok(hierarchy), Ok(selection)) = (Hierarchy::detect(), Selection::new(&[name.to_owned()], &[], &[], &[]))
+    else {
+        return false;
+    };
+    present(&hierarchy).iter().any(|subject| selection.covers(subject))
+}
+
 /// Every selected unit that is named in full is one that systemd knows, or comes to know in a moment.
 async fn known(systemd: &Systemd, selection: &Selection) -> Result<(), WatchError> {
     let deadline = Instant::now() + UNKNOWN_UNIT_GRACE;
     for unit in selection.literal_units() {
         let mut said = false;
+        if is_present(&unit) {
+            continue;
+        }
         loop {
             // Where systemd cannot be asked, nobody is refused.
             let not_found = systemd
@@ -292,12 +305,7 @@ async fn known(systemd: &Systemd, selection: &Selection) -> Result<(), WatchErro
             }
             if Instant::now() >= deadline {
                 let known = systemd.known_units().await.unwrap_or_default();
-                let near = crate::unit::systemd::near_misses(&unit, &known);
-                let near = if near.is_empty() {
-                    String::new()
-                } else {
-                    format!("; did you mean {}?", near.join(", "))
-                };
+                let near = did_you_mean(&[&unit], &known);
                 return Err(WatchError::UnknownUnit { unit, near });
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

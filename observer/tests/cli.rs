@@ -348,7 +348,7 @@ fn a_kill_is_explained_from_a_journal_alone() {
     let told = why().arg("own").assert().success();
     told.stdout(
         predicate::str::contains(
-            "own.service was hit on Tue 2026-11-24 16:45:53: python3[167] was killed by the kernel",
+            "own.service was hit on Tue 2026-11-24 16:45:53 UTC: python3[167] was killed by the kernel",
         )
         .and(predicate::str::contains("its own MemoryMax=64.0M was reached"))
         .and(predicate::str::contains("Result=oom-kill, main process killed/KILL"))
@@ -647,7 +647,9 @@ fn a_kill_is_told_with_its_growth_its_warning_and_its_like() {
     };
     insta::assert_snapshot!("why_at_a_hundred_columns", tell("100", &[]));
     let narrow = tell("40", &[]);
-    assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+    // A command stays in one piece: it is to be copied.
+    let text = narrow.lines().filter(|line| !line.contains("oomtrace record"));
+    assert!(text.into_iter().all(|line| line.chars().count() <= 40), "{narrow}");
     assert_eq!(tell("100", &["--all"]).matches("was hit on").count(), 2);
     assert!(!tell("100", &["--until", "2026-11-13"]).contains("such kill"));
 }
@@ -670,4 +672,187 @@ fn a_standard_error_that_nobody_reads_ends_nothing() {
     assert_eq!(output.status.code(), Some(65), "not the 101 of a panic");
     let replayed = String::from_utf8_lossy(&output.stdout).lines().count();
     assert!(replayed >= lines / 2, "{replayed} of {lines} lines");
+}
+
+#[test]
+fn a_warning_counts_by_its_cgroup_where_there_is_no_invocation_and_no_unit() {
+    let pod = "/kubepods/burstable/pod0a1b2c3d-1111-2222-3333-444455556666/".to_owned() + &"5e".repeat(32);
+    let stream = two_lives()
+        .replace(
+            "\"unit\":\"leak.service\",\"slice\":\"system.slice\"",
+            "\"unit\":null,\"slice\":null",
+        )
+        .replace("\"invocation_id\":\"a\"", "\"invocation_id\":null")
+        .replace("\"invocation_id\":\"b\"", "\"invocation_id\":null")
+        .replace(
+            "\"path\":\"/system.slice/leak.service\"",
+            &format!("\"path\":\"{pod}\""),
+        );
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.jsonl"), stream).unwrap();
+    // The name that is printed is taken.
+    for name in [pod.as_str(), "5e5e5e5e5e5e", "*5e5e*"] {
+        let told = oomtrace()
+            .env("TZ", "UTC")
+            .args(["why", name, "--all", "--dir"])
+            .arg(folder.path())
+            .assert()
+            .success();
+        told.stdout(
+            predicate::str::contains("30min earlier")
+                .count(2)
+                .and(predicate::str::contains("no warning").not()),
+        );
+    }
+}
+
+#[test]
+fn what_only_systemd_and_oomd_tell_of_is_an_event_too() {
+    let entry = |id: &str, unit: &str, message: &str| {
+        serde_json::json!({"__REALTIME_TIMESTAMP": "1763694764000000", "_PID": "1", "_UID": "0", "_COMM": "systemd",
+            "_EXE": "/usr/lib/systemd/systemd", "_SYSTEMD_CGROUP": "/init.scope", "_SYSTEMD_UNIT": "init.scope",
+            "_TRANSPORT": "journal", "MESSAGE_ID": id, "UNIT": unit, "MESSAGE": message})
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.json");
+    for (id, origin, words) in [
+        (
+            "d989611b15e44c9dbf31e3c81256e4ed",
+            "systemd_oomd",
+            "systemd-oomd killed 2 process(es) in this unit.",
+        ),
+        (
+            "fe6faa94e7774663a0da52717891d8ef",
+            "unknown",
+            "A process of this unit has been killed by the OOM killer.",
+        ),
+    ] {
+        std::fs::write(&path, format!("{}\n", entry(id, "app.service", words))).unwrap();
+        let output = oomtrace()
+            .args(["why", "app", "-o", "json", "--journal-file"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (line["event"].as_str(), line["origin"].as_str()),
+            (Some("kill"), Some(origin))
+        );
+        assert_eq!(
+            (line["unit"].as_str(), line["victim"].is_null()),
+            (Some("app.service"), true)
+        );
+    }
+}
+
+#[test]
+fn who_may_read_nothing_is_not_told_that_nothing_happened() {
+    let dir = tempfile::tempdir().unwrap();
+    let shut = dir.path().join("captures");
+    std::fs::create_dir(&shut).unwrap();
+    std::fs::write(shut.join("run.jsonl"), two_lives()).unwrap();
+    let closed = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o000);
+    std::fs::set_permissions(&shut, closed).unwrap();
+    for args in [&["why"][..], &["why", "leak"], &["why", "-o", "json"]] {
+        let output = unprivileged(dir.path()).args(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        // Where this user may read the journal or the kernel's log there is nothing to be seen here.
+        if std::fs::File::open("/dev/kmsg").is_ok() && rustix::process::geteuid().is_root() {
+            assert_eq!(output.status.code(), Some(77), "{args:?}: {said}");
+            assert!(
+                said.contains("sudo") && !said.contains("No memory kill"),
+                "{args:?}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_is_not_found_everywhere_and_what_is_called_alike_is_named() {
+    let recorded = fixture("restarts");
+    for args in [
+        &["replay", "-u", "agian", &recorded][..],
+        &["report", "-u", "agian", &recorded],
+    ] {
+        let told = oomtrace().args(args).assert().code(66);
+        told.stderr(predicate::str::contains("did you mean again.service?"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.jsonl"), two_lives()).unwrap();
+    let told = oomtrace()
+        .args(["why", "leek", "--dir"])
+        .arg(folder.path())
+        .assert()
+        .code(66);
+    told.stderr(predicate::str::contains("did you mean leak.service?"));
+    // Without memory cgroups these cannot be asked: 69.
+    if oomtrace().args(["resolve", "1"]).output().unwrap().status.success() {
+        oomtrace().args(["resolve", "/nosuch/cgroup"]).assert().code(66);
+        oomtrace().args(["resolve", "nosuchunit"]).assert().code(66);
+        let none = oomtrace()
+            .args(["units", "-u", "nosuchunit", "--wait", "1s"])
+            .assert()
+            .code(66);
+        none.stderr(predicate::str::contains("nosuchunit"));
+    }
+}
+
+#[test]
+fn after_a_kill_it_says_what_is_so_now_and_what_to_type() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let tools = tempfile::tempdir().unwrap();
+    // As if this machine had written it: of another's units nothing is asked here.
+    let journal = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/journal.jsonl")).unwrap();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let own: String = journal
+        .lines()
+        .map(|line| {
+            let mut entry: serde_json::Value = serde_json::from_str(line).unwrap();
+            entry["_HOSTNAME"] = host.clone().into();
+            format!("{entry}\n")
+        })
+        .collect();
+    let journal = tools.path().join("journal.json");
+    std::fs::write(&journal, own).unwrap();
+    let systemctl = tools.path().join("systemctl");
+    let says = |properties: &str| {
+        std::fs::write(&systemctl, format!("#!/bin/sh\ncat <<END\n{properties}\nEND\n")).unwrap();
+        std::fs::set_permissions(&systemctl, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:/usr/bin:/bin", tools.path().display());
+        let told = oomtrace()
+            .env("TZ", "UTC")
+            .env("PATH", path)
+            .args(["why", "big", "--journal-file"])
+            .arg(&journal)
+            .output()
+            .unwrap();
+        assert!(told.status.success(), "{told:?}");
+        String::from_utf8(told.stdout).unwrap()
+    };
+    let down =
+        says("LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=oom-kill\nRestart=on-abort\nNRestarts=0");
+    assert!(
+        down.contains("Now       down (Result=oom-kill); systemd does not start it again (Restart=on-abort)."),
+        "{down}"
+    );
+    assert!(down.contains("Try       systemctl start big.service\n"), "{down}");
+    // The limit was its slice's: so is the command.
+    assert!(
+        down.contains("systemctl set-property why.slice MemoryMax=128M"),
+        "{down}"
+    );
+    let up = says(
+        "LoadState=loaded\nActiveState=active\nRestart=always\nNRestarts=3\nMemoryCurrent=32505856\nMemoryMax=67108864",
+    );
+    assert!(up.contains("Now       up, restarted 3 times, 31.0M of 64.0M."), "{up}");
+    assert!(!up.contains("systemctl start"), "{up}");
+}
+
+#[test]
+fn help_fits_the_terminal() {
+    let output = oomtrace().env("COLUMNS", "80").arg("-h").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let wide = help.lines().find(|line| line.chars().count() > 100);
+    assert_eq!(wide, None, "clap folds to a hundred columns where there is no terminal");
 }

@@ -103,3 +103,58 @@ fn a_line_that_is_read_is_written_the_same() {
         assert_eq!(serde_json::to_value(&parsed).unwrap(), before);
     }
 }
+
+/// A unit that grows fast from its start, and its slices.
+fn fresh() -> String {
+    let sample = |path: &str, unit: &str, second: u64, own: bool| {
+        let used = (10 + second) << 20;
+        let limits = if own {
+            format!(
+                r#"{{"cgroup":"{path}","unit":"{unit}","relation":"own","file":"memory.max","bytes":67108864,"usage":{used},"reclaimable":0}}"#
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            r#"{{"event":"sample","ts":"2026-11-24T14:00:{second:02}Z","seq":0,"host":"h","unit":"{unit}","cgroup":{{"id":7,"path":"{path}"}},"memory":{{"current":{used},"anon":{used}}},"limits":[{limits}],"trend":{{"bytes_per_second":1048576.0,"low":1.0,"high":2.0,"window_seconds":{second}.0,"class":"leak"}},"forecast":{{"seconds":40.0,"low_seconds":30.0,"high_seconds":50.0,"confidence":0.8,"limit":{{"cgroup":"{path}","unit":"{unit}","file":"memory.max","bytes":67108864}}}}}}"#
+        )
+    };
+    let name = "acme-order-fulfilment-reconciliation-worker-07.service";
+    let lines = (0..50).flat_map(|second| {
+        [
+            sample("/acme.slice", "acme.slice", second, false),
+            sample(&format!("/acme.slice/{name}"), name, second, true),
+        ]
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn nothing_is_called_a_leak_before_it_has_lasted() {
+    let shown = show(&fresh(), |options| options.width = None);
+    let at = |line: &&str| {
+        line.split(':')
+            .nth(2)
+            .unwrap()
+            .get(..2)
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+    };
+    for line in shown.lines() {
+        let is_early = at(&line) < 30;
+        assert_eq!(line.contains("a leak"), !is_early, "{line}");
+        assert_eq!(line.contains("limit in"), !is_early, "{line}");
+    }
+    assert!(shown.contains("rising") && shown.contains("a leak"), "{shown}");
+}
+
+#[test]
+fn in_a_pipe_names_are_whole_and_what_only_holds_others_is_not_told() {
+    let shown = show(&fresh(), |options| options.width = None);
+    assert!(
+        shown.contains("acme-order-fulfilment-reconciliation-worker-07.service"),
+        "{shown}"
+    );
+    assert!(!shown.contains("acme.slice"), "{shown}");
+}

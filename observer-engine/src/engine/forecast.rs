@@ -95,7 +95,7 @@ fn against(limit: &Limit, class: Class, memory: &Memory, reclaimable: Bytes) -> 
     let (usage, reclaimable, swap) = match limit.relation {
         Relation::Own => (
             limit.usage.or(memory.current),
-            limit.reclaimable.unwrap_or(reclaimable),
+            reclaimable,
             limit.swap_usage.or(memory.swap_current),
         ),
         Relation::Ancestor | Relation::Host => (limit.usage, limit.reclaimable.unwrap_or_default(), limit.swap_usage),

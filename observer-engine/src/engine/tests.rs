@@ -592,7 +592,7 @@ fn advice_rests_on_the_limit_that_was_met_and_on_what_filled_it() {
 fn holder(unit: &str, mib: u64) -> Holder {
     Holder {
         unit: unit.to_owned(),
-        cgroup: format!("/a.slice/{unit}"),
+        cgroup: format!("/system.slice/{unit}"),
         current: Bytes(mib * MIB),
     }
 }
@@ -976,4 +976,24 @@ proptest! {
         }
         prop_assert!(engine.cgroups.len() <= 4 && engine.close <= 4);
     }
+}
+
+#[test]
+fn page_cache_that_is_still_to_be_written_is_page_cache_and_no_leak() {
+    let path = "/system.slice/leak.service";
+    // A stream of a recorder that took dirty pages for what reclaim cannot give back.
+    let make = |second: u64| {
+        let used = (8 + 3 * second) * MIB;
+        let mut own = limit(Relation::Own, path, 512 * MIB, used);
+        own.reclaimable = Some(Bytes(0));
+        let mut told = sample(8 * MIB, 3 * second * MIB, vec![own]);
+        told.memory.shmem = Some(Bytes(0));
+        told.memory.kernel = Some(Bytes(MIB));
+        told
+    };
+    let (last, out) = feed(&mut Engine::new(Config::default()), 150, make);
+    let class = last.trend.map(|trend| trend.class);
+    assert_eq!(class, Some(Class::Cache));
+    assert_eq!(last.forecast, None);
+    assert!(out.is_empty(), "{out:?}");
 }

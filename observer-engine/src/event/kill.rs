@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Forecast, Memory, Relation, Subject, Trend, few};
 use crate::measure::{Bytes, Tgid, Tid, Timestamp};
+use crate::unit::is_same_unit;
 
 /// One victim. The line's subject is the victim's cgroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +45,22 @@ pub struct Kill {
     /// What follows, each sentence with its number.
     #[serde(default, deserialize_with = "few::few")]
     pub advice: Vec<String>,
+}
+
+impl Kill {
+    /// The last sample of the victim's own unit or container.
+    #[must_use]
+    pub fn last_sample(&self) -> Option<&BeforeSample> {
+        let path = self.subject.cgroup.path.as_deref()?;
+        let samples = &self.before.as_ref()?.samples;
+        let is_own = |sample: &&BeforeSample| {
+            sample
+                .cgroup
+                .as_deref()
+                .is_some_and(|cgroup| is_same_unit(cgroup, path))
+        };
+        samples.iter().rev().find(is_own)
+    }
 }
 
 /// What made a kill.

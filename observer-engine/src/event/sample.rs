@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Earlier, RunEnd, Subject, few};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Tgid, Timestamp};
+use crate::unit::UnitPath;
 
 /// A cgroup as it stands. Only `memory.current` is needed for a forecast; what else is missing is done without.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -162,7 +163,8 @@ pub struct Memory {
 const MOST: f64 = 0.5;
 
 impl Memory {
-    /// What reclaim can give back, as far as these sizes tell: page cache but shmem, and the slab that has a shrinker.
+    /// What reclaim can give back, as far as these sizes tell: page cache but shmem, and the slab that has a shrinker. Dirty
+    /// pages too: reclaim at a limit waits until they are written (mm/vmscan.c: `shrink_folio_list`) before anybody is killed.
     #[must_use]
     pub fn reclaimable(&self) -> Bytes {
         let cache = self
@@ -251,7 +253,8 @@ pub struct Limit {
     pub bytes: Bytes,
     /// What its owner uses of it now; for the host `MemTotal` less `MemAvailable`.
     pub usage: Option<Bytes>,
-    /// What of the usage reclaim could give back before a kill: clean page cache and reclaimable slab.
+    /// What of the usage reclaim could give back before a kill: page cache, what is still to be written too, and
+    /// reclaimable slab.
     pub reclaimable: Option<Bytes>,
     /// What its owner has in swap.
     #[serde(default)]
@@ -265,15 +268,25 @@ pub struct Limit {
 /// elsewhere, as below a unit that delegates: there the unit's setting is another limit.
 #[must_use]
 pub fn setting<'a>(file: &'a str, unit: Option<&str>, cgroup: Option<&str>) -> &'a str {
-    let last = cgroup.and_then(|path| path.rsplit('/').next());
-    // systemd puts a `_` before names that the kernel may want for itself (`cg_escape`).
-    let is_units = unit.is_some_and(|unit| last.is_none_or(|last| last.strip_prefix('_').unwrap_or(last) == unit));
+    let is_units = cgroup.map_or(unit.is_some(), |path| UnitPath::parse(path).is_unit);
     match file {
         "memory.max" if is_units => "MemoryMax",
         "memory.high" if is_units => "MemoryHigh",
         "memory.swap.max" if is_units => "MemorySwapMax",
         file => file,
     }
+}
+
+/// What people call the owner of a limit: the unit whose own cgroup it is, a user's unit by its own name and not by its
+/// manager's, else the cgroup.
+#[must_use]
+pub fn owner_name(unit: Option<&str>, cgroup: Option<&str>) -> Option<String> {
+    let Some(path) = cgroup else {
+        return unit.map(str::to_owned);
+    };
+    let parsed = UnitPath::parse(path);
+    let name = parsed.name().filter(|_| parsed.is_unit);
+    Some(name.unwrap_or(path).to_owned())
 }
 
 /// The limit a forecast speaks of.

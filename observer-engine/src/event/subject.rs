@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::CgroupId;
+use crate::unit::is_same_unit;
 
 /// The cgroup a line is about, and the unit it belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +22,18 @@ pub struct Subject {
     pub cgroup: CgroupRef,
     /// The container, where the cgroup is a container runtime's.
     pub container: Option<Container>,
+}
+
+impl Subject {
+    /// Whether two lines are about one unit or container: by their cgroups' paths; by name only where one has no path, as
+    /// what systemd writes into the journal.
+    #[must_use]
+    pub fn is_same_unit(&self, other: &Self) -> bool {
+        match (&self.cgroup.path, &other.cgroup.path) {
+            (Some(path), Some(other)) => is_same_unit(path, other),
+            _ => self.unit.is_some() && self.unit == other.unit && self.user_unit == other.user_unit,
+        }
+    }
 }
 
 /// A cgroup by its id and path.

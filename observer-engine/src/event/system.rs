@@ -102,6 +102,18 @@ pub struct Unit {
     /// Its limits, and those above it.
     #[serde(default, deserialize_with = "few::few")]
     pub limits: Vec<UnitLimit>,
+    /// The crash of a process that it ended with, where systemd-coredump told of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crash: Option<Crash>,
+}
+
+/// A process that crashed, as systemd-coredump tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Crash {
+    /// Its process: what `coredumpctl info` takes.
+    pub pid: Option<u64>,
+    /// Which program, by which signal.
+    pub words: String,
 }
 
 /// A limit of a unit or above it, as it was set.

@@ -2,7 +2,7 @@
 //! `cg_path_get_slice`). A function of the path's text alone.
 
 use super::container;
-use crate::event::{CgroupRef, Container, Subject};
+use crate::event::{CgroupRef, Container, Subject, ancestry};
 use crate::measure::CgroupId;
 
 /// Unit types that have a cgroup.
@@ -98,9 +98,60 @@ impl UnitPath {
     }
 }
 
+/// The cgroup of the unit or container that a path lies in: its own path where it lies in none. Slices are not what lies
+/// in them.
+#[must_use]
+pub fn unit_cgroup(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    let whole = UnitPath::parse(path);
+    let is_unit = |above: &UnitPath| {
+        let name = above.name().filter(|name| above.is_unit && !is_slice(name));
+        name.is_some() && name == whole.name()
+    };
+    let is_container = |above: &UnitPath| whole.container.is_some() && above.container == whole.container;
+    let all = ancestry(path);
+    // The outermost that is still the same.
+    all.filter(|above| {
+        let above = UnitPath::parse(above);
+        is_unit(&above) || is_container(&above)
+    })
+    .last()
+    .unwrap_or(path)
+}
+
+/// Whether two cgroups are one unit's or one container's. A path says that, a name does not: pods have none, the units of
+/// a user's manager have the manager's, and two users' units may have the same.
+#[must_use]
+pub fn is_same_unit(one: &str, other: &str) -> bool {
+    unit_cgroup(one) == unit_cgroup(other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_unit_is_known_by_its_cgroup_and_not_by_a_name_that_many_have() {
+        let user = |id: u32, rest: &str| format!("/user.slice/user-{id}.slice/user@{id}.service{rest}");
+        let pod = |id: &str| {
+            format!(
+                "/kubepods/burstable/pod0a1b2c3d-1111-2222-3333-444455556666/{}",
+                id.repeat(64)
+            )
+        };
+        let same = is_same_unit;
+        assert!(same("/system.slice/a.service", "/system.slice/a.service/inner"));
+        assert!(!same("/system.slice/a.service", "/system.slice/b.service"));
+        assert!(!same("/system.slice", "/system.slice/a.service"));
+        assert!(!same("/system.slice/one", "/system.slice/two"), "neither is a unit");
+        assert!(!same("/one", "/two"));
+        let (app, other) = (user(1000, "/app.slice/x.service"), user(1001, "/app.slice/x.service"));
+        assert!(same(&app, &format!("{app}/inner")));
+        assert!(!same(&app, &other), "another user's");
+        assert!(!same(&app, &user(1000, "")) && !same(&app, &user(1000, "/app.slice")));
+        assert!(same(&pod("5"), &format!("{}/inner", pod("5"))));
+        assert!(!same(&pod("5"), &pod("6")));
+    }
 
     fn told(path: &str) -> (Option<String>, Option<String>, Option<String>, bool) {
         let parsed = UnitPath::parse(path);

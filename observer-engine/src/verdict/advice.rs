@@ -3,9 +3,10 @@
 //! In the order of what helps most: where to look, what a change would buy, what could or could not have been given back.
 //! Where the evidence is missing there is no sentence.
 
-use crate::event::{BeforeSample, Class, Kill, KillLimit, Memory, Origin, Relation, setting};
+use crate::event::{Class, Holder, Kill, KillLimit, Memory, Origin, Relation, owner_name, setting};
 use crate::human::{bytes, duration};
 use crate::measure::Bytes;
+use crate::unit::is_same_unit;
 
 /// Sentences, at most.
 const MAX: usize = 3;
@@ -29,12 +30,7 @@ fn per_cent(part: Bytes, whole: Bytes) -> f64 {
 
 /// The sentences for a kill whose other fields are there.
 pub(super) fn advice(kill: &Kill) -> Vec<String> {
-    let path = kill.subject.cgroup.path.as_deref();
-    let unit = path.map(own_path);
-    let last = kill.before.as_ref().and_then(|before| {
-        let of_unit = |sample: &&BeforeSample| sample.cgroup.as_deref().map(own_path) == unit;
-        before.samples.iter().rev().find(of_unit).map(|sample| sample.memory)
-    });
+    let last = kill.last_sample().map(|sample| sample.memory);
     let sentences = [
         lowered(kill, last.as_ref()),
         shares(kill, last.as_ref()),
@@ -44,11 +40,6 @@ pub(super) fn advice(kill: &Kill) -> Vec<String> {
         reclaim(kill.origin, last.as_ref()),
     ];
     sentences.into_iter().flatten().take(MAX).collect()
-}
-
-/// A cgroup's path as it is compared: the root's is empty to some.
-fn own_path(path: &str) -> &str {
-    path.trim_end_matches('/')
 }
 
 /// `MemoryMax=`, as it is set; elsewhere the file.
@@ -80,20 +71,21 @@ fn shares(kill: &Kill, last: Option<&Memory>) -> Option<String> {
     let (max, whole) = match limit.relation? {
         Relation::Own => return None,
         Relation::Ancestor => {
-            let owner = limit.unit.as_deref().or(limit.cgroup.as_deref())?;
+            let owner = owner_name(limit.unit.as_deref(), limit.cgroup.as_deref())?;
             (limit.bytes?, format!("{owner}'s {}", bytes(limit.bytes?)))
         }
         Relation::Host => (limit.bytes?, format!("the host's {}", bytes(limit.bytes?))),
     };
     let name = kill.subject.user_unit.as_deref().or(kill.subject.unit.as_deref())?;
-    let share = |unit: &str| {
-        let held = kill.holders.iter().find(|holder| holder.unit == unit)?;
-        Some(per_cent(held.current, max))
+    let is_own = |holder: &&Holder| {
+        let path = kill.subject.cgroup.path.as_deref();
+        path.map_or(holder.unit == name, |path| is_same_unit(&holder.cgroup, path))
     };
-    let own = share(name).or_else(|| Some(per_cent(last?.current?, max)));
+    let held = kill.holders.iter().find(is_own).map(|holder| holder.current);
+    let own = held.or_else(|| last?.current).map(|held| per_cent(held, max));
     let largest = kill.holders.first();
     match (largest, own) {
-        (Some(largest), own) if largest.unit != name => {
+        (Some(largest), own) if !is_own(&largest) => {
             let own = own.map(|own| format!(", {name} {own:.0}%")).unwrap_or_default();
             Some(format!(
                 "{} held {:.0}% of {whole}{own}: look at {} first.",

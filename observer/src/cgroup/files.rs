@@ -30,7 +30,7 @@ pub struct Reading {
     pub events_local: Option<MemoryEvents>,
     /// `memory.pressure`.
     pub pressure: Option<Pressure>,
-    /// What reclaim could give back before a kill: clean page cache and reclaimable slab.
+    /// What reclaim could give back before a kill: page cache, dirty pages too, and reclaimable slab.
     pub reclaimable: Option<Bytes>,
 }
 
@@ -254,7 +254,7 @@ fn flat(text: &str) -> impl Iterator<Item = (&str, u64)> {
 
 /// Fills in the composition and gives what is reclaimable.
 fn stat(text: &str, v1: bool, memory: &mut Memory) -> Option<Bytes> {
-    let (mut cache, mut unclean) = (None, 0_u64);
+    let mut cache = None;
     let mut kernel_parts = None;
     for (name, value) in flat(text) {
         let size = Some(Bytes(value));
@@ -284,7 +284,6 @@ fn stat(text: &str, v1: bool, memory: &mut Memory) -> Option<Bytes> {
             "zswap" => memory.zswap = size,
             "zswapped" => memory.zswapped = size,
             "active_file" | "inactive_file" => cache = Some(cache.unwrap_or(0_u64).saturating_add(value)),
-            "file_dirty" | "file_writeback" | "dirty" | "writeback" => unclean = unclean.saturating_add(value),
             _ => {}
         }
         // Before 5.18 there is no `kernel` (a8c49af3be5f added it), and its parts are told one by one, but not all of them:
@@ -297,7 +296,7 @@ fn stat(text: &str, v1: bool, memory: &mut Memory) -> Option<Bytes> {
         memory.kernel = kernel_parts.map(|parts| Bytes(parts).max(rest(memory)));
     }
     let slab = memory.slab_reclaimable.unwrap_or_default().0;
-    cache.map(|cache| Bytes(cache.saturating_sub(unclean).saturating_add(slab)))
+    cache.map(|cache| Bytes(cache.saturating_add(slab)))
 }
 
 /// What is charged and has no name of its own.
@@ -385,7 +384,7 @@ mod tests {
         assert_eq!(reading.memory.high, None);
         assert_eq!(reading.memory.peak, None);
         assert_eq!(reading.memory.kernel, Some(Bytes(9)));
-        assert_eq!(reading.reclaimable, Some(Bytes(30 + 15 - 5 + 2)));
+        assert_eq!(reading.reclaimable, Some(Bytes(30 + 15 + 2)));
         assert_eq!(reading.events.unwrap().max, 46);
         assert_eq!(
             reading.pressure,

@@ -13,7 +13,7 @@ use crate::event::Line;
 use crate::measure::Timestamp;
 use crate::notice::notice;
 use crate::sink::{Json, Look, Screen, Sink, Text, TextOptions, Tui};
-use crate::unit::Selection;
+use crate::unit::{Asked, Selection};
 
 /// The units that are asked for.
 ///
@@ -22,6 +22,21 @@ use crate::unit::Selection;
 pub(super) fn selection(which: &Which) -> Result<Selection, Failure> {
     Selection::new(&which.unit, &which.user_unit, &which.slice, &which.cgroup)
         .map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// Whether captures told of what is asked for.
+///
+/// # Errors
+/// Where they did not, with what is called alike.
+pub(super) fn is_there(asked: &Asked, selection: &Selection) -> Result<(), Failure> {
+    if !asked.is_missed(selection) {
+        return Ok(());
+    }
+    let (names, near) = (selection.names().join(", "), asked.near(selection));
+    Err(Failure::new(
+        Exit::NotFound,
+        anyhow!("the captures hold nothing of {names}{near}"),
+    ))
 }
 
 /// Damages that are told one by one; of the rest only how many.

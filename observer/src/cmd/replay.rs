@@ -17,7 +17,7 @@ use crate::event::{Event, Line, RunState};
 use crate::measure::Timestamp;
 use crate::notice::notice;
 use crate::sink::{Screen, Sink};
-use crate::unit::Selection;
+use crate::unit::{Asked, Selection};
 
 /// The longest pause between two lines, in seconds: nobody watches a night go by.
 const MAX_PAUSE: f64 = 3600.0;
@@ -48,6 +48,7 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
         cgroups: 0,
         is_forgetful: false,
         selection,
+        asked: Asked::default(),
         span: Span {
             since: options.since,
             until: options.until,
@@ -93,15 +94,14 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
         }
     }
     // One that failed is not to pass for the end.
-    if let Err(panic) = playing.join() {
-        resume_unwind(panic);
-    }
+    let (asked, selection) = playing.join().unwrap_or_else(|panic| resume_unwind(panic));
     if is_over(sink.flush())? {
         return Ok(());
     }
     // What was recorded is all there now, and is looked at for as long as it is wanted.
     screen.map_or(Ok(()), Screen::wait)?;
-    damages.end()
+    damages.end()?;
+    output::is_there(&asked, &selection)
 }
 
 /// Whether nobody reads any more.
@@ -150,6 +150,7 @@ struct Player {
     /// Whether it was said that a host was forgotten.
     is_forgetful: bool,
     selection: Selection,
+    asked: Asked,
     span: Span,
     /// The time of the last line that is shown.
     before: Option<Timestamp>,
@@ -158,14 +159,15 @@ struct Player {
 
 impl Player {
     /// Plays it all, ahead of what is shown by a few batches; what there is goes out before more is waited for.
-    fn play(mut self, mut captures: Merged, told: &SyncSender<Vec<Told>>) {
+    /// Gives what was told of against what was asked for.
+    fn play(mut self, mut captures: Merged, told: &SyncSender<Vec<Told>>) -> (Asked, Selection) {
         let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
         loop {
             if batch.len() >= BATCH || bytes >= BATCH_BYTES || (!batch.is_empty() && !captures.is_at_hand()) {
                 bytes = 0;
                 let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
                 if told.send(full).is_err() {
-                    return;
+                    return (self.asked, self.selection);
                 }
             }
             match captures.next() {
@@ -179,6 +181,7 @@ impl Player {
         }
         // Where nobody takes it any more, nobody misses it.
         let _ = told.send(batch);
+        (self.asked, self.selection)
     }
 
     /// One recorded line: what the engine makes of it is made anew, everything else is as it was.
@@ -194,7 +197,8 @@ impl Player {
             told.push(Told::Wait(Duration::from_secs_f64(wait)));
         }
         self.before = shown.then_some(ts);
-        if event.subject().is_some_and(|subject| !self.selection.covers(subject)) {
+        let Self { asked, selection, .. } = self;
+        if event.subject().is_some_and(|subject| !asked.see(selection, subject)) {
             return;
         }
         let mut changes = Vec::new();

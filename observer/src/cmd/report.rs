@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use super::output::{self, Damages};
 use crate::cli::{self, Exit, Failure};
 use crate::report::Report;
+use crate::unit::Asked;
 
 /// Reads captures and writes what is asked for; the page, where nothing is.
 ///
@@ -20,14 +21,15 @@ use crate::report::Report;
 /// Where nothing can be read or written, or not everything could be read; what could be is in the page.
 pub fn run(options: &cli::Report) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
-    let mut damages = Damages::default();
+    let (mut damages, mut asked) = (Damages::default(), Asked::default());
     let mut report = Report::new(TimeZone::system());
     for line in output::captures(&options.paths)? {
         match line {
             Ok(line) => {
                 let is_within = options.since.is_none_or(|since| line.ts.0 >= since)
                     && options.until.is_none_or(|until| line.ts.0 <= until);
-                let is_meant = line.event.subject().is_none_or(|subject| selection.covers(subject));
+                let subject = line.event.subject();
+                let is_meant = subject.is_none_or(|subject| asked.see(&selection, subject));
                 if is_within && is_meant {
                     report.take(*line);
                 }
@@ -35,6 +37,7 @@ pub fn run(options: &cli::Report) -> Result<(), Failure> {
             Err(damage) => damages.tell(damage),
         }
     }
+    output::is_there(&asked, &selection)?;
     if report.units() == 0 {
         let message =
             anyhow!("nothing to report: the captures hold no line of the units and the time that are asked for");

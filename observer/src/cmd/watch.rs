@@ -1,17 +1,19 @@
 //! `oomtrace` and `oomtrace record`: watch, onto the screen or into captures.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::anyhow;
 
 use super::output::{self, Outlet, Source};
-use crate::cgroup::CgroupError;
+use crate::cgroup::{CgroupError, Hierarchy};
 use crate::cli::{Exit, Failure, Learn, ProbeChoice, Record, Watch, When};
-use crate::event::Via;
+use crate::event::{Event, Line, UnitState, Via};
 use crate::measure::Timestamp;
 use crate::sink::{Capture, CaptureOptions, Exec, Journal, Metrics, Runs, Screen, Sink, listen, runs};
-use crate::unit::Selection;
+use crate::unit::{Asked, Selection, present};
 use crate::watch::{self, Options, StreamError, WatchError};
 
 /// Watches until it ends.
@@ -60,6 +62,12 @@ pub(super) fn start(
         let lines = runs::read(&options.runs).unwrap_or_default();
         runs::known(lines, &host, Timestamp(jiff::Timestamp::now()))
     };
+    // A watch that ends by itself says so where what it was to watch never was there.
+    let seen = (options.duration.is_some() && !selection.is_empty()).then(|| Seen {
+        selection: selection.clone(),
+        any: Arc::default(),
+    });
+    sinks.extend(seen.clone().map(|seen| Box::new(seen) as Box<dyn Sink>));
     let options = Options {
         known,
         selection,
@@ -79,7 +87,8 @@ pub(super) fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let error = match runtime.block_on(watch::run(options, sinks)) {
         // A reader that has seen enough is no failure: `oomtrace | head -1`.
-        Ok(()) | Err(WatchError::Stream(StreamError::Closed)) => return Ok(()),
+        Ok(()) => return seen.as_ref().map_or(Ok(()), Seen::found),
+        Err(WatchError::Stream(StreamError::Closed)) => return Ok(()),
         Err(error) => error,
     };
     let exit = match &error {
@@ -94,6 +103,45 @@ pub(super) fn start(
         WatchError::Stream(_) | WatchError::Io(_) => Exit::Failed,
     };
     Err(Failure::new(exit, error))
+}
+
+/// Looks whether anything of what is selected was there at all.
+#[derive(Clone)]
+struct Seen {
+    selection: Selection,
+    any: Arc<AtomicBool>,
+}
+
+impl Sink for Seen {
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        let is_waiting = matches!(&line.event, Event::Unit(unit) if unit.state == UnitState::Waiting);
+        let subject = line.event.subject().filter(|_| !is_waiting);
+        if subject.is_some_and(|subject| self.selection.covers(subject)) {
+            self.any.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seen {
+    fn found(&self) -> Result<(), Failure> {
+        let hierarchy = Hierarchy::detect()?;
+        // What is there and had nothing to tell is there.
+        let mut asked = Asked::default();
+        for subject in present(&hierarchy) {
+            asked.see(&self.selection, &subject);
+        }
+        if self.any.load(Ordering::Acquire) || !asked.is_missed(&self.selection) {
+            return Ok(());
+        }
+        let (names, near) = (self.selection.names().join(", "), asked.near(&self.selection));
+        let message = anyhow!("no unit, container or cgroup {names} was there{near}");
+        Err(Failure::new(Exit::NotFound, message))
+    }
 }
 
 /// The sinks that are asked for beside the command's own output.

@@ -3,7 +3,10 @@
 //! Captures and the journal become one list of ends, in the order of time; what both tell of is told once, as the capture
 //! has it. The text is a function of that list.
 
+mod attempt;
 mod growth;
+mod json;
+mod now;
 mod past;
 mod sources;
 mod text;
@@ -46,6 +49,21 @@ pub fn run(options: &Why) -> Result<(), Failure> {
         told => told?,
     }
     past.damages.end()?;
+    if past.ends.is_empty() && !past.denied.is_empty() {
+        let message = anyhow!(
+            "cannot say whether {} was killed: {}; run it as root (sudo), or read the journal as a member of the group systemd-journal",
+            past.name(),
+            past.denied.join("; ")
+        );
+        return Err(Failure::new(Exit::NotPermitted, message));
+    }
+    if past.looked.is_empty() {
+        let message = anyhow!(
+            "nothing to search: no captures, and neither journal nor kernel log{}",
+            past.hint()
+        );
+        return Err(Failure::new(Exit::NotFound, message));
+    }
     if past.ends.is_empty() && !past.selection.is_empty() {
         let message = anyhow!(
             "nothing is recorded of {}: neither a kill nor another failure; looked at {}{}",

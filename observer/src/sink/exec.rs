@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{Pid, Signal, getpriority_process, kill_process_group, setpriority_process};
 
+use super::incidents::{Incidents, News};
 use crate::event::{Event, ForecastState, Line};
 use crate::notice::notice;
 use crate::programs::PATH;
@@ -38,6 +40,8 @@ pub struct Exec {
     program: String,
     arguments: Vec<String>,
     running: Vec<Running>,
+    /// One incident is one run of it.
+    incidents: Incidents,
 }
 
 /// A program that runs.
@@ -71,11 +75,16 @@ impl Exec {
     /// Where it is empty or a quote is open.
     pub fn new(command: &str) -> Result<Self, String> {
         let mut words = shlex::split(command).ok_or("a quote is not closed")?.into_iter();
-        let program = words.next().ok_or("it is empty")?;
+        let program = words.next().ok_or("it needs a command")?;
+        // Now, and not at the first warning, at night.
+        if !is_there(&program) {
+            return Err(format!("{program}: no such program, or not executable"));
+        }
         Ok(Self {
             program,
             arguments: words.collect(),
             running: Vec::new(),
+            incidents: Incidents::default(),
         })
     }
 
@@ -173,13 +182,23 @@ fn pass_on(program: String, stderr: ChildStderr) {
     let _ = std::thread::Builder::new().name("hook".to_owned()).spawn(work);
 }
 
+/// Whether a program can be run, by its path or where programs are looked for.
+fn is_there(program: &str) -> bool {
+    let can_run = |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    if program.contains('/') {
+        return can_run(Path::new(program));
+    }
+    std::env::split_paths(PATH).any(|dir| can_run(&dir.join(program)))
+}
+
 impl super::Sink for Exec {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         self.reap();
+        let news = self.incidents.take(line);
         let Event::Forecast(change) = &line.event else {
             return Ok(());
         };
-        if change.state != ForecastState::Raised {
+        if news != News::Warning || change.state == ForecastState::Cleared {
             return Ok(());
         }
         let program = &self.program;
@@ -254,8 +273,8 @@ mod tests {
         }
         assert_eq!(exec.running.len(), AT_ONCE);
         assert!(Exec::new("a 'b").is_err() && Exec::new(" ").is_err());
-        let mut missing = Exec::new("/nonexistent/program").unwrap();
-        missing.line(&warning(ForecastState::Raised)).unwrap();
+        assert!(Exec::new("/nonexistent/program").is_err() && Exec::new("no-such-program-anywhere").is_err());
+        assert!(Exec::new("/etc/passwd").is_err(), "not executable");
     }
 
     /// What a shell script of the hook's says, when it has ended.

@@ -315,7 +315,12 @@ labelled!(OfBound, bound);
 fn parts(memory: &Memory) -> [(&'static str, Option<Bytes>); 8] {
     [
         ("anon", memory.anon),
-        ("file", memory.file),
+        (
+            "file",
+            memory
+                .file
+                .map(|file| file.saturating_sub(memory.shmem.unwrap_or_default())),
+        ),
         ("shmem", memory.shmem),
         ("kernel", memory.kernel),
         ("slab_reclaimable", memory.slab_reclaimable),

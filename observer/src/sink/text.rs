@@ -8,12 +8,16 @@ use lru::LruCache;
 
 use super::Sink;
 use super::fold::middle;
+use super::incidents::{Incidents, News};
 use super::paper::{Colour, Paper};
 use super::verdict::paragraph;
-use super::words::{self, HOST, class_name, ground, interval, limit_owner, name, pace, standstill, unkilled, warning};
+use super::words::{
+    self, HOST, class_name, counted, ground, interval, is_early, limit_owner, name, pace, standstill, trend_name,
+    unkilled, warning,
+};
 use crate::event::{
-    Class, Event, ForecastChange, ForecastState, Limit, Line, Probe, Relation, Sample, StopReason, Stream, Unit,
-    UnitState, Via, setting,
+    Class, Event, ForecastChange, Limit, Line, Probe, Relation, Sample, StopReason, Stream, Unit, UnitState, Via,
+    setting,
 };
 use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
@@ -66,6 +70,7 @@ pub struct Text<W> {
     /// By the hash of a cgroup's path: a path may be long, and there may be many.
     told: LruCache<u64, Told>,
     hasher: RandomState,
+    incidents: Incidents,
 }
 
 impl<W: Write> Text<W> {
@@ -78,6 +83,7 @@ impl<W: Write> Text<W> {
             told_losses: false,
             told: LruCache::unbounded(),
             hasher: RandomState::new(),
+            incidents: Incidents::default(),
         }
     }
 
@@ -144,7 +150,12 @@ impl<W: Write> Text<W> {
                     text += &format!(", {kills} of its processes killed for memory in this run");
                 }
                 if let Some(restarts) = unit.restarts.filter(|restarts| *restarts > 0) {
-                    text += &format!(", restarted {restarts} times by systemd");
+                    let times = if restarts == 1 {
+                        "once".to_owned()
+                    } else {
+                        format!("{restarts} times")
+                    };
+                    text += &format!(", restarted {times} by systemd");
                 }
                 self.put(&text, 10)
             }
@@ -254,8 +265,17 @@ impl<W: Write> Text<W> {
     }
 
     fn sample(&mut self, ts: Timestamp, sample: &Sample) -> io::Result<()> {
-        let key = self.hasher.hash_one(sample.subject.cgroup.path.as_deref());
-        if !self.matters(ts, sample, key) {
+        let path = sample.subject.cgroup.path.as_deref();
+        let key = self.hasher.hash_one(path);
+        // What only holds others is told by what it holds, where it has no limit; of one unit that is the host too.
+        let is_holder = sample.subject.unit.as_deref().is_some_and(|unit| {
+            let is_manager = unit.starts_with("user@") && sample.subject.user_unit.is_none();
+            let slice = sample.subject.user_unit.as_deref().unwrap_or(unit);
+            is_manager || slice.ends_with(".slice")
+        });
+        let has_limit = sample.limits.iter().any(|limit| limit.relation == Relation::Own);
+        let is_other = path == Some("/") && !self.options.names;
+        if is_holder && !has_limit || is_other || !self.matters(ts, sample, key) {
             return Ok(());
         }
         let current = sample.memory.current.unwrap_or_default();
@@ -291,12 +311,13 @@ impl<W: Write> Text<W> {
         }
         if let Some(trend) = sample.trend {
             columns.push(pace(trend.bytes_per_second, trend.class));
-            columns.push(class_name(trend.class).to_owned());
+            columns.push(trend_name(&trend).to_owned());
         }
         columns.extend(
             sample
                 .forecast
                 .as_ref()
+                .filter(|_| !sample.trend.as_ref().is_some_and(is_early))
                 .map(|forecast| format!("limit in {}", interval(forecast))),
         );
         let width = self.options.width.unwrap_or(usize::MAX);
@@ -304,7 +325,9 @@ impl<W: Write> Text<W> {
         let name = shown(name(&sample.subject));
         if self.options.names || name == HOST {
             line += "  ";
-            line += &middle(&name, 24.min(width / 3), self.options.unicode);
+            // In a pipe a name is whole: it is searched for.
+            let room = self.options.width.map_or(usize::MAX, |width| 24.min(width / 3));
+            line += &middle(&name, room, self.options.unicode);
         }
         for column in columns {
             if line.chars().count() + 2 + column.chars().count() > width {
@@ -317,7 +340,7 @@ impl<W: Write> Text<W> {
         // Of one unit there is room to say why.
         if let Some(trend) = sample
             .trend
-            .filter(|trend| !self.options.names && before != Some(trend.class))
+            .filter(|trend| !self.options.names && before != Some(trend.class) && !is_early(trend))
             && let Some(reason) = trend.reason()
         {
             let indent = self.indent();
@@ -327,15 +350,21 @@ impl<W: Write> Text<W> {
         Ok(())
     }
 
-    fn forecast(&mut self, ts: Timestamp, change: &ForecastChange) -> io::Result<()> {
+    fn forecast(&mut self, ts: Timestamp, change: &ForecastChange, news: News) -> io::Result<()> {
         let text = warning(change);
-        if change.state == ForecastState::Cleared || change.forecast.is_none() {
-            let clock = self.clock(ts);
-            return self.put(&format!("{clock}  {text}"), 10);
-        }
-        self.mark(ts, "▲", Colour::Yellow, &format!("WARNING  {text}"))?;
+        let word = match news {
+            News::Warning => "WARNING",
+            News::Still => "still  ",
+            News::Again => "again  ",
+            News::Cleared => {
+                let clock = self.clock(ts);
+                return self.put(&format!("{clock}  {text}"), 10);
+            }
+            News::Old => return Ok(()),
+        };
+        self.mark(ts, "▲", Colour::Yellow, &format!("{word}  {text}"))?;
         // An update says how much sooner it is.
-        if let Some(ground) = ground(change).filter(|_| change.state == ForecastState::Raised) {
+        if let Some(ground) = ground(change).filter(|_| news == News::Warning) {
             let indent = self.indent();
             self.put(&format!("{:indent$}{ground}", ""), indent)?;
         }
@@ -346,16 +375,17 @@ impl<W: Write> Text<W> {
 impl<W: Write + Send> Sink for Text<W> {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         let ts = line.ts;
+        let news = self.incidents.take(line);
         match &line.event {
             Event::Start(start) => self.probes.clone_from(&start.probes),
             Event::Unit(unit) if !self.options.quiet => self.unit(ts, unit)?,
             Event::Sample(sample) if !self.options.quiet => self.sample(ts, sample)?,
             Event::Stop(stop) if stop.reason == StopReason::Crash => {
-                let text = "the recorder ended without a word; nothing is known from here to its next start";
+                let text = "recording stopped unexpectedly; no data until the recorder restarted";
                 self.put(&format!("{}  {text}", self.clock(ts)), 10)?;
             }
             Event::Unit(_) | Event::Sample(_) | Event::Run(_) | Event::Stop(_) => {}
-            Event::Forecast(change) => self.forecast(ts, change)?,
+            Event::Forecast(change) => self.forecast(ts, change, news)?,
             Event::Throttle(throttle) => self.mark(ts, "≋", Colour::Yellow, &standstill(throttle))?,
             Event::Kill(kill) => {
                 let (head, lines) = paragraph(kill, ts);
@@ -370,16 +400,16 @@ impl<W: Write + Send> Sink for Text<W> {
             }
             Event::Lost(lost) => {
                 let text = match lost.stream {
-                    Stream::Output => format!(
-                        "{} lines are missing: the disk or a reader did not take them",
-                        lost.count
-                    ),
+                    Stream::Output => format!("{} dropped: disk full or reader too slow", counted(lost.count, "event")),
                     Stream::Sample => format!(
-                        "{} samples are missing: they could not be taken within the interval; take a longer one (--interval 10s)",
-                        lost.count
+                        "{} missed: the interval is too short for this host; take a longer one (--interval 10s)",
+                        counted(lost.count, "sample")
                     ),
                     Stream::Repeated => words::repeated(lost),
-                    stream => format!("{} {stream:?} records were lost: the ring was full", lost.count),
+                    stream => format!(
+                        "{} lost: the ring was full",
+                        counted(lost.count, &format!("{stream:?} record"))
+                    ),
                 };
                 let clock = format!("{}  ", self.clock(ts));
                 self.paper.painted(&clock, &text, Colour::Grey, 10)?;

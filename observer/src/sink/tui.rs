@@ -11,12 +11,15 @@ mod ink;
 mod keys;
 mod kills;
 mod model;
+#[cfg(test)]
+mod past;
 mod plot;
 mod screen;
 mod state;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod then;
 mod units;
 mod view;
 

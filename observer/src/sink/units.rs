@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::fold::middle;
 use super::paper::Paper;
 use super::text::TextOptions;
-use super::words::{class_name, limit_owner, name, pace};
+use super::words::{is_early, limit_owner, name, pace, trend_name};
 use crate::event::{Event, Limit, Line, Relation, Sample};
 use crate::human::{bytes, duration};
 use crate::measure::Bytes;
@@ -109,6 +109,7 @@ fn row(sample: &Sample) -> Row {
         .or_else(|| hard().find(|limit| limit.relation == Relation::Own))
         .or_else(|| hard().max_by(|a, b| share(a).total_cmp(&share(b))));
     let none = || "-".to_owned();
+    let is_young = sample.trend.as_ref().is_some_and(is_early);
     let kills = sample.events.map(|events| events.oom_kill).filter(|kills| *kills > 0);
     Row {
         name: shown(name(&sample.subject)).into_owned(),
@@ -122,16 +123,19 @@ fn row(sample: &Sample) -> Row {
             sample
                 .trend
                 .map_or_else(none, |trend| pace(trend.bytes_per_second, trend.class)),
-            sample
-                .trend
-                .map_or_else(none, |trend| class_name(trend.class).to_owned()),
-            sample
-                .forecast
-                .as_ref()
-                .map_or_else(none, |forecast| duration(forecast.seconds)),
+            sample.trend.map_or_else(none, |trend| trend_name(&trend).to_owned()),
+            match &sample.forecast {
+                Some(_) if is_young => "too early to say".to_owned(),
+                Some(forecast) => duration(forecast.seconds),
+                None => none(),
+            },
             kills.map_or_else(none, |kills| kills.to_string()),
         ],
-        left: sample.forecast.as_ref().map(|forecast| forecast.seconds),
+        left: sample
+            .forecast
+            .as_ref()
+            .filter(|_| !is_young)
+            .map(|forecast| forecast.seconds),
         share: limit.as_ref().map_or_else(|| Bytes::default().as_f64(), share),
     }
 }

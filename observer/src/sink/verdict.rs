@@ -1,9 +1,10 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
 use super::words::{self, class_name, kernel, pace};
-use crate::event::{Class, Confidence, Container, Kill, KillLimit, Origin, Relation};
+use crate::event::{Class, Confidence, Container, Kill, KillLimit, Origin, Relation, Subject, Trigger};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
+use crate::unit::{UnitPath, is_same_unit};
 
 /// Characters of a command line that are shown.
 const COMMAND: usize = 160;
@@ -72,6 +73,18 @@ pub(crate) fn cause(kill: &Kill) -> String {
     }
 }
 
+/// Which limit, for a row of a list; where none was reached, who or what killed.
+pub(crate) fn limit_brief(kill: &Kill) -> String {
+    match (kill.origin, &kill.limit) {
+        (Origin::SystemdOomd, _) => "by systemd-oomd".to_owned(),
+        (Origin::CgroupKill | Origin::Userspace, _) => format!("by {}", killer(kill)),
+        (Origin::UnitOomPolicy, _) => "by systemd (OOMPolicy=)".to_owned(),
+        (_, Some(limit)) => limit_name(limit),
+        (Origin::Host, None) => "the whole host".to_owned(),
+        (_, None) => "at a limit that is not known".to_owned(),
+    }
+}
+
 /// `the memory nodes of its cpuset (AllowedMemoryNodes= of a.service, 495.0M) were`.
 fn nodes(kill: &Kill, whose: &str) -> String {
     let limit = kill.limit.as_ref();
@@ -123,9 +136,8 @@ fn own_limit(kill: &Kill) -> Option<String> {
     if limit.relation != Some(Relation::Ancestor) {
         return None;
     }
-    let samples = &kill.before.as_ref()?.samples;
-    let last = samples.iter().rev().find(|sample| sample.unit == kill.subject.unit)?;
-    let name = kill.subject.unit.as_deref()?;
+    let last = kill.last_sample()?;
+    let name = words::name(&kill.subject);
     Some(match last.memory.max {
         None => format!(" ({name} itself has none)"),
         Some(max) => format!(" ({name}'s own {} was not)", bytes(max)),
@@ -169,20 +181,39 @@ fn container_line(container: &Container) -> String {
     format!("{name}{}{uid}", pod.unwrap_or_default())
 }
 
+/// Where who asked for the memory lives, seen from the victim. By cgroup: what has no unit is no stranger for that.
+fn trigger_place(trigger: &Trigger, victim: &Subject) -> String {
+    match (&trigger.cgroup, &victim.cgroup.path) {
+        (Some(cgroup), Some(path)) if is_same_unit(cgroup, path) => {
+            let is_container = victim.container.is_some() || UnitPath::parse(path).container.is_some();
+            let place = match (&victim.unit, is_container) {
+                (_, true) => "container",
+                (Some(_), false) => "unit",
+                (None, false) => "cgroup",
+            };
+            return format!("in the same {place}");
+        }
+        (None, _) if trigger.unit.is_some() && trigger.unit == victim.unit && victim.user_unit.is_none() => {
+            return "in the same unit".to_owned();
+        }
+        _ => {}
+    }
+    let unit = trigger.cgroup.as_deref().map(UnitPath::parse);
+    match unit.as_ref().and_then(UnitPath::name).or(trigger.unit.as_deref()) {
+        Some(unit) => format!("of {unit}"),
+        None if trigger.cgroup.is_some() => "of no unit".to_owned(),
+        None => "of an unknown unit".to_owned(),
+    }
+}
+
 /// The paragraph: its first line without the clock, then the labelled ones.
 pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
     let victim = &kill.victim;
-    let whose = kill
-        .subject
-        .user_unit
-        .as_deref()
-        .or(kill.subject.unit.as_deref())
-        .or(kill.subject.cgroup.path.as_deref());
     let head = format!(
         "{}[{}] of {}, {}",
         victim.comm,
         victim.pid,
-        whose.unwrap_or("an unknown cgroup"),
+        words::name(&kill.subject),
         cause(kill)
     );
     let mut lines = Vec::new();
@@ -219,20 +250,15 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
     }
     if let Some(trigger) = &kill.trigger {
         let asked = kill.request.as_ref().map(|request| match request.order {
-            0 => " asked for one page (order 0)".to_owned(),
+            0 => " requested 1 page (order 0)".to_owned(),
             order => format!(
-                " asked for {} pages (order {order})",
+                " requested {} pages (order {order})",
                 1_u64.checked_shl(order.unsigned_abs()).unwrap_or(0)
             ),
         });
-        let place = match &trigger.unit {
-            unit if *unit == kill.subject.unit && unit.is_some() => "in the same unit".to_owned(),
-            Some(unit) => format!("of {unit}"),
-            None if trigger.cgroup.is_some() => "of no unit".to_owned(),
-            None => "of an unknown unit".to_owned(),
-        };
+        let place = trigger_place(trigger, &kill.subject);
         let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
-        let asked = asked.unwrap_or_else(|| " asked for memory".to_owned());
+        let asked = asked.unwrap_or_else(|| " requested memory".to_owned());
         lines.push(("trigger", format!("{}[{pid}] {place}{asked}", trigger.comm)));
     }
     if let Some(limit) = &kill.limit {
@@ -246,13 +272,7 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
             .collect();
         lines.push(("held by", held.join(" · ")));
     }
-    if let Some(before) = &kill.before
-        && let Some(last) = before
-            .samples
-            .iter()
-            .rev()
-            .find(|sample| sample.unit == kill.subject.unit)
-    {
+    if let (Some(before), Some(last)) = (&kill.before, kill.last_sample()) {
         let memory = &last.memory;
         let class = before.trend.map_or(Class::Unknown, |trend| trend.class);
         let mut parts = vec![
@@ -318,5 +338,91 @@ mod tests {
             container_line(&container),
             "app (containerd 0123456789ab), pod prod/app-7d9f"
         );
+    }
+
+    fn kill(path: &str, unit: Option<&str>, user_unit: Option<&str>, before: &[(&str, Option<&str>, u64)]) -> Kill {
+        let samples: Vec<serde_json::Value> = before
+            .iter()
+            .map(|(cgroup, unit, mib)| {
+                serde_json::json!({"ts": "2026-11-24T14:00:00Z", "cgroup": cgroup, "unit": unit,
+                    "memory": {"current": mib << 20, "anon": mib << 20, "file": 0, "kernel": 0}})
+            })
+            .collect();
+        let kill = serde_json::json!({
+            "unit": unit, "user_unit": user_unit, "cgroup": {"id": 7, "path": path},
+            "origin": "memcg_limit", "confidence": "observed", "evidence": [],
+            "limit": {"cgroup": path, "unit": unit, "relation": "own", "file": "memory.max", "bytes": 64 << 20,
+                "usage": 64 << 20, "swap_usage": 0},
+            "trigger": {"pid": 5, "tid": 5, "comm": "a", "uid": 0, "unit": unit, "cgroup": path},
+            "victim": {"pid": 5, "tid": 5, "comm": "a", "cmdline": null, "uid": 0, "oom_score_adj": 0, "total_vm": null,
+                "anon": null, "file": null, "shmem": null, "swap": null, "pgtables": null, "started": null},
+            "leader_pid": null, "killer": null, "request": null,
+            "before": {"samples": samples, "trend": null, "forecast": null},
+        });
+        Kill {
+            // Read with its line, not by itself.
+            subject: serde_json::from_value(kill.clone()).unwrap(),
+            ..serde_json::from_value(kill).unwrap()
+        }
+    }
+
+    fn line(kill: &Kill, label: &str) -> String {
+        let (_, lines) = paragraph(kill, Timestamp(jiff::Timestamp::UNIX_EPOCH));
+        let line = lines.into_iter().find(|(own, _)| *own == label);
+        line.map(|(_, text)| text).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_was_before_is_the_victims_own_cgroup_and_not_who_has_the_same_name() {
+        let pod = "/kubepods/burstable/pod0a1b2c3d-1111-2222-3333-444455556666/".to_owned() + &"5e".repeat(32);
+        let told = kill(&pod, None, None, &[(&pod, None, 63), ("/", None, 1000)]);
+        assert!(
+            line(&told, "before").contains("anon 63.0M"),
+            "{}",
+            line(&told, "before")
+        );
+        assert!(line(&told, "trigger").contains("in the same container"));
+
+        let manager = "/user.slice/user-1000.slice/user@1000.service";
+        let (name, app) = (
+            Some("user@1000.service"),
+            format!("{manager}/app.slice/firefox.service"),
+        );
+        let told = kill(
+            &app,
+            name,
+            Some("firefox.service"),
+            &[(&app, name, 39), (manager, name, 136)],
+        );
+        assert!(
+            line(&told, "before").contains("anon 39.0M"),
+            "{}",
+            line(&told, "before")
+        );
+        // Another of the same user's units asked: the manager's name is theirs both.
+        let mut told = told;
+        if let Some(trigger) = &mut told.trigger {
+            trigger.cgroup = Some(format!("{manager}/app.slice/other.service"));
+        }
+        assert!(
+            line(&told, "trigger").contains("of other.service"),
+            "{}",
+            line(&told, "trigger")
+        );
+        // Its own samples are not there: nothing, and not the host's.
+        let told = kill(&pod, None, None, &[("/", None, 1000)]);
+        assert_eq!(line(&told, "before"), "");
+    }
+
+    #[test]
+    fn a_users_slice_is_not_called_by_its_managers_name() {
+        let app = "/user.slice/user-1000.slice/user@1000.service/app.slice";
+        let unit = format!("{app}/firefox.service");
+        let mut told = kill(&unit, Some("user@1000.service"), Some("firefox.service"), &[]);
+        if let Some(limit) = &mut told.limit {
+            (limit.cgroup, limit.relation) = (Some(app.to_owned()), Some(Relation::Ancestor));
+        }
+        let said = cause(&told);
+        assert!(said.contains("app.slice's MemoryMax=64.0M was reached"), "{said}");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::event::{
     Class, Forecast, ForecastChange, ForecastState, LimitRef, Lost, Memory, OomWithoutKill, Relation, Subject,
-    Throttle, ThrottleState, Unexplained, setting,
+    Throttle, ThrottleState, Trend, Unexplained, owner_name, setting,
 };
 use crate::human::{bytes, duration, rate};
 
@@ -26,6 +26,30 @@ pub(super) fn class_name(class: Class) -> &'static str {
         Class::Shrinking => "shrinking",
         Class::Unknown => "not clear yet",
     }
+}
+
+/// Growth is given its class once it has lasted so long, in seconds: everything that starts grows at first.
+const LASTED: f64 = 30.0;
+
+/// Whether growth is too young to be called anything, and no earlier run tells what it is.
+pub(crate) fn is_early(trend: &Trend) -> bool {
+    let grows = matches!(trend.class, Class::Leak | Class::Shmem | Class::Kernel | Class::Burst);
+    grows && trend.window_seconds < LASTED && trend.earlier.is_none()
+}
+
+/// A trend's class in a word or two, `rising` before it has one.
+pub(crate) fn trend_name(trend: &Trend) -> &'static str {
+    if is_early(trend) {
+        "rising"
+    } else {
+        class_name(trend.class)
+    }
+}
+
+/// `1 line`, `3 lines`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// How fast it grows, for a person: what is steady does not, whatever the line through its jitter says.
@@ -75,7 +99,7 @@ pub(super) fn interval(forecast: &Forecast) -> String {
 pub(crate) fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
     match relation {
         Relation::Own => "own".to_owned(),
-        Relation::Ancestor => unit.unwrap_or(cgroup).to_owned(),
+        Relation::Ancestor => owner_name(unit, Some(cgroup)).unwrap_or_default(),
         Relation::Host => "host".to_owned(),
     }
 }
@@ -90,7 +114,7 @@ pub(crate) fn limit(
     size: &str,
 ) -> String {
     let set = setting(file, unit, cgroup);
-    let owner = unit.or(cgroup).unwrap_or("an unknown cgroup");
+    let owner = owner_name(unit, cgroup).unwrap_or_else(|| "an unknown cgroup".to_owned());
     match (relation, unit, cgroup) {
         (Some(Relation::Host), ..) => format!("the host's memory, {size}"),
         (Some(Relation::Own), Some(_), Some(cgroup)) if set == file => format!("its own {set}={size} of {cgroup}"),
@@ -107,7 +131,7 @@ pub(crate) fn warning(change: &ForecastChange) -> String {
         .as_ref()
         .filter(|_| change.state != ForecastState::Cleared)
     else {
-        return format!("{unit}: its limit is no longer in sight");
+        return format!("{unit}: no longer heading for its limit");
     };
     let LimitRef {
         cgroup,
@@ -138,23 +162,31 @@ pub(crate) fn warning(change: &ForecastChange) -> String {
     )
 }
 
-/// What a warning rests on: `anon 404.1M of 421.0M, growing for 2h 8min in python3[2051]; reclaim could give back 6.2M`.
+/// What a warning rests on: `anon 404.1M of 421.0M, growing for 2h 8min, mainly in python3[2051]; 6.2M reclaimable`.
 pub(crate) fn ground(change: &ForecastChange) -> Option<String> {
     let memory = change.memory.filter(|_| change.state != ForecastState::Cleared)?;
     let held = match change.class {
         Class::Shmem => memory.shmem.map(|shmem| format!("shmem {}", bytes(shmem))),
         Class::Kernel => kernel(&memory, Class::Kernel),
-        _ => memory.anon.map(|anon| format!("anon {}", bytes(anon))),
+        Class::Cache => memory.file.map(|file| format!("file {}", bytes(file))),
+        // What grows and is neither shared nor the kernel's own is the programs' or their sockets'.
+        _ => {
+            let parts = [("anon", memory.anon), ("sock", memory.sock)].into_iter();
+            let known = parts.filter_map(|(part, size)| Some((part, size?)));
+            known
+                .max_by_key(|(_, size)| *size)
+                .map(|(part, size)| format!("{part} {}", bytes(size)))
+        }
     };
     let mut text = format!("{} of {}", held?, bytes(memory.current?));
     if let Some(trend) = change.trend {
         text += &format!(", growing for {}", duration(trend.window_seconds));
     }
     if let Some(task) = &change.task {
-        let mostly = if task.share < ALL { "mostly " } else { "" };
-        text += &format!(" {mostly}in {}[{}]", task.comm, task.pid);
+        let mainly = if task.share < ALL { ", mainly" } else { "" };
+        text += &format!("{mainly} in {}[{}]", task.comm, task.pid);
     }
-    text += &format!("; reclaim could give back {}", bytes(memory.reclaimable()));
+    text += &format!("; {} reclaimable", bytes(memory.reclaimable()));
     // What earlier runs did is news; why growth is a leak is not.
     let earlier = change.trend.filter(|trend| trend.earlier.is_some());
     if let Some(reason) = earlier.and_then(|trend| trend.reason()) {
@@ -171,9 +203,9 @@ pub(crate) fn standstill(throttle: &Throttle) -> String {
             let high = throttle.high.map_or_else(|| "?".to_owned(), bytes);
             let share = throttle
                 .stalled_share
-                .map(|share| format!(": {:.0}% of the time no task of it ran", share * 100.0));
+                .map(|share| format!(": every task was stalled {:.0}% of the time", share * 100.0));
             format!(
-                "{unit} is brought to a standstill by its MemoryHigh={high}{}",
+                "{unit} is throttled to a halt by its MemoryHigh={high}{}",
                 share.unwrap_or_default()
             )
         }
@@ -183,13 +215,13 @@ pub(crate) fn standstill(throttle: &Throttle) -> String {
 
 /// An OOM that killed nobody in a sentence.
 pub(crate) fn unkilled(oom: &OomWithoutKill) -> String {
-    let mut text = format!("nothing can be killed in {}", name(&oom.subject));
+    let mut text = format!("{} has no killable process", name(&oom.subject));
     if let Some(limit) = oom.limit.as_ref().and_then(|limit| limit.bytes) {
         text += &format!(", {} reached", bytes(limit));
     }
     if let Some(trigger) = &oom.trigger {
         let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
-        text += &format!("; {}[{pid}] asks for memory in vain, again and again", trigger.comm);
+        text += &format!("; {}[{pid}] keeps retrying its allocation", trigger.comm);
     }
     if let Some(ooms) = oom.ooms.filter(|ooms| *ooms > 1) {
         text += &format!(" ({ooms} times)");
@@ -200,7 +232,7 @@ pub(crate) fn unkilled(oom: &OomWithoutKill) -> String {
 /// What is counted and was not seen in a sentence.
 pub(crate) fn unexplained(unexplained: &Unexplained) -> String {
     format!(
-        "{}: {} counted {}, seen {}",
+        "{}: {} counted {}, oomtrace saw {}",
         name(&unexplained.subject),
         unexplained.counter,
         unexplained.counted,

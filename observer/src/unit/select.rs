@@ -3,7 +3,8 @@
 use globset::{Glob, GlobMatcher};
 
 use super::UnitPath;
-use crate::event::Subject;
+use super::asked::container_names;
+use crate::event::{Container, Subject};
 
 /// The suffixes that make a name complete.
 const SUFFIXES: [&str; 6] = [".service", ".scope", ".slice", ".socket", ".mount", ".swap"];
@@ -18,10 +19,50 @@ pub struct SelectionError {
     pub reason: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Pattern {
     text: String,
     glob: GlobMatcher,
+}
+
+/// What `-u` takes: a unit, a user's unit, a container by its name or its id's beginning, a pod as `namespace/pod`.
+#[derive(Debug, Clone)]
+struct Name {
+    unit: Pattern,
+    /// As it was written, without the suffix that is implied.
+    written: Pattern,
+}
+
+/// Digits of a container's id that are taken for one, at least.
+const ID_AT_LEAST: usize = 6;
+
+impl Name {
+    fn new(name: &str) -> Result<Self, SelectionError> {
+        Ok(Self {
+            unit: Pattern::new(mangle(name, ".service"))?,
+            written: Pattern::new(name.to_owned())?,
+        })
+    }
+
+    fn matches(&self, unit: &UnitPath) -> bool {
+        let names = [unit.unit.as_deref(), unit.user_unit.as_deref()];
+        names.into_iter().flatten().any(|name| self.unit.matches(name))
+            || unit
+                .container
+                .as_ref()
+                .is_some_and(|container| self.is_container(container))
+    }
+
+    fn is_container(&self, container: &Container) -> bool {
+        let written = &self.written.text;
+        let is_id = written.len() >= ID_AT_LEAST && container.id.starts_with(written.as_str());
+        let pod = container.pod_name.as_deref();
+        let names = container_names(container);
+        is_id
+            || self.written.glob.is_match(&container.id)
+            || names.iter().any(|name| self.written.matches(name))
+            || pod.is_some_and(|pod| self.written.matches(pod))
+    }
 }
 
 impl Pattern {
@@ -43,9 +84,9 @@ impl Pattern {
 }
 
 /// Which units; none selected means every unit.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Selection {
-    units: Vec<Pattern>,
+    units: Vec<Name>,
     user_units: Vec<Pattern>,
     slices: Vec<Pattern>,
     cgroups: Vec<String>,
@@ -77,12 +118,18 @@ impl Selection {
                 .map(|name| Pattern::new(mangle(name, suffix)))
                 .collect::<Result<Vec<_>, _>>()
         };
+        // A path is one wherever it stands: what is printed is taken.
+        let (paths, units): (Vec<&String>, Vec<&String>) = units.iter().partition(|name| name.starts_with('/'));
         Ok(Self {
-            units: patterns(units, ".service")?,
+            units: units
+                .iter()
+                .map(|name| Name::new(name))
+                .collect::<Result<Vec<_>, _>>()?,
             user_units: patterns(user_units, ".service")?,
             slices: patterns(slices, ".slice")?,
             cgroups: cgroups
                 .iter()
+                .chain(paths)
                 .map(|path| format!("/{}", path.trim_start_matches("/sys/fs/cgroup").trim_matches('/')))
                 .collect(),
         })
@@ -101,7 +148,7 @@ impl Selection {
             name.is_some_and(|name| patterns.iter().any(|pattern| pattern.matches(name)))
         };
         self.is_empty()
-            || any(&self.units, unit.unit.as_deref())
+            || self.units.iter().any(|name| name.matches(unit))
             || any(&self.user_units, unit.user_unit.as_deref())
             || path.split('/').any(|component| any(&self.slices, Some(component)))
             || self.cgroups.iter().any(|selected| {
@@ -121,6 +168,7 @@ impl Selection {
             unit: subject.unit.clone(),
             user_unit: subject.user_unit.clone(),
             slice: subject.slice.clone(),
+            container: container(subject).filter(|_| !self.units.is_empty()),
             ..UnitPath::default()
         };
         self.matches(&unit, subject.cgroup.path.as_deref().unwrap_or_default())
@@ -138,22 +186,49 @@ impl Selection {
     #[must_use]
     pub fn literal_units(&self) -> Vec<String> {
         let literal = |pattern: &&Pattern| !pattern.text.contains(['*', '?', '[', '{']);
-        self.units
-            .iter()
-            .filter(literal)
-            .map(|pattern| pattern.text.clone())
-            .collect()
+        let units = self.units.iter().map(|name| &name.unit);
+        units.filter(literal).map(|pattern| pattern.text.clone()).collect()
+    }
+
+    /// What a line must hold that is about one of those; nothing where a pattern, or a path or an id, may be anything.
+    #[must_use]
+    pub fn written(&self) -> Vec<String> {
+        let names = self.units.iter().map(|name| &name.written);
+        let patterns = names.chain(&self.user_units).chain(&self.slices);
+        let written: Vec<String> = patterns.map(|pattern| pattern.text.clone()).collect();
+        let is_plain = |text: &String| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-_@:".contains(&byte))
+        };
+        if self.cgroups.is_empty() && written.iter().all(is_plain) {
+            written
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Whether a name may be that of a container, which stands in the runtimes' files and not in a cgroup's path.
+    #[must_use]
+    pub fn may_be_container(&self) -> bool {
+        !self.units.is_empty()
     }
 
     /// What is selected, for a person.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        let patterns = self.units.iter().chain(&self.user_units).chain(&self.slices);
+        let units = self.units.iter().map(|name| &name.unit);
+        let patterns = units.chain(&self.user_units).chain(&self.slices);
         patterns
             .map(|pattern| pattern.text.as_str())
             .chain(self.cgroups.iter().map(String::as_str))
             .collect()
     }
+}
+
+/// A line's container; by its path where it has none: a stream that somebody made.
+fn container(subject: &Subject) -> Option<Container> {
+    let by_path = || UnitPath::parse(subject.cgroup.path.as_deref()?).container;
+    subject.container.clone().or_else(by_path)
 }
 
 #[cfg(test)]
@@ -176,6 +251,36 @@ mod tests {
         assert!(selected(&selection, "/system.slice/myapp.service/sub"));
         assert!(!selected(&selection, "/system.slice/myapp2.service"));
         assert_eq!(selection.literal_units(), ["myapp.service"]);
+    }
+
+    #[test]
+    fn every_name_that_is_printed_is_taken() {
+        let id = "5e6f7a8b9c0d".to_owned() + &"0".repeat(52);
+        let path = format!("/kubepods/burstable/pod0a1b2c3d-1111-2222-3333-444455556666/{id}");
+        let user = "/user.slice/user-1000.slice/user@1000.service/app.slice/firefox.service";
+        let mut pod = UnitPath::parse(&path);
+        let container = pod.container.as_mut().unwrap();
+        container.name = Some("app".to_owned());
+        container.pod_name = Some("web-7d9f".to_owned());
+        container.namespace = Some("prod".to_owned());
+        for name in [
+            "5e6f7a8b9c0d",
+            "*5e6f7a8b9c0d*",
+            "app",
+            "prod/web-7d9f",
+            "web-7d9f",
+            "prod/*",
+            &path,
+        ] {
+            assert!(units(&[name]).matches(&pod, &path), "{name}");
+        }
+        for name in ["5e6f", "ap", "web", "dev/web-7d9f", "app.service"] {
+            assert!(!units(&[name]).matches(&pod, &path), "{name}");
+        }
+        assert!(selected(&units(&["firefox"]), user));
+        assert!(selected(&units(&[user]), user));
+        assert!(!selected(&units(&["firefox"]), "/system.slice/fire.service"));
+        assert!(units(&["firefox"]).covers(&UnitPath::parse(user).into_subject(None, user, None)));
     }
 
     #[test]

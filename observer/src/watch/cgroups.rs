@@ -12,7 +12,7 @@ use crate::cgroup::MAX_LIVE;
 use crate::engine::holds;
 use crate::kernel::walk::Row;
 use crate::measure::{Bytes, CgroupId, Timestamp};
-use crate::unit::{Selection, UnitPath};
+use crate::unit::{Names, Selection, UnitPath};
 
 /// How many that are gone are remembered.
 const MAX_GONE: usize = 4_096;
@@ -54,8 +54,11 @@ pub(super) struct Cgroup {
 }
 
 impl Cgroup {
-    fn new(path: &str, selection: &Selection) -> Self {
-        let unit = UnitPath::parse(path);
+    fn new(path: &str, selection: &Selection, names: &mut Names) -> Self {
+        let mut unit = UnitPath::parse(path);
+        if let Some(container) = unit.container.as_mut().filter(|_| selection.may_be_container()) {
+            names.name(container);
+        }
         Self {
             is_selected: selection.matches(&unit, path),
             unit,
@@ -119,6 +122,8 @@ impl Cgroup {
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
     selection: Selection,
+    /// Containers' names, where one may be asked for by its name.
+    names: Names,
     /// In boxes: a table has room for up to twice as many as there are.
     live: HashMap<CgroupId, Box<Cgroup>>,
     ids: HashMap<Arc<str>, CgroupId>,
@@ -157,7 +162,7 @@ impl Cgroups {
             return;
         }
         self.gone.remove(&id);
-        let mut cgroup = Cgroup::new(path, &self.selection);
+        let mut cgroup = Cgroup::new(path, &self.selection, &mut self.names);
         self.ids.insert(Arc::clone(&cgroup.path), id);
         if let Some(known) = self.live.remove(&id) {
             cgroup = Cgroup {
@@ -316,7 +321,7 @@ mod tests {
     #[test]
     fn a_step_that_matters_is_a_share_of_the_limit_either_way() {
         const MIB: u64 = 1 << 20;
-        let mut cgroup = Cgroup::new("/a", &Selection::default());
+        let mut cgroup = Cgroup::new("/a", &Selection::default(), &mut Names::default());
         assert!(cgroup.has_moved(Bytes(0)), "never sampled");
         cgroup.used = Some((Bytes(100 * MIB), Some(Bytes(128 * MIB))));
         let moved = [98, 99, 101, 102].map(|usage| cgroup.has_moved(Bytes(usage * MIB)));

@@ -439,7 +439,10 @@ impl Collector {
         }
         if self.phase == Phase::Starting {
             self.phase = Phase::FirstLook;
-            self.due.first = self.sampled_ones().collect();
+            let mut first: Vec<CgroupId> = self.sampled_ones().collect();
+            // By name, and taken from the end.
+            first.sort_unstable_by(|a, b| self.cgroups.path(*b).cmp(&self.cgroups.path(*a)));
+            self.due.first = first;
         }
         // Nothing selected is running: the host is what can be told.
         if self.is_whole_host() || self.due.is_empty() {

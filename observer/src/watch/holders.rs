@@ -8,7 +8,7 @@ use super::collector::Collector;
 use crate::cgroup::usage;
 use crate::engine::holds;
 use crate::event::Holder;
-use crate::unit::UnitPath;
+use crate::unit::{UnitPath, unit_cgroup};
 
 /// Units that are told, largest first.
 const TOLD: usize = 5;
@@ -53,10 +53,10 @@ impl Collector {
         let before = victim.and_then(|path| {
             let unit = UnitPath::parse(path);
             let current = self.engine.last(path)?.memory.current?;
-            Some((path, unit.name()?.to_owned(), current))
+            Some((unit_cgroup(path), unit.name()?.to_owned(), current))
         });
         if let Some((path, unit, current)) = before.filter(|(path, ..)| holds(owner, path)) {
-            match holders.iter_mut().find(|holder| holder.unit == unit) {
+            match holders.iter_mut().find(|holder| holder.cgroup == path) {
                 Some(holder) => holder.current = holder.current.max(current),
                 None => holders.push(Holder {
                     unit,

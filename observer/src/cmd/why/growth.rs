@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::past::name;
-use crate::event::{Sample, Subject};
+use crate::event::{Sample, Subject, Trend};
 use crate::measure::{Bytes, Timestamp};
+use crate::unit::unit_cgroup;
 
 /// Runs that are remembered, and what of each.
 const RUNS: usize = 4096;
@@ -13,9 +13,24 @@ const KEPT: usize = 512;
 /// Signs of the line.
 const SIGNS: usize = 24;
 
-/// Every run by its unit and invocation.
+/// Every run by its unit's cgroup and, of that, its invocation, or where systemd gave none the cgroup's id: a new one each
+/// time.
 #[derive(Debug, Default)]
-pub(super) struct Growth(HashMap<(String, Option<String>), Run>);
+pub(super) struct Growth {
+    runs: HashMap<(String, Option<String>), Run>,
+    /// Every unit as it was seen last, by its cgroup.
+    last: HashMap<String, Seen>,
+}
+
+/// A unit as it was seen last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) ts: Timestamp,
+    pub(super) current: Bytes,
+    pub(super) trend: Option<Trend>,
+    /// The time left as it was told, in seconds.
+    pub(super) left: Option<f64>,
+}
 
 /// One run.
 #[derive(Debug)]
@@ -28,14 +43,22 @@ pub(super) struct Run {
 
 impl Growth {
     pub(super) fn push(&mut self, ts: Timestamp, sample: &Sample) {
-        let (Some(name), Some(current)) = (name(&sample.subject), sample.memory.current) else {
+        let (Some(key), Some(current)) = (key(&sample.subject), sample.memory.current) else {
             return;
         };
-        let key = (name.to_owned(), sample.subject.invocation_id.clone());
-        if self.0.len() >= RUNS && !self.0.contains_key(&key) {
+        if self.last.len() < RUNS || self.last.contains_key(&key.0) {
+            let seen = Seen {
+                ts,
+                current,
+                trend: sample.trend,
+                left: sample.forecast.as_ref().map(|forecast| forecast.seconds),
+            };
+            self.last.insert(key.0.clone(), seen);
+        }
+        if self.runs.len() >= RUNS && !self.runs.contains_key(&key) {
             return;
         }
-        let run = self.0.entry(key).or_insert(Run {
+        let run = self.runs.entry(key).or_insert(Run {
             values: Vec::new(),
             every: 1,
             since: 0,
@@ -43,11 +66,24 @@ impl Growth {
         run.push(ts, current);
     }
 
+    /// The unit as it was seen last, where that was after its kill.
+    pub(super) fn last(&self, subject: &Subject, killed: Timestamp) -> Option<&Seen> {
+        let (place, _) = key(subject)?;
+        self.last.get(&place).filter(|seen| seen.ts > killed)
+    }
+
     /// The run that ended with a kill.
     pub(super) fn run(&self, subject: &Subject, killed: Timestamp) -> Option<&Run> {
-        let key = (name(subject)?.to_owned(), subject.invocation_id.clone());
-        self.0.get(&key).filter(|run| run.begins() < killed)
+        self.runs.get(&key(subject)?).filter(|run| run.begins() < killed)
     }
+}
+
+fn key(subject: &Subject) -> Option<(String, Option<String>)> {
+    // A name stands for what has no path: a stream that somebody made.
+    let path = subject.cgroup.path.as_deref().map(unit_cgroup);
+    let place = path.or(subject.user_unit.as_deref()).or(subject.unit.as_deref())?;
+    let id = || subject.cgroup.id.map(|id| id.0.to_string());
+    Some((place.to_owned(), subject.invocation_id.clone().or_else(id)))
 }
 
 impl Run {

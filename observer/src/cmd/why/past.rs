@@ -6,12 +6,11 @@ use std::io;
 use super::growth::Growth;
 use crate::cli::Why;
 use crate::cmd::output::Damages;
-use crate::event::{Event, Kill, Line, Subject};
+use crate::event::{Kill, Subject};
 use crate::human::date;
 use crate::journal::{Told, What};
 use crate::measure::{Tgid, Timestamp};
-use crate::sink::{Json, Sink as _};
-use crate::unit::Selection;
+use crate::unit::{Asked, Selection};
 
 /// What two sources tell of one kill differs by less, in seconds: the journal's time is that of reading the kernel's log.
 const SAME: f64 = 10.0;
@@ -71,11 +70,13 @@ fn weight(what: &What) -> usize {
 #[derive(Debug, Default)]
 pub(super) struct Past {
     pub(super) selection: Selection,
+    /// What was told of against that, for what is called alike.
+    pub(super) asked: Asked,
     pub(super) ends: Vec<End>,
     /// What the ends take together, and how many earlier ones were let go for that.
     pub(super) weight: usize,
     pub(super) let_go: usize,
-    /// When growth was warned of: whose, in which run, and by how much it was before.
+    /// When growth was warned of: whose, and in which run.
     pub(super) warned: Vec<(Timestamp, Subject)>,
     pub(super) looked: BTreeSet<Source>,
     /// Whether the captures are this machine's.
@@ -87,11 +88,23 @@ pub(super) struct Past {
     pub(super) growth: Growth,
     /// Why a source could not be used.
     pub(super) faults: Vec<String>,
+    /// What could not be read for want of rights: nothing that is said to be unknown may rest on it.
+    pub(super) denied: Vec<String>,
 }
 
 impl Past {
+    /// A source that cannot be read.
+    pub(super) fn cannot(&mut self, source: &str, error: &io::Error) {
+        let faults = if error.kind() == io::ErrorKind::PermissionDenied {
+            &mut self.denied
+        } else {
+            &mut self.faults
+        };
+        faults.push(format!("{source}: {error}"));
+    }
+
     pub(super) fn push(&mut self, told: Told, source: Source) {
-        if self.selection.covers(told.what.subject()) {
+        if self.asked.see(&self.selection, told.what.subject()) {
             let weight = weight(&told.what);
             self.ends.push(End { told, source, weight });
             self.weight += weight;
@@ -141,11 +154,11 @@ impl Past {
     /// The kernel's log knows no run of a unit: systemd's word on the same kill does.
     fn name_runs(&mut self) {
         // By name, in the order of time.
-        let mut runs: HashMap<String, Vec<(Timestamp, Option<String>)>> = HashMap::new();
+        let mut runs: HashMap<String, Vec<(Timestamp, Subject)>> = HashMap::new();
         for end in self.ends.iter().filter(|end| !matches!(end.told.what, What::Kill(_))) {
             let subject = end.told.what.subject();
             if let Some(name) = name(subject) {
-                let run = (end.told.ts, subject.invocation_id.clone());
+                let run = (end.told.ts, subject.clone());
                 runs.entry(name.to_owned()).or_default().push(run);
             }
         }
@@ -159,8 +172,14 @@ impl Past {
                 continue;
             };
             let first = runs.partition_point(|(told, _)| told.seconds_since(ts) < -1.0);
-            let after = runs.get(first).filter(|(told, _)| told.seconds_since(ts) < SOON);
-            kill.subject.invocation_id = after.and_then(|(_, run)| run.clone());
+            let after = runs
+                .iter()
+                .skip(first)
+                .take_while(|(told, _)| told.seconds_since(ts) < SOON);
+            let run = after
+                .map(|(_, subject)| subject)
+                .find(|subject| subject.is_same_unit(&kill.subject));
+            kill.subject.invocation_id = run.and_then(|subject| subject.invocation_id.clone());
         }
     }
 
@@ -199,40 +218,27 @@ impl Past {
     }
 
     pub(super) fn hint(&self) -> String {
-        let mut hint = String::new();
+        let mut hint = self.asked.near(&self.selection);
         for fault in &self.faults {
             hint += &format!("; {fault}");
         }
-        if !rustix::process::geteuid().is_root() {
-            hint += "; as root, or in the group systemd-journal, all of the journal can be read";
+        for denied in &self.denied {
+            hint += &format!("; {denied}");
         }
         hint
     }
 
-    pub(super) fn json(&self, all: bool) -> io::Result<()> {
-        let mut sink = Json::new(io::stdout());
-        let is_kill = |end: &End| matches!(end.told.what, What::Kill(_));
-        let is_unit = |end: &End| matches!(end.told.what, What::Failed(_));
-        let (kill, unit) = (self.ends.iter().rposition(is_kill), self.ends.iter().rposition(is_unit));
-        let told = self.ends.iter().enumerate().filter_map(|(place, end)| {
-            let is_last = Some(place) == kill || Some(place) == unit;
-            let event = match &end.told.what {
-                _ if !all && !is_last => None,
-                What::Kill(kill) => Some(Event::Kill(kill.clone())),
-                What::Failed(unit) => Some(Event::Unit(unit.as_ref().clone())),
-                What::OutOfMemory(_) | What::Oomd(..) | What::Core(..) => None,
-            };
-            Some((&end.told, event?))
-        });
-        for (seq, (told, event)) in (0..).zip(told) {
-            sink.line(&Line {
-                event,
-                ts: told.ts,
-                seq,
-                host: told.host.clone(),
-            })?;
-        }
-        sink.flush()
+    /// The crash that a unit's end came with: its pid and what it was.
+    pub(super) fn crash(&self, ts: Timestamp, subject: &Subject) -> Option<(Option<u64>, &str)> {
+        self.ends.iter().rev().find_map(|end| match &end.told.what {
+            What::Core(of, pid, words)
+                if end.told.ts.seconds_since(ts).abs() < SOON
+                    && (of.is_same_unit(subject) || of.unit == subject.unit) =>
+            {
+                Some((*pid, words.as_str()))
+            }
+            _ => None,
+        })
     }
 }
 
@@ -248,7 +254,7 @@ pub(super) fn whose(kill: &Kill) -> String {
         .to_owned()
 }
 
-/// What two sources tell alike of one end, where they can be compared.
+/// What two sources tell alike of one end, as far as it can be looked up.
 #[derive(PartialEq, Eq, Hash)]
 enum Same {
     Kill(Tgid, String),
@@ -260,6 +266,14 @@ fn same(what: &What) -> Option<Same> {
         What::Kill(kill) => Some(Same::Kill(kill.victim.pid, kill.victim.comm.clone())),
         What::Failed(unit) => Some(Same::Failed(name(&unit.subject)?.to_owned())),
         What::OutOfMemory(_) | What::Oomd(..) | What::Core(..) => None,
+    }
+}
+
+/// Whether two ends that look alike are of one unit: two users' units may have the same name.
+fn is_same(one: &What, other: &What) -> bool {
+    match (one, other) {
+        (What::Failed(one), What::Failed(other)) => one.subject.is_same_unit(&other.subject),
+        _ => true,
     }
 }
 
@@ -278,7 +292,11 @@ fn each_once(ends: Vec<End>) -> Vec<End> {
         others.sort_unstable();
         let place = others.pop();
         let other = place.and_then(|place| kept.get_mut(place));
-        match other.filter(|other| ts.seconds_since(other.told.ts) < SAME && other.source != end.source) {
+        let is_one = |other: &&mut End| {
+            let is_soon = ts.seconds_since(other.told.ts) < SAME && other.source != end.source;
+            is_soon && is_same(&other.told.what, &end.told.what)
+        };
+        match other.filter(is_one) {
             Some(other) if end.source < other.source => {
                 if let (Some(same), Some(place)) = (same(&end.told.what), place) {
                     last.insert((same, end.source), place);

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::anyhow;
@@ -31,18 +31,19 @@ impl Past {
             // Nobody has recorded here.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
-                self.faults.push(error.to_string());
+                self.cannot(&path.display().to_string(), &error.source);
                 return Ok(());
             }
         };
         let boot = options.boot.then(this_boot).flatten();
         for lines in sources {
+            // Though it may hold samples alone, which are passed over.
+            self.looked.insert(Source::Capture);
             let mut lines = lines.passing_over(self.passed_over());
             while let Some(line) = lines.next() {
                 match line {
                     Ok(_) if boot.as_deref().is_some_and(|boot| lines.boot() != Some(boot)) => {}
                     Ok(line) => {
-                        self.looked.insert(Source::Capture);
                         self.begin(line.ts);
                         self.is_own |= line.host == hostname();
                         self.line(*line);
@@ -57,11 +58,8 @@ impl Past {
     /// Samples of units that nobody asks about are not read.
     fn passed_over(&self) -> impl Fn(&[u8]) -> bool + use<> {
         let every = self.selection.is_empty();
-        let mut names = self.selection.literal_units();
-        if names.len() < self.selection.names().len() {
-            // A pattern may be anything.
-            names.clear();
-        }
+        // As a path or the runtime's files have it: the suffix that is implied may stand in none of them.
+        let names: Vec<String> = self.selection.written();
         move |line| {
             let is_meant = || {
                 let has = |name: &String| line.windows(name.len()).any(|window| window == name.as_bytes());
@@ -73,6 +71,9 @@ impl Past {
 
     fn line(&mut self, line: Line) {
         let Line { event, ts, host, .. } = line;
+        if let Some(subject) = event.subject() {
+            self.asked.see(&self.selection, subject);
+        }
         let what = match event {
             Event::Kill(kill) => What::Kill(kill),
             Event::Unit(unit) if unit.state == UnitState::Failed => What::Failed(Box::new(unit)),
@@ -147,6 +148,12 @@ impl Past {
             }
             self.kernel_log();
         }
+        if let Some(journal) = system_journals(&["/var/log/journal", "/run/log/journal"]).find(|path| is_denied(path)) {
+            self.denied.push(format!(
+                "the system's journal, {}: permission denied",
+                journal.display()
+            ));
+        }
         Ok(())
     }
 
@@ -185,7 +192,7 @@ impl Past {
         let mut device = match OpenOptions::new().read(true).custom_flags(nonblocking).open(DEVICE) {
             Ok(device) => device,
             Err(error) => {
-                self.faults.push(format!("{DEVICE}: {error}"));
+                self.cannot(DEVICE, &error);
                 return;
             }
         };
@@ -218,7 +225,19 @@ impl Past {
     }
 }
 
-fn hostname() -> String {
+/// The system's own journals, one a machine id (systemd-journald.service(8), "Files").
+fn system_journals<'a>(folders: &'a [&str]) -> impl Iterator<Item = PathBuf> + 'a {
+    let machines = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+    let journals = machines.flatten().map(|machine| machine.path().join("system.journal"));
+    journals.filter(|journal| journal.exists())
+}
+
+/// Whether it is there and may not be read.
+fn is_denied(path: &Path) -> bool {
+    File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+pub(super) fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

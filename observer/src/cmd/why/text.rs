@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::io;
 
+use super::attempt;
 use super::growth::Run;
+use super::now::{Now, growth};
 use super::past::{End, Past, SOON, Source, name, whose};
+use super::sources::hostname;
 use crate::event::{Kill, Origin, Subject, Unit};
-use crate::human::{date, duration, rate};
+use crate::human::{bytes, date, duration, rate};
 use crate::journal::What;
 use crate::measure::Timestamp;
 use crate::sink::{Colour, Paper, TextOptions, cause, paragraph};
@@ -16,7 +19,10 @@ use crate::unit::ends::explain;
 const MAX_NAMED: usize = 6;
 
 /// Growths that differ by less than this are the same.
-const SAME_GROWTH: f64 = 1.5;
+pub(super) const SAME_GROWTH: f64 = 1.5;
+
+/// What a recorder saw this long ago is so now, in seconds.
+const FRESH: f64 = 60.0;
 
 /// Where the words of a labelled line begin.
 const LABELS: usize = 12;
@@ -29,7 +35,8 @@ type Out = Paper<io::Stdout>;
 
 impl Past {
     pub(super) fn text(&self, all: bool, options: &TextOptions) -> io::Result<()> {
-        if self.ends.is_empty() && !self.selection.is_empty() {
+        let is_error = !self.selection.is_empty() || !self.denied.is_empty() || self.looked.is_empty();
+        if self.ends.is_empty() && is_error {
             return Ok(()); // told as the error that it is
         }
         let out = &mut Paper::new(io::stdout(), options);
@@ -56,7 +63,53 @@ impl Past {
                 2,
             )?;
         }
-        self.others(kills.last().map(|(end, _)| end.told.ts), out)
+        self.others(kills.last().map(|(end, _)| end.told.ts), out)?;
+        let lines = kills.last().map(|(end, kill)| self.next(end, kill));
+        for line in lines.into_iter().flatten() {
+            // A command stays in one piece: it is to be copied.
+            if line.starts_with("  Now") {
+                out.put(&line, LABELS)?;
+            } else {
+                out.row(&line)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How it stands now, where the kill was on this machine, and what to type.
+    fn next(&self, end: &End, kill: &Kill) -> Vec<String> {
+        // What was recorded or written elsewhere tells nothing of a unit here that has the same name.
+        let is_here = end.told.host == hostname();
+        let now = is_here.then(|| Now::ask(&kill.subject)).flatten();
+        let before = kill.before.as_ref().and_then(|before| before.trend);
+        let seen = self.growth.last(&kill.subject, end.told.ts);
+        let grows = seen.and_then(|seen| {
+            let slope = seen.trend.map(|trend| trend.bytes_per_second);
+            growth(slope, before.map(|trend| trend.bytes_per_second), seen.left)
+        });
+        let mut lines = Vec::new();
+        match (&now, seen, grows) {
+            (Some(now), _, grows) => {
+                let grows = grows.filter(|_| now.is_up() && seen.is_some_and(|seen| is_fresh(seen.ts)));
+                let grows = grows.map(|grows| format!("; {grows}")).unwrap_or_default();
+                lines.push(format!("  {:<9} {}{grows}.", "Now", now.sentence()));
+            }
+            // The capture's end is all that is known of what came after.
+            (None, Some(seen), grows) => {
+                let grows = grows.map(|grows| format!("; {grows}")).unwrap_or_default();
+                let (at, used) = (date(seen.ts), bytes(seen.current));
+                lines.push(format!(
+                    "  {:<9} up again when last seen at {at}, {used}{grows}.",
+                    "Now"
+                ));
+            }
+            (None, None, _) => {}
+        }
+        for (place, command) in attempt::after(kill, now.as_ref()).into_iter().enumerate() {
+            let label = if place == 0 { "Try" } else { "" };
+            lines.push(format!("  {label:<9} {command}"));
+        }
+        lines
     }
 
     fn kill(
@@ -87,7 +140,7 @@ impl Past {
     fn around(&self, end: &End, kill: &Kill, earlier: &[Killed<'_>], options: &TextOptions) -> Vec<String> {
         let ts = end.told.ts;
         let mut lines = Vec::new();
-        lines.extend(self.grew(ts, kill, options));
+        lines.extend(self.grew(ts, kill, earlier, options));
         let soon = || self.from(ts).iter().take_while(|other| is_soon(&other.told.ts, ts));
         let after = soon().find_map(|other| match &other.told.what {
             What::Failed(unit) if is_run(&unit.subject, kill) => Some(unit),
@@ -97,7 +150,7 @@ impl Past {
             let exit = unit.exit.as_ref().map(|exit| format!(", main process {exit}"));
             let result = unit.result.as_deref().unwrap_or("unknown");
             let exit = exit.unwrap_or_default();
-            lines.push(format!("The unit failed of it: Result={result}{exit}."));
+            lines.push(format!("The unit then failed with Result={result}{exit}."));
         }
         lines.extend(like(ts, kill, earlier));
         lines.push(self.rests(end, kill));
@@ -105,7 +158,7 @@ impl Past {
     }
 
     /// How the run grew before, and when that was first warned of.
-    fn grew(&self, ts: Timestamp, kill: &Kill, options: &TextOptions) -> Option<String> {
+    fn grew(&self, ts: Timestamp, kill: &Kill, earlier: &[(&End, &Kill)], options: &TextOptions) -> Option<String> {
         let trend = kill.before.as_ref().and_then(|before| before.trend);
         let run = self.growth.run(&kill.subject, ts);
         let since = trend.and_then(|trend| trend.since).or(run.map(Run::begins));
@@ -122,21 +175,23 @@ impl Past {
                 line.unwrap_or_default()
             )
         });
+        let begins = run.map(Run::begins).max(freed_before(kill, earlier));
+        let is_of_run = |warned: &Timestamp| *warned <= ts && begins.is_none_or(|begins| *warned > begins);
         let warned = self
             .warned
             .iter()
-            .find(|(warned, subject)| *warned <= ts && subject.invocation_id.is_some() && is_run(subject, kill));
+            .find(|(warned, subject)| is_of_run(warned) && is_run(subject, kill));
         let warned = warned.map(|(warned, _)| {
             format!(
-                "first warned of on {}, {} before",
-                date(*warned),
-                duration(ts.seconds_since(*warned))
+                "first warning {} earlier ({})",
+                duration(ts.seconds_since(*warned)),
+                date(*warned)
             )
         });
         match (grew, warned) {
             (Some(grew), Some(warned)) => Some(format!("{grew}; {warned}.")),
-            (Some(grew), None) => Some(format!("{grew}; it was not warned of.")),
-            (None, Some(warned)) => Some(format!("It was {warned}.")),
+            (Some(grew), None) => Some(format!("{grew}; no warning was raised.")),
+            (None, Some(warned)) => Some(format!("Warned: {warned}.")),
             (None, None) => None,
         }
     }
@@ -234,14 +289,7 @@ impl Past {
             ),
             2,
         )?;
-        let crash = self.ends.iter().rev().find_map(|end| match &end.told.what {
-            What::Core(subject, pid, words)
-                if end.told.ts.seconds_since(ts).abs() < SOON && subject.unit == unit.subject.unit =>
-            {
-                Some((pid, words))
-            }
-            _ => None,
-        });
+        let crash = self.crash(ts, &unit.subject);
         if let Some((pid, words)) = crash {
             let how = pid.map(|pid| format!(": coredumpctl info {pid}")).unwrap_or_default();
             out.put(&format!("  {words}{how}"), 4)?;
@@ -256,10 +304,22 @@ impl Past {
     }
 }
 
+/// The kill before this one in the same unit, where nothing else tells its runs apart.
+fn freed_before(kill: &Kill, earlier: &[(&End, &Kill)]) -> Option<Timestamp> {
+    let mut of_unit = earlier.iter().rev().filter(|_| kill.subject.invocation_id.is_none());
+    let before = of_unit.find(|(_, other)| other.subject.is_same_unit(&kill.subject))?;
+    Some(before.0.told.ts)
+}
+
 /// Whether something is about the run that was killed.
 fn is_run(subject: &Subject, kill: &Kill) -> bool {
     let known = subject.invocation_id.is_some() && kill.subject.invocation_id.is_some();
-    name(subject) == name(&kill.subject) && (!known || subject.invocation_id == kill.subject.invocation_id)
+    subject.is_same_unit(&kill.subject) && (!known || subject.invocation_id == kill.subject.invocation_id)
+}
+
+/// Whether a sample still tells of now.
+fn is_fresh(ts: Timestamp) -> bool {
+    Timestamp(jiff::Timestamp::now()).seconds_since(ts) <= FRESH
 }
 
 /// Whether it was told at the kill, or soon after.
@@ -269,7 +329,8 @@ fn is_soon(told: &Timestamp, kill: Timestamp) -> bool {
 
 /// Kills of the unit before this one, for the same reason, and whether the growth was the same.
 fn like(ts: Timestamp, kill: &Kill, earlier: &[Killed<'_>]) -> Option<String> {
-    let times: Vec<Timestamp> = earlier.iter().map(|(end, _)| end.told.ts).collect();
+    let is_like = |(_, other): &&Killed<'_>| other.subject.is_same_unit(&kill.subject);
+    let times: Vec<Timestamp> = earlier.iter().filter(is_like).map(|(end, _)| end.told.ts).collect();
     let first = times.first()?;
     let named: Vec<String> = times.iter().rev().take(MAX_NAMED).rev().map(|ts| date(*ts)).collect();
     let more = if times.len() > MAX_NAMED { "…, " } else { "" };

@@ -9,9 +9,9 @@ use super::model::{Key, Known};
 use super::plot;
 use super::state::State;
 use super::units::{class_word, interval, mark};
-use crate::event::{Limit, Relation};
+use crate::event::{Limit, Relation, TaskSize};
 use crate::human::{bytes, duration, rate};
-use crate::measure::Bytes;
+use crate::measure::{Bytes, Timestamp};
 use crate::sink::fold::{fold, middle};
 use crate::sink::words::{limit_owner, pace};
 
@@ -36,14 +36,14 @@ pub(super) fn strip(buffer: &mut Buffer, area: Rect, state: &State, key: &Key) {
         ..area
     };
     if right.width >= 24 {
-        plot::draw(buffer, right, known, state.now());
+        plot::draw(buffer, right, state, known);
     }
 }
 
 /// The whole screen.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, key: &Key) {
     let Some((known, point)) = stands(state, key) else {
-        put(buffer, area, 1, 1, "Nothing is known of it at this time.", GREY);
+        put(buffer, area, 1, 1, "No data for this unit at this time.", GREY);
         return;
     };
     let lines = facts(state, key, known, point, area.width);
@@ -64,7 +64,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, key: &Key) {
         height: area.height.saturating_sub(top + below),
         ..area
     };
-    plot::draw(buffer, plotted, known, state.now());
+    plot::draw(buffer, plotted, state, known);
     if let Some((text, incident)) = last {
         let start = area.height.saturating_sub(below);
         put(buffer, area, 1, start, incident.mark, gravity(incident.gravity));
@@ -113,13 +113,14 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
     }
     lines.push((growth, PLAIN));
     lines.extend(composition(point, room).into_iter().map(|line| (line, PLAIN)));
-    lines.extend(
-        known
-            .limits
-            .iter()
-            .map(|limit| (limit_line(limit, known, point, room), PLAIN)),
-    );
-    if let Some(reason) = reason(known, point) {
+    let is_now = state.model.is_now(now);
+    let limits = if is_now { &known.limits } else { known.limits_at(now) };
+    lines.extend(limits.iter().map(|limit| {
+        let used = used(state, key, known, point, limit);
+        (limit_line(limit, used, known, now, room), PLAIN)
+    }));
+    // Why it is taken for that is known of the newest moment only.
+    if let Some(reason) = reason(known, point).filter(|_| is_now) {
         let told = fold(&reason, room, 2, true);
         lines.extend(told.lines().map(|line| (line.to_owned(), PLAIN)));
     }
@@ -130,18 +131,20 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
         );
         lines.push((text, PLAIN));
     }
-    lines.extend(processes(known, room).map(|line| (line, PLAIN)));
+    lines.extend(processes(known.tasks_at(now), room).map(|line| (line, PLAIN)));
     let watched = known.history.first().map(|first| duration(now.seconds_since(first.ts)));
     let tasks = known
         .tasks
+        .filter(|_| is_now)
         .map(|tasks| format!(", {tasks} tasks when it was last looked at"));
-    let seen = format!(
-        "{}, seen for {}{}",
-        key.path,
-        watched.unwrap_or_default(),
-        tasks.unwrap_or_default()
-    );
-    lines.push((middle(&seen, room, true), GREY));
+    let mut seen = middle(&key.path, room, true);
+    let watched = watched.map(|watched| format!(", seen for {watched}"));
+    for part in [watched, tasks].into_iter().flatten() {
+        if seen.chars().count() + part.chars().count() <= room {
+            seen += &part;
+        }
+    }
+    lines.push((seen, GREY));
     lines
 }
 
@@ -153,9 +156,9 @@ fn reason(known: &Known, point: &Point) -> Option<String> {
 }
 
 /// `tasks   python3[2051] 398.0M +3.1M/min · worker[2077] 11.0M`, as many as there is room for.
-fn processes(known: &Known, room: usize) -> Option<String> {
+fn processes(largest: &[(TaskSize, Option<f64>)], room: usize) -> Option<String> {
     let mut line = String::new();
-    for (task, slope) in &known.largest {
+    for (task, slope) in largest {
         let slope = slope.filter(|slope| *slope != 0.0);
         let slope = slope.map(|slope| format!(" {}", rate(slope))).unwrap_or_default();
         let before = if line.is_empty() { "tasks  " } else { " · " };
@@ -192,21 +195,26 @@ fn composition(point: &Point, room: usize) -> Vec<String> {
         .collect()
 }
 
+/// What the owner of a limit used of it at the moment that is shown.
+fn used(state: &State, key: &Key, known: &Known, point: &Point, limit: &Limit) -> Option<Bytes> {
+    let now = state.now();
+    let binding = known.bound.at(now).and_then(|(_, bound)| bound.as_ref());
+    let binds = binding.is_some_and(|bound| bound.cgroup == limit.cgroup && bound.file == limit.file);
+    match limit.relation {
+        Relation::Own => Some(point.current()),
+        Relation::Ancestor | Relation::Host if limit.usage.is_some() => limit.usage,
+        Relation::Ancestor | Relation::Host if binds => point.limit.map(|held| held.usage),
+        Relation::Ancestor => state.model.used_at(&key.host, &limit.cgroup, now),
+        Relation::Host => state.model.host_memory(now).map(|(used, _)| used),
+    }
+}
+
 /// `system.slice memory.max 2.0G, 1.1G used, 55%`; the one that binds is marked.
-fn limit_line(limit: &Limit, known: &Known, point: &Point, room: usize) -> String {
-    let bound = known.bound.as_ref();
+fn limit_line(limit: &Limit, usage: Option<Bytes>, known: &Known, now: Timestamp, room: usize) -> String {
+    let bound = known.bound.at(now).and_then(|(_, bound)| bound.as_ref());
     let binds = bound.is_some_and(|bound| bound.cgroup == limit.cgroup && bound.file == limit.file);
     let owner = limit_owner(limit.relation, limit.unit.as_deref(), &limit.cgroup);
-    let usage = match limit.relation {
-        Relation::Own => Some(point.current()),
-        Relation::Ancestor | Relation::Host => limit.usage,
-    };
-    let share = usage.map(|usage| {
-        format!(
-            ", {:.0}% of it used",
-            usage.as_f64() / limit.bytes.as_f64().max(1.0) * 100.0
-        )
-    });
+    let share = usage.map(|usage| format!(", {:.0}% used", usage.as_f64() / limit.bytes.as_f64().max(1.0) * 100.0));
     let sign = if binds { "→" } else { " " };
     let text = format!(
         "{sign} {owner} {} {}{}",

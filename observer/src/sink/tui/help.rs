@@ -7,18 +7,19 @@ use super::ink::{PLAIN, put};
 use super::state::State;
 use crate::sink::fold;
 
-const KEYS: [(&str, &str); 15] = [
-    ("↑ ↓", "choose, or scroll; PgUp and PgDn by ten"),
+const KEYS: [(&str, &str); 16] = [
+    ("↑ ↓ k j", "choose, or scroll; PgUp and PgDn by ten"),
     ("Enter", "the unit, the whole verdict"),
-    ("Esc", "back; in the table it takes the filter away"),
-    ("k", "kills, warnings and other incidents"),
-    ("/", "only units whose name holds this"),
+    ("Esc", "back, or clear the filter"),
+    ("! K", "kills, warnings and other incidents"),
+    ("/", "filter by name"),
     ("s", "sort by time left, share, use, growth, name"),
     ("t", "as a tree, by slice"),
-    ("Space", "pause, and on again as it comes in"),
+    ("Space", "pause / resume"),
     ("← →", "10 seconds back and on; with Shift 10 minutes"),
     ("[ ]", "to the incident before, after"),
-    ("Home End", "to the oldest that is remembered, to now"),
+    ("Home End", "start of history / now"),
+    ("+ -", "zoom the plot in / out"),
     ("✖ ▲", "killed in the last 10 minutes; a limit is near"),
     ("≋ ○", "stands still at its MemoryHigh=; has ended"),
     ("10 MIN", "how full the limit was: a full cell is a full limit"),

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::keys::WINDOW;
 use crate::event::{Class, Forecast, Limit, Memory, Pressure, Relation, Sample};
 use crate::measure::{Bytes, Timestamp};
+use crate::sink::words::is_early;
 
 /// Points of all cgroups together. What fell silent keeps its share: there are twice as many at most.
 const POINTS: usize = 512 * POINTS_AT_LEAST;
@@ -29,6 +30,8 @@ pub(super) struct Point {
     pub(super) pressure: Option<Pressure>,
     pub(super) limit: Option<Held>,
     pub(super) slope: Option<(f64, Class)>,
+    /// For how long it has grown like this, in seconds, where it grows.
+    pub(super) growing: Option<f32>,
     pub(super) left: Option<Left>,
 }
 
@@ -76,6 +79,7 @@ impl From<&Forecast> for Left {
 
 impl Point {
     pub(super) fn new(ts: Timestamp, sample: &Sample, limit: Option<&Limit>) -> Self {
+        let is_young = sample.trend.as_ref().is_some_and(is_early);
         Self {
             ts,
             memory: sample.memory,
@@ -85,8 +89,16 @@ impl Point {
                 bytes: limit.bytes,
                 usage: limit.usage.unwrap_or_default(),
             }),
-            slope: sample.trend.map(|trend| (trend.bytes_per_second, trend.class)),
-            left: sample.forecast.as_ref().map(Left::from),
+            slope: sample.trend.map(|trend| {
+                let class = if is_early(&trend) { Class::Unknown } else { trend.class };
+                (trend.bytes_per_second, class)
+            }),
+            #[expect(clippy::cast_possible_truncation, reason = "seconds, for a plot")]
+            growing: sample
+                .trend
+                .filter(|trend| trend.bytes_per_second > 0.0 && trend.class != Class::Steady)
+                .map(|trend| trend.window_seconds.clamp(0.0, 1e7) as f32),
+            left: sample.forecast.as_ref().filter(|_| !is_young).map(Left::from),
         }
     }
 

@@ -10,6 +10,27 @@ use crate::measure::Timestamp;
 /// The past that the table's small plots and the detail show.
 pub(super) const WINDOW: Duration = Duration::from_secs(600);
 
+/// What a plot may show, in seconds, from the nearest to the farthest.
+const ZOOMS: [u64; 8] = [60, 180, 600, 1800, 7200, 6 * 3600, 86_400, 7 * 86_400];
+
+/// The next nearer or farther window.
+fn zoomed(window: Duration, nearer: bool) -> Duration {
+    let zooms = ZOOMS.map(Duration::from_secs);
+    let next = if nearer {
+        zooms.iter().rev().find(|zoom| **zoom < window)
+    } else {
+        zooms.iter().find(|zoom| **zoom > window)
+    };
+    next.copied().unwrap_or(window)
+}
+
+/// The window in which growth that has lasted so long is seen whole.
+pub(super) fn window_of(growing: Duration) -> Duration {
+    let zooms = ZOOMS.map(Duration::from_secs);
+    let whole = zooms.iter().find(|zoom| **zoom >= growing.max(WINDOW));
+    whole.copied().unwrap_or(WINDOW)
+}
+
 /// One step in time, and a large one.
 const STEP: Duration = Duration::from_secs(10);
 
@@ -50,7 +71,9 @@ impl State {
             KeyCode::Char('q') => return Next::Quit,
             KeyCode::Esc | KeyCode::Backspace => self.leave(),
             KeyCode::Char('?') => self.enter(View::Help),
-            KeyCode::Char('k') => self.enter(View::Kills),
+            KeyCode::Char('!' | 'K') => self.enter(View::Kills),
+            KeyCode::Char('+') => self.zoom = Some(zoomed(self.window(), true)),
+            KeyCode::Char('-') => self.zoom = Some(zoomed(self.window(), false)),
             KeyCode::Char('/') => self.typing = true,
             KeyCode::Char('s') => self.sort = self.sort.next(),
             KeyCode::Char('t') => self.tree = !self.tree,
@@ -61,8 +84,8 @@ impl State {
             KeyCode::Char(']') => self.jump(true),
             KeyCode::Home => self.at = self.model.first,
             KeyCode::End => self.at = None,
-            KeyCode::Up => self.step(-1),
-            KeyCode::Down => self.step(1),
+            KeyCode::Up | KeyCode::Char('k') => self.step(-1),
+            KeyCode::Down | KeyCode::Char('j') => self.step(1),
             KeyCode::PageUp => self.step(-PAGE),
             KeyCode::PageDown => self.step(PAGE),
             KeyCode::Enter => self.open(),

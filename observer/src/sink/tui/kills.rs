@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::help::scrolled;
 use super::ink::{GREY, MARKED, PLAIN, gravity, put};
+use super::model::{Brief, Incident};
 use super::state::State;
 use crate::sink::fold::{fold, middle};
 
@@ -23,7 +24,7 @@ pub(super) fn list(buffer: &mut Buffer, area: Rect, state: &State, marked: bool)
         let x = 1 + put(buffer, area, 1, y, &clock, GREY);
         put(buffer, area, x + 1, y, incident.mark, gravity(incident.gravity));
         let room = usize::from(area.width.saturating_sub(x + 3));
-        put(buffer, area, x + 3, y, &middle(&incident.text, room, true), PLAIN);
+        put(buffer, area, x + 3, y, &row(incident, room), PLAIN);
         if marked && place == state.incident {
             let line = Rect {
                 y: area.y + y,
@@ -34,22 +35,30 @@ pub(super) fn list(buffer: &mut Buffer, area: Rect, state: &State, marked: bool)
         }
     }
     if !any && area.height > 0 {
-        put(
-            buffer,
-            area,
-            1,
-            0,
-            "Nothing was killed, and nothing is near its limit.",
-            GREY,
-        );
+        put(buffer, area, 1, 0, "No kills or warnings.", GREY);
     }
+}
+
+/// Whose, what and whose limit; of what has no room the name is cut first, then who was killed, and the limit last.
+fn row(incident: &Incident, room: usize) -> String {
+    const NAME_AT_LEAST: usize = 12;
+    let Some(Brief { who, what, limit }) = &incident.brief else {
+        return middle(&incident.text, room, true);
+    };
+    let length = |text: &str| text.chars().count();
+    let name = room.saturating_sub(length(what) + length(limit) + 4);
+    if name >= NAME_AT_LEAST.min(length(who)) {
+        return format!("{}  {what}  {limit}", middle(who, name, true));
+    }
+    let name = room.saturating_sub(length(limit) + 2).max(NAME_AT_LEAST);
+    middle(&format!("{}  {limit}", middle(who, name, true)), room, true)
 }
 
 /// One in full.
 pub(super) fn verdict(buffer: &mut Buffer, area: Rect, state: &State, number: u64) {
     let found = state.model.incidents.iter().find(|incident| incident.number == number);
     let Some(incident) = found else {
-        put(buffer, area, 1, 0, "It is too long ago and was let go.", GREY);
+        put(buffer, area, 1, 0, "This incident is no longer in memory.", GREY);
         return;
     };
     let width = usize::from(area.width.saturating_sub(2));

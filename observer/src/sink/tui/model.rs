@@ -3,12 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::history::{History, Point, room};
+use super::then::Then;
 use crate::event::{
     Event, ForecastState, Kill, Limit, LimitRef, Line, Probe, Relation, Sample, Stream, TaskSize, Throttle,
     ThrottleState, Trend, Unit, UnitState, Via,
 };
 use crate::measure::{Bytes, Timestamp};
-use crate::sink::verdict::paragraph;
+use crate::sink::verdict::{self, paragraph};
 use crate::sink::words::{self, HOST, name, standstill, unkilled, warning};
 
 /// Cgroups that are kept; the one not heard of for longest goes first.
@@ -30,36 +31,88 @@ pub(super) struct Known {
     pub(super) name: String,
     pub(super) description: Option<String>,
     pub(super) tasks: Option<u64>,
-    /// When its largest processes were told last.
-    looked: Option<Timestamp>,
-    /// Those, and how fast each grew since the time before, in bytes a second.
-    pub(super) largest: Vec<(TaskSize, Option<f64>)>,
+    /// Its largest processes, and how fast each grew since the time before, in bytes a second.
+    largest: Then<Largest>,
     /// Every limit as last told.
     pub(super) limits: Vec<Limit>,
+    /// Every limit, without what was used of it.
+    set: Then<Vec<Limit>>,
     /// How it grows, as last told.
     pub(super) trend: Option<Trend>,
     /// Which limit its time left is about.
-    pub(super) bound: Option<LimitRef>,
+    pub(super) bound: Then<Option<LimitRef>>,
     pub(super) history: History,
-    /// Since when it waits at `memory.high`, and the share of time.
-    pub(super) throttled: Option<(Timestamp, Option<f64>)>,
-    /// Since when a warning stands.
-    pub(super) warned: Option<Timestamp>,
-    /// What systemd said last.
-    pub(super) state: Option<(Timestamp, UnitState)>,
-    pub(super) killed: Option<Timestamp>,
+    /// Whether it waits at `memory.high`, and the share of time.
+    throttled: Then<Option<Option<f64>>>,
+    /// Whether a warning stands.
+    warned: Then<bool>,
+    /// What systemd said.
+    state: Then<UnitState>,
+    killed: Then<Timestamp>,
     heard: u64,
 }
 
+/// Processes as they were told, with their growth, in bytes a second.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Largest {
+    ts: Option<Timestamp>,
+    tasks: Vec<(TaskSize, Option<f64>)>,
+}
+
+/// What is told of processes is good for so long, in seconds: they come and go.
+const TASKS_GOOD_FOR: f64 = 300.0;
+
 impl Known {
     fn tasks(&mut self, ts: Timestamp, tasks: &[TaskSize]) {
-        let seconds = self.looked.map_or(0.0, |looked| ts.seconds_since(looked));
+        let last = self.largest.last();
+        let seconds = last
+            .and_then(|last| last.ts)
+            .map_or(0.0, |looked| ts.seconds_since(looked));
         let slope = |task: &TaskSize| {
-            let (before, _) = self.largest.iter().find(|(before, _)| before.pid == task.pid)?;
+            let (before, _) = last?.tasks.iter().find(|(before, _)| before.pid == task.pid)?;
             (seconds > 0.0).then(|| (task.held.as_f64() - before.held.as_f64()) / seconds)
         };
-        self.largest = tasks.iter().map(|task| (task.clone(), slope(task))).collect();
-        self.looked = Some(ts);
+        let tasks = tasks.iter().map(|task| (task.clone(), slope(task))).collect();
+        self.largest.set(ts, Largest { ts: Some(ts), tasks });
+    }
+
+    /// A process that is dead is none of the largest.
+    fn gone(&mut self, ts: Timestamp, is_gone: impl Fn(&TaskSize) -> bool) {
+        if let Some(last) = self.largest.last() {
+            let mut rest = last.clone();
+            rest.tasks.retain(|(task, _)| !is_gone(task));
+            self.largest.set(ts, rest);
+        }
+    }
+
+    /// Its largest processes as they were told last before then, where that was not long before.
+    pub(super) fn tasks_at(&self, ts: Timestamp) -> &[(TaskSize, Option<f64>)] {
+        let told = self.largest.at(ts).map(|(_, largest)| largest);
+        let fresh = told.filter(|told| told.ts.is_some_and(|of| ts.seconds_since(of) <= TASKS_GOOD_FOR));
+        fresh.map_or(&[], |told| &told.tasks)
+    }
+
+    /// Its limits as they were set then.
+    pub(super) fn limits_at(&self, ts: Timestamp) -> &[Limit] {
+        self.set.at(ts).map_or(&[], |(_, limits)| limits)
+    }
+
+    /// What systemd had said of it then, and when.
+    pub(super) fn state_at(&self, ts: Timestamp) -> Option<(Timestamp, UnitState)> {
+        self.state.at(ts).map(|(since, state)| (since, *state))
+    }
+
+    pub(super) fn throttled_at(&self, ts: Timestamp) -> Option<Option<f64>> {
+        self.throttled.at(ts).and_then(|(_, throttled)| *throttled)
+    }
+
+    pub(super) fn is_warned_at(&self, ts: Timestamp) -> bool {
+        self.warned.at(ts).is_some_and(|(_, warned)| *warned)
+    }
+
+    /// When a process of it was last killed before then.
+    pub(super) fn killed_at(&self, ts: Timestamp) -> Option<Timestamp> {
+        self.killed.at(ts).map(|(_, killed)| *killed)
     }
 }
 
@@ -81,8 +134,18 @@ pub(super) struct Incident {
     pub(super) gravity: Gravity,
     pub(super) mark: &'static str,
     pub(super) text: String,
+    /// For a list: whom it is about, what happened, and at whose limit.
+    pub(super) brief: Option<Brief>,
     /// The rest of a verdict: labels and what belongs to them.
     pub(super) verdict: Vec<(&'static str, String)>,
+}
+
+/// A kill in a row of a list.
+#[derive(Debug, Clone)]
+pub(super) struct Brief {
+    pub(super) who: String,
+    pub(super) what: String,
+    pub(super) limit: String,
 }
 
 /// What the stream has told.
@@ -95,6 +158,7 @@ pub(super) struct Model {
     pub(super) waiting: Vec<String>,
     pub(super) incidents: VecDeque<Incident>,
     pub(super) lost: Vec<(Stream, u64)>,
+    /// The first moment that has a sample: before it there is nothing to be seen.
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
     pub(super) ended: bool,
@@ -105,7 +169,6 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn line(&mut self, line: &Line) {
         let ts = line.ts;
-        self.first.get_or_insert(ts);
         self.last = self.last.max(Some(ts));
         if !self.hosts.contains(&line.host) && self.hosts.len() < MAX_UNITS {
             self.hosts.push(line.host.clone());
@@ -127,10 +190,7 @@ impl Model {
             Event::Sample(sample) => self.sample(ts, &key, sample),
             Event::Forecast(change) => {
                 let known = self.known(&key);
-                known.warned = match change.state {
-                    ForecastState::Raised | ForecastState::Updated => known.warned.or(Some(ts)),
-                    ForecastState::Cleared => None,
-                };
+                known.warned.set(ts, change.state != ForecastState::Cleared);
                 if change.state == ForecastState::Raised {
                     self.incident(ts, key, Gravity::Warning, "▲", warning(change));
                 }
@@ -172,6 +232,7 @@ impl Model {
     }
 
     fn sample(&mut self, ts: Timestamp, key: &Key, sample: &Sample) {
+        self.first.get_or_insert(ts);
         let limit = binding(sample);
         let point = Point::new(ts, sample, limit);
         let room = room(self.units.len());
@@ -179,12 +240,21 @@ impl Model {
         name(&sample.subject).clone_into(&mut known.name);
         known.limits.clone_from(&sample.limits);
         known.trend = sample.trend;
-        known.bound = limit.map(|limit| LimitRef {
+        let bound = limit.map(|limit| LimitRef {
             cgroup: limit.cgroup.clone(),
             unit: limit.unit.clone(),
             file: limit.file.clone(),
             bytes: limit.bytes,
         });
+        known.bound.set(ts, bound);
+        let set = sample.limits.iter().cloned().map(|limit| Limit {
+            usage: None,
+            reclaimable: None,
+            swap_usage: None,
+            swap_room: None,
+            ..limit
+        });
+        known.set.set(ts, set.collect());
         if !sample.tasks.is_empty() {
             known.tasks(ts, &sample.tasks);
         }
@@ -193,16 +263,19 @@ impl Model {
 
     fn throttle(&mut self, ts: Timestamp, key: Key, throttle: &Throttle) {
         let known = self.known(&key);
-        known.throttled = match throttle.state {
-            ThrottleState::Raised => Some((ts, throttle.stalled_share)),
+        let throttled = match throttle.state {
+            ThrottleState::Raised => Some(throttle.stalled_share),
             ThrottleState::Cleared => None,
         };
+        known.throttled.set(ts, throttled);
         self.incident(ts, key, Gravity::Warning, "≋", standstill(throttle));
     }
 
     fn kill(&mut self, ts: Timestamp, key: Key, kill: &Kill) {
-        self.known(&key).killed = Some(ts);
-        let (head, verdict) = paragraph(kill, ts);
+        let known = self.known(&key);
+        known.killed.set(ts, ts);
+        known.gone(ts, |task| task.pid == kill.victim.pid);
+        let (head, lines) = paragraph(kill, ts);
         self.push(Incident {
             number: self.told,
             ts,
@@ -210,7 +283,12 @@ impl Model {
             gravity: Gravity::Kill,
             mark: "✖",
             text: head,
-            verdict,
+            brief: Some(Brief {
+                who: name(&kill.subject).to_owned(),
+                what: format!("killed {}[{}]", kill.victim.comm, kill.victim.pid),
+                limit: verdict::limit_brief(kill),
+            }),
+            verdict: lines,
         });
     }
 
@@ -225,7 +303,7 @@ impl Model {
         }
         let known = self.known(&key);
         known.name.clone_from(&name);
-        known.state = Some((ts, unit.state));
+        known.state.set(ts, unit.state);
         if unit.description.is_some() {
             known.description.clone_from(&unit.description);
         }
@@ -239,21 +317,22 @@ impl Model {
             UnitState::Waiting | UnitState::Running => {}
             UnitState::Started => self.incident(ts, key, Gravity::Note, "●", format!("{name}: started")),
             UnitState::Stopped => {
-                self.still(&key);
+                self.still(ts, &key);
                 self.incident(ts, key, Gravity::Note, "○", format!("{name}: stopped{result}"));
             }
             UnitState::Failed => {
-                self.still(&key);
+                self.still(ts, &key);
                 self.incident(ts, key, Gravity::Warning, "○", format!("{name}: failed{result}"));
             }
         }
     }
 
     /// What has ended neither grows nor waits.
-    fn still(&mut self, key: &Key) {
+    fn still(&mut self, ts: Timestamp, key: &Key) {
         let known = self.known(key);
-        known.throttled = None;
-        known.warned = None;
+        known.throttled.set(ts, None);
+        known.warned.set(ts, false);
+        known.gone(ts, |_| true);
     }
 
     fn incident(&mut self, ts: Timestamp, key: Key, gravity: Gravity, mark: &'static str, text: String) {
@@ -264,6 +343,7 @@ impl Model {
             gravity,
             mark,
             text,
+            brief: None,
             verdict: Vec::new(),
         });
     }
@@ -288,12 +368,28 @@ impl Model {
         }
     }
 
+    /// Whether that is the newest moment: what is known of it alone may be shown.
+    pub(super) fn is_now(&self, at: Timestamp) -> bool {
+        self.last.is_none_or(|last| at >= last)
+    }
+
+    /// What a cgroup held then, where it was sampled.
+    pub(super) fn used_at(&self, host: &str, path: &str, at: Timestamp) -> Option<Bytes> {
+        let key = Key {
+            host: host.to_owned(),
+            path: path.to_owned(),
+        };
+        let point = self.units.get(&key)?.history.at(at)?;
+        point.memory.current
+    }
+
     /// The machine's memory as it stood: used and all of it.
     pub(super) fn host_memory(&self, at: Timestamp) -> Option<(Bytes, Bytes)> {
         let told = self.host_point(at).and_then(|point| point.limit);
         // Where units are selected, the host stands in their limits.
+        let is_now = self.is_now(at);
         told.map(|held| (held.usage, held.bytes)).or_else(|| {
-            let mut limits = self.units.values().flat_map(|known| &known.limits);
+            let mut limits = self.units.values().filter(|_| is_now).flat_map(|known| &known.limits);
             let limit = limits.find(|limit| limit.relation == Relation::Host)?;
             Some((limit.usage?, limit.bytes))
         })
@@ -306,8 +402,10 @@ impl Model {
             .filter(|limit| limit.relation == Relation::Host)
             .find_map(|host| host.swap_usage.zip(host.swap_room));
         let then = self.host_point(at).and_then(|point| point.memory.swap_current);
+        // How much there is at all is of no moment.
         let total = host.map(|(used, room)| Bytes(used.0.saturating_add(room.0)));
-        Some((then.or(host.map(|(used, _)| used))?, total))
+        let now = host.map(|(used, _)| used).filter(|_| self.is_now(at));
+        Some((then.or(now)?, total))
     }
 
     /// The machine's last point up to then.
@@ -335,12 +433,12 @@ fn binding(sample: &Sample) -> Option<&Limit> {
 }
 
 impl Known {
-    /// Whose limit holds it.
-    pub(super) fn owner(&self, relation: Relation) -> String {
-        match (relation, &self.bound) {
+    /// Whose limit held it then.
+    pub(super) fn owner(&self, relation: Relation, at: Timestamp) -> String {
+        match (relation, self.bound.at(at).and_then(|(_, bound)| bound.as_ref())) {
             (Relation::Own, _) => "own".to_owned(),
             (Relation::Host, _) | (Relation::Ancestor, None) => HOST.to_owned(),
-            (Relation::Ancestor, Some(bound)) => bound.unit.clone().unwrap_or_else(|| bound.cgroup.clone()),
+            (Relation::Ancestor, Some(bound)) => words::limit_owner(relation, bound.unit.as_deref(), &bound.cgroup),
         }
     }
 }

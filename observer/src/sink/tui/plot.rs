@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 
 use super::history::Point;
 use super::ink::{GREY, PLAIN, RED, YELLOW, put};
-use super::keys::WINDOW;
 use super::model::Known;
+use super::state::State;
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
 
@@ -53,7 +53,9 @@ impl Plot {
 }
 
 /// Draws a unit's last minutes and, where something is forecast, those that follow.
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, known: &Known, now: Timestamp) {
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, known: &Known) {
+    let now = state.now();
+    let window = state.window_for(Some(known));
     let Some(point) = known.history.at(now) else { return };
     if area.height < 2 || area.width <= SCALE + 4 {
         return;
@@ -61,7 +63,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, known: &Known, now: Timestam
     let width = area.width - SCALE;
     let future = if point.left.is_some() { width / FUTURE } else { 0 };
     let past = width - future;
-    let step = WINDOW / u32::from(past.max(1));
+    let step = window / u32::from(past.max(1));
     let points: Vec<Option<&Point>> = (0..past)
         .rev()
         .map(|back| {
@@ -100,8 +102,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, known: &Known, now: Timestam
         fan(buffer, &plot, point, (past, future), limit);
     }
     scale(buffer, area, &plot, point, limit);
-    let span = duration(WINDOW.as_secs_f64());
-    put(buffer, area, SCALE, area.height - 1, &format!("{span} ago"), GREY);
+    let span = duration(window.as_secs_f64());
+    let begins = now.0.checked_sub(window).map(|begins| state.clock(Timestamp(begins)));
+    let axis = format!("{} ({span})", begins.unwrap_or_default());
     let told = match (point.left, allowed(point), limit) {
         (Some(left), ..) => format!("now, then {}", duration(reach(&left))),
         (None, Some(_), None) => "now; limit far above".to_owned(),
@@ -109,6 +112,10 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, known: &Known, now: Timestam
     };
     let length = u16::try_from(told.chars().count()).unwrap_or(0);
     let start = (SCALE + past).saturating_sub(3).min(area.width.saturating_sub(length));
+    // What has no room is left out whole.
+    if usize::from(start - SCALE) > axis.chars().count() {
+        put(buffer, area, SCALE, area.height - 1, &axis, GREY);
+    }
     put(buffer, area, start, area.height - 1, &told, GREY);
 }
 
@@ -157,9 +164,9 @@ fn scale(buffer: &mut Buffer, area: Rect, plot: &Plot, point: &Point, limit: Opt
         let size = Bytes(u64::try_from(whole(size)).unwrap_or(u64::MAX));
         put(buffer, area, 0, y, &format!("{:>7}", bytes(size)), GREY);
     };
-    let used = plot.row(point.current().as_f64());
-    figure(buffer, used, point.current().as_f64());
-    if let Some(limit) = limit.filter(|limit| plot.row(*limit) != used) {
+    figure(buffer, plot.row(point.current().as_f64()), point.current().as_f64());
+    // Where both fall into one row the line there is the limit's; the use is told beside the plot.
+    if let Some(limit) = limit {
         figure(buffer, plot.row(limit), limit);
     }
 }

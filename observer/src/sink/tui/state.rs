@@ -1,8 +1,11 @@
 //! What is on the screen: the stream's telling, and where in it the person stands.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use super::history::Point;
+use super::keys::window_of;
 use super::model::{Incident, Key, Known, Model};
 use crate::event::{Line, UnitState};
 use crate::measure::Timestamp;
@@ -93,6 +96,8 @@ pub(super) struct State {
     pub(super) typing: bool,
     /// The time that is looked at; `None` = as it comes in.
     pub(super) at: Option<Timestamp>,
+    /// The past that plots show; `None` = as long as the growth that is told.
+    pub(super) zoom: Option<Duration>,
     pub(super) messages: Vec<String>,
     /// Whether anything changed since it was drawn.
     pub(super) changed: bool,
@@ -113,6 +118,7 @@ impl State {
             filter: String::new(),
             typing: false,
             at: None,
+            zoom: None,
             messages: Vec::new(),
             changed: true,
         }
@@ -130,6 +136,23 @@ impl State {
         }
         self.messages.push(text.to_owned());
         self.changed = true;
+    }
+
+    /// The past that the plot of the unit that is looked at shows.
+    pub(super) fn window(&self) -> Duration {
+        let key = match &self.view {
+            View::Detail(key) => Some(key),
+            _ => self.selected.as_ref(),
+        };
+        let known = key.and_then(|key| self.model.units.get(key));
+        self.zoom.unwrap_or_else(|| self.window_for(known))
+    }
+
+    /// The past that a unit's plot shows.
+    pub(super) fn window_for(&self, known: Option<&Known>) -> Duration {
+        let growth = known.and_then(|known| known.history.at(self.now())?.growing);
+        let growth = Duration::from_secs_f32(growth.unwrap_or_default());
+        self.zoom.unwrap_or_else(|| window_of(growth))
     }
 
     /// The time that is shown.
@@ -159,7 +182,7 @@ impl State {
             .iter()
             .filter(|(key, known)| {
                 let ended = known
-                    .state
+                    .state_at(now)
                     .is_some_and(|(ts, state)| is_end(state) && now.seconds_since(ts) > SHOWN_AFTER_END);
                 key.path != "/" && !ended && self.model.title(key).to_lowercase().contains(&wanted)
             })
@@ -179,7 +202,7 @@ impl State {
                 Sort::Growth => growth(b).total_cmp(&growth(a)),
                 Sort::Name => std::cmp::Ordering::Equal,
             };
-            let ended = |known: &Known| known.state.is_some_and(|(ts, state)| ts <= now && is_end(state));
+            let ended = |known: &Known| known.state_at(now).is_some_and(|(_, state)| is_end(state));
             // What has ended is below what lives, whatever it is sorted by.
             ended(a_known)
                 .cmp(&ended(b_known))

@@ -14,11 +14,11 @@ use crate::event::Line;
 const STREAM: &str = include_str!("../../../tests/fixtures/screen.jsonl");
 const SIZES: [(u16, u16); 3] = [(40, 12), (80, 24), (120, 40)];
 
-fn lines() -> Vec<Line> {
+pub(super) fn lines() -> Vec<Line> {
     STREAM.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn empty(change: impl FnOnce(&mut Look)) -> State {
+pub(super) fn empty(change: impl FnOnce(&mut Look)) -> State {
     let mut look = Look {
         color: true,
         unicode: true,
@@ -36,7 +36,7 @@ fn told() -> State {
     state
 }
 
-fn press(state: &mut State, keys: &[KeyCode]) {
+pub(super) fn press(state: &mut State, keys: &[KeyCode]) {
     for key in keys {
         assert_eq!(state.key(KeyEvent::from(*key)), Next::Stay, "{key:?}");
     }
@@ -48,7 +48,7 @@ fn drawn(state: &State, (width, height): (u16, u16)) -> TestBackend {
     terminal.backend().clone()
 }
 
-fn text(state: &State, size: (u16, u16)) -> String {
+pub(super) fn text(state: &State, size: (u16, u16)) -> String {
     drawn(state, size).to_string()
 }
 
@@ -80,7 +80,7 @@ fn a_unit_in_detail() {
 #[test]
 fn the_kills_and_a_verdict() {
     let mut state = told();
-    press(&mut state, &[KeyCode::Char('k')]);
+    press(&mut state, &[KeyCode::Char('!')]);
     snapshots("kills", &state);
     press(&mut state, &[KeyCode::Down, KeyCode::Enter]);
     snapshots("verdict", &state);
@@ -200,7 +200,7 @@ fn where_the_locale_is_not_utf8_nothing_is_beyond_ascii() {
     for keys in [
         &[][..],
         &[KeyCode::Enter],
-        &[KeyCode::Esc, KeyCode::Char('k')],
+        &[KeyCode::Esc, KeyCode::Char('!')],
         &[KeyCode::Enter],
         &[KeyCode::Char('?')],
     ] {
@@ -272,7 +272,7 @@ proptest! {
         const KEYS: [KeyCode; 20] = [
             KeyCode::Up, KeyCode::Down, KeyCode::Left, KeyCode::Right, KeyCode::Enter, KeyCode::Esc, KeyCode::Home,
             KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace, KeyCode::Char(' '),
-            KeyCode::Char('/'), KeyCode::Char('k'), KeyCode::Char('s'), KeyCode::Char('t'), KeyCode::Char('?'),
+            KeyCode::Char('/'), KeyCode::Char('!'), KeyCode::Char('s'), KeyCode::Char('t'), KeyCode::Char('?'),
             KeyCode::Char('['), KeyCode::Char(']'), KeyCode::Char('é'),
         ];
         let mut state = told();

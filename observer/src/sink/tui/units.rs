@@ -8,7 +8,7 @@ use super::history::Point;
 use super::ink::{BOLD, GREY, MARKED, PLAIN, RED, YELLOW, put};
 use super::keys::WINDOW;
 use super::model::{Key, Known};
-use super::state::{Row, State, is_end};
+use super::state::{Row, Sort, State, is_end};
 use crate::event::{Class, UnitState};
 use crate::human::{bytes, duration};
 use crate::measure::Timestamp;
@@ -20,6 +20,10 @@ const NAME_AT_MOST: u16 = 48;
 
 /// A kill marks its unit for so long, in seconds.
 const MARKED_AFTER_KILL: f64 = 600.0;
+
+/// Shares of a limit from which on its use stands in yellow, and in red.
+const FILLING: f64 = 0.8;
+const NEARLY_FULL: f64 = 0.95;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -89,6 +93,17 @@ impl Column {
         }
     }
 
+    /// The order that goes by it.
+    fn sort(self) -> Option<Sort> {
+        match self {
+            Self::Left => Some(Sort::Left),
+            Self::Share => Some(Sort::Share),
+            Self::Used => Some(Sort::Used),
+            Self::Trend => Some(Sort::Growth),
+            Self::Of | Self::Owner | Self::Past | Self::Class | Self::Interval => None,
+        }
+    }
+
     /// Figures stand right, words left.
     fn right(self) -> bool {
         match self {
@@ -121,9 +136,12 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, rows: &[Row])
     let columns = fitting(area.width);
     let taken: u16 = columns.iter().map(|column| column.width() + 1).sum();
     let name = area.width.saturating_sub(taken).min(NAME_AT_MOST);
-    put(buffer, area, 1, 0, "UNIT", BOLD);
+    let sorted = |is_it: bool| if is_it { "▼" } else { "" };
+    let by_name = state.sort == Sort::Name && !state.tree;
+    put(buffer, area, 1, 0, &format!("UNIT{}", sorted(by_name)), BOLD);
     cells(buffer, area, name, 0, &columns, |column| {
-        (column.head().to_owned(), BOLD)
+        let is_it = column.sort() == Some(state.sort) && !state.tree;
+        (format!("{}{}", column.head(), sorted(is_it)), BOLD)
     });
     let height = usize::from(area.height.saturating_sub(1));
     let place = state.place(rows);
@@ -209,19 +227,30 @@ fn cell(column: Column, known: &Known, point: &Point, now: Timestamp, style: Sty
         Column::Used => (bytes(point.current()), PLAIN),
         Column::Of => (point.limit.map_or_else(none, |held| bytes(held.bytes)), PLAIN),
         Column::Share => {
-            let share = point.limit.map(|held| format!("{:.0}%", held.share() * 100.0));
-            (share.unwrap_or_else(none), PLAIN)
+            let share = point.limit.map(|held| held.share());
+            let style = match share {
+                Some(share) if share >= NEARLY_FULL => RED,
+                Some(share) if share >= FILLING => YELLOW,
+                _ => PLAIN,
+            };
+            (share.map_or_else(none, |share| format!("{:.0}%", share * 100.0)), style)
         }
-        Column::Owner => (point.limit.map_or_else(none, |held| known.owner(held.relation)), GREY),
+        Column::Owner => (
+            point.limit.map_or_else(none, |held| known.owner(held.relation, now)),
+            GREY,
+        ),
         Column::Past => (spark(known, now, usize::from(Column::Past.width())), PLAIN),
         Column::Trend => (
             point.slope.map_or_else(none, |(slope, class)| pace(slope, class)),
             PLAIN,
         ),
-        Column::Class => match throttled(known, now) {
+        Column::Class => match known.throttled_at(now) {
             Some(_) => ("throttled".to_owned(), YELLOW),
             None => (
-                point.slope.map_or_else(none, |(_, class)| class_word(class).to_owned()),
+                match point.slope {
+                    Some((slope, Class::Unknown)) if slope > 0.0 => "rising".to_owned(),
+                    slope => slope.map_or_else(none, |(_, class)| class_word(class).to_owned()),
+                },
                 PLAIN,
             ),
         },
@@ -235,21 +264,14 @@ pub(super) fn interval(left: &super::history::Left) -> String {
     format!("({} … {high})", duration(left.low))
 }
 
-fn throttled(known: &Known, now: Timestamp) -> Option<Option<f64>> {
-    known
-        .throttled
-        .filter(|(since, _)| *since <= now)
-        .map(|(_, share)| share)
-}
-
 /// What is next for it: its end, a standstill, or the limit.
 fn left(known: &Known, point: &Point, now: Timestamp) -> String {
-    match known.state.filter(|(ts, _)| *ts <= now).map(|(_, state)| state) {
+    match known.state_at(now).map(|(_, state)| state) {
         Some(UnitState::Failed) => return "failed".to_owned(),
         Some(UnitState::Stopped) => return "stopped".to_owned(),
         Some(UnitState::Waiting | UnitState::Running | UnitState::Started) | None => {}
     }
-    if let Some(share) = throttled(known, now) {
+    if let Some(share) = known.throttled_at(now) {
         return share.map_or_else(|| "stalled".to_owned(), |share| format!("{:.0}% stall", share * 100.0));
     }
     point.left.map_or_else(|| "–".to_owned(), |left| duration(left.seconds))
@@ -257,15 +279,14 @@ fn left(known: &Known, point: &Point, now: Timestamp) -> String {
 
 /// The gravest that holds now.
 pub(super) fn mark(known: &Known, now: Timestamp) -> (&'static str, Style) {
-    let held = |since: Option<Timestamp>| since.is_some_and(|since| since <= now);
-    let killed = known.killed.map(|ts| now.seconds_since(ts));
+    let killed = known.killed_at(now).map(|ts| now.seconds_since(ts));
     if killed.is_some_and(|age| (0.0..MARKED_AFTER_KILL).contains(&age)) {
         ("✖", RED)
-    } else if held(known.warned) {
+    } else if known.is_warned_at(now) {
         ("▲", YELLOW)
-    } else if throttled(known, now).is_some() {
+    } else if known.throttled_at(now).is_some() {
         ("≋", YELLOW)
-    } else if known.state.is_some_and(|(ts, state)| ts <= now && is_end(state)) {
+    } else if known.state_at(now).is_some_and(|(_, state)| is_end(state)) {
         ("○", GREY)
     } else {
         (" ", PLAIN)
@@ -313,15 +334,12 @@ fn empty(buffer: &mut Buffer, area: Rect, state: &State) {
     let model = &state.model;
     let mut lines = Vec::new();
     if !state.filter.is_empty() {
-        lines.push(format!(
-            "No unit matches '{}'; Esc takes the filter away.",
-            state.filter
-        ));
+        lines.push(format!("No unit matches '{}'; Esc clears the filter.", state.filter));
     } else if !model.waiting.is_empty() {
         lines.push("Waiting for what is not running yet:".to_owned());
         lines.extend(model.waiting.iter().map(|name| format!("  {name}")));
     } else if model.ended {
-        lines.push("The stream has ended, and no unit was told of.".to_owned());
+        lines.push("No data for any unit at this time.".to_owned());
     } else {
         lines.push("No unit has moved yet…".to_owned());
     }

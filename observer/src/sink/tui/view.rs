@@ -125,25 +125,80 @@ fn footer(buffer: &mut Buffer, area: Rect, state: &State) {
         .iter()
         .map(|(stream, count)| format!("{count} {}", stream_name(*stream)));
     let lost: Vec<String> = lost.collect();
+    let area = place(buffer, area, state);
     if state.typing {
         put(buffer, area, 1, 0, &format!("/{}_", state.filter), BOLD);
     } else if let Some(message) = state.messages.last() {
         put(buffer, area, 1, 0, message, YELLOW);
     } else if lost.is_empty() {
-        put(buffer, area, 1, 0, keys(state), GREY);
+        put(buffer, area, 1, 0, &keys(state, area.width.saturating_sub(1)), GREY);
     } else {
         let x = 1 + put(buffer, area, 1, 0, &format!("lost: {}", lost.join(", ")), RED);
-        put(buffer, area, x + 2, 0, keys(state), GREY);
+        put(
+            buffer,
+            area,
+            x + 2,
+            0,
+            &keys(state, area.width.saturating_sub(x + 2)),
+            GREY,
+        );
     }
 }
 
-fn keys(state: &State) -> &'static str {
-    match state.view {
-        View::Units => "? help  q quit  Enter detail  k kills  / filter  s sort  t tree  Space pause  ←→ time",
+/// What is filtered and where in the list the mark stands, at the right edge; what is left of the line.
+fn place(buffer: &mut Buffer, area: Rect, state: &State) -> Rect {
+    let (place, count) = match state.view {
+        View::Units => {
+            let rows = state.rows();
+            (state.place(&rows), rows.len())
+        }
+        View::Kills => (state.incident, state.incidents().count()),
+        View::Detail(_) | View::Verdict(_) | View::Help => return area,
+    };
+    let filter = match state.view {
+        View::Units if !state.filter.is_empty() && !state.typing => format!("filter: {}  ", state.filter),
+        _ => String::new(),
+    };
+    let text = format!("{filter}{}/{count} ", (place + 1).min(count));
+    let length = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
+    if length.saturating_add(8) > area.width {
+        return area;
+    }
+    let start = area.width - length;
+    put(
+        buffer,
+        area,
+        start,
+        0,
+        &text,
+        if filter.is_empty() { GREY } else { YELLOW },
+    );
+    Rect {
+        width: start - 1,
+        ..area
+    }
+}
+
+/// The keys, as many as there is room for, each whole.
+fn keys(state: &State, room: u16) -> String {
+    let all = match state.view {
+        View::Units => {
+            "? help  q quit  Enter detail  ! kills  / filter  s sort  t tree  Space pause  ←→ time  [ ] incidents  +- zoom"
+        }
         View::Detail(_) => "Esc back  q quit  Enter last incident  Space pause  ←→ time  ? help",
         View::Kills => "Esc back  q quit  Enter whole verdict  ↑↓ choose  [ ] go to",
         View::Verdict(_) | View::Help => "Esc back  q quit  ↑↓ scroll",
+    };
+    let mut shown = String::new();
+    for key in all.split("  ") {
+        let gap = if shown.is_empty() { "" } else { "  " };
+        if shown.chars().count() + gap.len() + key.chars().count() > usize::from(room) {
+            break;
+        }
+        shown += gap;
+        shown += key;
     }
+    shown
 }
 
 fn stream_name(stream: Stream) -> &'static str {

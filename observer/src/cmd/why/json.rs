@@ -1,0 +1,145 @@
+//! The same ends as events: whatever the text tells has a line here.
+
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+
+use super::past::{End, Past, SOON};
+use crate::event::{Confidence, Crash, Event, Kill, Killer, Line, Origin, Subject, Unit, Victim};
+use crate::journal::What;
+use crate::measure::Tgid;
+
+/// systemd-oomd's own unit.
+const OOMD: &str = "systemd-oomd.service";
+
+impl Past {
+    /// The last of each kind, or all.
+    pub(super) fn json(&self, all: bool) -> io::Result<()> {
+        let kills = self.kills();
+        let ends: Vec<&End> = self.ends.iter().filter(|end| !is_echo(end, &kills)).collect();
+        let last = |kind: Kind| ends.iter().rposition(|end| kind_of(&end.told.what) == Some(kind));
+        let chosen = [Kind::Kernel, Kind::Told, Kind::Failed].map(last);
+        let (kernel, told) = (chosen[0], chosen[1]);
+        let mut seq = 0;
+        for (place, end) in ends.iter().enumerate() {
+            let is_last = chosen.contains(&Some(place)) && !(told == Some(place) && kernel > told);
+            let Some(mut line) = self.event(end).filter(|_| all || is_last) else {
+                continue;
+            };
+            line["seq"] = seq.into();
+            seq += 1;
+            writeln!(io::stdout(), "{line}")?;
+        }
+        Ok(())
+    }
+
+    fn event(&self, end: &End) -> Option<Value> {
+        let (event, is_victim_known) = match &end.told.what {
+            What::Kill(kill) => (Event::Kill(kill.clone()), true),
+            What::Oomd(subject, words) => {
+                let killer = Killer {
+                    pid: None,
+                    uid: None,
+                    comm: Some("systemd-oomd".to_owned()),
+                    unit: Some(OOMD.to_owned()),
+                    reason: None,
+                    words: Some(words.clone()),
+                };
+                (unseen(subject, Origin::SystemdOomd, Some(killer)), false)
+            }
+            What::OutOfMemory(subject) => (unseen(subject, Origin::Unknown, None), false),
+            What::Failed(unit) => {
+                let crash = self.crash(end.told.ts, &unit.subject);
+                let unit = Unit {
+                    crash: crash.map(|(pid, words)| Crash {
+                        pid,
+                        words: words.to_owned(),
+                    }),
+                    ..unit.as_ref().clone()
+                };
+                (Event::Unit(unit), true)
+            }
+            What::Core(..) => return None, // with the end of its unit
+        };
+        let line = Line {
+            event,
+            ts: end.told.ts,
+            seq: 0,
+            host: end.told.host.clone(),
+        };
+        let mut value = serde_json::to_value(line).ok()?;
+        if !is_victim_known {
+            value["victim"] = Value::Null;
+        }
+        Some(value)
+    }
+}
+
+/// Whether it is only systemd's word on a kill that the kernel's own lines tell. The kills are in the order of time.
+fn is_echo(end: &End, kills: &[(&End, &Kill)]) -> bool {
+    let What::OutOfMemory(subject) = &end.told.what else {
+        return false;
+    };
+    let late = |kill: &End| end.told.ts.seconds_since(kill.told.ts);
+    let first = kills.partition_point(|(kill, _)| late(kill) >= SOON);
+    let near = kills.get(first..).unwrap_or_default().iter();
+    near.take_while(|(kill, _)| late(kill) >= -1.0).any(|(_, of)| {
+        // It counts what is below a slice as the slice's, too.
+        let path = of.subject.cgroup.path.as_deref().unwrap_or_default();
+        let is_above = path.split('/').any(|part| Some(part) == subject.unit.as_deref());
+        is_above || of.subject.is_same_unit(subject)
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The kernel's kill, whole.
+    Kernel,
+    /// A kill that only systemd or systemd-oomd tells of.
+    Told,
+    Failed,
+}
+
+fn kind_of(what: &What) -> Option<Kind> {
+    match what {
+        What::Kill(_) => Some(Kind::Kernel),
+        What::Oomd(..) | What::OutOfMemory(_) => Some(Kind::Told),
+        What::Failed(_) => Some(Kind::Failed),
+        What::Core(..) => None,
+    }
+}
+
+/// A kill of which the journal tells whose unit it was, and not who died.
+fn unseen(subject: &Subject, origin: Origin, killer: Option<Killer>) -> Event {
+    Event::Kill(Box::new(Kill {
+        subject: subject.clone(),
+        origin,
+        confidence: Confidence::Observed,
+        evidence: vec!["journal".to_owned()],
+        limit: None,
+        trigger: None,
+        victim: Victim {
+            pid: Tgid(0), // `null` where it is written
+            tid: None,
+            comm: String::new(),
+            cmdline: None,
+            uid: None,
+            oom_score_adj: None,
+            total_vm: None,
+            anon: None,
+            file: None,
+            shmem: None,
+            swap: None,
+            pgtables: None,
+            started: None,
+            exiting: None,
+        },
+        leader_pid: None,
+        killer,
+        request: None,
+        before: None,
+        tasks: Vec::new(),
+        holders: Vec::new(),
+        advice: Vec::new(),
+    }))
+}

@@ -1,0 +1,163 @@
+//! Back in time: the screen shows that moment, and nothing of what came later.
+
+use ratatui::crossterm::event::KeyCode;
+
+use super::tests::{empty, lines, press, text};
+use crate::event::{Event, Line};
+
+const WIDE: (u16, u16) = (160, 50);
+
+/// A minute of one unit, whose limit moves to its slice half-way; then it is warned of, killed, and calm.
+fn stream() -> Vec<Line> {
+    let subject = r#""unit":"etl.service","slice":"batch.slice","cgroup":{"id":7,"path":"/batch.slice/etl.service"}"#;
+    let line = |second: u32, event: &str| {
+        let text = format!(r#"{{"ts":"2026-11-24T14:00:{second:02}Z","seq":0,"host":"h",{subject},{event}}}"#);
+        serde_json::from_str::<Line>(&text).unwrap()
+    };
+    let start = r#"{"event":"start","ts":"2026-11-24T13:59:00Z","seq":0,"host":"h","schema":"oomtrace/1","version":"0","kernel":"6","boot_id":"b","cgroup_version":"v2","probes":[]}"#;
+    let mut lines: Vec<Line> = vec![serde_json::from_str(start).unwrap()];
+    for second in 0..50 {
+        let (relation, cgroup, pid) = if second < 25 {
+            ("ancestor", "/batch.slice", 11)
+        } else {
+            ("host", "/", 99)
+        };
+        let used = (10 + second) << 20;
+        let sample = format!(
+            r#""event":"sample","memory":{{"current":{used},"anon":{used}}},"limits":[{{"cgroup":"{cgroup}","unit":null,"relation":"{relation}","file":"memory.max","bytes":104857600,"usage":{used},"reclaimable":0}}],"tasks":[{{"pid":{pid},"comm":"python3","held":{used}}}]"#
+        );
+        lines.push(line(second, &sample));
+        let warning = |state: &str| {
+            format!(r#""event":"forecast","state":"{state}","class":"leak","trend":null,"forecast":null"#)
+        };
+        match second {
+            20 => lines.push(line(20, &warning("raised"))),
+            40 => lines.push(line(40, &warning("cleared"))),
+            _ => {}
+        }
+    }
+    lines
+}
+
+#[test]
+fn marks_limits_and_processes_are_those_of_the_moment() {
+    let mut state = empty(|_| {});
+    stream().iter().for_each(|line| state.line(line));
+    press(&mut state, &[KeyCode::Enter]);
+    // Below stands the last incident, with its own mark.
+    let is_marked = |text: &str| text.lines().nth(1).unwrap().contains('▲');
+    let now = text(&state, WIDE);
+    assert!(now.contains("python3[99]") && !is_marked(&now), "{now}");
+    // 14:00:49 → 14:00:29 is after the warning, 14:00:09 before.
+    press(&mut state, &[KeyCode::Left, KeyCode::Left]);
+    let warned = text(&state, WIDE);
+    assert!(is_marked(&warned), "{warned}");
+    press(&mut state, &[KeyCode::Left, KeyCode::Left]);
+    let before = text(&state, WIDE);
+    assert!(!is_marked(&before) && before.contains("python3[11]"), "{before}");
+    assert!(!before.contains("[99]"), "a process of the future: {before}");
+    press(&mut state, &[KeyCode::Esc]);
+    let table = text(&state, WIDE);
+    assert!(table.contains("batch.slice"), "the owner then: {table}");
+    let row = |text: &str| {
+        text.lines()
+            .find(|line| line.contains("etl.service"))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(!row(&table).contains(" host "), "{table}");
+    press(&mut state, &[KeyCode::End]);
+    assert!(row(&text(&state, WIDE)).contains("host"), "the owner now");
+}
+
+#[test]
+fn home_is_the_first_moment_with_data() {
+    let mut state = empty(|_| {});
+    stream().iter().for_each(|line| state.line(line));
+    press(&mut state, &[KeyCode::Home]);
+    let first = text(&state, WIDE);
+    assert!(first.contains("etl.service") && first.contains("10.0M"), "{first}");
+}
+
+#[test]
+fn a_process_that_was_killed_is_none_of_the_largest() {
+    let mut state = empty(|_| {});
+    let mut lines = stream();
+    let kill = super::tests::lines()
+        .into_iter()
+        .find(|line| matches!(line.event, Event::Kill(_)));
+    let (mut kill, last) = (kill.unwrap(), lines.last().unwrap());
+    let Event::Kill(of) = &mut kill.event else {
+        unreachable!()
+    };
+    of.subject = last.event.subject().unwrap().clone();
+    of.victim.pid = crate::measure::Tgid(99);
+    of.tasks.clear();
+    (kill.ts, kill.host) = (last.ts, last.host.clone());
+    lines.push(kill);
+    lines.iter().for_each(|line| state.line(line));
+    press(&mut state, &[KeyCode::Enter]);
+    let shown = text(&state, WIDE);
+    assert!(!shown.contains("tasks "), "{shown}");
+}
+
+#[test]
+fn the_limits_figure_stands_at_its_line() {
+    // Use and limit fall into one row of a low plot.
+    let mut state = empty(|_| {});
+    for second in 0..30 {
+        let text = format!(
+            r#"{{"ts":"2026-11-24T14:00:{second:02}Z","seq":0,"host":"h","event":"sample","unit":"a.service","cgroup":{{"id":7,"path":"/a.service"}},"memory":{{"current":208000000}},"limits":[{{"cgroup":"/a.service","unit":"a.service","relation":"own","file":"memory.max","bytes":209715200,"usage":208000000,"reclaimable":0}}]}}"#
+        );
+        state.line(&serde_json::from_str(&text).unwrap());
+    }
+    press(&mut state, &[KeyCode::Enter]);
+    let shown = text(&state, (80, 14));
+    let line = shown.lines().find(|line| line.contains('─')).unwrap();
+    assert!(line.contains("200.0M"), "{shown}");
+}
+
+#[test]
+fn what_is_filtered_sorted_and_marked_is_seen() {
+    let mut state = empty(|_| {});
+    lines().iter().for_each(|line| state.line(line));
+    let shown = text(&state, (100, 24));
+    assert!(shown.contains("TIME LEFT▼") && shown.contains("1/5"), "{shown}");
+    press(
+        &mut state,
+        &[
+            KeyCode::Char('/'),
+            KeyCode::Char('q'),
+            KeyCode::Char('l'),
+            KeyCode::Enter,
+        ],
+    );
+    assert!(text(&state, (100, 24)).contains("filter: ql  1/1"));
+    press(&mut state, &[KeyCode::Esc, KeyCode::Char('s'), KeyCode::Char('j')]);
+    let shown = text(&state, (100, 24));
+    assert!(shown.contains("%▼") && shown.contains("2/5"), "{shown}");
+}
+
+#[test]
+fn whose_limit_it_was_is_never_cut_away() {
+    let mut state = empty(|_| {});
+    lines().iter().for_each(|line| state.line(line));
+    press(&mut state, &[KeyCode::Char('!')]);
+    for width in [60, 80, 120] {
+        let shown = text(&state, (width, 24));
+        let row = shown.lines().find(|line| line.contains('✖')).unwrap();
+        assert!(row.contains("MemoryMax="), "{width}: {shown}");
+    }
+}
+
+#[test]
+fn a_plot_shows_the_whole_growth_and_is_zoomed() {
+    let mut state = empty(|_| {});
+    stream().iter().for_each(|line| state.line(line));
+    press(&mut state, &[KeyCode::Enter]);
+    assert!(text(&state, WIDE).contains("(10min)"));
+    press(&mut state, &[KeyCode::Char('+')]);
+    assert!(text(&state, WIDE).contains("(3min)"));
+    press(&mut state, &[KeyCode::Char('-'), KeyCode::Char('-')]);
+    assert!(text(&state, WIDE).contains("(30min)"));
+}
