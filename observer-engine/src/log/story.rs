@@ -172,11 +172,28 @@ pub(crate) fn unfinished(report: Report) -> Option<event::Kill> {
     Some(told)
 }
 
+/// Whose a path is. What stands in a system container is that one's word, and told: nothing of this machine is looked up by it.
 pub(crate) fn subject(path: Option<&str>) -> Subject {
-    match path {
-        Some(path) => UnitPath::parse(path).into_subject(None, path, None),
-        None => Subject::default(),
+    let Some(path) = path else { return Subject::default() };
+    let mut subject = UnitPath::parse(path).into_subject(None, path, None);
+    if subject.container.is_none() {
+        subject.container = in_lxc(path).and_then(|rest| UnitPath::parse(rest).container);
     }
+    subject
+}
+
+/// The path as a system container of LXC's sees it: `/lxc/NAME/ns/…` (Proxmox), `/lxc.payload.NAME/…` or `/lxc/NAME/…`.
+fn in_lxc(path: &str) -> Option<&str> {
+    let inside = path
+        .strip_prefix("/lxc/")
+        .or_else(|| path.strip_prefix("/lxc.payload."))?;
+    let (place, _) = inside.match_indices('/').next()?;
+    let rest = inside.get(place..)?;
+    Some(
+        rest.strip_prefix("/ns")
+            .filter(|rest| rest.starts_with('/'))
+            .unwrap_or(rest),
+    )
 }
 
 /// Who asked for memory; its process is known where it is in the table, or the victim itself.
