@@ -201,13 +201,21 @@ impl LogParser {
             // What came before is cut off.
             self.open = Some(Open::new(Report::default(), time));
         }
-        let open = self.open.as_mut()?;
-        if self.pasted && open.is_far(time) {
-            return None;
-        }
+        let mut apart = Open::default();
+        let open = match self.open.as_mut()? {
+            open if self.pasted && open.is_far(time) => return None,
+            // A kernel that prints no such line printed the report: the line is of another.
+            open if text.starts_with(context::WORDS) && open.report.is_old() => &mut apart,
+            open => open,
+        };
         open.line(text);
         if text.starts_with(context::WORDS) && open.report.chosen.is_some() {
-            let report = Arc::new(self.open.take()?.report);
+            let report = if apart.report.chosen.is_some() {
+                apart.report
+            } else {
+                self.open.take()?.report
+            };
+            let report = Arc::new(report);
             if self.chosen.len() >= WAITING || !self.pasted {
                 self.chosen.pop_front();
             }

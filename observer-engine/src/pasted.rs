@@ -142,10 +142,13 @@ impl Pasted {
         for name in names {
             self.unfinished(&name, true);
         }
+        // What programs say is of the kills that are told by then.
+        let mut told = self.take(0);
         for (stamp, event) in self.programs.end(&self.units, &self.containers) {
             self.wait(stamp, None, What::Event(Box::new(event), false));
         }
-        self.take(0)
+        told.extend(self.take(0));
+        told
     }
 
     fn part(&mut self, part: &str) {

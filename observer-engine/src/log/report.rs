@@ -209,11 +209,13 @@ impl Open {
     pub(super) fn line(&mut self, text: &str) -> bool {
         if let Some(rest) = text.strip_prefix(context::WORDS) {
             let is_second = self.report.constraint.is_some();
+            let is_memcg = self.report.in_memcg() == Some(true);
             if is_second {
                 self.mixed(false);
             }
             context::read(&mut self.report, rest);
-            if is_second && self.report.chosen.is_none() {
+            let differs = self.report.constraint != Some(Constraint::Memcg) && is_memcg;
+            if (is_second || differs) && self.report.chosen.is_none() {
                 self.report.constraint = None;
             }
             return true;
