@@ -340,10 +340,13 @@ impl Engine {
     /// are killed together with it are still to be told what was known before.
     pub fn killed(&mut self, kill: &Kill) {
         let Some(path) = &kill.subject.cgroup.path else { return };
-        let victim = &kill.victim;
-        let sizes = [victim.anon, victim.shmem, victim.swap];
+        let sizes = kill
+            .victim
+            .as_ref()
+            .map(|victim| [victim.anon, victim.shmem, victim.swap]);
         let known = sizes
             .into_iter()
+            .flatten()
             .flatten()
             .map(Bytes::as_f64)
             .reduce(|sum, size| sum + size);

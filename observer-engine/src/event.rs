@@ -14,8 +14,8 @@ mod subject;
 mod system;
 
 pub use kill::{
-    Before, BeforeSample, Confidence, Holder, Kill, KillLimit, Killer, OomWithoutKill, Origin, Request, Task, Trigger,
-    Victim,
+    Before, BeforeSample, Confidence, Holder, Kill, KillLimit, Killer, OomWithoutKill, Origin, Request, Shortage,
+    ShortageKind, Task, Trigger, Victim,
 };
 pub use line::{Event, Line};
 pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};

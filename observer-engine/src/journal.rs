@@ -12,14 +12,12 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::event::{self, CgroupRef, Subject, Trigger, Unit, UnitState};
-use crate::log::{Kill, LogLine, LogParser, Logged};
-use crate::measure::{Tgid, Timestamp};
+use crate::event::{self, CgroupRef, Subject, Unit, UnitState};
+use crate::log::{Kill, LogLine, LogParser, Logged, kill_event};
+use crate::measure::Timestamp;
 use crate::raw;
 use crate::unit::UnitPath;
 use crate::unit::ends::exit_text;
-use crate::verdict::from_log as logged;
-use crate::verdict::{KillFacts, verdict};
 
 /// `SD_MESSAGE_UNIT_OUT_OF_MEMORY`: PID 1 saw `memory.events oom_kill` move.
 const OUT_OF_MEMORY: &str = "fe6faa94e7774663a0da52717891d8ef";
@@ -160,27 +158,40 @@ impl Reader {
     /// Where it is no JSON object or has no time.
     pub fn entry(&mut self, line: &[u8]) -> Result<Option<Told>, String> {
         let entry: Map<String, Value> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-        let micros = field(&entry, "__REALTIME_TIMESTAMP").and_then(|text| text.parse().ok());
+        self.map(&entry)
+    }
+
+    /// Whether a report of the kernel's is being read.
+    pub(crate) fn is_open(&self) -> bool {
+        self.parser.is_open()
+    }
+
+    /// Takes an entry.
+    ///
+    /// # Errors
+    /// Where it has no time.
+    pub(crate) fn map(&mut self, entry: &Map<String, Value>) -> Result<Option<Told>, String> {
+        let micros = field(entry, "__REALTIME_TIMESTAMP").and_then(|text| text.parse().ok());
         let ts = micros
             .and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok())
             .map(Timestamp)
             .ok_or("no __REALTIME_TIMESTAMP")?;
-        let what = match Writer::of(&entry) {
-            Writer::Kernel => self.kernel(&entry),
-            Writer::Systemd => self.manager(&entry, subject(&entry)),
-            Writer::UserManager(unit) => self.manager(&entry, user_subject(&entry, unit)),
-            Writer::Oomd => oomd(field(&entry, "MESSAGE").unwrap_or_default()),
-            Writer::Coredump => Some(core(&entry)),
+        let what = match Writer::of(entry) {
+            Writer::Kernel => self.kernel(entry),
+            Writer::Systemd => self.manager(entry, subject(entry)),
+            Writer::UserManager(unit) => self.manager(entry, user_subject(entry, unit)),
+            Writer::Oomd => oomd(field(entry, "MESSAGE").unwrap_or_default()),
+            Writer::Coredump => Some(core(entry)),
             Writer::Other => None,
         };
-        let host = field(&entry, "_HOSTNAME").unwrap_or_default();
+        let host = field(entry, "_HOSTNAME").unwrap_or_default();
         Ok(what.map(|what| Told { ts, host, what }))
     }
 
     /// Takes a record of the kernel's own log.
     pub fn log_line(&mut self, line: LogLine) -> Option<What> {
         match self.parser.line(line)? {
-            Logged::Kill(kill) => self.kill(&kill),
+            Logged::Kill(kill) => Self::kill(&kill),
             Logged::Choice(_) | Logged::Group(_) | Logged::NothingToKill(_) => None,
         }
     }
@@ -204,58 +215,12 @@ impl Reader {
         self.log_line(line)
     }
 
-    fn kill(&self, kill: &Kill) -> Option<What> {
+    fn kill(kill: &Kill) -> Option<What> {
         // The chosen one is killed once more as a member of its group.
         if kill.group.as_ref().is_some_and(|group| group.leader == kill.tid) {
             return None;
         }
-        let (group, report) = (kill.group.as_ref(), kill.report.as_deref());
-        let row = report.and_then(|report| report.row(kill.tid));
-        let tgid = row.map_or(Tgid(kill.tid.0), |row| row.tgid);
-        let path = logged::path(group, report, None);
-        let subject = match &path {
-            Some(path) => UnitPath::parse(path).into_subject(None, path, None),
-            None => Subject::default(),
-        };
-        let trigger = report.and_then(|report| {
-            let tid = report.trigger_tid?;
-            let is_victim = report.chosen == Some(tid);
-            let pid = report.row(tid).map(|row| row.tgid).or(is_victim.then_some(tgid));
-            Some(Trigger {
-                pid,
-                tid,
-                comm: report.trigger_comm.clone(),
-                uid: None,
-                unit: subject.unit.clone().filter(|_| is_victim),
-                cgroup: path.clone().filter(|_| is_victim),
-            })
-        });
-        let victim = event::Victim {
-            pid: tgid,
-            tid: Some(kill.tid),
-            comm: kill.comm.clone(),
-            cmdline: None,
-            uid: kill.uid,
-            oom_score_adj: kill.oom_score_adj,
-            total_vm: kill.sizes.total_vm,
-            anon: kill.sizes.anon,
-            file: kill.sizes.file,
-            shmem: kill.sizes.shmem,
-            swap: kill.sizes.swap,
-            pgtables: kill.sizes.pgtables,
-            started: None,
-            exiting: None,
-        };
-        let facts = KillFacts {
-            oom: match group {
-                Some(group) => Some(logged::group(group)),
-                None => report.and_then(logged::choice),
-            },
-            tasks: logged::tasks(report, path.as_deref()).unwrap_or_default(),
-            trigger,
-            ..KillFacts::new(subject, victim, vec!["kernel log".to_owned()])
-        };
-        Some(What::Kill(Box::new(verdict(facts, |_| None))))
+        Some(What::Kill(Box::new(kill_event(kill, None))))
     }
 
     /// What a manager says of a unit of its own.
@@ -417,7 +382,7 @@ mod tests {
             (Some("system.slice"), Some(Relation::Ancestor))
         );
         assert_eq!(limit.bytes.map(|bytes| bytes.0), Some(65_536 << 10));
-        assert_eq!(kill.victim.pid, Tgid(399));
+        assert_eq!(kill.who(), "python3[399]");
     }
 
     #[test]
@@ -445,7 +410,11 @@ mod tests {
         else {
             panic!("{told:?}")
         };
-        assert_eq!((kill.origin, kill.subject.unit.as_deref()), (Origin::Unknown, None));
+        // The line of the kill says itself that it was a memory cgroup's limit.
+        assert_eq!(
+            (kill.origin, kill.subject.unit.as_deref(), kill.limit.as_ref()),
+            (Origin::MemcgLimit, None, None)
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod human;
 pub mod journal;
 pub mod log;
 pub mod measure;
+pub mod pasted;
 pub mod raw;
 pub mod unit;
 pub mod verdict;

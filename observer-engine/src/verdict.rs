@@ -13,7 +13,8 @@ pub mod signal;
 use advice::advice;
 
 use crate::event::{
-    Before, Confidence, Holder, Kill, KillLimit, Killer, Origin, Relation, Request, Subject, Task, Trigger, Victim,
+    Before, Confidence, Holder, Kill, KillLimit, Killer, Origin, Relation, Request, Shortage, ShortageKind, Subject,
+    Task, Trigger, Victim,
 };
 use crate::measure::{Bytes, Tgid};
 
@@ -130,6 +131,10 @@ pub struct KillFacts {
     pub evidence: Vec<String>,
     /// Where the choice was not seen: the limit that the counters point at.
     pub concluded_limit: Option<KillLimit>,
+    /// Whether a memory cgroup's limit is known to have been reached, whosever it was.
+    pub in_memcg: bool,
+    /// What was short, where it was no memory cgroup's limit.
+    pub shortage: Option<Shortage>,
     /// The limit that is no memory cgroup's: the machine's memory, or that of a cpuset's nodes.
     pub outside: Option<KillLimit>,
 }
@@ -149,6 +154,8 @@ impl KillFacts {
             trigger: None,
             evidence,
             concluded_limit: None,
+            in_memcg: false,
+            shortage: None,
             outside: None,
         }
     }
@@ -184,6 +191,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
         (Some(user), _) => (user.origin, user.confidence, None),
         (None, None) => match facts.concluded_limit.clone() {
             Some(limit) => (Origin::MemcgLimit, Confidence::Inferred, Some(limit)),
+            None if facts.in_memcg => (Origin::MemcgLimit, Confidence::Inferred, None),
             None => (Origin::Unknown, Confidence::Inferred, None),
         },
         (None, Some(oom)) => {
@@ -215,9 +223,10 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
         evidence: facts.evidence,
         limit,
         trigger: facts.trigger,
-        victim: facts.victim,
+        victim: Some(facts.victim),
         leader_pid,
         killer: facts.user.map(|user| user.killer),
+        shortage: facts.shortage,
         before,
         tasks: facts.tasks,
         holders: facts.holders,
@@ -258,13 +267,30 @@ fn kernel_origin(facts: &KillFacts, oom: &OomFacts) -> (Origin, Confidence) {
             }
             Origin::MemcgLimit
         }
-        Constraint::Host => Origin::Host,
+        Constraint::Host => host_origin(facts, oom),
         Constraint::Cpuset => Origin::Cpuset,
         Constraint::Mempolicy => Origin::Mempolicy,
         Constraint::Unknown(_) => Origin::Unknown,
     };
     (origin, Confidence::Observed)
 }
+
+/// A request without any flags is the page-fault path's (mm/oom_kill.c: `pagefault_out_of_memory`, up to 5.15): some handler of
+/// the fault had no memory, and what the machine had need not have been short.
+fn host_origin(facts: &KillFacts, oom: &OomFacts) -> Origin {
+    let is_short = facts
+        .shortage
+        .as_ref()
+        .is_some_and(|shortage| shortage.kind == ShortageKind::Machine);
+    if oom.gfp.as_deref() == Some(NO_FLAGS) && !is_short {
+        Origin::PageFault
+    } else {
+        Origin::Host
+    }
+}
+
+/// As [`gfp::gfp_name`] writes it.
+const NO_FLAGS: &str = "0x0";
 
 #[cfg(test)]
 mod tests {

@@ -57,6 +57,7 @@ Examples:
   sudo oomtrace record                   into /var/lib/oomtrace, for days
   oomtrace replay /var/lib/oomtrace      what was recorded, through the same pipeline
   sudo oomtrace why myapp                why myapp.service was killed last, or ended for another reason
+  dmesg -T | oomtrace why                what a pasted log of any machine says of kills; also --log kern.log.1.gz
   oomtrace resolve 4711                  which unit a process belongs to
 
 Exit status:
@@ -406,6 +407,11 @@ pub struct Why {
     /// '-' = standard input
     #[arg(long, value_name = "FILE")]
     pub journal_file: Option<std::path::PathBuf>,
+    /// Any text that holds a kernel's log, from any machine, instead of this machine's own: dmesg, kern.log, a serial
+    /// console, journalctl's output, a bug report; also gzip, zstd or xz; may be given again; '-' = standard input, which is
+    /// read by default where it is a pipe or a file
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["journal_file", "dir", "boot"])]
+    pub log: Vec<std::path::PathBuf>,
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: Output,

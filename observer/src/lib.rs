@@ -22,4 +22,4 @@ pub mod unit;
 pub mod watch;
 
 pub(crate) use oomtrace_engine as engine;
-pub use oomtrace_engine::{event, human, journal, measure};
+pub use oomtrace_engine::{event, human, journal, measure, pasted};

@@ -20,11 +20,12 @@ const TOOLS: [Tool; 1] = [Tool {
 }];
 
 /// The targets, and the fixtures that each begins with, below `observer/tests/fixtures`.
-const TARGETS: [(&str, Option<&str>); 5] = [
+const TARGETS: [(&str, Option<&str>); 6] = [
     ("capture", Some("")),
     ("engine", None),
     ("journal", None),
     ("kernel_log", Some("kmsg")),
+    ("pasted", Some("kmsg")),
     ("records", None),
 ];
 
@@ -44,7 +45,7 @@ const LAST_LINES: usize = 12;
 /// named and kept in target/fuzz/failed.
 #[derive(Debug, Args)]
 pub(crate) struct Fuzz {
-    /// capture, engine, journal, kernel_log, records [default: all, one after the other]
+    /// capture, engine, journal, kernel_log, pasted, records [default: all, one after the other]
     #[arg(value_name = "TARGET", value_parser = TARGETS.map(|(name, _)| name))]
     targets: Vec<String>,
 

@@ -495,6 +495,8 @@ fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
         trigger: None,
         evidence: Vec::new(),
         concluded_limit: None,
+        in_memcg: false,
+        shortage: None,
         outside: None,
     }
 }

@@ -25,17 +25,22 @@ pub struct Kill {
     pub limit: Option<KillLimit>,
     /// Who asked for the memory.
     pub trigger: Option<Trigger>,
-    /// Who was killed.
-    pub victim: Victim,
+    /// Who was killed; `null` only in what `oomtrace why --log` writes, where the log does not tell it.
+    // The stream always has it, and that is what the schema promises.
+    #[schemars(with = "Victim")]
+    pub victim: Option<Victim>,
     /// The chosen process, where this victim died with it.
     pub leader_pid: Option<Tgid>,
     /// The user-space program that killed.
     pub killer: Option<Killer>,
     /// The allocation that could not be met.
     pub request: Option<Request>,
+    /// What was short, of a kill that no memory cgroup's limit caused.
+    #[serde(default)]
+    pub shortage: Option<Shortage>,
     /// What was known before.
     pub before: Option<Before>,
-    /// The processes of the victim's cgroup at the kill, largest first.
+    /// The processes of the victim's cgroup at the kill, largest first; from a log, all that might have been chosen.
     #[serde(default, deserialize_with = "few::few")]
     pub tasks: Vec<Task>,
     /// Which units held most of the memory that ran out, largest first: those below the limit's owner, or of the whole
@@ -61,6 +66,24 @@ impl Kill {
         };
         samples.iter().rev().find(is_own)
     }
+
+    /// Whether a memory cgroup's limit made it.
+    #[must_use]
+    pub fn in_a_limit(&self) -> bool {
+        matches!(
+            self.origin,
+            Origin::MemcgLimit | Origin::OomGroup | Origin::LimitLowered
+        )
+    }
+
+    /// The victim in words: `python3[425]`.
+    #[must_use]
+    pub fn who(&self) -> String {
+        self.victim.as_ref().map_or_else(
+            || "a process that is not named".to_owned(),
+            |victim| format!("{}[{}]", victim.comm, victim.pid),
+        )
+    }
 }
 
 /// What made a kill.
@@ -71,6 +94,9 @@ pub enum Origin {
     MemcgLimit,
     /// The machine's memory was used up.
     Host,
+    /// A page fault failed for want of memory and the kernel's page-fault path killed, with no shortage shown: a driver's or
+    /// a file system's error as a rule.
+    PageFault,
     /// The nodes of a cpuset were used up.
     Cpuset,
     /// The nodes of a memory policy were used up.
@@ -207,6 +233,49 @@ pub struct Request {
     pub gfp: String,
 }
 
+/// What was short at a kill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shortage {
+    /// What kind of thing it was.
+    pub kind: ShortageKind,
+    /// The memory node whose zone follows.
+    pub node: Option<u32>,
+    /// The zone that the figures are of: the highest that might be used.
+    pub zone: Option<String>,
+    /// 2^order pages were asked for.
+    pub order: Option<i32>,
+    /// What was free in the zone.
+    pub free: Option<Bytes>,
+    /// The zone's lowest watermark: what must stay.
+    pub min: Option<Bytes>,
+    /// Its next one: below it the kernel reclaims.
+    pub low: Option<Bytes>,
+    /// Its highest: up to it the kernel reclaims.
+    pub high: Option<Bytes>,
+    /// How much of the free memory only movable pages may have.
+    pub free_cma: Option<Bytes>,
+    /// What was free in swap.
+    pub swap_free: Option<Bytes>,
+    /// All swap.
+    pub swap_total: Option<Bytes>,
+}
+
+/// What was short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ShortageKind {
+    /// All of the machine's memory.
+    Machine,
+    /// The zones that the request might use; others had memory.
+    Zone,
+    /// The memory nodes that it might use.
+    Node,
+    /// Contiguous pages: there was memory, in smaller pieces.
+    Order,
+    /// Nothing that the log shows.
+    None,
+}
+
 /// What was known before the kill.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Before {
@@ -242,6 +311,9 @@ pub struct Task {
     pub pid: Tgid,
     /// Its name.
     pub comm: String,
+    /// All that is resident, where it is told as one: in logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss: Option<Bytes>,
     /// Resident anonymous memory.
     pub anon: Option<Bytes>,
     /// Resident file pages.

@@ -1,6 +1,10 @@
 //! The texts are the kernels' own, from guests, with the stack traces and most of the statistics left out.
 
+use observer_common::Constraint;
+
 use super::*;
+use crate::measure::Bytes;
+use context::MAX_NODES;
 
 fn read(text: &str) -> Vec<Logged> {
     let mut parser = LogParser::default();
@@ -27,7 +31,7 @@ fn a_slices_limit_is_told_with_the_unit_below_it() {
         panic!("{told:?}")
     };
     assert_eq!((kill.tid, kill.comm.as_str(), kill.uid), (Tid(260), "python3", Some(0)));
-    assert_eq!((kill.in_memcg, kill.oom_score_adj), (true, Some(0)));
+    assert_eq!((kill.in_memcg, kill.oom_score_adj), (Some(true), Some(0)));
     assert_eq!(kill.sizes.anon, Some(Bytes(65_152 * KIB)));
     assert_eq!(
         (kill.sizes.swap, kill.sizes.pgtables),
@@ -81,7 +85,7 @@ fn the_hosts_memory_has_no_owner() {
     let told = read(include_str!("../../tests/fixtures/kmsg/6.12-host.txt"));
     let kills = kills(&told);
     let report = kills[0].report.as_ref().unwrap();
-    assert_eq!((kills.len(), kills[0].in_memcg), (1, false));
+    assert_eq!((kills.len(), kills[0].in_memcg), (1, Some(false)));
     assert_eq!(
         (report.constraint, report.owner.as_ref(), report.limit),
         (Some(Constraint::None), None, None)
@@ -140,10 +144,10 @@ fn a_kill_whose_report_was_suppressed_has_none_and_takes_no_others() {
     assert_eq!(
         told,
         [
-            (231, true, path("st10")),
-            (233, true, None),
-            (235, true, None),
-            (237, true, path("st13"))
+            (231, Some(true), path("st10")),
+            (233, Some(true), None),
+            (235, Some(true), None),
+            (237, Some(true), path("st13"))
         ]
     );
 }
@@ -169,14 +173,16 @@ fn what_is_killed_after_a_group_without_a_report_is_none_of_the_group() {
 fn names_and_paths_may_hold_what_they_like() {
     let lines = [
         "4,1,1,-;a, b invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
-        r"6,2,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,b/dev\x5cx2dsd.mount,task_memcg=/a,b/\xc3\xa9,task=x,task=y,pid=1,pid=77,uid=9",
+        "6,2,2,-;[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name",
+        "6,2,2,-;[     77]     9    77        1        1        1        0             0 x,task=y,pid=1",
+        r"6,2,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,b/dev\x5cx2dsd.mount,task_memcg=/a,b/dev\x5cx2dsd.mount/\xc3\xa9,task=x,task=y,pid=1,pid=77,uid=9",
         "3,3,3,-;Memory cgroup out of memory: Killed process 77 (x) total-vm:9kB) total-vm:1kB, anon-rss:2kB, file-rss:3kB, shmem-rss:4kB, UID:9 pgtables:5kB oom_score_adj:-3",
     ];
     let told = read(&lines.join("\n"));
     let kill = kills(&told)[0];
     let report = kill.report.as_ref().unwrap();
     assert_eq!(report.owner.as_deref(), Some(r"/a,b/dev\x2dsd.mount"));
-    assert_eq!(report.chosen_cgroup.as_deref(), Some("/a,b/é"));
+    assert_eq!(report.chosen_cgroup.as_deref(), Some(r"/a,b/dev\x2dsd.mount/é"));
     assert_eq!((report.trigger_comm.as_str(), report.chosen), ("a, b", Some(Tid(77))));
     assert_eq!((kill.comm.as_str(), kill.oom_score_adj), ("x) total-vm:9kB", Some(-3)));
     assert_eq!(
@@ -250,9 +256,9 @@ proptest::proptest! {
 #[test]
 fn nodes_are_those_of_the_constraint() {
     let told = |text: &str| {
-        let mut open = Open::default();
-        open.context(text);
-        open.report.nodes
+        let mut report = Report::default();
+        context::read(&mut report, text);
+        report.nodes
     };
     let rest = "oom_memcg=/a,task_memcg=/a/b,task=x,pid=1,uid=0";
     assert_eq!(
@@ -269,4 +275,46 @@ fn nodes_are_those_of_the_constraint() {
     );
     assert!(told(&format!("MEMCG,nodemask=(null),cpuset=/,mems_allowed=0-1,{rest}")).is_empty());
     assert_eq!(told("CPUSET,mems_allowed=0-4294967295").len(), MAX_NODES);
+}
+
+/// Of a summary's paths: the owner's and the victim's.
+fn paths(before: &[&str], paths: &str) -> (Option<String>, Option<String>) {
+    let summary = format!(
+        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,{paths},task=hog,pid=7,uid=0"
+    );
+    let mut parser = LogParser::default();
+    parser.text(
+        "hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+        None,
+        0,
+    );
+    for line in before {
+        parser.text(line, None, 0);
+    }
+    let Some(Logged::Choice(report)) = parser.text(&summary, None, 0) else {
+        panic!("no choice")
+    };
+    (report.owner.clone(), report.chosen_cgroup.clone())
+}
+
+#[test]
+fn a_cgroup_whose_name_looks_like_the_kernels_words_is_not_another() {
+    const FORGED: &str = "/t.slice/a,task_memcg=/system.slice/sshd.service/x";
+    let own = format!("oom_memcg={FORGED},task_memcg={FORGED}");
+    let stats = format!("Memory cgroup stats for {FORGED}:");
+    let told = Some(FORGED.to_owned());
+    assert_eq!(paths(&[], &own), (told.clone(), told.clone()));
+    assert_eq!(paths(&[&stats], &own), (told.clone(), told));
+}
+
+#[test]
+fn a_path_that_can_be_read_in_two_ways_is_not_told() {
+    // Below its own owner, or below one that it makes up: the same words.
+    let two = "oom_memcg=/a,task_memcg=/a/b,task_memcg=/a,task_memcg=/a/b/c";
+    assert_eq!(paths(&[], two), (None, None));
+    let (owner, cgroup) = paths(&["Memory cgroup stats for /a:"], two);
+    assert_eq!(owner.as_deref(), Some("/a"));
+    assert_eq!(cgroup.as_deref(), Some("/a/b,task_memcg=/a,task_memcg=/a/b/c"));
+    // Whoever lives elsewhere was not killed for this limit.
+    assert_eq!(paths(&[], "oom_memcg=/a,task_memcg=/b"), (None, None));
 }

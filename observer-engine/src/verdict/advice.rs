@@ -3,7 +3,7 @@
 //! In the order of what helps most: where to look, what a change would buy, what could or could not have been given back.
 //! Where the evidence is missing there is no sentence.
 
-use crate::event::{Class, Holder, Kill, KillLimit, Memory, Origin, Relation, owner_name, setting};
+use crate::event::{Class, Holder, Kill, KillLimit, Memory, Origin, Relation, ShortageKind, owner_name, setting};
 use crate::human::{bytes, duration};
 use crate::measure::Bytes;
 use crate::unit::is_same_unit;
@@ -36,6 +36,7 @@ pub(super) fn advice(kill: &Kill) -> Vec<String> {
         shares(kill, last.as_ref()),
         growth(kill),
         swap(kill.limit.as_ref()),
+        short(kill),
         makeup(last.as_ref()),
         reclaim(kill.origin, last.as_ref()),
     ];
@@ -127,6 +128,46 @@ fn swap(limit: Option<&KillLimit>) -> Option<String> {
     full.then(|| format!("MemorySwapMax= was used up too: {} in swap.", bytes(usage)))
 }
 
+/// What the machine lacked, and whether a kill or more memory would have helped.
+fn short(kill: &Kill) -> Option<String> {
+    let shortage = kill.shortage.as_ref()?;
+    let zone = match (&shortage.zone, shortage.node) {
+        (Some(zone), Some(node)) => format!("zone {zone} of node {node}"),
+        (Some(zone), None) => format!("zone {zone}"),
+        (None, Some(node)) => format!("node {node}"),
+        (None, None) => "the zones that it may use".to_owned(),
+    };
+    let held = shortage
+        .free
+        .zip(shortage.min)
+        .map(|(free, min)| format!(" ({} free, of which {} must stay)", bytes(free), bytes(min)));
+    let held = held.unwrap_or_default();
+    let no_swap = match (shortage.swap_free, shortage.swap_total) {
+        (_, Some(Bytes(0))) => "; there is no swap".to_owned(),
+        (Some(free), Some(total)) if free.as_f64() <= (1.0 - SWAP_FULL) * total.as_f64() => {
+            format!("; swap was used up too, all {}", bytes(total))
+        }
+        _ => String::new(),
+    };
+    Some(match shortage.kind {
+        ShortageKind::Machine => format!("All of the machine's memory was used up{held}{no_swap}."),
+        ShortageKind::Zone => format!(
+            "What the kernel asked for fits only into {zone}{held}, and other memory was free: more RAM would not help, and killing processes hardly does."
+        ),
+        ShortageKind::Node => format!(
+            "Only memory of {zone} was allowed{held}: what other nodes have does not help; see AllowedMemoryNodes= or numactl."
+        ),
+        ShortageKind::Order => format!(
+            "There was memory{held}, in pieces too small for {} contiguous pages: fragmentation; more RAM or a kill hardly helps.",
+            1_u64.checked_shl(shortage.order?.unsigned_abs()).unwrap_or(0)
+        ),
+        ShortageKind::None if kill.origin == Origin::PageFault => format!(
+            "Nothing was short{held}: a page fault's handler returned an error, a driver's or a file system's as a rule. Killing could not help."
+        ),
+        ShortageKind::None => format!("Nothing that the log shows was short{held}: killing could not help."),
+    })
+}
+
 /// What no kill of a process gives back.
 fn makeup(last: Option<&Memory>) -> Option<String> {
     let last = last?;
@@ -154,6 +195,7 @@ fn reclaim(origin: Origin, last: Option<&Memory>) -> Option<String> {
     let at_limit = match origin {
         Origin::MemcgLimit | Origin::OomGroup | Origin::SharedMm | Origin::LimitLowered => true,
         Origin::Host
+        | Origin::PageFault
         | Origin::Cpuset
         | Origin::Mempolicy
         | Origin::Sysrq

@@ -3,9 +3,10 @@
 use observer_common::Constraint as Code;
 
 use super::{Constraint, OomFacts, OwnerFacts, gfp::gfp_name};
-use crate::event::Task;
+use crate::event::{Shortage, Task};
+use crate::log::shortage::shortage;
 use crate::log::{Group, Report};
-use crate::measure::Tgid;
+use crate::measure::{Pages, Tgid, Tid};
 use crate::unit::UnitPath;
 
 /// Processes told with a kill.
@@ -22,14 +23,30 @@ pub fn constraint(number: i32) -> Constraint {
     }
 }
 
+/// The choice, from whatever of the report is there: kernels before 5.0 do not say where they looked.
+pub fn concluded(report: &Report, in_memcg: Option<bool>) -> Option<OomFacts> {
+    let constraint = report.concluded(in_memcg)?;
+    let told = Report {
+        constraint: Some(constraint),
+        chosen: report.chosen.or(Some(Tid(0))),
+        ..report.clone()
+    };
+    choice(&told)
+}
+
+/// What was short, where a limit was not what stopped it.
+pub fn shortage_of(report: &Report, in_memcg: Option<bool>) -> Option<Shortage> {
+    shortage(report, report.concluded(in_memcg)?)
+}
+
 /// The choice; `None` where the line that says it is missing.
 pub fn choice(report: &Report) -> Option<OomFacts> {
     let in_memcg = report.constraint? == Code::Memcg;
     let chosen = report.chosen?;
     Some(OomFacts {
         constraint: constraint(report.constraint? as i32),
-        order: report.order,
-        gfp: report.gfp.map(gfp_name),
+        order: if report.stack.sysrq { Some(-1) } else { report.order },
+        gfp: report.gfp_names.clone().or_else(|| report.gfp.map(gfp_name)),
         owner: in_memcg.then(|| OwnerFacts {
             unit: report
                 .owner
@@ -43,7 +60,7 @@ pub fn choice(report: &Report) -> Option<OomFacts> {
             swap_max: report.swap_max,
         }),
         chosen: Some(report.row(chosen).map_or(Tgid(chosen.0), |row| row.tgid)),
-        lowering: false,
+        lowering: report.stack.lowering,
     })
 }
 
@@ -84,6 +101,7 @@ pub fn tasks(report: Option<&Report>, path: Option<&str>) -> Option<Vec<Task>> {
         .map(|row| Task {
             pid: row.tgid,
             comm: row.comm.clone(),
+            rss: row.rss.map(|pages| Pages(pages).to_bytes()),
             anon: row.sizes.anon,
             file: row.sizes.file,
             shmem: row.sizes.shmem,

@@ -1,12 +1,14 @@
 //! `oomtrace why`: past kills explained, from captures and from what the host kept.
 //!
 //! Captures and the journal become one list of ends, in the order of time; what both tell of is told once, as the capture
-//! has it. The text is a function of that list.
+//! has it. The text is a function of that list. A log that is pasted (`log`) is told alone: it may be any machine's.
 
 mod attempt;
 mod growth;
 mod json;
+mod log;
 mod now;
+mod packed;
 mod past;
 mod sources;
 mod text;
@@ -30,6 +32,9 @@ pub fn run(options: &Why) -> Result<(), Failure> {
     let which = &options.which;
     let selection = Selection::new(&units, &which.user_unit, &which.slice, &which.cgroup)
         .map_err(|error| Failure::new(Exit::Usage, error))?;
+    if let Some(logs) = log::given(options) {
+        return log::run(options, &selection, &logs);
+    }
     let mut past = Past {
         selection,
         ..Past::default()

@@ -447,12 +447,7 @@ impl<'a> Plot<'a> {
         }
         for (ts, kill) in &self.past.kills.kept {
             let x = self.times.x(*ts);
-            let label = format!(
-                "{}: {}[{}] killed",
-                self.words.date(*ts),
-                kill.victim.comm,
-                kill.victim.pid
-            );
+            let label = format!("{}: {} killed", self.words.date(*ts), kill.who());
             let _ = writeln!(
                 self.out,
                 "<g role=\"img\" aria-label=\"{}\"><title>{}</title><path class=\"killed\" d=\"M{x} {TOP}V{BOTTOM}\"/><path class=\"cross\" d=\"M{} {}l24 24m-24 0l24 -24\"/></g>",

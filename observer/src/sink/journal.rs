@@ -58,8 +58,10 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
             let origin = serde_json::to_value(kill.origin).ok();
             let origin = origin.as_ref().and_then(serde_json::Value::as_str);
             more.extend(origin.map(|origin| ("OOMTRACE_ORIGIN", origin.to_owned())));
-            more.push(("OBJECT_PID", kill.victim.pid.to_string()));
-            more.push(("OOMTRACE_VICTIM", kill.victim.comm.clone()));
+            if let Some(victim) = &kill.victim {
+                more.push(("OBJECT_PID", victim.pid.to_string()));
+                more.push(("OOMTRACE_VICTIM", victim.comm.clone()));
+            }
             if let Some(limit) = &kill.limit {
                 more.extend(limit.unit.clone().map(|unit| ("OOMTRACE_LIMIT_UNIT", unit)));
                 more.extend(limit.cgroup.clone().map(|path| ("OOMTRACE_LIMIT_CGROUP", path)));

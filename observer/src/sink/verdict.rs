@@ -1,7 +1,9 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
 use super::words::{self, class_name, kernel, pace};
-use crate::event::{Class, Confidence, Container, Kill, KillLimit, Origin, Relation, Subject, Trigger};
+use crate::event::{
+    Class, Confidence, Container, Kill, KillLimit, Origin, Relation, ShortageKind, Subject, Trigger, Victim,
+};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
 use crate::unit::{UnitPath, is_same_unit};
@@ -40,7 +42,8 @@ pub(crate) fn cause(kill: &Kill) -> String {
                 own_limit(kill).unwrap_or_default()
             )
         }
-        Origin::Host => format!("{probably}by the kernel: the whole host was out of memory"),
+        Origin::Host => format!("{probably}by the kernel: {}", lacking(kill)),
+        Origin::PageFault => format!("{probably}by the kernel: a page fault failed, and no shortage is shown"),
         Origin::Cpuset => format!("{probably}by the kernel: {} used up", nodes(kill, "its cpuset")),
         Origin::Mempolicy => format!("{probably}by the kernel: {} used up", nodes(kill, "a memory policy")),
         Origin::Sysrq => format!("{probably}by the kernel: someone pressed the magic SysRq key"),
@@ -82,6 +85,17 @@ pub(crate) fn limit_brief(kill: &Kill) -> String {
         (_, Some(limit)) => limit_name(limit),
         (Origin::Host, None) => "the whole host".to_owned(),
         (_, None) => "at a limit that is not known".to_owned(),
+    }
+}
+
+/// What the machine lacked.
+fn lacking(kill: &Kill) -> &'static str {
+    match kill.shortage.as_ref().map(|shortage| shortage.kind) {
+        None | Some(ShortageKind::Machine) => "the whole host was out of memory",
+        Some(ShortageKind::Zone) => "the zones of memory that the kernel's request may use were full, others were not",
+        Some(ShortageKind::Node) => "the memory nodes that the request may use were full, others were not",
+        Some(ShortageKind::Order) => "there was memory, but no contiguous piece large enough",
+        Some(ShortageKind::None) => "an allocation failed, and no shortage is shown",
     }
 }
 
@@ -206,17 +220,8 @@ fn trigger_place(trigger: &Trigger, victim: &Subject) -> String {
     }
 }
 
-/// The paragraph: its first line without the clock, then the labelled ones.
-pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
-    let victim = &kill.victim;
-    let head = format!(
-        "{}[{}] of {}, {}",
-        victim.comm,
-        victim.pid,
-        words::name(&kill.subject),
-        cause(kill)
-    );
-    let mut lines = Vec::new();
+/// `python3[425], anon 63.7M, file 2.4M, shmem 0B, oom_score_adj 0, ran 47s`
+fn victim_line(victim: &Victim, at: Timestamp) -> String {
     let ran = victim
         .started
         .map(|started| format!(", ran {}", duration(at.seconds_since(started))))
@@ -229,21 +234,29 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
         Some(true) => ", was ending already",
         Some(false) | None => "",
     };
-    lines.push((
-        "victim",
-        format!(
-            "{}[{}], anon {}, file {}, shmem {}{adjust}{ran}{ending}",
-            victim.comm,
-            victim.pid,
-            size(victim.anon),
-            size(victim.file),
-            size(victim.shmem)
-        ),
-    ));
+    format!(
+        "{}[{}], anon {}, file {}, shmem {}{adjust}{ran}{ending}",
+        victim.comm,
+        victim.pid,
+        size(victim.anon),
+        size(victim.file),
+        size(victim.shmem)
+    )
+}
+
+/// The paragraph: its first line without the clock, then the labelled ones.
+pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
+    let head = format!("{} of {}, {}", kill.who(), words::name(&kill.subject), cause(kill));
+    let mut lines = Vec::new();
+    if let Some(victim) = &kill.victim {
+        lines.push(("victim", victim_line(victim, at)));
+    }
     if let Some(container) = &kill.subject.container {
         lines.push(("container", container_line(container)));
     }
-    if let Some(cmdline) = victim.cmdline.as_ref().filter(|cmdline| **cmdline != victim.comm) {
+    if let Some(victim) = &kill.victim
+        && let Some(cmdline) = victim.cmdline.as_ref().filter(|cmdline| **cmdline != victim.comm)
+    {
         let cut: String = cmdline.chars().take(COMMAND).collect();
         let more = if cut.len() < cmdline.len() { "…" } else { "" };
         lines.push(("command", format!("{cut}{more}")));
@@ -302,9 +315,9 @@ pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static st
     let others: Vec<String> = kill
         .tasks
         .iter()
-        .filter(|task| task.pid != victim.pid)
+        .filter(|task| kill.victim.as_ref().is_none_or(|victim| task.pid != victim.pid))
         .take(5)
-        .map(|task| format!("{}[{}] {}", task.comm, task.pid, size(task.anon)))
+        .map(|task| format!("{}[{}] {}", task.comm, task.pid, size(task.rss.or(task.anon))))
         .collect();
     if !others.is_empty() {
         lines.push(("others", others.join(" · ")));

@@ -285,7 +285,7 @@ impl Collector {
         };
         let mut concluded_limit = None;
         if oom.is_none()
-            && kill.in_memcg
+            && kill.in_memcg == Some(true)
             && let Some((limit, file)) = path.and_then(|path| self.conclude(path))
         {
             evidence.push(file.to_owned());

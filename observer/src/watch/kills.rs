@@ -131,6 +131,7 @@ fn host_limit() -> Option<KillLimit> {
 
 fn task(info: TaskInfo) -> event::Task {
     event::Task {
+        rss: None,
         pid: info.pid,
         comm: info.comm,
         anon: info.anon,
@@ -145,6 +146,7 @@ fn task(info: TaskInfo) -> event::Task {
 pub(super) fn with_victim(others: Vec<TaskInfo>, victim: &event::Victim) -> Vec<event::Task> {
     let mut tasks: Vec<event::Task> = others.into_iter().map(task).collect();
     tasks.push(event::Task {
+        rss: None,
         pid: victim.pid,
         comm: victim.comm.clone(),
         anon: victim.anon,

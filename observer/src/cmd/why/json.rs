@@ -1,13 +1,11 @@
 //! The same ends as events: whatever the text tells has a line here.
 
-use std::io::{self, Write as _};
-
-use serde_json::Value;
+use std::io;
 
 use super::past::{End, Past, SOON};
-use crate::event::{Confidence, Crash, Event, Kill, Killer, Line, Origin, Subject, Unit, Victim};
+use crate::event::{Confidence, Crash, Event, Kill, Killer, Line, Origin, Subject, Unit};
 use crate::journal::What;
-use crate::measure::Tgid;
+use crate::sink::{Json, Sink as _};
 
 /// systemd-oomd's own unit.
 const OOMD: &str = "systemd-oomd.service";
@@ -20,22 +18,23 @@ impl Past {
         let last = |kind: Kind| ends.iter().rposition(|end| kind_of(&end.told.what) == Some(kind));
         let chosen = [Kind::Kernel, Kind::Told, Kind::Failed].map(last);
         let (kernel, told) = (chosen[0], chosen[1]);
+        let mut sink = Json::new(io::stdout());
         let mut seq = 0;
         for (place, end) in ends.iter().enumerate() {
             let is_last = chosen.contains(&Some(place)) && !(told == Some(place) && kernel > told);
             let Some(mut line) = self.event(end).filter(|_| all || is_last) else {
                 continue;
             };
-            line["seq"] = seq.into();
+            line.seq = seq;
             seq += 1;
-            writeln!(io::stdout(), "{line}")?;
+            sink.line(&line)?;
         }
-        Ok(())
+        sink.flush()
     }
 
-    fn event(&self, end: &End) -> Option<Value> {
-        let (event, is_victim_known) = match &end.told.what {
-            What::Kill(kill) => (Event::Kill(kill.clone()), true),
+    fn event(&self, end: &End) -> Option<Line> {
+        let event = match &end.told.what {
+            What::Kill(kill) => Event::Kill(kill.clone()),
             What::Oomd(subject, words) => {
                 let killer = Killer {
                     pid: None,
@@ -45,9 +44,9 @@ impl Past {
                     reason: None,
                     words: Some(words.clone()),
                 };
-                (unseen(subject, Origin::SystemdOomd, Some(killer)), false)
+                unseen(subject, Origin::SystemdOomd, Some(killer))
             }
-            What::OutOfMemory(subject) => (unseen(subject, Origin::Unknown, None), false),
+            What::OutOfMemory(subject) => unseen(subject, Origin::Unknown, None),
             What::Failed(unit) => {
                 let crash = self.crash(end.told.ts, &unit.subject);
                 let unit = Unit {
@@ -57,21 +56,16 @@ impl Past {
                     }),
                     ..unit.as_ref().clone()
                 };
-                (Event::Unit(unit), true)
+                Event::Unit(unit)
             }
             What::Core(..) => return None, // with the end of its unit
         };
-        let line = Line {
+        Some(Line {
             event,
             ts: end.told.ts,
             seq: 0,
             host: end.told.host.clone(),
-        };
-        let mut value = serde_json::to_value(line).ok()?;
-        if !is_victim_known {
-            value["victim"] = Value::Null;
-        }
-        Some(value)
+        })
     }
 }
 
@@ -118,25 +112,11 @@ fn unseen(subject: &Subject, origin: Origin, killer: Option<Killer>) -> Event {
         evidence: vec!["journal".to_owned()],
         limit: None,
         trigger: None,
-        victim: Victim {
-            pid: Tgid(0), // `null` where it is written
-            tid: None,
-            comm: String::new(),
-            cmdline: None,
-            uid: None,
-            oom_score_adj: None,
-            total_vm: None,
-            anon: None,
-            file: None,
-            shmem: None,
-            swap: None,
-            pgtables: None,
-            started: None,
-            exiting: None,
-        },
+        victim: None,
         leader_pid: None,
         killer,
         request: None,
+        shortage: None,
         before: None,
         tasks: Vec::new(),
         holders: Vec::new(),

@@ -263,7 +263,10 @@ enum Same {
 
 fn same(what: &What) -> Option<Same> {
     match what {
-        What::Kill(kill) => Some(Same::Kill(kill.victim.pid, kill.victim.comm.clone())),
+        What::Kill(kill) => {
+            let victim = kill.victim.as_ref()?;
+            Some(Same::Kill(victim.pid, victim.comm.clone()))
+        }
         What::Failed(unit) => Some(Same::Failed(name(&unit.subject)?.to_owned())),
         What::OutOfMemory(_) | What::Oomd(..) | What::Core(..) => None,
     }

@@ -18,6 +18,12 @@ use crate::kernel::log::DEVICE;
 use crate::measure::Timestamp;
 use crate::programs::PATH;
 
+/// The longest line of a journal: journald itself keeps no field of more than 768 KiB unless it is told to.
+const MAX_LINE: usize = 1 << 20;
+
+/// What is passed over of one line, at most.
+const MAX_OVER: usize = 64 << 20;
+
 impl Past {
     pub(super) fn captures(&mut self, options: &Why) -> Result<(), Failure> {
         // A journal that is given may be another machine's: this one's captures are not its.
@@ -157,17 +163,24 @@ impl Past {
         Ok(())
     }
 
-    fn entries(&mut self, source: Box<dyn BufRead>, name: &str) {
+    fn entries(&mut self, mut source: Box<dyn BufRead>, name: &str) {
         let mut reader = Reader::default();
-        for (number, line) in source.split(b'\n').enumerate() {
-            let line = match line {
-                Ok(line) if line.trim_ascii().is_empty() => continue,
-                Ok(line) => line,
+        let mut line = Vec::new();
+        for number in 0.. {
+            match bounded(&mut source, &mut line) {
+                Ok(None) => return,
+                Ok(Some(false)) => {
+                    self.damages
+                        .tell(format_args!("{name}: line {}: longer than 1 MiB", number + 1));
+                    continue;
+                }
+                Ok(Some(true)) if line.trim_ascii().is_empty() => continue,
+                Ok(Some(true)) => {}
                 Err(error) => {
                     self.damages.tell(format_args!("{name}: after line {number}: {error}"));
                     return;
                 }
-            };
+            }
             match reader.entry(&line) {
                 Ok(told) => {
                     self.looked.insert(Source::Journal);
@@ -235,6 +248,37 @@ fn system_journals<'a>(folders: &'a [&str]) -> impl Iterator<Item = PathBuf> + '
 /// Whether it is there and may not be read.
 fn is_denied(path: &Path) -> bool {
     File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Reads a line; whether it was short enough to be kept, and `None` at the end. What has no end of line for long is no text.
+fn bounded(source: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
+    line.clear();
+    let mut length = 0_usize;
+    loop {
+        let block = match source.fill_buf() {
+            Ok(block) => block,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if block.is_empty() {
+            return Ok((length > 0).then_some(length <= MAX_LINE));
+        }
+        let end = block.iter().position(|byte| *byte == b'\n');
+        let part = block.get(..end.unwrap_or(block.len())).unwrap_or_default();
+        length += part.len() + usize::from(end.is_some());
+        if length <= MAX_LINE {
+            line.extend_from_slice(part);
+        }
+        let used = part.len() + usize::from(end.is_some());
+        source.consume(used);
+        if end.is_some() {
+            return Ok(Some(length <= MAX_LINE));
+        }
+        if length > MAX_OVER {
+            let words = format!("no end of line in {} MiB: this is no text", MAX_OVER >> 20);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+        }
+    }
 }
 
 pub(super) fn hostname() -> String {

@@ -121,7 +121,7 @@ impl Past {
         out: &mut Out,
     ) -> io::Result<()> {
         let ts = end.told.ts;
-        let victim = format!("{}[{}]", kill.victim.comm, kill.victim.pid);
+        let victim = kill.who();
         let head = format!("{} was hit on {}: ", whose(kill), date(ts));
         let line = format!("{head}{victim} was killed {}.", cause(kill));
         out.marked(&line, "killed", Colour::Red, 2)?;
@@ -213,12 +213,10 @@ impl Past {
             (Source::KernelLog, false) => "the kernel's log",
         };
         let recorded = end.source == Source::Capture;
+        let no_cmdline = kill.victim.as_ref().is_none_or(|victim| victim.cmdline.is_none());
         let unknown: Vec<&str> = [
-            (
-                kill.victim.cmdline.is_none() && recorded,
-                "the command line (recorded without it)",
-            ),
-            (kill.victim.cmdline.is_none() && !recorded, "the command line"),
+            (no_cmdline && recorded, "the command line (recorded without it)"),
+            (no_cmdline && !recorded, "the command line"),
             (
                 kill.before.is_none() && !recorded,
                 "the growth before it (for the next time: oomtrace record)",

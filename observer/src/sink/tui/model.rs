@@ -274,7 +274,8 @@ impl Model {
     fn kill(&mut self, ts: Timestamp, key: Key, kill: &Kill) {
         let known = self.known(&key);
         known.killed.set(ts, ts);
-        known.gone(ts, |task| task.pid == kill.victim.pid);
+        let victim = kill.victim.as_ref().map(|victim| victim.pid);
+        known.gone(ts, |task| Some(task.pid) == victim);
         let (head, lines) = paragraph(kill, ts);
         self.push(Incident {
             number: self.told,
@@ -285,7 +286,7 @@ impl Model {
             text: head,
             brief: Some(Brief {
                 who: name(&kill.subject).to_owned(),
-                what: format!("killed {}[{}]", kill.victim.comm, kill.victim.pid),
+                what: format!("killed {}", kill.who()),
                 limit: verdict::limit_brief(kill),
             }),
             verdict: lines,

@@ -91,7 +91,7 @@ fn a_process_that_was_killed_is_none_of_the_largest() {
         unreachable!()
     };
     of.subject = last.event.subject().unwrap().clone();
-    of.victim.pid = crate::measure::Tgid(99);
+    of.victim.as_mut().unwrap().pid = crate::measure::Tgid(99);
     of.tasks.clear();
     (kill.ts, kill.host) = (last.ts, last.host.clone());
     lines.push(kill);

@@ -1,0 +1,436 @@
+//! What the kernel says before it kills: the lines of `dump_header` (mm/oom_kill.c) and of what it calls, of every version
+//! since 2.6.32, each known by its own words.
+
+use observer_common::Constraint;
+
+use super::context;
+use super::zones::Zones;
+use crate::measure::{Bytes, Sizes, Tgid, Tid};
+
+/// Rows of the table of tasks that are kept: the largest hosts tell thousands, and each of the last choices has its own.
+const MAX_ROWS: usize = 1_024;
+
+/// A report takes no longer, in microseconds, on the slowest serial console either.
+const LONG: u64 = 120_000_000;
+
+/// v1's words for no limit: `PAGE_COUNTER_MAX` pages in KiB, `RES_COUNTER_MAX` bytes in KiB before 3.19 (which is larger).
+const UNLIMITED_KIB: u64 = i64::MAX as u64 / 65_536 * 64;
+
+/// The same on 32-bit kernels: `LONG_MAX` pages of 4 KiB.
+const UNLIMITED_NARROW_KIB: u64 = i32::MAX as u64 * 4;
+
+/// What the kernel says before it kills.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Who asked for memory, by its name; empty where that line is missing.
+    pub trigger_comm: String,
+    /// Its thread.
+    pub trigger_tid: Option<Tid>,
+    /// Its user, where the kernel tells (since 6.10).
+    pub trigger_uid: Option<u32>,
+    /// `oc->gfp_mask`.
+    pub gfp: Option<u32>,
+    /// The mask by the kernel's own names, where it has them (since 4.6).
+    pub gfp_names: Option<String>,
+    /// `oc->order`; -1 = the magic key.
+    pub order: Option<i32>,
+    /// Where the kernel looked; `None` where that line is missing.
+    pub constraint: Option<Constraint>,
+    /// The memory nodes it might use, where a cpuset or a memory policy names them.
+    pub nodes: Vec<u32>,
+    /// The path of the limit's owner; `None` = the host, or not told.
+    pub owner: Option<String>,
+    /// The owner's limit.
+    pub limit: Option<Bytes>,
+    /// What the owner used.
+    pub usage: Option<Bytes>,
+    /// What the owner had in swap.
+    pub swap_usage: Option<Bytes>,
+    /// What the owner may have in swap; `None` = no limit, or on cgroup v1, where it is not told by itself.
+    pub swap_max: Option<Bytes>,
+    /// Usage and limit of memory and swap together, on cgroup v1.
+    pub both: Option<(Bytes, Option<Bytes>)>,
+    /// Usage and limit of the kernel's memory, on cgroup v1.
+    pub kmem: Option<(Bytes, Option<Bytes>)>,
+    /// The chosen one: its first thread, or the thread that asked, under `vm.oom_kill_allocating_task`.
+    pub chosen: Option<Tid>,
+    /// Its name.
+    pub chosen_comm: Option<String>,
+    /// Its user.
+    pub chosen_uid: Option<u32>,
+    /// The path of the chosen one's cgroup.
+    pub chosen_cgroup: Option<String>,
+    /// Everyone who might have been chosen.
+    pub tasks: Vec<Row>,
+    /// What was free where, at a global OOM.
+    pub memory: Zones,
+    /// What the stack says of the way to the killer.
+    pub stack: Stack,
+    /// The kernel's release, where it is told.
+    pub release: Option<String>,
+}
+
+/// What the stack says of the way to the killer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stack {
+    /// Someone wrote a limit below what was used (mm/memcontrol.c: `memory_max_write`, `mem_cgroup_resize_limit`).
+    pub lowering: bool,
+    /// The magic key.
+    pub sysrq: bool,
+    /// The charge of a memory cgroup failed.
+    pub memcg: bool,
+    /// The page-fault path.
+    pub page_fault: bool,
+    /// A 32-bit kernel, whose own memory fits into the lowest zones only.
+    pub narrow: bool,
+}
+
+/// A row of the table of tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The thread that holds the memory.
+    pub tid: Tid,
+    /// Its process.
+    pub tgid: Tgid,
+    /// Its name.
+    pub comm: String,
+    /// Its user.
+    pub uid: Option<u32>,
+    /// Its `oom_score_adj`.
+    pub oom_score_adj: Option<i16>,
+    /// All that is resident, in pages.
+    pub rss: Option<u64>,
+    /// How large it was.
+    pub sizes: Sizes,
+}
+
+impl Report {
+    /// The row of a thread or process.
+    #[must_use]
+    pub fn row(&self, tid: Tid) -> Option<&Row> {
+        self.tasks
+            .iter()
+            .find(|row| row.tid == tid)
+            .or_else(|| self.tasks.iter().find(|row| row.tgid.0 == tid.0))
+    }
+
+    /// Whether a memory cgroup's limit was reached; `None` where nothing says it.
+    #[must_use]
+    pub fn in_memcg(&self) -> Option<bool> {
+        match self.constraint {
+            Some(constraint) => Some(constraint == Constraint::Memcg),
+            // Zones say nothing: kernels before 3.8 show them for a memory cgroup too.
+            None => {
+                let counted = self.usage.is_some() || self.both.is_some() || self.kmem.is_some();
+                (self.owner.is_some() || counted || self.stack.memcg).then_some(true)
+            }
+        }
+    }
+
+    /// Where the kernel looked, concluded where it does not say: kernels before 5.0 name no constraint, and of the host's those
+    /// of a cpuset or a memory policy are the rare ones, whose nodes the header has or which show no other nodes.
+    #[must_use]
+    pub fn concluded(&self, in_memcg: Option<bool>) -> Option<Constraint> {
+        if self.constraint.is_some() {
+            return self.constraint;
+        }
+        match in_memcg.or_else(|| self.in_memcg())? {
+            true => Some(Constraint::Memcg),
+            false if self.is_old() && self.nodes.is_empty() => Some(Constraint::None),
+            false => None,
+        }
+    }
+
+    /// Whether the kernel is one that prints no constraint.
+    pub(super) fn is_old(&self) -> bool {
+        let major = self
+            .release
+            .as_deref()
+            .and_then(|release| release.split('.').next()?.parse::<u32>().ok());
+        match major {
+            Some(major) => major < 5,
+            None => self.gfp.is_some() && self.gfp_names.is_none() && self.gfp != Some(0),
+        }
+    }
+
+    /// Counters of an owner who is another's.
+    pub(super) fn forget_counters(&mut self) {
+        (self.limit, self.usage) = (None, None);
+        (self.swap_usage, self.swap_max, self.both, self.kmem) = (None, None, None, None);
+    }
+}
+
+/// `COMM invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0`; 4.6 to 4.19 with `nodemask=(null),` before
+/// the order, without names before 4.6, with `oomkilladj=0` or `oom_adj=0` in 2.6.
+pub(super) fn invoked(text: &str, caller: Option<Tid>) -> Option<Report> {
+    let (comm, rest) = text.rsplit_once(" invoked oom-killer: gfp_mask=0x")?;
+    let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+    let (mask, rest) = rest.split_at_checked(digits)?;
+    let names = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+    let order = rest.split_once("order=").and_then(|(_, order)| order.split(',').next());
+    let nodemask = rest.split_once("nodemask=").and_then(|(_, list)| list.split_once(", "));
+    Some(Report {
+        trigger_comm: comm.to_owned(),
+        trigger_tid: caller,
+        gfp: u32::from_str_radix(mask, 16).ok(),
+        gfp_names: names
+            .map(|(names, _)| names.to_owned())
+            .filter(|names| !names.is_empty()),
+        order: order.and_then(|order| order.trim().parse().ok()),
+        nodes: context::nodes(nodemask.map(|(list, _)| list)),
+        ..Report::default()
+    })
+}
+
+/// A report that is being printed.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    pub(super) report: Report,
+    /// The names of the table's columns, once it has begun.
+    columns: Vec<String>,
+    /// When its first line was printed, in microseconds; 0 = not known.
+    pub(super) since: u64,
+    /// Whether the lines of more than one report stand between each other here: what does not name its process is nobody's.
+    pub(super) muddled: bool,
+    /// Who is to be killed, or a child of it, where that line is there.
+    pub(super) announced: Option<(Tid, String)>,
+}
+
+impl Open {
+    pub(super) fn new(report: Report, since: u64) -> Self {
+        Self {
+            report,
+            since,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a line of the report; whether it was one.
+    pub(super) fn line(&mut self, text: &str) -> bool {
+        if let Some(rest) = text.strip_prefix(context::WORDS) {
+            let is_second = self.report.constraint.is_some();
+            let is_memcg = self.report.in_memcg() == Some(true);
+            if is_second {
+                self.mixed(false);
+            }
+            context::read(&mut self.report, rest);
+            let differs = self.report.constraint != Some(Constraint::Memcg) && is_memcg;
+            if (is_second || differs) && self.report.chosen.is_none() {
+                self.report.constraint = None;
+            }
+            return true;
+        }
+        if text.strip_prefix('[').is_some_and(|row| self.row(row)) {
+            return true;
+        }
+        if self.muddled {
+            return false;
+        }
+        if self.machine(text) || self.owner(text) || self.report.memory.line(text) {
+            return true;
+        }
+        self.report.stack.line(text)
+    }
+
+    /// `CPU: 0 PID: 205 Comm: …` (`dump_stack_print_info`), since 6.10 with `UID: 0` before the pid, before 3.10
+    /// `Pid: 205, comm: …`
+    fn machine(&mut self, text: &str) -> bool {
+        let report = &mut self.report;
+        let told = if let Some(rest) = text.strip_prefix("CPU: ") {
+            let head = rest.split(" Comm: ").next().unwrap_or_default();
+            let uid = head
+                .split_once("UID: ")
+                .and_then(|(_, uid)| uid.split_whitespace().next()?.parse().ok());
+            report.trigger_uid = uid.or(report.trigger_uid);
+            head.split("PID: ").nth(1)
+        } else {
+            text.strip_prefix("Pid: ")
+                .and_then(|rest| rest.split(", comm: ").next())
+        };
+        let Some(pid) = told else { return false };
+        if report.release.is_some() {
+            let again = pid.trim().parse().ok().map(Tid) == report.trigger_tid;
+            self.mixed(again);
+            return true;
+        }
+        report.trigger_tid = pid.trim().parse().ok().map(Tid).or(report.trigger_tid);
+        let tail = text.rsplit_once("ainted").map(|(_, tail)| tail);
+        let release = tail.and_then(|tail| {
+            tail.split_whitespace()
+                .find(|word| word.starts_with(|digit: char| digit.is_ascii_digit()))
+        });
+        report.release = release.map(str::to_owned);
+        true
+    }
+
+    /// What a report says once was said again: the same line once more, or another report's. What was told without a process's
+    /// number may then be of either.
+    fn mixed(&mut self, is_again: bool) {
+        if is_again {
+            return;
+        }
+        self.muddled = true;
+        let report = &mut self.report;
+        report.forget_counters();
+        (
+            report.trigger_tid,
+            report.trigger_uid,
+            report.owner,
+            report.chosen_cgroup,
+        ) = (None, None, None, None);
+        (report.memory, report.stack) = (Zones::default(), Stack::default());
+        report.tasks.clear();
+    }
+
+    /// Whether something was printed so long before or after that it is of another OOM.
+    pub(super) fn is_far(&self, time: u64) -> bool {
+        self.since != 0 && time != 0 && self.since.abs_diff(time) > LONG
+    }
+
+    fn owner(&mut self, text: &str) -> bool {
+        let report = &mut self.report;
+        if let Some((usage, limit)) = counter(text, "memory: usage ") {
+            if report.usage.is_some() {
+                let again = (report.usage, report.limit) == (Some(usage), limit);
+                self.mixed(again);
+                return true;
+            }
+            (report.usage, report.limit) = (Some(usage), limit);
+        } else if let Some((usage, limit)) = counter(text, "swap: usage ") {
+            (report.swap_usage, report.swap_max) = (Some(usage), limit);
+        } else if let Some((usage, limit)) = counter(text, "memory+swap: usage ") {
+            report.both = Some((usage, limit));
+            report.swap_usage = report
+                .usage
+                .filter(|used| usage.0 >= used.0)
+                .map(|used| usage.saturating_sub(used));
+        } else if let Some((usage, limit)) = counter(text, "kmem: usage ") {
+            report.kmem = Some((usage, limit));
+        } else if let Some(rest) = text.strip_prefix("Memory cgroup stats for ") {
+            // The path ends at the last colon of the line, or, before 5.3, at the statistics that follow on it.
+            let path = rest
+                .split_once(": cache:")
+                .map(|(path, _)| path)
+                .or_else(|| rest.strip_suffix(':'));
+            // An older kernel tells them of every cgroup below the owner too: the first is the owner's.
+            if report.owner.is_none() {
+                report.owner = path.filter(|path| path.starts_with('/')).map(str::to_owned);
+            }
+        } else if let Some(rest) = text.strip_prefix("Task in ") {
+            let mut ways = rest.match_indices(" killed as a result of limit of /");
+            let (Some((place, words)), None) = (ways.next(), ways.next()) else {
+                return false;
+            };
+            let (lived, owner) = (rest.get(..place), rest.get(place + words.len() - 1..));
+            if report.chosen_cgroup.is_some() {
+                let again = report.owner.as_deref() == owner && report.chosen_cgroup.as_deref() == lived;
+                self.mixed(again);
+                return true;
+            }
+            if lived
+                .zip(owner)
+                .is_some_and(|(lived, owner)| crate::verdict::holds(owner, lived))
+            {
+                (report.chosen_cgroup, report.owner) = (lived.map(str::to_owned), owner.map(str::to_owned));
+            }
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// `[  pid  ]   uid  tgid total_vm …` names the columns, `[    205]     0   205     5093 …` is a row.
+    fn row(&mut self, text: &str) -> bool {
+        let Some((pid, rest)) = text.split_once(']') else {
+            return false;
+        };
+        if pid.trim() == "pid" {
+            self.columns = rest.split_whitespace().map(str::to_owned).collect();
+            return true;
+        }
+        let (Ok(tid), false) = (pid.trim().parse(), self.columns.is_empty()) else {
+            return false;
+        };
+        if self.report.tasks.len() < MAX_ROWS
+            && let Some(row) = row(&self.columns, tid, rest)
+        {
+            self.report.tasks.push(row);
+        }
+        true
+    }
+}
+
+fn row(columns: &[String], tid: u32, text: &str) -> Option<Row> {
+    let mut rest = text;
+    let mut row = Row {
+        tid: Tid(tid),
+        tgid: Tgid(tid),
+        comm: String::new(),
+        uid: None,
+        oom_score_adj: None,
+        rss: None,
+        sizes: Sizes::default(),
+    };
+    for column in columns {
+        rest = rest.trim_start();
+        if column == "name" {
+            rest.clone_into(&mut row.comm);
+            // A row that was cut says nothing that can be relied on.
+            return (!row.comm.is_empty()).then_some(row);
+        }
+        let (value, after) = rest.split_once(' ').unwrap_or((rest, ""));
+        rest = after;
+        let pages = || value.parse().ok().map(|pages| crate::measure::Pages(pages).to_bytes());
+        match column.as_str() {
+            "uid" => row.uid = value.parse().ok(),
+            "tgid" => row.tgid = Tgid(value.parse().ok()?),
+            "total_vm" => row.sizes.total_vm = pages(),
+            "rss" => row.rss = value.parse().ok(),
+            "rss_anon" => row.sizes.anon = pages(),
+            "rss_file" => row.sizes.file = pages(),
+            "rss_shmem" => row.sizes.shmem = pages(),
+            "pgtables_bytes" => row.sizes.pgtables = value.parse().ok().map(Bytes),
+            "swapents" => row.sizes.swap = pages(),
+            "oom_score_adj" | "oom_scoe_adj" => row.oom_score_adj = value.parse().ok(),
+            _ => {
+                // Every column but the name is a number.
+                value.parse::<i64>().ok()?;
+            }
+        }
+    }
+    None
+}
+
+impl Stack {
+    fn line(&mut self, text: &str) -> bool {
+        let has = |name: &str| text.contains(name);
+        self.lowering |= has("memory_max_write+") || has("mem_cgroup_resize_limit+") || has("mem_cgroup_resize_max+");
+        self.sysrq |= has("moom_callback+") || has("sysrq_handle_moom+");
+        self.memcg |= has("mem_cgroup_out_of_memory+") || has("mem_cgroup_oom_synchronize+");
+        self.page_fault |= has("pagefault_out_of_memory+");
+        // Only arch/arm prints its stack so; addresses of eight digits are those of 32 bits.
+        self.narrow |= has("unwind_backtrace from ") || bracketed(text).is_some_and(|digits| digits == 8);
+        true
+    }
+}
+
+/// How many digits an address in `[<…>]` has.
+fn bracketed(text: &str) -> Option<usize> {
+    let (_, rest) = text.split_once("[<")?;
+    let (digits, _) = rest.split_once(">]")?;
+    digits
+        .bytes()
+        .all(|digit| digit.is_ascii_hexdigit())
+        .then_some(digits.len())
+}
+
+/// `NAME1kB, limit 2kB, failcnt 3`: usage and limit; no limit is `None`.
+fn counter(text: &str, name: &str) -> Option<(Bytes, Option<Bytes>)> {
+    let (usage, rest) = text.strip_prefix(name)?.split_once("kB, limit ")?;
+    let (limit, _) = rest.split_once("kB")?;
+    let limit: u64 = limit.parse().ok()?;
+    Some((
+        Bytes::from_kib(usage.parse().ok()?),
+        (limit < UNLIMITED_KIB && limit != UNLIMITED_NARROW_KIB).then(|| Bytes::from_kib(limit)),
+    ))
+}

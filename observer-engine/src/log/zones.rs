@@ -1,0 +1,132 @@
+//! What was free where, as the kernel shows it at a global OOM (`Mem-Info:`; mm/page_alloc.c, since 6.6 mm/show_mem.c:
+//! `show_free_areas`).
+
+use crate::measure::Bytes;
+
+/// Zones that are kept: a large machine has a few dozen.
+const MAX_ZONES: usize = 256;
+
+/// A zone of a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Zone {
+    /// Its node; `None` where the kernel has but one and does not say.
+    pub node: Option<u32>,
+    /// `DMA`, `DMA32`, `Normal`, `HighMem`, `Movable`.
+    pub name: String,
+    /// What is free.
+    pub free: Option<Bytes>,
+    /// Below this none but the most urgent get anything.
+    pub min: Option<Bytes>,
+    /// Below this memory is reclaimed.
+    pub low: Option<Bytes>,
+    /// Up to this.
+    pub high: Option<Bytes>,
+    /// What of the free memory lies where only movable pages may.
+    pub free_cma: Option<Bytes>,
+    /// What it has in all.
+    pub managed: Option<Bytes>,
+    /// What is kept from those who might use a higher zone, in pages, by the zone they might use.
+    pub reserve: Vec<u64>,
+    /// How many free blocks there are of 2^place pages.
+    pub blocks: Vec<u64>,
+}
+
+/// All that `Mem-Info` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Zones {
+    /// The zones.
+    pub zones: Vec<Zone>,
+    /// `Free swap`.
+    pub swap_free: Option<Bytes>,
+    /// `Total swap`.
+    pub swap_total: Option<Bytes>,
+    /// The smallest block, as the lists of free ones have it: a page.
+    pub page: Option<Bytes>,
+}
+
+impl Zones {
+    /// Takes a line; whether it was one of these.
+    pub(super) fn line(&mut self, text: &str) -> bool {
+        if let Some(size) = text.strip_prefix("Free swap") {
+            self.swap_free = kib(size.trim_start_matches([' ', '=', ':']));
+        } else if let Some(size) = text.strip_prefix("Total swap") {
+            self.swap_total = kib(size.trim_start_matches([' ', '=', ':']));
+        } else if let Some(list) = text.strip_prefix("lowmem_reserve[]:") {
+            let Some(zone) = self.zones.last_mut() else { return true };
+            zone.reserve = list.split_whitespace().map_while(|word| word.parse().ok()).collect();
+        } else if let Some((name, values)) = text.split_once(" free:").filter(|(_, rest)| rest.contains("kB min:")) {
+            self.zone(name, values);
+        } else if let Some((name, list)) = text
+            .split_once(": ")
+            .filter(|(_, list)| list.contains("kB ") && list.contains("*"))
+        {
+            return self.blocks(name, list);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn zone(&mut self, name: &str, values: &str) {
+        let Some((node, name)) = named(name) else { return };
+        let value = |word: &str| {
+            let found = values.split(' ').find_map(|value| value.strip_prefix(word));
+            found.and_then(kib)
+        };
+        if self.zones.len() < MAX_ZONES {
+            self.zones.push(Zone {
+                node,
+                name: name.to_owned(),
+                free: values.split(' ').next().and_then(kib),
+                min: value("min:"),
+                low: value("low:"),
+                high: value("high:"),
+                free_cma: value("free_cma:"),
+                managed: value("managed:").or_else(|| value("present:")),
+                ..Zone::default()
+            });
+        }
+    }
+
+    /// `Node 0 DMA: 0*4kB 2*8kB (U) … = 15872kB`
+    fn blocks(&mut self, name: &str, list: &str) -> bool {
+        let Some((node, name)) = named(name) else { return false };
+        let (mut blocks, mut page) = (Vec::new(), None);
+        for word in list.split(' ').take_while(|word| *word != "=") {
+            let Some((count, size)) = word.split_once('*') else {
+                continue;
+            };
+            let (Ok(count), Some(size)) = (count.parse(), kib(size)) else {
+                return false;
+            };
+            page = page.or(Some(size));
+            blocks.push(count);
+        }
+        self.page = self.page.or(page);
+        let zone = self
+            .zones
+            .iter_mut()
+            .rev()
+            .find(|zone| zone.name == name && zone.node == node);
+        if let Some(zone) = zone {
+            zone.blocks = blocks;
+        }
+        true
+    }
+}
+
+/// `Node 0 DMA32`, or `DMA32` alone.
+fn named(text: &str) -> Option<(Option<u32>, &str)> {
+    let mut words = text.split_whitespace().rev();
+    let name = words.next()?;
+    let known = ["DMA", "DMA32", "Normal", "HighMem", "Movable", "Device"];
+    if !known.contains(&name) {
+        return None;
+    }
+    let node = words.next().and_then(|word| word.parse().ok());
+    Some((node.filter(|_| words.next() == Some("Node")), name))
+}
+
+fn kib(text: &str) -> Option<Bytes> {
+    text.trim().strip_suffix("kB")?.trim().parse().ok().map(Bytes::from_kib)
+}

@@ -1,0 +1,488 @@
+//! Text that people paste, of any machine and any writer, to the events it tells of. Pure.
+//!
+//! In: lines of dmesg in any form, of syslog, of journalctl, of a serial console, of a mail. Out: events, in the order of the
+//! text. A prefix is what stands before the kernel's own words (`anchor`); what programs say of kills is read by theirs
+//! (`programs`). Lines may be cut, wrapped, mixed, there twice, or not there at all: what does not surely belong together is
+//! not put together, and is unknown.
+
+mod anchor;
+mod entry;
+mod programs;
+mod source;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+
+use crate::event::{Event, Unexplained};
+use crate::journal::Reader;
+use crate::log::story::{lived_in, shortage_after, subject, unfinished};
+use crate::log::{Kill, LogParser, Logged, Stamp, Told, kill_event};
+use crate::measure::Tid;
+
+use anchor::Parts;
+use programs::{Note, Programs};
+
+pub use source::{Skipped, read};
+
+/// Machines whose logs are read at once; of more than these lines are taken for one's.
+const HOSTS: usize = 64;
+
+/// Kills that wait for lines that say more of them.
+const WAITING: usize = 64;
+
+/// Kills that are remembered so that none is told twice.
+const REMEMBERED: usize = 65_536;
+
+/// Lines that belong to one report, at most: of the largest hosts thousands of tasks.
+const REPORT: usize = 100_000;
+
+/// Wrapped parts of one line that are put together.
+const PARTS: usize = 8;
+
+/// A failed request this soon after a kill, in microseconds, is of the same shortage.
+const SAME_SHORTAGE: u64 = 1_000_000;
+
+/// What is read of one machine.
+#[derive(Debug)]
+struct Host {
+    name: Option<String>,
+    parser: LogParser,
+    /// When the last header was written, and the kill that it came right after.
+    header: (Stamp, Option<usize>),
+    /// Lines since the header.
+    lines: usize,
+}
+
+/// A kill that waits.
+#[derive(Debug)]
+struct Waiting {
+    number: usize,
+    stamp: Stamp,
+    host: Option<String>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Kill(Box<Kill>, Option<String>, Option<Box<crate::log::Report>>),
+    Event(Box<Event>, bool),
+}
+
+/// Reads line after line.
+#[derive(Debug)]
+pub struct Pasted {
+    hosts: HashMap<String, Host>,
+    /// Whose lines come, where lines do not say.
+    current: String,
+    waiting: VecDeque<Waiting>,
+    /// How many kills there were.
+    number: usize,
+    told: HashMap<u64, Vec<Stamp>>,
+    hash: RandomState,
+    headers: HashSet<(u64, Stamp)>,
+    programs: Programs,
+    /// Entries of a journal, whose fields say who wrote them.
+    journal: Reader,
+    /// A line whose end may stand on the next.
+    half: Option<(String, usize)>,
+    /// The time of the message that comes next, in `dmesg --json`.
+    dmesg: Option<String>,
+    units: HashSet<String>,
+    containers: HashSet<String>,
+}
+
+impl Default for Pasted {
+    fn default() -> Self {
+        Self {
+            hosts: HashMap::new(),
+            current: String::new(),
+            waiting: VecDeque::new(),
+            number: 0,
+            told: HashMap::new(),
+            hash: RandomState::new(),
+            headers: HashSet::new(),
+            programs: Programs::default(),
+            journal: Reader::default(),
+            half: None,
+            dmesg: None,
+            units: HashSet::new(),
+            containers: HashSet::new(),
+        }
+    }
+}
+
+impl Pasted {
+    /// Whether lines without any of the words may be part of what is being read.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let open = |host: &Host| host.parser.is_open() && host.lines < REPORT;
+        self.half.is_some() || self.journal.is_open() || self.programs.is_open() || self.hosts.values().any(open)
+    }
+
+    /// Takes a line, and gives what is known by then.
+    pub fn line(&mut self, line: &[u8]) -> Vec<Told> {
+        let text = String::from_utf8_lossy(line);
+        let text = plain(text.trim_end_matches(['\r', '\n']));
+        if let Some(told) = self.object(&text) {
+            return told;
+        }
+        // rsyslog writes a newline as its octal number.
+        for part in text.split("#012").flat_map(|part| part.split('\n')) {
+            self.part(part);
+        }
+        self.take(WAITING)
+    }
+
+    /// There are no more lines.
+    pub fn end(&mut self) -> Vec<Told> {
+        if let Some((half, _)) = self.half.take() {
+            self.whole(&half);
+        }
+        let names: Vec<String> = self.hosts.keys().cloned().collect();
+        for name in names {
+            self.unfinished(&name, true);
+        }
+        // What programs say is of the kills that are told by then.
+        let mut told = self.take(0);
+        for (stamp, event) in self.programs.end(&self.units, &self.containers) {
+            self.wait(stamp, None, What::Event(Box::new(event), false));
+        }
+        told.extend(self.take(0));
+        told
+    }
+
+    fn part(&mut self, part: &str) {
+        let Some((half, parts)) = self.half.take() else {
+            return self.maybe_half(part, 0);
+        };
+        let begins = part.trim_start_matches(['>', ' ', '\t', '|']);
+        if begins.is_empty() || anchor::parts(part).is_some() || anchor::is_stamped(part) {
+            self.whole(&half);
+            return self.maybe_half(part, 0);
+        }
+        // Where a line was broken at a space that is gone, the space is put back: after a comma, and before a word.
+        let space = half.ends_with(',') && half.contains("total-vm:") || begins.starts_with("anon-rss:");
+        let joined = if space {
+            format!("{half} {begins}")
+        } else {
+            format!("{half}{begins}")
+        };
+        self.maybe_half(&joined, parts + 1);
+    }
+
+    fn maybe_half(&mut self, part: &str, parts: usize) {
+        if parts < PARTS && anchor::parts(part).is_some_and(|parts| is_half(parts.text)) {
+            self.half = Some((part.to_owned(), parts));
+        } else {
+            self.whole(part);
+        }
+    }
+
+    fn whole(&mut self, line: &str) {
+        let Some(parts) = anchor::parts(line) else {
+            let stamp = || Parts { prefix: line, text: "" }.stamp();
+            if let Some(note) = self.programs.line(line, stamp) {
+                self.note(note);
+            }
+            if let Some(host) = self.hosts.get_mut(&self.current)
+                && host.parser.is_open()
+            {
+                // Of the rest only the stack bears on the kill.
+                host.lines += 1;
+                host.parser.text(line.trim(), None, 0);
+            }
+            return;
+        };
+        if parts.by_program() {
+            if let Some(note) = self.programs.line(line, || parts.stamp()) {
+                self.note(note);
+            }
+            return;
+        }
+        self.kernel(parts);
+    }
+
+    fn kernel(&mut self, parts: Parts<'_>) {
+        let named = parts.host();
+        // A line without any prefix goes on with what stands before it.
+        let key = match named {
+            Some(name) => name.to_owned(),
+            None if parts.prefix.trim().is_empty() => self.current.clone(),
+            None => String::new(),
+        };
+        let key = if self.hosts.contains_key(&key) || self.hosts.len() < HOSTS {
+            key
+        } else {
+            String::new()
+        };
+        self.current.clone_from(&key);
+        let stamp = parts.stamp();
+        if let Some(count) = programs::suppressed(parts.text) {
+            return self.suppressed(stamp, named.map(str::to_owned), count);
+        }
+        let host = self.hosts.entry(key.clone()).or_insert_with(|| Host {
+            name: named.map(str::to_owned),
+            parser: LogParser::for_pasted(),
+            header: (Stamp::default(), None),
+            lines: 0,
+        });
+        host.lines += 1;
+        let is_header = parts.text.contains(" invoked oom-killer: gfp_mask=0x");
+        let told = host
+            .parser
+            .text(parts.text, parts.caller(), stamp.mono.unwrap_or_default());
+        if is_header {
+            let after = self
+                .waiting
+                .back()
+                .filter(|last| is_soon(&last.stamp, &stamp))
+                .map(|last| last.number);
+            self.unfinished(&key, false);
+            if let Some(host) = self.hosts.get_mut(&key) {
+                host.header = (stamp, after);
+                host.lines = 0;
+            }
+            return;
+        }
+        match told {
+            Some(Logged::Kill(kill)) => self.kill(&key, stamp, kill, parts.text),
+            Some(Logged::Group(group)) => {
+                let leader = self
+                    .waiting
+                    .iter_mut()
+                    .rev()
+                    .find_map(|waiting| match &mut waiting.what {
+                        What::Kill(kill, path, _) if kill.tid == group.leader => Some((kill, path)),
+                        _ => None,
+                    });
+                if let Some((kill, path)) = leader {
+                    *path = lived_in(kill, &group);
+                }
+            }
+            Some(Logged::NothingToKill(report)) => {
+                let event = programs::nothing_to_kill(&report);
+                let host = self.host_name(&key);
+                if self.is_new(&stamp, parts.text) {
+                    self.wait(stamp, host, What::Event(Box::new(event), false));
+                }
+            }
+            Some(Logged::Choice(_)) | None => {}
+        }
+    }
+
+    fn host_name(&self, key: &str) -> Option<String> {
+        self.hosts.get(key).and_then(|host| host.name.clone())
+    }
+
+    fn kill(&mut self, key: &str, stamp: Stamp, kill: Kill, text: &str) {
+        if kill.group.as_ref().is_some_and(|group| group.leader == kill.tid) {
+            // The chosen one is killed once more as a member of its group.
+            return;
+        }
+        if !kill.killed && self.knows(kill.tid, &kill.comm) {
+            return;
+        }
+        if !self.is_new(&stamp, text) {
+            self.better(&kill);
+            return;
+        }
+        let host = self.host_name(key);
+        self.wait(stamp, host, What::Kill(Box::new(kill), None, None));
+    }
+
+    /// Whether a kill of this one was told just before.
+    fn knows(&self, tid: Tid, comm: &str) -> bool {
+        self.waiting
+            .iter()
+            .any(|waiting| matches!(&waiting.what, What::Kill(kill, ..) if kill.tid == tid && kill.comm == comm))
+    }
+
+    /// The same kill once more, perhaps with its report this time.
+    fn better(&mut self, kill: &Kill) {
+        let known = self.waiting.iter_mut().find_map(|waiting| match &mut waiting.what {
+            What::Kill(known, ..) if known.tid == kill.tid && known.sizes.total_vm == kill.sizes.total_vm => {
+                Some(known)
+            }
+            _ => None,
+        });
+        if let Some(known) = known.filter(|known| known.report.is_none() && kill.report.is_some()) {
+            **known = kill.clone();
+        }
+    }
+
+    /// Whether a line is not one that was there before: of the same words and the same time, as far as both tell one.
+    fn is_new(&mut self, stamp: &Stamp, text: &str) -> bool {
+        if self.told.len() >= REMEMBERED {
+            self.told.clear();
+        }
+        let before = self.told.entry(self.hash.hash_one(text)).or_default();
+        let same = |other: &Stamp| match (stamp, other) {
+            (Stamp { mono: Some(one), .. }, Stamp { mono: Some(other), .. }) => one == other,
+            (Stamp { clock: Some(one), .. }, Stamp { clock: Some(other), .. }) => one == other,
+            _ => true,
+        };
+        if before.iter().any(same) {
+            return false;
+        }
+        before.push(stamp.clone());
+        true
+    }
+
+    /// Reports whose kills never came.
+    fn unfinished(&mut self, key: &str, at_end: bool) {
+        let Some(host) = self.hosts.get_mut(key) else { return };
+        let (reports, (stamp, after), name) = (
+            host.parser.take_unfinished(at_end),
+            host.header.clone(),
+            host.name.clone(),
+        );
+        for report in reports {
+            let words = format!("{:?} {:?} {}", report.trigger_tid, report.chosen, report.trigger_comm);
+            let is_timed = stamp.mono.is_some() || stamp.clock.is_some();
+            if is_timed && !self.headers.insert((self.hash.hash_one(&words), stamp.clone())) {
+                continue;
+            }
+            if let Some(chosen) = report.chosen
+                && self.knows(chosen, report.chosen_comm.as_deref().unwrap_or_default())
+            {
+                continue;
+            }
+            let follows = after.and_then(|number| self.waiting.iter_mut().find(|waiting| waiting.number == number));
+            if let Some(Waiting {
+                what: What::Kill(_, _, next),
+                ..
+            }) = follows
+            {
+                *next = Some(Box::new(report.clone()));
+            }
+            let event = unfinished(report.clone()).map_or_else(
+                || {
+                    Event::Unexplained(Unexplained {
+                        subject: subject(None),
+                        counter: programs::COUNTER.to_owned(),
+                        counted: 1,
+                        seen: 0,
+                    })
+                },
+                |kill| Event::Kill(Box::new(kill)),
+            );
+            self.wait(stamp.clone(), name.clone(), What::Event(Box::new(event), false));
+        }
+        if self.headers.len() >= REMEMBERED {
+            self.headers.clear();
+        }
+    }
+
+    /// The kernel left reports out.
+    fn suppressed(&mut self, stamp: Stamp, host: Option<String>, count: u64) {
+        if !self.is_new(&stamp, &format!("suppressed {count}")) {
+            return;
+        }
+        let event = Event::Unexplained(Unexplained {
+            subject: subject(None),
+            counter: programs::COUNTER.to_owned(),
+            counted: count,
+            seen: 0,
+        });
+        self.wait(stamp, host, What::Event(Box::new(event), false));
+    }
+
+    fn note(&mut self, note: Note) {
+        match note {
+            Note::Kill(stamp, kill) => self.wait(stamp, None, What::Event(Box::new(Event::Kill(kill)), false)),
+            Note::Event(stamp, event) => self.wait(stamp, None, What::Event(event, false)),
+            Note::NotKilled(pid) => self.waiting.retain(|waiting| {
+                !matches!(&waiting.what, What::Event(event, _) if matches!(event.as_ref(), Event::Kill(kill)
+                    if kill.killer.is_some() && kill.victim.as_ref().is_some_and(|victim| victim.pid == pid)))
+            }),
+        }
+    }
+
+    fn wait(&mut self, stamp: Stamp, host: Option<String>, what: What) {
+        self.number += 1;
+        self.waiting.push_back(Waiting {
+            number: self.number,
+            stamp,
+            host,
+            what,
+        });
+    }
+
+    /// Gives what waits, but for the last `kept`.
+    fn take(&mut self, kept: usize) -> Vec<Told> {
+        let count = self.waiting.len().saturating_sub(kept);
+        let taken: Vec<Waiting> = self.waiting.drain(..count).collect();
+        let mut told = Vec::with_capacity(taken.len());
+        for waiting in taken {
+            let (event, checked) = match waiting.what {
+                What::Event(event, checked) => (*event, checked),
+                What::Kill(kill, path, next) => {
+                    let mut event = kill_event(&kill, path.as_deref());
+                    if let Some(next) = next {
+                        shortage_after(&mut event, &next);
+                    }
+                    (Event::Kill(Box::new(event)), false)
+                }
+            };
+            if let Event::Kill(kill) = &event {
+                self.remember(kill);
+            }
+            told.push(Told {
+                stamp: waiting.stamp,
+                host: waiting.host,
+                event,
+                checked,
+            });
+        }
+        told
+    }
+
+    fn remember(&mut self, kill: &crate::event::Kill) {
+        if self.units.len() >= REMEMBERED || self.containers.len() >= REMEMBERED {
+            self.units.clear();
+            self.containers.clear();
+        }
+        self.units.extend(
+            [&kill.subject.unit, &kill.subject.user_unit]
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        self.containers
+            .extend(kill.subject.container.iter().map(|container| container.id.clone()));
+    }
+}
+
+/// Whether one came right after the other, by the kernel's own clock.
+fn is_soon(one: &Stamp, other: &Stamp) -> bool {
+    one.mono
+        .zip(other.mono)
+        .is_some_and(|(one, other)| one.abs_diff(other) < SAME_SHORTAGE)
+}
+
+/// Whether a line of the kernel's is not whole, and the next may have the rest.
+fn is_half(text: &str) -> bool {
+    if text.contains("Killed process ") {
+        return !text.contains("rss:")
+            || text.ends_with(',')
+            || text.contains("UID:") && !text.contains("oom_score_adj:");
+    }
+    (text.starts_with("oom-kill:constraint=") && !text.contains(",uid=") && !text.contains(",task="))
+        || (text.starts_with("Task in /") && !text.contains(" killed as a result of limit of /"))
+        || (text.starts_with("Tasks in /") && !text.contains("memory.oom.group set"))
+}
+
+/// Without colours and other escapes of a terminal, which a log that was shown with them has.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\x1b') {
+        out.push_str(before);
+        let end = after
+            .find(|sign: char| sign.is_ascii_alphabetic())
+            .filter(|_| after.starts_with('['));
+        rest = end.and_then(|end| after.get(end + 1..)).unwrap_or(after);
+    }
+    out.push_str(rest);
+    out
+}

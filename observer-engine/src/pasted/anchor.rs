@@ -1,0 +1,297 @@
+//! Where in a line the kernel's own words begin, and what stands before them.
+//!
+//! A prefix is whatever stands before words that only the kernel says: there are more ways to write a prefix than can be
+//! listed. Of the prefix only that is read which bears on the line: when it was written, by whom, on which machine.
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use crate::log::Stamp;
+use crate::measure::{Tid, Timestamp};
+
+/// What the kernel's lines begin with.
+const WORDS: [&str; 27] = [
+    "Memory cgroup out of memory",
+    "Out of memory: ",
+    "Out of memory (",
+    "Out of memory and no killable",
+    "Killed process ",
+    "Kill process ",
+    "oom-kill:constraint=CONSTRAINT_",
+    "Task in /",
+    "Tasks in /",
+    "Memory cgroup stats for ",
+    "memory: usage ",
+    "memory+swap: usage ",
+    "swap: usage ",
+    "kmem: usage ",
+    "lowmem_reserve[]:",
+    "Free swap ",
+    "Total swap ",
+    "CPU: ",
+    "Pid: ",
+    "oom_reaper: reaped process ",
+    "SysRq : Manual OOM execution",
+    "sysrq: Manual OOM execution",
+    "oom_kill_process: ",
+    "dump_header: ",
+    "__ratelimit: ",
+    "Node ",
+    "Mem-Info:",
+];
+
+/// What makes a line worth reading where no report is open: all else is passed over.
+pub(super) const WORTH: [&str; 14] = [
+    "oom-kill",
+    "illed process ",
+    "ill process ",
+    "killed as a result of limit of",
+    "oom_reaper: reaped",
+    "ut of memory",
+    "memory.oom.group set",
+    "callbacks suppressed",
+    "systemd-oomd",
+    "TaskOOM",
+    "Manual OOM execution",
+    "earlyoom",
+    "nohang",
+    "OOM killer",
+];
+
+static FIRST: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostFirst)
+        .build(WORDS)
+        .ok()
+});
+
+/// A line, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Parts<'a> {
+    pub(super) prefix: &'a str,
+    pub(super) text: &'a str,
+}
+
+/// Takes a line apart where the kernel's words begin; `None` where there are none.
+pub(super) fn parts(line: &str) -> Option<Parts<'_>> {
+    let place = match line.find(" invoked oom-killer: gfp_mask=0x") {
+        Some(place) => name_before(line, place),
+        None => FIRST
+            .as_ref()?
+            .find_iter(line)
+            .map(|found| found.start())
+            .find(|place| begins_a_word(line, *place))
+            .or_else(|| row(line))
+            .or_else(|| zone(line))?,
+    };
+    Some(Parts {
+        prefix: line.get(..place)?,
+        text: line.get(place..)?.trim_end(),
+    })
+}
+
+/// Whether nothing that is part of the same word stands before.
+fn begins_a_word(line: &str, place: usize) -> bool {
+    let before = line.get(..place).and_then(|prefix| prefix.chars().next_back());
+    before.is_none_or(|sign| !sign.is_alphanumeric() && sign != '_' && sign != '-' && sign != '+')
+}
+
+/// Where the name begins that ends at `end`: behind the last sign that ends a prefix. The name of a program may hold one of
+/// these, but has at most 15 bytes.
+fn name_before(line: &str, end: usize) -> usize {
+    let head = line.get(..end).unwrap_or_default();
+    let mut first = end.saturating_sub(15);
+    while !head.is_char_boundary(first) {
+        first += 1;
+    }
+    let within = head.get(first..).unwrap_or_default();
+    let close = ["] ", ": ", "> ", "; ", ";", "\t", "| ", "\" "]
+        .into_iter()
+        .filter_map(|sign| within.rfind(sign).map(|place| place + sign.len()))
+        .max()
+        // `<6>comm`, and a space where the prefix is nothing else.
+        .or_else(|| {
+            within
+                .find('>')
+                .filter(|_| head.starts_with('<'))
+                .map(|place| place + 1)
+        });
+    let start = first + close.unwrap_or(0);
+    let blank = line
+        .get(start..end)
+        .map_or(0, |name| name.len() - name.trim_start().len());
+    start + blank
+}
+
+/// `[  205]     0   205     5093 …`: where a row of the table of tasks, or the names of its columns, begin.
+fn row(line: &str) -> Option<usize> {
+    line.match_indices('[').map(|(place, _)| place).find(|place| {
+        let rest = line.get(place + 1..).unwrap_or_default();
+        let Some((pid, rest)) = rest.split_once(']') else {
+            return false;
+        };
+        let words = rest.split_whitespace();
+        match pid.trim() {
+            "pid" => rest.contains(" tgid ") && rest.contains("total_vm"),
+            pid => {
+                !pid.is_empty()
+                    && pid.bytes().all(|byte| byte.is_ascii_digit())
+                    && words
+                        .take(4)
+                        .filter(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
+                        .count()
+                        == 4
+            }
+        }
+    })
+}
+
+/// `DMA32 free:589296kB min:2804kB …` where the kernel has one node only and does not say which.
+fn zone(line: &str) -> Option<usize> {
+    let head = line.get(..line.find(" free:").filter(|_| line.contains("kB min:"))?)?;
+    let name = head.rsplit([' ', '\t', ']', ':']).next()?;
+    Some(head.len() - name.len())
+}
+
+impl Parts<'_> {
+    /// Whether the line says that a program wrote it, not the kernel: a syslog line has the writer's name right before the
+    /// text, `dmesg -x` the facility, a record its number. Lines that only look like the kernel's cannot be told from its own.
+    pub(super) fn by_program(&self) -> bool {
+        let prefix = self.prefix.trim_start();
+        if let Some((number, _)) = prefix.strip_prefix('<').and_then(|rest| rest.split_once('>'))
+            && number.parse::<u32>().is_ok_and(|number| number >> 3 != 0)
+        {
+            return true;
+        }
+        if facility(prefix).is_some_and(|facility| facility != "kern")
+            || record(prefix).is_some_and(|number| number >> 3 != 0)
+        {
+            return true;
+        }
+        let Some(tag) = prefix.trim_end().strip_suffix(':').filter(|_| clock(prefix).is_some()) else {
+            return false;
+        };
+        let tag = tag
+            .rsplit([' ', '\t', ']'])
+            .find(|word| !word.is_empty())
+            .unwrap_or_default();
+        let name = tag.split('[').next().unwrap_or_default();
+        let numbered = prefix.trim_end().ends_with("]:");
+        (numbered && !name_of_kernel(prefix))
+            || (!numbered && !name.is_empty() && !name_of_kernel(name) && !name.contains('/'))
+    }
+
+    /// The machine that wrote it: the word before `kernel:`.
+    pub(super) fn host(&self) -> Option<&str> {
+        let (head, _) = self.prefix.split_once("kernel:")?;
+        let host = head.split_whitespace().next_back()?;
+        (!host.contains(':') && !host.ends_with(']')).then_some(host)
+    }
+
+    /// When it was written.
+    pub(super) fn stamp(&self) -> Stamp {
+        let mono = mono(self.prefix);
+        let ts = self.prefix.split([' ', '\t', '<', '>', '[', ']', '"']).find_map(exact);
+        Stamp {
+            ts,
+            mono,
+            clock: clock(self.prefix),
+        }
+    }
+
+    /// The thread that printed it, where the kernel tells (`CONFIG_PRINTK_CALLER`): `[  12.345678][  T123] `.
+    pub(super) fn caller(&self) -> Option<Tid> {
+        let (_, rest) = self.prefix.rsplit_once('[')?;
+        let tid = rest.split_once(']')?.0.trim().strip_prefix('T')?;
+        tid.parse().ok().map(Tid)
+    }
+}
+
+fn name_of_kernel(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["kernel", "klogd", "vmunix", "kmsg", "dmesg"]
+        .iter()
+        .any(|known| name.contains(known))
+}
+
+/// `kern  :warn  : [ …`
+fn facility(prefix: &str) -> Option<&str> {
+    let (facility, rest) = prefix.split_once(':')?;
+    let (level, _) = rest.split_once(':')?;
+    let levels = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
+    levels.contains(&level.trim()).then(|| facility.trim())
+}
+
+/// `6,1234,5678,-;`: the number of facility and level.
+fn record(prefix: &str) -> Option<u32> {
+    let (head, _) = prefix.split_once(';')?;
+    let mut fields = head.split(',');
+    let number = fields.next()?.parse().ok()?;
+    (fields.take(2).filter(|field| field.parse::<u64>().is_ok()).count() == 2).then_some(number)
+}
+
+/// Microseconds since boot: `[14808.083306]`, or a record's.
+fn mono(prefix: &str) -> Option<u64> {
+    if record(prefix.trim_start()).is_some() {
+        return prefix.split(',').nth(2)?.parse().ok();
+    }
+    prefix.rsplit('[').find_map(|part| {
+        let (seconds, micros) = part.split_once(']')?.0.trim().split_once('.')?;
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(seconds) || !digits(micros) || micros.len() != 6 {
+            return None;
+        }
+        seconds
+            .parse::<u64>()
+            .ok()?
+            .checked_mul(1_000_000)?
+            .checked_add(micros.parse().ok()?)
+    })
+}
+
+/// A date with its zone (RFC 3339), which alone says when that was. dmesg and some writers have a comma in the seconds.
+fn exact(word: &str) -> Option<Timestamp> {
+    let plain = word.len() >= 19
+        && word
+            .as_bytes()
+            .get(10)
+            .is_some_and(|sign| *sign == b'T' || *sign == b't');
+    if !plain {
+        return None;
+    }
+    let word = word.trim_end_matches(':').replace(',', ".");
+    word.parse::<jiff::Timestamp>().ok().map(Timestamp)
+}
+
+/// The date and time as they stand there, of whatever zone and language.
+fn clock(prefix: &str) -> Option<String> {
+    let bytes = prefix.as_bytes();
+    let digit = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_digit);
+    let place = (0..bytes.len().saturating_sub(7)).find(|place| {
+        [0, 1, 3, 4, 6, 7].iter().all(|offset| digit(place + offset))
+            && bytes.get(place + 2) == Some(&b':')
+            && bytes.get(place + 5) == Some(&b':')
+    })?;
+    let rest = prefix.get(place + 8..)?;
+    let fraction = rest.len()
+        - rest
+            .trim_start_matches(|sign: char| sign.is_ascii_digit() || ".,+-:Z".contains(sign))
+            .len();
+    let mut end = place + 8 + fraction;
+    let after = prefix.get(end..)?;
+    if let Some(year) = after.strip_prefix(' ').and_then(|year| year.get(..4))
+        && year.bytes().all(|byte| byte.is_ascii_digit())
+        && after.as_bytes().get(5).is_none_or(|sign| !sign.is_ascii_digit())
+    {
+        end += 5;
+    }
+    let head = prefix.get(..end)?.rsplit(['[', '>', '|', '"']).next()?;
+    Some(head.trim().trim_end_matches(':').to_owned())
+}
+
+/// Whether a line begins as a new one does: with a time.
+pub(super) fn is_stamped(line: &str) -> bool {
+    let head: String = line.chars().take(48).collect();
+    mono(&head).is_some() || clock(&head).is_some()
+}

@@ -1,0 +1,74 @@
+//! `oomtrace why` with a log that is pasted.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::io::Write as _;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+
+const LOG: &str = "\
+[   12.000000] node invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[   12.000001] memory: usage 8192kB, limit 8192kB, failcnt 3
+[   12.000002] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/system.slice/web.service,task_memcg=/system.slice/web.service,task=node,pid=77,uid=1000
+[   12.000003] Memory cgroup out of memory: Killed process 77 (node) total-vm:9000kB, anon-rss:5000kB, file-rss:10kB, shmem-rss:0kB, UID:1000 pgtables:60kB oom_score_adj:0
+";
+
+fn why() -> Command {
+    let mut command = Command::cargo_bin("oomtrace").unwrap();
+    command.arg("why");
+    command
+}
+
+fn is_told() -> impl Predicate<str> {
+    predicate::str::contains(
+        "node[77] of web.service was killed 12s after its boot by the kernel: its own MemoryMax=8.0M was reached",
+    )
+}
+
+#[test]
+fn a_log_in_a_pipe_is_read_unasked() {
+    why().write_stdin(LOG).assert().success().stdout(is_told());
+    why()
+        .args(["web", "--log", "-"])
+        .write_stdin(LOG)
+        .assert()
+        .success()
+        .stdout(is_told());
+    why().args(["other", "--log", "-"]).write_stdin(LOG).assert().code(66);
+}
+
+#[test]
+fn a_log_that_logrotate_packed_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let gzip = || {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(LOG.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    };
+    let xz = || {
+        let mut packed = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        packed.write_all(LOG.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    };
+    for (name, bytes) in [
+        ("plain", LOG.as_bytes().to_vec()),
+        ("gz", gzip()),
+        ("xz", xz()),
+        ("zst", zstd::encode_all(LOG.as_bytes(), 1).unwrap()),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        why().arg("--log").arg(path).assert().success().stdout(is_told());
+    }
+}
+
+#[test]
+fn what_has_no_end_is_given_up() {
+    for option in ["--log", "--journal-file"] {
+        why()
+            .args([option, "/dev/zero"])
+            .assert()
+            .code(65)
+            .stderr(predicate::str::contains("this is no text"));
+    }
+}
