@@ -20,6 +20,7 @@ pub mod shown;
 pub mod sink;
 pub mod unit;
 pub mod watch;
+mod words;
 
 pub(crate) use oomtrace_engine as engine;
 pub use oomtrace_engine::{event, human, journal, measure, pasted};

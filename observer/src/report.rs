@@ -84,7 +84,7 @@ impl Report {
         if self.hosts.len() < HOSTS || self.hosts.contains_key(&host) {
             self.hosts.entry(host.clone()).or_default().take(ts, &event);
         }
-        let Some(name) = event.subject().map(|subject| crate::sink::name(subject).to_owned()) else {
+        let Some(name) = event.subject().map(|subject| crate::words::name(subject).to_owned()) else {
             return;
         };
         // Notes on the counters of a host's root are no unit's history.

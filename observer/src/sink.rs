@@ -2,7 +2,6 @@
 
 mod capture;
 mod exec;
-mod fold;
 mod incidents;
 mod journal;
 mod json;
@@ -13,8 +12,6 @@ pub mod runs;
 mod text;
 mod tui;
 mod units;
-mod verdict;
-mod words;
 
 use std::io;
 
@@ -23,7 +20,6 @@ use crate::measure::Timestamp;
 
 pub use capture::{Capture, CaptureError, CaptureOptions};
 pub use exec::Exec;
-pub(crate) use fold::fold;
 pub use journal::Journal;
 pub use json::Json;
 pub use metrics::{Metrics, listen};
@@ -33,8 +29,6 @@ pub use runs::Runs;
 pub use text::{Text, TextOptions};
 pub use tui::{Look, Screen, Tui};
 pub use units::Units;
-pub(crate) use verdict::{cause, paragraph};
-pub(crate) use words::{limit, limit_owner, name, standstill, warning};
 
 /// Where lines go.
 pub trait Sink: Send {

@@ -8,8 +8,8 @@ use super::{Report, UNITS as ROWS, figures, palette, plot};
 use crate::event::{Kill, Relation, Unit, UnitState};
 use crate::human::{bytes, duration};
 use crate::measure::Timestamp;
-use crate::sink::{limit_owner, name, paragraph, standstill, warning};
 use crate::unit::ends::explain;
+use crate::words::{limit_owner, name, paragraph, standstill, warning};
 
 /// Units with a plot: those that were killed or warned of first, then the largest. More would make the page large.
 const PLOTS: usize = 40;

@@ -6,7 +6,7 @@ use super::points::{Left, Point, Points, parts};
 use crate::event::{Event, ForecastChange, ForecastState, Kill, Limit, Relation, Sample, Throttle, Unit, UnitState};
 use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
-use crate::sink::limit;
+use crate::words::limit;
 
 /// Things of a kind that are kept of a unit; of more only how many.
 const MAX_KEPT: usize = 100;

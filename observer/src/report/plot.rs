@@ -11,7 +11,7 @@ use super::words::{self, Words, safe, size};
 use crate::event::{ForecastChange, ForecastState, Relation, ThrottleState};
 use crate::human::duration;
 use crate::measure::Timestamp;
-use crate::sink::warning;
+use crate::words::warning;
 
 /// The panel of what is held, and the one of the time left.
 const TOP: i64 = 34;

@@ -7,11 +7,11 @@ use std::io;
 
 use libsystemd::logging::{Priority, journal_send};
 
-use super::verdict::paragraph;
-use super::words::{self, ground, standstill, unkilled, warning};
 use crate::event::{Event, ForecastState, Line, Subject, ThrottleState};
 use crate::notice::notice;
 use crate::shown::shown;
+use crate::words::paragraph;
+use crate::words::{self, ground, standstill, unkilled, warning};
 
 const KILL: &str = "cc5381e276d348dca2e39282be935c48";
 const FORECAST: &str = "4c2ec5dce3fd4ce3bd41e49cf39b377f";

@@ -21,9 +21,9 @@ use prometheus_client::registry::{Registry, Unit};
 
 pub use http::listen;
 
-use super::words::{HOST, name};
 use crate::event::{Event, ForecastState, Line, Memory, Relation, Sample, Subject, ThrottleState, UnitState};
 use crate::measure::Bytes;
+use crate::words::{HOST, name};
 
 /// Units with labels of their own.
 const MAX_UNITS: usize = 1_000;

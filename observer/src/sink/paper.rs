@@ -6,9 +6,9 @@
 
 use std::io::{self, Write};
 
-use super::fold::fold;
 use super::text::TextOptions;
 use crate::shown::shown;
+use crate::words::fold;
 
 /// Colours that mean something.
 #[derive(Debug, Clone, Copy)]

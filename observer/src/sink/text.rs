@@ -7,14 +7,8 @@ use jiff::tz::TimeZone;
 use lru::LruCache;
 
 use super::Sink;
-use super::fold::middle;
 use super::incidents::{Incidents, News};
 use super::paper::{Colour, Paper};
-use super::verdict::paragraph;
-use super::words::{
-    self, HOST, class_name, counted, ground, interval, is_early, limit_owner, name, pace, standstill, trend_name,
-    unkilled, warning,
-};
 use crate::event::{
     Class, Event, ForecastChange, Limit, Line, Probe, Relation, Sample, StopReason, Stream, Unit, UnitState, Via,
     setting,
@@ -22,6 +16,12 @@ use crate::event::{
 use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
 use crate::shown::shown;
+use crate::words::middle;
+use crate::words::paragraph;
+use crate::words::{
+    self, HOST, class_name, counted, ground, interval, is_early, limit_owner, name, pace, standstill, trend_name,
+    unkilled, warning,
+};
 
 /// At least this often something is told of a unit that moves, in seconds.
 const TELL_EVERY: f64 = 60.0;

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use super::fold::middle;
 use super::paper::Paper;
 use super::text::TextOptions;
-use super::words::{is_early, limit_owner, name, pace, trend_name};
 use crate::event::{Event, Limit, Line, Relation, Sample};
 use crate::human::{bytes, duration};
 use crate::measure::Bytes;
 use crate::shown::shown;
+use crate::words::middle;
+use crate::words::{is_early, limit_owner, name, pace, trend_name};
 
 /// The narrowest that a name is cut to.
 const NAME_AT_LEAST: usize = 12;

@@ -12,8 +12,9 @@ use crate::event::{Event, Kill, Subject};
 use crate::human::{date, duration};
 use crate::measure::Timestamp;
 use crate::pasted::{Pasted, read};
-use crate::sink::{Colour, Paper, TextOptions, cause, paragraph};
+use crate::sink::{Colour, Paper, TextOptions};
 use crate::unit::Selection;
+use crate::words::{cause, paragraph};
 use anyhow::anyhow;
 
 /// Where the words of a labelled line begin.

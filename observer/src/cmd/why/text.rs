@@ -12,8 +12,9 @@ use crate::event::{Kill, Origin, Subject, Unit};
 use crate::human::{bytes, date, duration, rate};
 use crate::journal::What;
 use crate::measure::Timestamp;
-use crate::sink::{Colour, Paper, TextOptions, cause, paragraph};
+use crate::sink::{Colour, Paper, TextOptions};
 use crate::unit::ends::explain;
+use crate::words::{cause, paragraph};
 
 /// Earlier kills that are named.
 const MAX_NAMED: usize = 6;

@@ -12,8 +12,8 @@ use super::units::{class_word, interval, mark};
 use crate::event::{Limit, Relation, TaskSize};
 use crate::human::{bytes, duration, rate};
 use crate::measure::{Bytes, Timestamp};
-use crate::sink::fold::{fold, middle};
-use crate::sink::words::{limit_owner, pace};
+use crate::words::{fold, middle};
+use crate::words::{limit_owner, pace};
 
 /// Cells of the longest composition bar.
 const BAR: f64 = 24.0;

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::ink::{PLAIN, put};
 use super::state::State;
-use crate::sink::fold;
+use crate::words::fold;
 
 const KEYS: [(&str, &str); 16] = [
     ("↑ ↓ k j", "choose, or scroll; PgUp and PgDn by ten"),

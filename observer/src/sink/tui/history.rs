@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::keys::WINDOW;
 use crate::event::{Class, Forecast, Limit, Memory, Pressure, Relation, Sample};
 use crate::measure::{Bytes, Timestamp};
-use crate::sink::words::is_early;
+use crate::words::is_early;
 
 /// Points of all cgroups together. What fell silent keeps its share: there are twice as many at most.
 const POINTS: usize = 512 * POINTS_AT_LEAST;

@@ -7,7 +7,7 @@ use super::help::scrolled;
 use super::ink::{GREY, MARKED, PLAIN, gravity, put};
 use super::model::{Brief, Incident};
 use super::state::State;
-use crate::sink::fold::{fold, middle};
+use crate::words::{fold, middle};
 
 /// The newest first. With a mark one can be opened.
 pub(super) fn list(buffer: &mut Buffer, area: Rect, state: &State, marked: bool) {

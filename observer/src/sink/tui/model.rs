@@ -9,8 +9,7 @@ use crate::event::{
     ThrottleState, Trend, Unit, UnitState, Via,
 };
 use crate::measure::{Bytes, Timestamp};
-use crate::sink::verdict::{self, paragraph};
-use crate::sink::words::{self, HOST, name, standstill, unkilled, warning};
+use crate::words::{self, HOST, name, paragraph, standstill, unkilled, warning};
 
 /// Cgroups that are kept; the one not heard of for longest goes first.
 pub(super) const MAX_UNITS: usize = 512;
@@ -287,7 +286,7 @@ impl Model {
             brief: Some(Brief {
                 who: name(&kill.subject).to_owned(),
                 what: format!("killed {}", kill.who()),
-                limit: verdict::limit_brief(kill),
+                limit: words::limit_brief(kill),
             }),
             verdict: lines,
         });

@@ -12,8 +12,8 @@ use super::state::{Row, Sort, State, is_end};
 use crate::event::{Class, UnitState};
 use crate::human::{bytes, duration};
 use crate::measure::Timestamp;
-use crate::sink::fold::middle;
-use crate::sink::words::pace;
+use crate::words::middle;
+use crate::words::pace;
 
 /// The widest that a name's column grows to.
 const NAME_AT_MOST: u16 = 48;
@@ -345,7 +345,7 @@ fn empty(buffer: &mut Buffer, area: Rect, state: &State) {
     }
     lines.extend(model.blind().map(|loss| format!("  {loss}")));
     let width = usize::from(area.width.saturating_sub(2));
-    let folded = lines.iter().map(|line| crate::sink::fold(line, width, 2, true));
+    let folded = lines.iter().map(|line| crate::words::fold(line, width, 2, true));
     let text = folded.collect::<Vec<_>>().join("\n");
     for (y, line) in (1..area.height).zip(text.lines()) {
         put(buffer, area, 1, y, line, PLAIN);

@@ -1,6 +1,6 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
-use super::words::{self, class_name, kernel, pace};
+use super::{class_name, kernel, limit as limit_words, name, pace};
 use crate::event::{
     Class, Confidence, Container, Kill, KillLimit, Origin, Relation, ShortageKind, Subject, Trigger, Victim,
 };
@@ -20,7 +20,7 @@ fn size(size: Option<Bytes>) -> String {
 
 fn limit_name(limit: &KillLimit) -> String {
     let (unit, cgroup) = (limit.unit.as_deref(), limit.cgroup.as_deref());
-    words::limit(limit.relation, unit, cgroup, &limit.file, &size(limit.bytes))
+    limit_words(limit.relation, unit, cgroup, &limit.file, &size(limit.bytes))
 }
 
 /// Why: `by the kernel: its own MemoryMax=64.0M was reached`.
@@ -151,10 +151,10 @@ fn own_limit(kill: &Kill) -> Option<String> {
         return None;
     }
     let last = kill.last_sample()?;
-    let name = words::name(&kill.subject);
+    let subject = name(&kill.subject);
     Some(match last.memory.max {
-        None => format!(" ({name} itself has none)"),
-        Some(max) => format!(" ({name}'s own {} was not)", bytes(max)),
+        None => format!(" ({subject} itself has none)"),
+        Some(max) => format!(" ({subject}'s own {} was not)", bytes(max)),
     })
 }
 
@@ -246,7 +246,7 @@ fn victim_line(victim: &Victim, at: Timestamp) -> String {
 
 /// The paragraph: its first line without the clock, then the labelled ones.
 pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
-    let head = format!("{} of {}, {}", kill.who(), words::name(&kill.subject), cause(kill));
+    let head = format!("{} of {}, {}", kill.who(), name(&kill.subject), cause(kill));
     let mut lines = Vec::new();
     if let Some(victim) = &kill.victim {
         lines.push(("victim", victim_line(victim, at)));

@@ -4,7 +4,7 @@ use crate::shown::shown;
 
 /// A text in at most `width` columns, cut in the middle.
 #[must_use]
-pub(super) fn middle(text: &str, width: usize, unicode: bool) -> String {
+pub(crate) fn middle(text: &str, width: usize, unicode: bool) -> String {
     let ellipsis = if unicode { "…" } else { "..." };
     let count = text.chars().count();
     let room = width.saturating_sub(ellipsis.chars().count());

@@ -1,10 +1,18 @@
-//! The words of an event, for every sink that a person reads.
+//! The words of an event, for all that a person reads: text, screen, journal, report and `why`.
+//!
+//! In: events. Out: phrases (here), a kill's paragraph (`verdict`), lines of a width (`fold`). It knows no sink.
+
+mod fold;
+mod verdict;
 
 use crate::event::{
     Class, Forecast, ForecastChange, ForecastState, LimitRef, Lost, Memory, OomWithoutKill, Relation, Subject,
     Throttle, ThrottleState, Trend, Unexplained, owner_name, setting,
 };
 use crate::human::{bytes, duration, rate};
+
+pub(crate) use fold::{fold, middle};
+pub(crate) use verdict::{cause, limit_brief, paragraph};
 
 /// A share from which on it is as good as all.
 const ALL: f64 = 0.9;
