@@ -113,7 +113,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, known: &Known
     let length = u16::try_from(told.chars().count()).unwrap_or(0);
     let start = (SCALE + past).saturating_sub(3).min(area.width.saturating_sub(length));
     // What has no room is left out whole.
-    if usize::from(start - SCALE) > axis.chars().count() {
+    if usize::from(start.saturating_sub(SCALE)) > axis.chars().count() {
         put(buffer, area, SCALE, area.height - 1, &axis, GREY);
     }
     put(buffer, area, start, area.height - 1, &told, GREY);
