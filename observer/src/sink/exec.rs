@@ -182,13 +182,14 @@ fn pass_on(program: String, stderr: ChildStderr) {
     let _ = std::thread::Builder::new().name("hook".to_owned()).spawn(work);
 }
 
-/// Whether a program can be run, by its path or where programs are looked for.
+/// Whether a program can be run, by its path or along the `PATH` that it is run with.
 fn is_there(program: &str) -> bool {
     let can_run = |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
     if program.contains('/') {
         return can_run(Path::new(program));
     }
-    std::env::split_paths(PATH).any(|dir| can_run(&dir.join(program)))
+    let paths = std::env::var_os("PATH").unwrap_or_else(|| PATH.into());
+    std::env::split_paths(&paths).any(|dir| can_run(&dir.join(program)))
 }
 
 impl super::Sink for Exec {

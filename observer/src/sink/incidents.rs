@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use crate::event::{Event, ForecastChange, ForecastState, LimitRef, Line, ancestry};
 use crate::measure::Timestamp;
 
-/// Incidents that are remembered, at most.
-const KEPT: usize = 4_096;
+/// Incidents that are remembered, at most: paths may be long.
+const KEPT: usize = 512;
 
 /// A warning that comes again within this time is the same incident, in seconds.
 const SAME_WITHIN: f64 = 600.0;

@@ -76,18 +76,6 @@ pub(crate) fn cause(kill: &Kill) -> String {
     }
 }
 
-/// Which limit, for a row of a list; where none was reached, who or what killed.
-pub(crate) fn limit_brief(kill: &Kill) -> String {
-    match (kill.origin, &kill.limit) {
-        (Origin::SystemdOomd, _) => "by systemd-oomd".to_owned(),
-        (Origin::CgroupKill | Origin::Userspace, _) => format!("by {}", killer(kill)),
-        (Origin::UnitOomPolicy, _) => "by systemd (OOMPolicy=)".to_owned(),
-        (_, Some(limit)) => limit_name(limit),
-        (Origin::Host, None) => "the whole host".to_owned(),
-        (_, None) => "at a limit that is not known".to_owned(),
-    }
-}
-
 /// What the machine lacked.
 fn lacking(kill: &Kill) -> &'static str {
     match kill.shortage.as_ref().map(|shortage| shortage.kind) {
@@ -96,6 +84,18 @@ fn lacking(kill: &Kill) -> &'static str {
         Some(ShortageKind::Node) => "the memory nodes that the request may use were full, others were not",
         Some(ShortageKind::Order) => "there was memory, but no contiguous piece large enough",
         Some(ShortageKind::None) => "an allocation failed, and no shortage is shown",
+    }
+}
+
+/// Which limit, for a row of a list; where none was reached, who or what killed.
+pub(crate) fn limit_brief(kill: &Kill) -> String {
+    match (kill.origin, &kill.limit) {
+        (Origin::SystemdOomd, _) => "by systemd-oomd".to_owned(),
+        (Origin::CgroupKill | Origin::Userspace, _) => format!("by {}", killer(kill)),
+        (Origin::UnitOomPolicy, _) => "by systemd (OOMPolicy=)".to_owned(),
+        (_, Some(limit)) => limit_name(limit),
+        (Origin::Host | Origin::PageFault, None) => lacking(kill).to_owned(),
+        (_, None) => "at a limit that is not known".to_owned(),
     }
 }
 
@@ -361,8 +361,7 @@ mod tests {
                     "memory": {"current": mib << 20, "anon": mib << 20, "file": 0, "kernel": 0}})
             })
             .collect();
-        let kill = serde_json::json!({
-            "unit": unit, "user_unit": user_unit, "cgroup": {"id": 7, "path": path},
+        let mut kill: Kill = serde_json::from_value(serde_json::json!({
             "origin": "memcg_limit", "confidence": "observed", "evidence": [],
             "limit": {"cgroup": path, "unit": unit, "relation": "own", "file": "memory.max", "bytes": 64 << 20,
                 "usage": 64 << 20, "swap_usage": 0},
@@ -371,12 +370,11 @@ mod tests {
                 "anon": null, "file": null, "shmem": null, "swap": null, "pgtables": null, "started": null},
             "leader_pid": null, "killer": null, "request": null,
             "before": {"samples": samples, "trend": null, "forecast": null},
-        });
-        Kill {
-            // Read with its line, not by itself.
-            subject: serde_json::from_value(kill.clone()).unwrap(),
-            ..serde_json::from_value(kill).unwrap()
-        }
+        }))
+        .unwrap();
+        let subject = serde_json::json!({"unit": unit, "user_unit": user_unit, "cgroup": {"id": 7, "path": path}});
+        kill.subject = serde_json::from_value(subject).unwrap();
+        kill
     }
 
     fn line(kill: &Kill, label: &str) -> String {
