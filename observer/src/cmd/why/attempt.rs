@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn kill(class: &str, limit: &serde_json::Value, subject: &serde_json::Value) -> Kill {
-        let mut kill = serde_json::json!({
+        let kill = serde_json::json!({
             "origin": "memcg_limit", "confidence": "observed", "evidence": [], "limit": limit, "trigger": null,
             "victim": {"pid": 5, "tid": 5, "comm": "a", "cmdline": null, "uid": 0, "oom_score_adj": 0, "total_vm": null,
                 "anon": null, "file": null, "shmem": null, "swap": null, "pgtables": null, "started": null},
@@ -135,13 +135,9 @@ mod tests {
             "before": {"samples": [], "forecast": null,
                 "trend": {"bytes_per_second": 1.0, "low": 1.0, "high": 1.0, "window_seconds": 60.0, "class": class}},
         });
-        let fields = subject.as_object().cloned().unwrap_or_default();
-        kill.as_object_mut().unwrap().extend(fields);
-        Kill {
-            // Read with its line, not by itself.
-            subject: serde_json::from_value(kill.clone()).unwrap(),
-            ..serde_json::from_value(kill).unwrap()
-        }
+        let mut kill: Kill = serde_json::from_value(kill).unwrap();
+        kill.subject = serde_json::from_value(subject.clone()).unwrap();
+        kill
     }
 
     fn limit(cgroup: &str, relation: &str) -> serde_json::Value {
@@ -178,6 +174,24 @@ mod tests {
             "",
             "the unit's setting is another limit"
         );
+    }
+
+    #[test]
+    fn what_is_down_is_started_first_and_what_is_up_is_not() {
+        let told = kill("cache", &limit("/system.slice/a.service", "own"), &unit("a.service"));
+        let first = |properties: &str| {
+            let now = Now::parse(&format!("LoadState=loaded\n{properties}\n"));
+            after(&told, now.as_ref()).first().cloned().unwrap_or_default()
+        };
+        assert_eq!(
+            first("ActiveState=failed\nResult=oom-kill"),
+            "systemctl start a.service"
+        );
+        assert_eq!(
+            first("ActiveState=failed\nResult=start-limit-hit"),
+            "systemctl reset-failed a.service && systemctl start a.service"
+        );
+        assert!(first("ActiveState=active").starts_with("systemctl set-property a.service"));
     }
 
     #[test]

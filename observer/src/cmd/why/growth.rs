@@ -23,8 +23,10 @@ pub(super) struct Growth {
 }
 
 /// A unit as it was seen last.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Seen {
+    /// Its run.
+    run: Option<String>,
     pub(super) ts: Timestamp,
     pub(super) current: Bytes,
     pub(super) trend: Option<Trend>,
@@ -48,6 +50,7 @@ impl Growth {
         };
         if self.last.len() < RUNS || self.last.contains_key(&key.0) {
             let seen = Seen {
+                run: key.1.clone(),
                 ts,
                 current,
                 trend: sample.trend,
@@ -75,6 +78,15 @@ impl Growth {
     /// The run that ended with a kill.
     pub(super) fn run(&self, subject: &Subject, killed: Timestamp) -> Option<&Run> {
         self.runs.get(&key(subject)?).filter(|run| run.begins() < killed)
+    }
+}
+
+impl Seen {
+    /// Whether it is another run than the one that a process was killed in; `None` where nothing tells runs apart. A cgroup
+    /// may stay long after its last process.
+    pub(super) fn is_next(&self, killed: &Subject) -> Option<bool> {
+        let (_, run) = key(killed)?;
+        Some(self.run.as_ref()? != run.as_ref()?)
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use crate::event::Subject;
 use crate::human::{bytes, date, duration};
 use crate::measure::{Bytes, Timestamp};
+use crate::programs::PATH;
 
 /// What is asked, and not more: systemd.unit(5), systemd.service(5), org.freedesktop.systemd1(5).
 const PROPERTIES: &str = "LoadState,ActiveState,SubState,Result,NRestarts,Restart,StateChangeTimestamp,MemoryCurrent,\
@@ -29,6 +30,7 @@ impl Now {
     /// Asks systemd, or the user's own manager; `None` where there is none, or it knows no such unit.
     pub(super) fn ask(subject: &Subject) -> Option<Self> {
         let mut systemctl = Command::new("systemctl");
+        systemctl.env("PATH", PATH);
         if let Some(user) = &subject.user_unit {
             systemctl.args(["--user", &format!("--machine={}@.host", uid(subject)?)]);
             systemctl.args(["show", "--timestamp=unix", "--property", PROPERTIES, "--", user]);
@@ -41,7 +43,7 @@ impl Now {
     }
 
     /// Reads `NAME=VALUE` lines.
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let value = |name: &str| {
             let mut lines = text.lines().filter_map(|line| line.split_once('='));
             lines

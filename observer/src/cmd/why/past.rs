@@ -10,7 +10,7 @@ use crate::event::{Kill, Subject};
 use crate::human::date;
 use crate::journal::{Told, What};
 use crate::measure::{Tgid, Timestamp};
-use crate::unit::{Asked, Selection};
+use crate::unit::{Asked, Selection, unit_cgroup};
 
 /// What two sources tell of one kill differs by less, in seconds: the journal's time is that of reading the kernel's log.
 const SAME: f64 = 10.0;
@@ -240,6 +240,12 @@ impl Past {
             _ => None,
         })
     }
+}
+
+/// What tells units and containers apart: the cgroup's path, the name of what has none.
+pub(super) fn place_of(subject: &Subject) -> Option<&str> {
+    let path = subject.cgroup.path.as_deref().map(unit_cgroup);
+    path.or_else(|| name(subject))
 }
 
 pub(super) fn name(subject: &Subject) -> Option<&str> {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::io;
 
 use super::attempt;
-use super::growth::Run;
+use super::growth::{Run, Seen};
 use super::now::{Now, growth};
-use super::past::{End, Past, SOON, Source, name, whose};
+use super::past::{End, Past, SOON, Source, name, place_of, whose};
 use super::sources::hostname;
 use crate::event::{Kill, Origin, Subject, Unit};
 use crate::human::{bytes, date, duration, rate};
@@ -46,7 +46,7 @@ impl Past {
         // Those before it that are like it, of each kind.
         let mut like: HashMap<(Option<&str>, Origin), Vec<Killed<'_>>> = HashMap::new();
         for (place, (end, kill)) in kills.iter().enumerate() {
-            let earlier = like.entry((name(&kill.subject), kill.origin)).or_default();
+            let earlier = like.entry((place_of(&kill.subject), kill.origin)).or_default();
             if place > from {
                 out.row("")?;
             }
@@ -65,52 +65,46 @@ impl Past {
             )?;
         }
         self.others(kills.last().map(|(end, _)| end.told.ts), out)?;
-        let lines = kills.last().map(|(end, kill)| self.next(end, kill));
-        for line in lines.into_iter().flatten() {
+        let Some((end, kill)) = kills.last() else { return Ok(()) };
+        // What was recorded or written elsewhere tells nothing of a unit here that has the same name.
+        let is_here = end.told.host == hostname();
+        let now = is_here.then(|| Now::ask(&kill.subject)).flatten();
+        if let Some(line) = self.stands(end, kill, now.as_ref()) {
+            out.put(&format!("  {:<9} {line}.", "Now"), LABELS)?;
+        }
+        for (place, command) in attempt::after(kill, now.as_ref()).iter().enumerate() {
+            let label = if place == 0 { "Try" } else { "" };
             // A command stays in one piece: it is to be copied.
-            if line.starts_with("  Now") {
-                out.put(&line, LABELS)?;
-            } else {
-                out.row(&line)?;
-            }
+            out.row(&format!("  {label:<9} {command}"))?;
         }
         Ok(())
     }
 
-    /// How it stands now, where the kill was on this machine, and what to type.
-    fn next(&self, end: &End, kill: &Kill) -> Vec<String> {
-        // What was recorded or written elsewhere tells nothing of a unit here that has the same name.
-        let is_here = end.told.host == hostname();
-        let now = is_here.then(|| Now::ask(&kill.subject)).flatten();
+    /// How it stands now, as systemd or, where a recorder saw it since, the captures have it.
+    fn stands(&self, end: &End, kill: &Kill, now: Option<&Now>) -> Option<String> {
         let before = kill.before.as_ref().and_then(|before| before.trend);
         let seen = self.growth.last(&kill.subject, end.told.ts);
-        let grows = seen.and_then(|seen| {
+        let grows = |seen: &Seen| {
             let slope = seen.trend.map(|trend| trend.bytes_per_second);
-            growth(slope, before.map(|trend| trend.bytes_per_second), seen.left)
-        });
-        let mut lines = Vec::new();
-        match (&now, seen, grows) {
-            (Some(now), _, grows) => {
-                let grows = grows.filter(|_| now.is_up() && seen.is_some_and(|seen| is_fresh(seen.ts)));
-                let grows = grows.map(|grows| format!("; {grows}")).unwrap_or_default();
-                lines.push(format!("  {:<9} {}{grows}.", "Now", now.sentence()));
+            let grows = growth(slope, before.map(|trend| trend.bytes_per_second), seen.left);
+            grows.map(|grows| format!("; {grows}")).unwrap_or_default()
+        };
+        match (now, seen) {
+            (Some(now), seen) => {
+                let seen = seen.filter(|seen| now.is_up() && is_fresh(seen.ts));
+                Some(format!("{}{}", now.sentence(), seen.map(grows).unwrap_or_default()))
             }
             // The capture's end is all that is known of what came after.
-            (None, Some(seen), grows) => {
-                let grows = grows.map(|grows| format!("; {grows}")).unwrap_or_default();
+            (None, Some(seen)) => {
                 let (at, used) = (date(seen.ts), bytes(seen.current));
-                lines.push(format!(
-                    "  {:<9} up again when last seen at {at}, {used}{grows}.",
-                    "Now"
-                ));
+                let how = match seen.is_next(&kill.subject) {
+                    Some(true) => "up again when last seen",
+                    Some(false) | None => "last seen",
+                };
+                Some(format!("{how} at {at}, {used}{}", grows(seen)))
             }
-            (None, None, _) => {}
+            (None, None) => None,
         }
-        for (place, command) in attempt::after(kill, now.as_ref()).into_iter().enumerate() {
-            let label = if place == 0 { "Try" } else { "" };
-            lines.push(format!("  {label:<9} {command}"));
-        }
-        lines
     }
 
     fn kill(
@@ -159,7 +153,7 @@ impl Past {
     }
 
     /// How the run grew before, and when that was first warned of.
-    fn grew(&self, ts: Timestamp, kill: &Kill, earlier: &[(&End, &Kill)], options: &TextOptions) -> Option<String> {
+    fn grew(&self, ts: Timestamp, kill: &Kill, earlier: &[Killed<'_>], options: &TextOptions) -> Option<String> {
         let trend = kill.before.as_ref().and_then(|before| before.trend);
         let run = self.growth.run(&kill.subject, ts);
         let since = trend.and_then(|trend| trend.since).or(run.map(Run::begins));
@@ -304,7 +298,7 @@ impl Past {
 }
 
 /// The kill before this one in the same unit, where nothing else tells its runs apart.
-fn freed_before(kill: &Kill, earlier: &[(&End, &Kill)]) -> Option<Timestamp> {
+fn freed_before(kill: &Kill, earlier: &[Killed<'_>]) -> Option<Timestamp> {
     let mut of_unit = earlier.iter().rev().filter(|_| kill.subject.invocation_id.is_none());
     let before = of_unit.find(|(_, other)| other.subject.is_same_unit(&kill.subject))?;
     Some(before.0.told.ts)
@@ -328,8 +322,7 @@ fn is_soon(told: &Timestamp, kill: Timestamp) -> bool {
 
 /// Kills of the unit before this one, for the same reason, and whether the growth was the same.
 fn like(ts: Timestamp, kill: &Kill, earlier: &[Killed<'_>]) -> Option<String> {
-    let is_like = |(_, other): &&Killed<'_>| other.subject.is_same_unit(&kill.subject);
-    let times: Vec<Timestamp> = earlier.iter().filter(is_like).map(|(end, _)| end.told.ts).collect();
+    let times: Vec<Timestamp> = earlier.iter().map(|(end, _)| end.told.ts).collect();
     let first = times.first()?;
     let named: Vec<String> = times.iter().rev().take(MAX_NAMED).rev().map(|ts| date(*ts)).collect();
     let more = if times.len() > MAX_NAMED { "…, " } else { "" };
