@@ -4,15 +4,14 @@
 //! a cgroup costs one lookup a batch and a record only when it moved.
 //!
 //! Close to a limit every single page comes here, twice: first with a batch, which is refused, then with the one page.
-//! So a refused batch is left at once, and of the single pages that are charged one of 16 is looked at. What remains is one
-//! read and one lookup: entries are found by the counter's address, and only when something is to be reported is it asked
-//! whose counter that is.
+//! So a refused batch is left at once, and what remains is one read and one lookup: entries are found by the counter's
+//! address, and only when something is to be reported is it asked whose counter that is.
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use observer_common::{GrowthRecord, GrowthState, Kind, Ring, UNKNOWN_U64};
 
 use crate::{
-    CHARGED, GROWTH, PASSED, count_lost,
+    CHARGED, GROWTH, count_lost,
     kernel::{Address, limit, memcg_id, memcg_of_counter, read, usage},
 };
 
@@ -28,27 +27,13 @@ const REPORT_INTERVAL: u64 = 50_000_000;
 /// The pages that the kernel tries to charge at once, to have some in stock (`MEMCG_CHARGE_BATCH`, mm/memcontrol.c).
 const BATCH: u64 = 64;
 
-/// Of charges of less than a batch, one of so many is looked at: usage is seen as exactly as with batches.
-const SINGLE_PAGES: u32 = 16;
-
-/// How a charge ended.
-pub(crate) enum Outcome<F: FnOnce() -> Address> {
-    /// It holds, or that is not known.
-    Charged,
-    /// It does not; tells the address of the `struct page_counter *` that holds who refused.
-    Refused(F),
-}
-
-/// A charge of `pages` was tried.
+/// A charge of `pages` was tried. `refused_by` is the address of the `struct page_counter *` that holds who refused.
 #[inline(always)]
-pub(crate) fn tried(charged: Address, pages: u64, outcome: Outcome<impl FnOnce() -> Address>) {
-    let refused_by = match outcome {
-        Outcome::Charged if pages < BATCH && passes() => return,
-        Outcome::Charged => None,
+pub(crate) fn tried(charged: Address, pages: u64, refused_by: Option<Address>) {
+    if pages == BATCH && refused_by.is_some() {
         // Tried again with what is really needed: only that says whether the limit was met.
-        Outcome::Refused(_) if pages == BATCH => return,
-        Outcome::Refused(by) => Some(by()),
-    };
+        return;
+    }
     let usage = usage(charged);
     if usage == UNKNOWN_U64 {
         return;
@@ -88,18 +73,6 @@ pub(crate) fn tried(charged: Address, pages: u64, outcome: Outcome<impl FnOnce()
     state.reported = usage;
     state.reported_time = now;
     state.reported_refused = state.refused;
-}
-
-/// Whether this charge of less than a batch is one of those that are not looked at.
-#[inline(always)]
-fn passes() -> bool {
-    let Some(passed) = PASSED.get_ptr_mut(0) else {
-        return false;
-    };
-    // SAFETY: this CPU's own slot. Who interrupts this program here may cost a look or bring one more.
-    let passed = unsafe { &mut *passed };
-    *passed = (*passed + 1) % SINGLE_PAGES;
-    *passed != 0
 }
 
 /// A counter that has no entry yet: one if it is a memory cgroup's, and a first report.

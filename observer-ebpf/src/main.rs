@@ -21,7 +21,6 @@ use aya_ebpf::{
     maps::{Array, LruHashMap, PerCpuArray, RingBuf},
     programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext, TracePointContext},
 };
-use charge::Outcome;
 use observer_common::{
     GrowthState, Kind, Offsets, OomState, REPEATED, Ring, SenderState, WALK_ROWS, WalkRow, WalkState, Writing,
 };
@@ -44,10 +43,6 @@ static GROWTH: RingBuf = RingBuf::with_byte_size(1 << 17, 0);
 /// last reported.
 #[map]
 static CHARGED: LruHashMap<u64, GrowthState> = LruHashMap::with_max_entries(16_384, 0);
-
-/// Charges of single pages that this CPU has let pass since it last looked at one.
-#[map]
-static PASSED: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
 
 /// Deadly signals: room for 1,500.
 #[map]
@@ -255,12 +250,7 @@ fn page_counter_try_charge(ctx: FExitContext) -> i32 {
     // The third argument is a pointer to a pointer, which the verifier lets nobody load from the context (6.12: "type PTR
     // is not a struct"); the checked read may.
     let refused_by = || kernel::read(ctx.as_ptr() as kernel::Address, 2 * 8).unwrap_or(0);
-    let outcome = if charged {
-        Outcome::Charged
-    } else {
-        Outcome::Refused(refused_by)
-    };
-    charge::tried(ctx.arg(0), ctx.arg(1), outcome);
+    charge::tried(ctx.arg(0), ctx.arg(1), (!charged).then(refused_by));
     0
 }
 
@@ -268,7 +258,7 @@ fn page_counter_try_charge(ctx: FExitContext) -> i32 {
 #[kprobe]
 fn page_counter_try_charge_kprobe(ctx: ProbeContext) -> u32 {
     if let (Some(counter), Some(pages)) = (ctx.arg(0), ctx.arg(1)) {
-        charge::tried(counter, pages, Outcome::<fn() -> kernel::Address>::Charged);
+        charge::tried(counter, pages, None);
     }
     0
 }

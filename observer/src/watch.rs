@@ -239,7 +239,10 @@ fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, V
         Ok(probes) => {
             if options.verbose {
                 for refusal in &probes.attached.refusals {
-                    notice(format_args!("the verifier refused {refusal}"));
+                    // A line each: what is shown in one is cut.
+                    refusal
+                        .lines()
+                        .for_each(|line| notice(format_args!("the verifier refused {line}")));
                 }
             }
             let list = probes.attached.list.clone();
