@@ -1,7 +1,7 @@
 # A recorder whose 20 MB disk fills up, is set read-only, and takes captures again.
 dir=/run/captures
 mkdir -p "$dir"
-mount -t tmpfs -o size=20M captures "$dir" || exit 1
+mount -t tmpfs -o size=20M,mode=0700 captures "$dir" || exit 1
 # What an earlier recorder left: the first is the oldest, by name and by time.
 for day in 1 2 3; do
     head -c 3M /dev/urandom > "$dir/oomtrace-old-2026010${day}T000000.000000Z.jsonl.zst"
@@ -11,7 +11,7 @@ systemd-run --unit full python3 -c 'import time
 while True:
     kept = bytearray(20 << 20); time.sleep(0.2)
     kept = None; time.sleep(0.2)'
-oomtrace record -o json --dir "$dir" --max-age 100000d --interval 100ms -u full > "$OUT/live.jsonl" 2> "$OUT/recorder" &
+oomtrace record -o json --dir "$dir" --max-age 30000d --interval 100ms -u full > "$OUT/live.jsonl" 2> "$OUT/recorder" &
 recorder=$!
 says() { [ "$(grep -c "$1" "$OUT/recorder")" -ge "$2" ]; }
 # Lines that are on the disk.
