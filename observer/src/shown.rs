@@ -39,7 +39,7 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// JSON that a person may look at: the same values, with what [`shown`] writes out as escapes of JSON's own.
+/// JSON that a person may look at: the same values, with what `shown` writes out as escapes of JSON's own.
 #[must_use]
 pub fn shown_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
