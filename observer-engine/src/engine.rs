@@ -558,11 +558,16 @@ impl History {
         match (&mut self.forecast, forecast) {
             // Mostly of the limit it was of before: its names are there.
             (Some(said), Some(forecast)) if said.1.limit == forecast.limit => {
+                let Forecast {
+                    seconds,
+                    low_seconds,
+                    high_seconds,
+                    confidence,
+                    limit: _,
+                } = *forecast;
                 said.0 = ts;
-                said.1.seconds = forecast.seconds;
-                said.1.low_seconds = forecast.low_seconds;
-                said.1.high_seconds = forecast.high_seconds;
-                said.1.confidence = forecast.confidence;
+                (said.1.seconds, said.1.confidence) = (seconds, confidence);
+                (said.1.low_seconds, said.1.high_seconds) = (low_seconds, high_seconds);
             }
             (said, Some(forecast)) => *said = Some(Box::new((ts, forecast.clone()))),
             // An older forecast stays what was last said only while the series is silent for a moment.

@@ -34,7 +34,7 @@ const COREDUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
 const COREDUMP_SLICE: &str = r"system-systemd\x2dcoredump.slice";
 
 /// systemd-oomd's own unit.
-const OOMD_UNIT: &str = "systemd-oomd.service";
+pub const OOMD_UNIT: &str = "systemd-oomd.service";
 
 /// What is asked of `journalctl`: everything that [`Reader`] understands, of those whom it believes.
 pub const MATCHES: [&str; 22] = [

@@ -13,9 +13,9 @@ mod source;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 
-use crate::event::{Event, Unexplained};
+use crate::event::{Event, Subject};
 use crate::journal::Reader;
-use crate::log::story::{lived_in, shortage_after, subject, unfinished};
+use crate::log::story::{lived_in, shortage_after, unfinished};
 use crate::log::{Kill, LogParser, Logged, Stamp, Told, kill_event};
 use crate::measure::Tid;
 
@@ -69,7 +69,7 @@ enum What {
 }
 
 /// Reads line after line.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pasted {
     hosts: HashMap<String, Host>,
     /// Whose lines come, where lines do not say.
@@ -89,26 +89,6 @@ pub struct Pasted {
     dmesg: Option<String>,
     units: HashSet<String>,
     containers: HashSet<String>,
-}
-
-impl Default for Pasted {
-    fn default() -> Self {
-        Self {
-            hosts: HashMap::new(),
-            current: String::new(),
-            waiting: VecDeque::new(),
-            number: 0,
-            told: HashMap::new(),
-            hash: RandomState::new(),
-            headers: HashSet::new(),
-            programs: Programs::default(),
-            journal: Reader::default(),
-            half: None,
-            dmesg: None,
-            units: HashSet::new(),
-            containers: HashSet::new(),
-        }
-    }
 }
 
 impl Pasted {
@@ -356,14 +336,7 @@ impl Pasted {
                 *next = Some(Box::new(report.clone()));
             }
             let event = unfinished(report.clone()).map_or_else(
-                || {
-                    Event::Unexplained(Unexplained {
-                        subject: subject(None),
-                        counter: programs::COUNTER.to_owned(),
-                        counted: 1,
-                        seen: 0,
-                    })
-                },
+                || programs::unexplained(Subject::default(), programs::COUNTER, 1),
                 |kill| Event::Kill(Box::new(kill)),
             );
             self.wait(stamp.clone(), name.clone(), What::Event(Box::new(event), false));
@@ -378,12 +351,7 @@ impl Pasted {
         if !self.is_new(&stamp, &format!("suppressed {count}")) {
             return;
         }
-        let event = Event::Unexplained(Unexplained {
-            subject: subject(None),
-            counter: programs::COUNTER.to_owned(),
-            counted: count,
-            seen: 0,
-        });
+        let event = programs::unexplained(Subject::default(), programs::COUNTER, count);
         self.wait(stamp, host, What::Event(Box::new(event), false));
     }
 

@@ -308,22 +308,7 @@ mod tests {
             },
             ..Subject::default()
         };
-        let victim = Victim {
-            pid: Tgid(7),
-            tid: None,
-            comm: "a".to_owned(),
-            cmdline: None,
-            uid: None,
-            oom_score_adj: None,
-            total_vm: None,
-            anon: None,
-            file: None,
-            shmem: None,
-            swap: None,
-            pgtables: None,
-            started: None,
-            exiting: None,
-        };
+        let victim = Victim::new(Tgid(7), "a".to_owned());
         KillFacts::new(subject, victim, Vec::new())
     }
 

@@ -205,6 +205,29 @@ pub struct Victim {
     pub exiting: Option<bool>,
 }
 
+impl Victim {
+    /// A process of which no more is known than this.
+    #[must_use]
+    pub fn new(pid: Tgid, comm: String) -> Self {
+        Self {
+            pid,
+            tid: None,
+            comm,
+            cmdline: None,
+            uid: None,
+            oom_score_adj: None,
+            total_vm: None,
+            anon: None,
+            file: None,
+            shmem: None,
+            swap: None,
+            pgtables: None,
+            started: None,
+            exiting: None,
+        }
+    }
+}
+
 /// The user-space program that killed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Killer {

@@ -95,10 +95,7 @@ pub(crate) fn kill_event(kill: &Kill, path: Option<&str>) -> event::Kill {
     let path = path.map(str::to_owned).or_else(|| logged::path(group, report, None));
     let subject = subject(path.as_deref());
     let victim = event::Victim {
-        pid: tgid,
         tid: Some(kill.tid),
-        comm: kill.comm.clone(),
-        cmdline: None,
         uid: kill.uid,
         oom_score_adj: kill.oom_score_adj,
         total_vm: kill.sizes.total_vm,
@@ -107,8 +104,7 @@ pub(crate) fn kill_event(kill: &Kill, path: Option<&str>) -> event::Kill {
         shmem: kill.sizes.shmem,
         swap: kill.sizes.swap,
         pgtables: kill.sizes.pgtables,
-        started: None,
-        exiting: None,
+        ..event::Victim::new(tgid, kill.comm.clone())
     };
     let mut oom = match group {
         Some(group) => Some(logged::group(group)),

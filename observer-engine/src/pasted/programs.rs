@@ -10,12 +10,15 @@ use crate::event::{
 use crate::log::Report;
 use crate::log::Stamp;
 use crate::log::story::subject;
-use crate::measure::{Bytes, Tgid};
+use crate::measure::Tgid;
 use crate::unit::UnitPath;
 use crate::verdict::{KillFacts, UserFacts, verdict};
 
 /// The kernel's log as what counts.
 pub(super) const COUNTER: &str = "kernel log";
+
+/// What systemd and containerd go by.
+const EVENTS: &str = "memory.events oom_kill";
 
 /// What is kept until other lines have said more.
 const KEPT: usize = 1024;
@@ -154,7 +157,6 @@ impl Programs {
         let reason = words.map(|words| match words {
             words if words.starts_with("memory pressure") => "memory-pressure",
             words if words.starts_with("rule ") => "rule",
-            words if words.contains("swap") => "memory-used",
             _ => "memory-used",
         });
         Some(Note::Kill(stamp, oomd_kill(subject, reason, words)))
@@ -245,7 +247,7 @@ impl Programs {
                 .and_then(|(_, cmdline)| cmdline.strip_suffix('"'))
                 .map(str::to_owned),
             oom_score_adj: after("oom_score_adj ").and_then(|score| score.parse().ok()),
-            ..victim(pid, comm)
+            ..Victim::new(pid, comm.to_owned())
         };
         Some(Note::Kill(stamp, user_kill("earlyoom", victim)))
     }
@@ -264,7 +266,7 @@ impl Programs {
         let (pid, comm) = acts.then(|| self.described.take()).flatten()?;
         self.hit
             .insert(pid)
-            .then(|| Note::Kill(stamp, user_kill("nohang", victim(pid, &comm))))
+            .then(|| Note::Kill(stamp, user_kill("nohang", Victim::new(pid, comm))))
     }
 
     /// What was said of kills that no other line tells.
@@ -285,7 +287,7 @@ impl Programs {
                     }),
                     ..Subject::default()
                 };
-                told.push((stamp, unexplained(subject)));
+                told.push((stamp, unexplained(subject, EVENTS, 1)));
             }
         }
         for (stamp, subject) in self.units.drain(..) {
@@ -293,18 +295,19 @@ impl Programs {
             // It says so of every slice above the victim too.
             let is_slice = name.is_some_and(|name| name.ends_with(".slice"));
             if name.is_some_and(|name| !units.contains(name)) && !(any && is_slice) {
-                told.push((stamp, unexplained(subject)));
+                told.push((stamp, unexplained(subject, EVENTS, 1)));
             }
         }
         told
     }
 }
 
-fn unexplained(subject: Subject) -> Event {
+/// Kills that somebody counted, and no line tells.
+pub(super) fn unexplained(subject: Subject, counter: &str, counted: u64) -> Event {
     Event::Unexplained(Unexplained {
         subject,
-        counter: "memory.events oom_kill".to_owned(),
-        counted: 1,
+        counter: counter.to_owned(),
+        counted,
         seen: 0,
     })
 }
@@ -344,25 +347,6 @@ fn last_of(path: &str) -> Subject {
     }
 }
 
-fn victim(pid: Tgid, comm: &str) -> Victim {
-    Victim {
-        pid,
-        tid: None,
-        comm: comm.to_owned(),
-        cmdline: None,
-        uid: None,
-        oom_score_adj: None,
-        total_vm: None::<Bytes>,
-        anon: None,
-        file: None,
-        shmem: None,
-        swap: None,
-        pgtables: None,
-        started: None,
-        exiting: None,
-    }
-}
-
 fn oomd_kill(subject: Subject, reason: Option<&str>, words: Option<&str>) -> Box<Kill> {
     let killer = Killer {
         pid: None,
@@ -377,7 +361,7 @@ fn oomd_kill(subject: Subject, reason: Option<&str>, words: Option<&str>) -> Box
         Confidence::Observed,
         killer,
         subject,
-        victim(Tgid(0), ""),
+        Victim::new(Tgid(0), String::new()),
         "systemd's log",
     );
     kill.victim = None;

@@ -25,13 +25,8 @@ pub fn constraint(number: i32) -> Constraint {
 
 /// The choice, from whatever of the report is there: kernels before 5.0 do not say where they looked.
 pub fn concluded(report: &Report, in_memcg: Option<bool>) -> Option<OomFacts> {
-    let constraint = report.concluded(in_memcg)?;
-    let told = Report {
-        constraint: Some(constraint),
-        chosen: report.chosen.or(Some(Tid(0))),
-        ..report.clone()
-    };
-    choice(&told)
+    let chosen = report.chosen.unwrap_or(Tid(0));
+    Some(facts(report, report.concluded(in_memcg)?, chosen))
 }
 
 /// What was short, where a limit was not what stopped it.
@@ -41,13 +36,15 @@ pub fn shortage_of(report: &Report, in_memcg: Option<bool>) -> Option<Shortage> 
 
 /// The choice; `None` where the line that says it is missing.
 pub fn choice(report: &Report) -> Option<OomFacts> {
-    let in_memcg = report.constraint? == Code::Memcg;
-    let chosen = report.chosen?;
-    Some(OomFacts {
-        constraint: constraint(report.constraint? as i32),
+    Some(facts(report, report.constraint?, report.chosen?))
+}
+
+fn facts(report: &Report, code: Code, chosen: Tid) -> OomFacts {
+    OomFacts {
+        constraint: constraint(code as i32),
         order: if report.stack.sysrq { Some(-1) } else { report.order },
         gfp: report.gfp_names.clone().or_else(|| report.gfp.map(gfp_name)),
-        owner: in_memcg.then(|| OwnerFacts {
+        owner: (code == Code::Memcg).then(|| OwnerFacts {
             unit: report
                 .owner
                 .as_deref()
@@ -61,7 +58,7 @@ pub fn choice(report: &Report) -> Option<OomFacts> {
         }),
         chosen: Some(report.row(chosen).map_or(Tgid(chosen.0), |row| row.tgid)),
         lowering: report.stack.lowering,
-    })
+    }
 }
 
 /// The choice whose victims died with the chosen one.

@@ -13,6 +13,7 @@ use super::UnitPath;
 use super::owner::{IsMeant, OwnersSignals};
 use crate::cgroup::{Hierarchy, cgroup_of};
 use crate::engine::holds;
+use crate::journal::OOMD_UNIT;
 use crate::measure::Tgid;
 use crate::programs::PATH;
 
@@ -62,7 +63,7 @@ pub async fn subscribe(
     // Where a process's cgroup is not to be seen, the bus's word is what there is: it gives the name to systemd-oomd's user.
     let is_meant: IsMeant = Arc::new(move |process| {
         let unit = cgroup_of(&hierarchy, Tgid(process)).map(|path| UnitPath::parse(&path).unit);
-        unit.is_none_or(|unit| unit.as_deref() == Some("systemd-oomd.service"))
+        unit.is_none_or(|unit| unit.as_deref() == Some(OOMD_UNIT))
     });
     let mut signals = OwnersSignals::of(connection, "org.freedesktop.oom1", rule, is_meant).await?;
     let (told, waiting) = mpsc::channel(WAITING);
@@ -127,7 +128,7 @@ async fn journal(within: Duration) -> String {
     let asked = Command::new("journalctl")
         .env("PATH", PATH)
         .args(["--quiet", "--no-pager", "--output=cat", "--lines=64", "--since=-1min"])
-        .arg("_SYSTEMD_UNIT=systemd-oomd.service")
+        .arg(format!("_SYSTEMD_UNIT={OOMD_UNIT}"))
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true)

@@ -4,11 +4,8 @@ use std::io;
 
 use super::past::{End, Past, SOON};
 use crate::event::{Confidence, Crash, Event, Kill, Killer, Line, Origin, Subject, Unit};
-use crate::journal::What;
+use crate::journal::{OOMD_UNIT, What};
 use crate::sink::{Json, Sink as _};
-
-/// systemd-oomd's own unit.
-const OOMD: &str = "systemd-oomd.service";
 
 impl Past {
     /// The last of each kind, or all.
@@ -40,7 +37,7 @@ impl Past {
                     pid: None,
                     uid: None,
                     comm: Some("systemd-oomd".to_owned()),
-                    unit: Some(OOMD.to_owned()),
+                    unit: Some(OOMD_UNIT.to_owned()),
                     reason: None,
                     words: Some(words.clone()),
                 };

@@ -14,7 +14,7 @@ use crate::measure::Timestamp;
 use crate::pasted::{Pasted, read};
 use crate::sink::{Colour, Paper, TextOptions};
 use crate::unit::Selection;
-use crate::words::{cause, paragraph};
+use crate::words::{cause, counted, paragraph};
 use anyhow::anyhow;
 
 /// Where the words of a labelled line begin.
@@ -55,11 +55,7 @@ pub(super) fn run(options: &Why, selection: &Selection, logs: &[PathBuf]) -> Res
         let text = open(path)?;
         match read(text, &mut pasted, &mut |told| teller.tell(told)) {
             Ok(skipped) if skipped.long > 0 => {
-                let lines = if skipped.long == 1 {
-                    "1 line"
-                } else {
-                    &format!("{} lines", skipped.long)
-                };
+                let lines = counted(skipped.long, "line");
                 damages.tell(format_args!(
                     "{}: {lines} of more than 1 MiB passed over",
                     path.display()
