@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::cgroup::MAX_LIVE;
 use crate::engine::holds;
+use crate::event::Container;
 use crate::kernel::walk::Row;
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::unit::{Names, Selection, UnitPath};
@@ -122,7 +123,7 @@ impl Cgroup {
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
     selection: Selection,
-    /// Containers' names, where one may be asked for by its name.
+    /// Containers' names, as the runtimes' files have them.
     names: Names,
     /// In boxes: a table has room for up to twice as many as there are.
     live: HashMap<CgroupId, Box<Cgroup>>,
@@ -142,6 +143,11 @@ impl Cgroups {
 
     pub(super) fn selection(&self) -> &Selection {
         &self.selection
+    }
+
+    /// Puts in what the runtime's files tell of a container.
+    pub(super) fn name(&mut self, container: &mut Container) {
+        self.names.name(container);
     }
 
     /// How many are there.

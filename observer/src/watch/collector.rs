@@ -29,7 +29,7 @@ use crate::kernel::record::{CgroupChange, Change, Growth, Record};
 use crate::kernel::walk::{self, Pass, Row, Walk};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::notice::notice;
-use crate::unit::{Names, invocation_id};
+use crate::unit::invocation_id;
 
 /// Where no probe tells of births: the tree is read anew this often.
 const RESCAN: Duration = Duration::from_secs(5);
@@ -160,7 +160,6 @@ pub(super) struct Collector {
     pub(super) placeless: Placeless,
     pub(super) sees: Sees,
     pub(super) log: Option<KernelLog>,
-    names: Names,
     /// Those that the kernel told to have moved since the last tick.
     moved: HashSet<CgroupId>,
     /// Those that are to be sampled at each tick, whether they move or not: a limit is near.
@@ -229,7 +228,6 @@ impl Collector {
             placeless: Placeless::default(),
             sees,
             log,
-            names: Names::default(),
             moved: HashSet::new(),
             awaited: HashSet::new(),
             due: Due::default(),
@@ -283,7 +281,7 @@ impl Collector {
                 Record::Cgroup(change) if change.change == Change::Gone => ends.push(change.id),
                 Record::Cgroup(change) => self.cgroup(&change, stream)?,
                 Record::Oom(oom) => self.chosen(oom),
-                Record::Victim(victim) => self.victim(&victim, stream)?,
+                Record::Victim(victim) => self.victim(victim, stream)?,
                 Record::Exec(exec) => self.programs.begun(exec),
                 Record::OomWithoutKill(oom) => self.oom_without_kill(&oom, stream)?,
                 Record::Signal(signal) => self.signal(&signal, stream)?,
@@ -397,7 +395,7 @@ impl Collector {
         let invocation = id.and_then(|id| self.invocation(id));
         let mut subject = self.cgroups.unit(path).into_subject(id, path, invocation);
         if let Some(container) = &mut subject.container {
-            self.names.name(container);
+            self.cgroups.name(container);
         }
         subject
     }

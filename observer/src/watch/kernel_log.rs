@@ -179,7 +179,7 @@ impl Collector {
                 log.keep(&logged);
             }
             match logged {
-                Logged::Kill(kill) if !self.sees.victims => self.logged_kill(&kill, stream)?,
+                Logged::Kill(kill) if !self.sees.victims => self.logged_kill(kill, stream)?,
                 Logged::NothingToKill(report) if !self.sees.unkilled => self.nothing_to_kill(&report, stream)?,
                 Logged::Choice(_) | Logged::Group(_) | Logged::Kill(_) | Logged::NothingToKill(_) => {}
             }
@@ -195,7 +195,7 @@ impl Collector {
         stream.write(self.now(), Event::Lost(event))
     }
 
-    fn logged_kill(&mut self, kill: &Kill, stream: &mut Stream) -> Result<(), StreamError> {
+    fn logged_kill(&mut self, kill: Kill, stream: &mut Stream) -> Result<(), StreamError> {
         self.joiner.marks += 1;
         if let Some(group) = kill.group.as_ref().filter(|group| group.leader == kill.tid) {
             // Counted once more there.
@@ -204,7 +204,7 @@ impl Collector {
             }
             return Ok(());
         }
-        let time = BootNanos(u64::try_from(Clock::boot().as_nanos()).unwrap_or(u64::MAX));
+        let time = Clock::boot_nanos();
         let report = kill.report.as_deref();
         let tgid = report
             .and_then(|report| report.row(kill.tid))
@@ -221,9 +221,10 @@ impl Collector {
             .filter(|group| seen_in.as_deref().is_none_or(|path| holds(&group.path, path)));
         let report = report.filter(|_| kill.group.is_some() == group.is_some());
         let path = logged::path(group, report, seen_in.as_deref());
+        let is_of_group = group.is_some();
         let logged = LoggedKill {
-            kill: kill.clone(),
-            is_of_group: group.is_some(),
+            kill,
+            is_of_group,
             time,
             tgid,
             info,

@@ -94,17 +94,6 @@ pub(super) struct Ahead {
     tasks: Vec<TaskInfo>,
 }
 
-/// A victim, and what was found out of it so far.
-struct Mark<'a> {
-    victim: &'a Victim,
-    tgid: Tgid,
-    path: Option<String>,
-    info: Option<TaskInfo>,
-    oom: Option<Oom>,
-    logged: Option<LoggedChoice>,
-    exiting: Option<bool>,
-}
-
 /// A mark, with what was known when it was told.
 pub(super) struct Seen {
     victim: Victim,
@@ -182,14 +171,14 @@ impl Collector {
     }
 
     /// A task was marked: one `kill` line, if its unit is selected.
-    pub(super) fn victim(&mut self, victim: &Victim, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn victim(&mut self, victim: Victim, stream: &mut Stream) -> Result<(), StreamError> {
         // A tracepoint names the thread that holds the memory: the process is its group's.
         let mut tgid = victim
             .task
             .tgid
             .or_else(|| tgid_of(victim.task.tid))
             .unwrap_or(Tgid(victim.task.tid.0));
-        let logged = self.logged_choice(victim, tgid, stream)?;
+        let logged = self.logged_choice(&victim, tgid, stream)?;
         let row = logged.as_ref().and_then(|logged| logged.row);
         if let (None, Some((listed, _))) = (victim.task.tgid, row) {
             tgid = listed;
@@ -205,7 +194,7 @@ impl Collector {
             .and_then(|logged| logged.path.clone())
             .or_else(|| self.victim_path(victim.task.cgroup, tgid));
         let seen = Seen {
-            victim: victim.clone(),
+            victim,
             tgid,
             started,
             info,
@@ -213,32 +202,25 @@ impl Collector {
             counted_by: None,
         };
         let Some(path) = path else {
-            return if victim.shared_mm {
+            return if seen.victim.shared_mm {
                 self.placed(seen, None, stream)
             } else {
                 self.unplaced(Unplaced::Marked(Box::new(seen)), stream)
             };
         };
-        if !victim.shared_mm {
+        if !seen.victim.shared_mm {
             self.ledger.marked(&path);
         }
-        self.placed(seen, Some(path), stream)
+        self.placed(seen, Some(&path), stream)
     }
 
     /// A mark of which it is known where, as far as that can be.
-    pub(super) fn placed(&mut self, seen: Seen, path: Option<String>, stream: &mut Stream) -> Result<(), StreamError> {
-        let Seen {
-            victim,
-            tgid,
-            started,
-            info,
-            logged,
-            counted_by,
-        } = seen;
-        if !self.joiner.is_new(Some(tgid), started) {
+    pub(super) fn placed(&mut self, seen: Seen, path: Option<&str>, stream: &mut Stream) -> Result<(), StreamError> {
+        let (victim, tgid) = (&seen.victim, seen.tgid);
+        if !self.joiner.is_new(Some(tgid), seen.started) {
             return Ok(());
         }
-        if let Some(path) = &path {
+        if let Some(path) = path {
             let run = victim.task.cgroup.and_then(|id| self.invocation(id));
             self.ledger.killed(path, run);
         }
@@ -251,37 +233,26 @@ impl Collector {
             None => (self.sees.choices && victim.oom_time.is_none()).then_some(victim.trigger_tgid == tgid),
         };
         // systemd goes by what the kernel counts.
-        if let Some(path) = path.as_ref().filter(|_| exiting != Some(true)) {
+        if let Some(path) = path.filter(|_| exiting != Some(true)) {
             self.joiner.killed(victim.time, tgid, path);
         }
-        if !self.cgroups.is_selected(path.as_deref()) {
+        if !self.cgroups.is_selected(path) {
             return Ok(());
         }
-        let mark = Mark {
-            victim: &victim,
-            tgid,
-            path,
-            info,
-            oom,
-            logged,
-            exiting,
-        };
-        let mut facts = self.mark_facts(mark);
-        facts.evidence.extend(counted_by.map(str::to_owned));
+        let facts = self.mark_facts(seen, path, oom.as_ref(), exiting);
         self.tell_kill(ts, facts, stream)
     }
 
     /// What is known of a mark, and what the files and `/proc` say now.
-    fn mark_facts(&mut self, mark: Mark<'_>) -> KillFacts {
-        let Mark {
+    fn mark_facts(&mut self, seen: Seen, path: Option<&str>, oom: Option<&Oom>, exiting: Option<bool>) -> KillFacts {
+        let Seen {
             victim,
             tgid,
-            path,
+            started: _,
             info,
-            oom,
             logged,
-            exiting,
-        } = mark;
+            counted_by,
+        } = seen;
         // A tracepoint does not tell all of them.
         let listed = logged.as_ref().and_then(|logged| logged.row);
         let listed = listed.map(|(_, sizes)| sizes).unwrap_or_default();
@@ -291,10 +262,10 @@ impl Collector {
         let (read, others) = ahead.map_or((None, None), |ahead| (ahead.cmdline, Some(ahead.tasks)));
         let mut victim_event = self.victim_event(&victim.task, tgid, victim.sizes.or(listed), info, read);
         victim_event.exiting = exiting;
-        let subject = self.victim_subject(victim.task.cgroup, path.as_deref());
+        let subject = self.victim_subject(victim.task.cgroup, path);
         let tasks = match others {
             Some(others) => with_victim(others, &victim_event),
-            None => self.victim_tasks(path.as_deref(), &victim_event),
+            None => self.victim_tasks(path, &victim_event),
         };
         let seen_at = if victim.shared_mm {
             "do_send_sig_info"
@@ -302,32 +273,29 @@ impl Collector {
             "mark_victim"
         };
         let mut evidence = vec![seen_at.to_owned()];
-        let asked_in = match (&oom, &logged) {
+        let asked_in = match (oom, &logged) {
             (Some(oom), _) => oom
                 .trigger
                 .cgroup
                 .and_then(|id| self.cgroups.path(id))
                 .map(str::to_owned),
             // The log names no cgroup but the victim's: it is who asked that is in its own.
-            (None, Some(_)) => path.clone().filter(|_| victim.trigger_tgid == tgid),
+            (None, Some(_)) => path.filter(|_| victim.trigger_tgid == tgid).map(str::to_owned),
             (None, None) => None,
         };
-        let nodes = match (&oom, &logged) {
+        let nodes = match (oom, &logged) {
             (Some(oom), _) => oom.nodes.clone(),
             (None, Some(logged)) => logged.nodes.clone(),
             (None, None) => Vec::new(),
         };
-        let facts = oom
-            .as_ref()
-            .map(|oom| self.oom_facts(oom))
-            .or(logged.map(|logged| logged.facts));
+        let facts = oom.map(|oom| self.oom_facts(oom)).or(logged.map(|logged| logged.facts));
         if facts.is_some() {
             let seen_at = if oom.is_some() { "oom_kill_process" } else { DEVICE };
             evidence.insert(0, seen_at.to_owned());
         }
         let mut concluded_limit = None;
         if facts.is_none()
-            && let Some(path) = &path
+            && let Some(path) = path
             && let Some((limit, file)) = self.conclude(path)
         {
             evidence.push(file.to_owned());
@@ -337,9 +305,10 @@ impl Collector {
             .as_ref()
             .filter(|facts| facts.owner.is_none())
             .and_then(|facts| self.outside(facts.constraint, asked_in.as_deref(), &nodes));
-        let holders = self.kernel_holders(facts.as_ref(), concluded_limit.as_ref(), path.as_deref());
+        let holders = self.kernel_holders(facts.as_ref(), concluded_limit.as_ref(), path);
+        evidence.extend(counted_by.map(str::to_owned));
         KillFacts {
-            trigger: Some(self.trigger(victim, tgid, path.as_deref(), oom.as_ref())),
+            trigger: Some(self.trigger(&victim, tgid, path, oom)),
             outside,
             holders,
             oom: facts,
@@ -376,15 +345,15 @@ impl Collector {
             shared_mm: false,
             sizes: Sizes::default(),
         };
-        let facts = self.mark_facts(Mark {
-            victim: &victim,
+        let seen = Seen {
+            victim,
             tgid,
-            path,
+            started: None,
             info: None,
-            oom: None,
             logged: None,
-            exiting: None,
-        });
+            counted_by: None,
+        };
+        let facts = self.mark_facts(seen, path.as_deref(), None, None);
         // As far as the bytes that a sink would write.
         let kill = self.engine.kill(self.clock.now(), facts);
         let _ = serde_json::to_writer(std::io::sink(), &kill);

@@ -155,7 +155,7 @@ impl Collector {
         match kill {
             Unplaced::Marked(mut seen) => {
                 seen.counted_by = counted_by;
-                self.placed(*seen, path.map(str::to_owned), stream)
+                self.placed(*seen, path, stream)
             }
             Unplaced::Logged(mut logged) => {
                 logged.counted_by = counted_by;
