@@ -275,8 +275,10 @@ fn oomd(message: String) -> Option<What> {
 
 /// What systemd-coredump says of a crash.
 fn core(entry: &Map<String, Value>) -> What {
-    let path = field(entry, "COREDUMP_CGROUP").unwrap_or_default();
-    let parsed = UnitPath::parse(&path).into_subject(None, &path, None);
+    let path = field(entry, "COREDUMP_CGROUP");
+    let parsed = path.map_or_else(Subject::default, |path| {
+        UnitPath::parse(&path).into_subject(None, &path, None)
+    });
     let signal = field(entry, "COREDUMP_SIGNAL_NAME").unwrap_or_else(|| "a signal".to_owned());
     let program = field(entry, "COREDUMP_EXE").or_else(|| field(entry, "COREDUMP_COMM"));
     let words = format!(

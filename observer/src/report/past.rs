@@ -84,12 +84,8 @@ impl Held {
 
 /// What the page tells of a kill.
 fn outline(mut kill: Box<Kill>) -> Box<Kill> {
+    let own = kill.last_sample().cloned();
     if let Some(before) = &mut kill.before {
-        let own = before
-            .samples
-            .iter()
-            .rposition(|sample| sample.unit == kill.subject.unit);
-        let own = own.map(|place| before.samples.swap_remove(place));
         before.samples = own.into_iter().collect();
     }
     kill.tasks.truncate(TASKS);

@@ -40,6 +40,27 @@ fn kill(second: i64) -> Line {
 }
 
 #[test]
+fn what_a_pod_held_before_its_kill_is_its_own_and_not_the_hosts() {
+    let pod = format!(
+        "/kubepods/burstable/pod0a1b2c3d-1111-2222-3333-444455556666/{}",
+        "5".repeat(64)
+    );
+    let before = |cgroup: &str, mib: u64| {
+        let size = mib << 20;
+        format!(
+            r#"{{"ts":"2025-11-21T03:12:44Z","cgroup":"{cgroup}","unit":null,"memory":{{"current":{size},"anon":{size},"file":0,"kernel":0}}}}"#
+        )
+    };
+    let fields = format!(
+        r#""unit":null,"cgroup":{{"id":7,"path":"{pod}"}},"origin":"memcg_limit","confidence":"observed","evidence":[],"limit":null,"trigger":null,"leader_pid":null,"killer":null,"request":null,"before":{{"samples":[{},{}],"trend":null,"forecast":null}},"victim":{{"pid":205,"tid":205,"comm":"python3","cmdline":null,"uid":0,"oom_score_adj":0,"total_vm":1,"anon":1,"file":1,"shmem":0,"swap":0,"pgtables":0,"started":null}}"#,
+        before(&pod, 63),
+        before("/", 1000)
+    );
+    let page = report([line(0, "kill", &fields)]).page();
+    assert!(page.contains("anon 63.0M") && !page.contains("anon 1000.0M"), "{page}");
+}
+
+#[test]
 fn names_are_safe_and_nothing_comes_from_elsewhere() {
     let page = report((0..100).map(|second| sample(second, UNIT)).chain([kill(100)])).page();
     assert!(page.contains("&lt;b&gt;&amp;.service") && !page.contains("<b>") && !page.contains("py<thon"));

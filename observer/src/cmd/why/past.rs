@@ -231,10 +231,7 @@ impl Past {
     /// The crash that a unit's end came with: its pid and what it was.
     pub(super) fn crash(&self, ts: Timestamp, subject: &Subject) -> Option<(Option<u64>, &str)> {
         self.ends.iter().rev().find_map(|end| match &end.told.what {
-            What::Core(of, pid, words)
-                if end.told.ts.seconds_since(ts).abs() < SOON
-                    && (of.is_same_unit(subject) || of.unit == subject.unit) =>
-            {
+            What::Core(of, pid, words) if end.told.ts.seconds_since(ts).abs() < SOON && of.is_same_unit(subject) => {
                 Some((*pid, words.as_str()))
             }
             _ => None,
