@@ -674,20 +674,24 @@ fn a_standard_error_that_nobody_reads_ends_nothing() {
     assert!(replayed >= lines / 2, "{replayed} of {lines} lines");
 }
 
-#[test]
-fn a_warning_counts_by_its_cgroup_where_there_is_no_invocation_and_no_unit() {
-    let pod = "/kubepods/burstable/pod0a1b2c3d-1111-2222-3333-444455556666/".to_owned() + &"5e".repeat(32);
-    let stream = two_lives()
+/// The same stream of a cgroup that systemd did not make.
+fn of_no_unit(stream: &str) -> String {
+    stream
         .replace(
             "\"unit\":\"leak.service\",\"slice\":\"system.slice\"",
             "\"unit\":null,\"slice\":null",
         )
         .replace("\"invocation_id\":\"a\"", "\"invocation_id\":null")
         .replace("\"invocation_id\":\"b\"", "\"invocation_id\":null")
-        .replace(
-            "\"path\":\"/system.slice/leak.service\"",
-            &format!("\"path\":\"{pod}\""),
-        );
+}
+
+#[test]
+fn a_warning_counts_by_its_cgroup_where_there_is_no_invocation_and_no_unit() {
+    let pod = "/kubepods/burstable/pod0a1b2c3d-1111-2222-3333-444455556666/".to_owned() + &"5e".repeat(32);
+    let stream = of_no_unit(&two_lives()).replace(
+        "\"path\":\"/system.slice/leak.service\"",
+        &format!("\"path\":\"{pod}\""),
+    );
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("run.jsonl"), stream).unwrap();
     // The name that is printed is taken.
@@ -817,17 +821,10 @@ fn pods_are_no_like_of_each_other_and_what_is_left_of_one_is_not_up() {
         )
     };
     let run = |path: &str, cgroup: u32, stream: &str| {
-        stream
-            .replace(
-                "\"unit\":\"leak.service\",\"slice\":\"system.slice\"",
-                "\"unit\":null,\"slice\":null",
-            )
-            .replace("\"invocation_id\":\"a\"", "\"invocation_id\":null")
-            .replace("\"invocation_id\":\"b\"", "\"invocation_id\":null")
-            .replace(
-                "{\"id\":7,\"path\":\"/system.slice/leak.service\"}",
-                &format!("{{\"id\":{cgroup},\"path\":\"{path}\"}}"),
-            )
+        of_no_unit(stream).replace(
+            "{\"id\":7,\"path\":\"/system.slice/leak.service\"}",
+            &format!("{{\"id\":{cgroup},\"path\":\"{path}\"}}"),
+        )
     };
     let whole = two_lives();
     let second = whole

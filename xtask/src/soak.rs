@@ -9,6 +9,7 @@ use clap::Args;
 use crate::inside::Inside;
 use crate::kernel::Series;
 use crate::step;
+use crate::tally::tell_figures;
 
 /// The service among restarts, storms, clock steps and thousands of cgroups that come and go: nothing lost, nothing grows
 ///
@@ -60,10 +61,7 @@ impl Soak {
         let outcome = Outcome::parse(&text)?;
         print!("{text}");
         let verdicts = outcome.judge()?;
-        for (what, holds) in &verdicts {
-            println!("{}: {what}", if *holds { "holds" } else { "DOES NOT HOLD" });
-        }
-        let all_hold = verdicts.iter().all(|(_, holds)| *holds);
+        let all_hold = tell_figures(&verdicts);
         Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

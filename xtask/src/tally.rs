@@ -4,6 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+/// Tells of each figure whether it holds; whether all do.
+pub(crate) fn tell_figures(figures: &[(String, bool)]) -> bool {
+    for (what, holds) in figures {
+        println!("{}: {what}", if *holds { "holds" } else { "DOES NOT HOLD" });
+    }
+    figures.iter().all(|(_, holds)| *holds)
+}
+
 /// Both counts so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {

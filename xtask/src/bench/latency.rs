@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::inside::Inside;
 use crate::kernel::Series;
+use crate::tally::tell_figures;
 
 /// From a kill to its line: p50, p99 and the longest, in four states, with the peers beside it
 ///
@@ -66,10 +67,7 @@ impl Latency {
         let times = times(&text)?;
         print!("{}", table(&self.states, &times));
         let verdicts = judge(&self.states, &times);
-        for (what, holds) in &verdicts {
-            println!("{}: {what}", if *holds { "holds" } else { "DOES NOT HOLD" });
-        }
-        let all_hold = verdicts.iter().all(|(_, holds)| *holds);
+        let all_hold = tell_figures(&verdicts);
         Ok(if self.check && !all_hold {
             ExitCode::FAILURE
         } else {

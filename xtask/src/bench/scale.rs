@@ -9,6 +9,7 @@ use clap::Args;
 use crate::inside::Inside;
 use crate::kernel::Series;
 use crate::step;
+use crate::tally::tell_figures;
 
 /// Instructions a second, memory, open files and system calls at some sizes of a host, 1 % of whose cgroups move
 ///
@@ -113,10 +114,7 @@ impl Scale {
         }
         print!("{}", table(&hosts));
         let verdicts: Vec<(String, bool)> = hosts.iter().flat_map(|host| judge(host, &self.probes)).collect();
-        for (what, holds) in &verdicts {
-            println!("{}: {what}", if *holds { "holds" } else { "DOES NOT HOLD" });
-        }
-        let all_hold = verdicts.iter().all(|(_, holds)| *holds);
+        let all_hold = tell_figures(&verdicts);
         Ok(if self.check && !all_hold {
             ExitCode::FAILURE
         } else {

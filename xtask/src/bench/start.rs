@@ -9,6 +9,7 @@ use clap::Args;
 use crate::binary::{self, Profile};
 use crate::inside::Inside;
 use crate::kernel::Series;
+use crate::tally::tell_figures;
 use crate::{step, workspace};
 
 /// Instructions, time and memory from exec to the first line, and to READY
@@ -83,11 +84,8 @@ impl Start {
             value(&host, "bare", "ready_ms")?
         );
         let line = value(&guest, "auto", "line_cpu_ms")? / 3.0;
-        let holds = line <= AT_MOST;
-        println!(
-            "{}: first line after {line:.0} ms, at most {AT_MOST:.0}",
-            if holds { "holds" } else { "DOES NOT HOLD" }
-        );
+        let figure = format!("first line after {line:.0} ms, at most {AT_MOST:.0}");
+        let holds = tell_figures(&[(figure, line <= AT_MOST)]);
         Ok(if self.check && !holds {
             ExitCode::FAILURE
         } else {
