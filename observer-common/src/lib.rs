@@ -311,48 +311,30 @@ pub struct CgroupRecord {
     pub path: [u8; CGROUP_PATH_LEN],
 }
 
-/// "Look now": a cgroup moved by a step that matters, or met a limit. Never the value itself.
+/// "Look now": a cgroup moved by a step that matters. Never the value itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct GrowthRecord {
     /// [`Kind::Growth`].
     pub kind: u32,
-    /// 1 where a charge was refused since the last record, else 0.
-    pub limit_hit: u32,
-    /// When.
-    pub time: u64,
+    /// Nothing yet.
+    pub reserved: u32,
     /// The cgroup.
     pub cgroup_id: u64,
-    /// Its usage in pages, ahead of the true one by up to a batch a CPU.
-    pub usage: u64,
-    /// The highest usage seen here, in pages.
-    pub peak: u64,
-    /// Refused charges so far.
-    pub refused: u64,
-    /// The cgroup whose limit refused last; 0 = none.
-    pub refused_by: u64,
 }
 
 /// What the kernel side keeps of a memory cgroup between records: one map entry each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct GrowthState {
-    /// Whose counter it is.
+    /// Whose entry it is: an address may have another owner later.
     pub cgroup_id: u64,
     /// Its limit in pages when last reported.
     pub limit: u64,
-    /// The highest usage seen, in pages.
-    pub peak: u64,
     /// Usage in pages when last reported.
     pub reported: u64,
     /// When last reported.
     pub reported_time: u64,
-    /// Refused charges so far.
-    pub refused: u64,
-    /// Refused charges when last reported.
-    pub reported_refused: u64,
-    /// The cgroup whose limit refused last; 0 = none.
-    pub refused_by: u64,
 }
 
 /// How many of the counters behind `memory.events` a [`WalkRow`] has room for: `enum memcg_memory_event` has 9 in 6.1, 10 in
@@ -451,8 +433,8 @@ const _: () = assert!(size_of::<SignalRecord>() == 200);
 const _: () = assert!(size_of::<VictimRecord>() == 160);
 const _: () = assert!(size_of::<ExecRecord>() == 328);
 const _: () = assert!(size_of::<CgroupRecord>() == 1048);
-const _: () = assert!(size_of::<GrowthRecord>() == 56);
-const _: () = assert!(size_of::<GrowthState>() == 64);
+const _: () = assert!(size_of::<GrowthRecord>() == 16);
+const _: () = assert!(size_of::<GrowthState>() == 32);
 const _: () = assert!(size_of::<WalkRow>() == 224);
 const _: () = assert!(size_of::<WalkState>() == 48);
 
@@ -480,7 +462,6 @@ pub struct Offsets {
     pub mem_cgroup_memory_events: u32,
     pub mem_cgroup_memory_events_local: u32,
     pub cgroup_subsys_state_cgroup: u32,
-    pub cgroup_subsys_state_ss: u32,
     pub cgroup_subsys_state_parent: u32,
     pub cgroup_kn: u32,
     pub cgroup_subsys: u32,

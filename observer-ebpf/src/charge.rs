@@ -1,18 +1,18 @@
-//! The charge path, at `page_counter_try_charge`: once per batch of 64 pages while there is room.
+//! The charge path, where it takes pages for more than the one that is needed.
 //!
-//! In: the counter that was charged and, where it was refused, who refused. Out: at most one "look now" a step, so that
-//! a cgroup costs one lookup a batch and a record only when it moved.
+//! `try_charge_memcg` charges 64 pages at once and puts the rest into the CPU's stock (`refill_stock`, mm/memcontrol.c): so
+//! growth comes by here once in 64 pages, and not at all at a limit, where only single pages are to be had, which is where
+//! each instruction counts and user space looks at each tick anyway. A huge page is charged whole and leaves nothing for
+//! the stock: it is met at its fault.
 //!
-//! Close to a limit every single page comes here, twice: first with a batch, which is refused, then with the one page.
-//! So a refused batch is left at once, and what remains is one read and one lookup: entries are found by the counter's
-//! address, and only when something is to be reported is it asked whose counter that is.
+//! Out: at most one "look now" a step, so that a cgroup costs one lookup a batch and a record only when it moved.
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use observer_common::{GrowthRecord, GrowthState, Kind, Ring, UNKNOWN_U64};
 
 use crate::{
     CHARGED, GROWTH, count_lost,
-    kernel::{Address, limit, memcg_id, memcg_of_counter, read, usage},
+    kernel::{Address, limit, memcg_counter, memcg_id, usage},
 };
 
 /// A step that matters, at most: 16 MiB in pages.
@@ -24,32 +24,21 @@ const STEP_SHIFT: u32 = 6;
 /// A cgroup is reported at most this often, in nanoseconds.
 const REPORT_INTERVAL: u64 = 50_000_000;
 
-/// The pages that the kernel tries to charge at once, to have some in stock (`MEMCG_CHARGE_BATCH`, mm/memcontrol.c).
-const BATCH: u64 = 64;
-
-/// A charge of `pages` was tried. `refused_by` is the address of the `struct page_counter *` that holds who refused.
+/// Pages were charged to a `struct mem_cgroup`, or some of its kernel memory was given back.
 #[inline(always)]
-pub(crate) fn tried(charged: Address, pages: u64, refused_by: Option<Address>) {
-    if pages == BATCH && refused_by.is_some() {
-        // Tried again with what is really needed: only that says whether the limit was met.
-        return;
-    }
-    let usage = usage(charged);
+pub(crate) fn moved(memcg: Address) {
+    let counter = memcg_counter(memcg);
+    let usage = usage(counter);
     if usage == UNKNOWN_U64 {
         return;
     }
-    let Some(state) = CHARGED.get_ptr_mut(charged) else {
-        return meet(charged, usage);
+    let Some(state) = CHARGED.get_ptr_mut(memcg) else {
+        return meet(memcg, usage);
     };
-    // SAFETY: a pointer into the map, valid for this program's run. Two CPUs may write at once: what is lost is a count
-    // of one or a report told twice, and both are hints.
+    // SAFETY: a pointer into the map, valid for this program's run. Two CPUs may write at once: what comes of it is a
+    // report told twice, and reports are hints.
     let state = unsafe { &mut *state };
-    if usage > state.peak {
-        state.peak = usage;
-    }
-    if refused_by.is_some() {
-        state.refused += 1;
-    } else if usage.abs_diff(state.reported) < step(state.limit) {
+    if usage.abs_diff(state.reported) < step(state.limit) {
         return;
     }
     // SAFETY: no arguments, no conditions.
@@ -57,42 +46,31 @@ pub(crate) fn tried(charged: Address, pages: u64, refused_by: Option<Address>) {
     if now.wrapping_sub(state.reported_time) < REPORT_INTERVAL {
         return;
     }
-    if memcg_of_counter(charged).and_then(memcg_id) != Some(state.cgroup_id) {
+    if memcg_id(memcg) != Some(state.cgroup_id) {
         // The address has another owner by now.
-        let _ = CHARGED.remove(charged);
-        return meet(charged, usage);
+        let _ = CHARGED.remove(memcg);
+        return meet(memcg, usage);
     }
-    if let Some(refused_by) = refused_by {
-        state.refused_by = read::<Address>(refused_by, 0)
-            .and_then(memcg_of_counter)
-            .and_then(memcg_id)
-            .unwrap_or(0);
-    }
-    report(state, usage, now);
-    state.limit = limit(charged);
+    report(state.cgroup_id);
+    state.limit = limit(counter);
     state.reported = usage;
     state.reported_time = now;
-    state.reported_refused = state.refused;
 }
 
-/// A counter that has no entry yet: one if it is a memory cgroup's, and a first report.
+/// A memory cgroup that has no entry yet: one, and a first report.
 #[inline(always)]
-fn meet(charged: Address, usage: u64) {
-    let Some(cgroup_id) = memcg_of_counter(charged).and_then(memcg_id) else {
+fn meet(memcg: Address, usage: u64) {
+    let Some(cgroup_id) = memcg_id(memcg) else {
         return;
     };
     let state = GrowthState {
         cgroup_id,
-        limit: limit(charged),
-        peak: usage,
+        limit: limit(memcg_counter(memcg)),
         reported: usage,
         reported_time: 0,
-        refused: 0,
-        reported_refused: 0,
-        refused_by: 0,
     };
-    let _ = CHARGED.insert(charged, state, 0);
-    report(&state, usage, 0);
+    let _ = CHARGED.insert(memcg, state, 0);
+    report(cgroup_id);
 }
 
 #[inline(always)]
@@ -101,19 +79,14 @@ fn step(limit: u64) -> u64 {
 }
 
 #[inline(always)]
-fn report(state: &GrowthState, usage: u64, time: u64) {
+fn report(cgroup_id: u64) {
     let Some(mut entry) = GROWTH.reserve::<GrowthRecord>(0) else {
         return count_lost(Ring::Growth);
     };
-    // SAFETY: the slot is ours until it is submitted; every field is written.
-    let record = unsafe { &mut *entry.as_mut_ptr() };
-    record.kind = Kind::Growth as u32;
-    record.limit_hit = u32::from(state.refused != state.reported_refused);
-    record.time = time;
-    record.cgroup_id = state.cgroup_id;
-    record.usage = usage;
-    record.peak = state.peak;
-    record.refused = state.refused;
-    record.refused_by = state.refused_by;
+    entry.write(GrowthRecord {
+        kind: Kind::Growth as u32,
+        reserved: 0,
+        cgroup_id,
+    });
     entry.submit(0);
 }

@@ -6,8 +6,6 @@
 use aya_ebpf::helpers::{bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_buf};
 use observer_common::{ABSENT, COMM_LEN, SizesRecord, TaskRecord, UNKNOWN_U64};
 
-use crate::MEMORY_SUBSYS;
-
 /// The process is ending as a whole (include/linux/sched/signal.h).
 const SIGNAL_GROUP_EXIT: u32 = 4;
 
@@ -70,32 +68,16 @@ fn task_memory_css(task: Address) -> Option<Address> {
     pointer(css_set, subsys + 8 * offset!(memory_cgrp_id))
 }
 
-/// Whether a `cgroup_subsys_state` is the memory controller's.
-///
-/// Its `ss` must be `&memory_cgrp_subsys`. That address is learnt from the current task, whose css at the memory
-/// controller's place has it by construction: kallsyms may be closed (`kptr_restrict=2`).
+/// The memory cgroup that the current task is charged to, as a rule.
 #[inline(always)]
-fn is_memory_css(css: Address) -> bool {
-    let Some(slot) = MEMORY_SUBSYS.get_ptr_mut(0) else {
-        return false;
-    };
-    // SAFETY: a pointer into the array map's only value; two CPUs can only write the same address.
-    let mut known = unsafe { core::ptr::read_volatile(slot) };
-    if known == 0 {
-        let ss = task_memory_css(current()).and_then(|css| pointer(css, offset!(cgroup_subsys_state_ss)));
-        let Some(ss) = ss else { return false };
-        known = ss;
-        // SAFETY: as above.
-        unsafe { core::ptr::write_volatile(slot, known) };
-    }
-    pointer(css, offset!(cgroup_subsys_state_ss)) == Some(known)
+pub(crate) fn current_memcg() -> Option<Address> {
+    task_memory_css(current())?.checked_sub(u64::from(offset!(mem_cgroup_css)))
 }
 
-/// The memory cgroup whose `memory` counter this is; `None` for the counters of swap, kmem, hugetlb and others.
+/// The `struct page_counter` of a memory cgroup's usage.
 #[inline(always)]
-pub(crate) fn memcg_of_counter(counter: Address) -> Option<Address> {
-    let memcg = counter.checked_sub(u64::from(offset!(mem_cgroup_memory)))?;
-    is_memory_css(memcg + u64::from(offset!(mem_cgroup_css))).then_some(memcg)
+pub(crate) fn memcg_counter(memcg: Address) -> Address {
+    memcg + u64::from(offset!(mem_cgroup_memory))
 }
 
 /// What a `struct page_counter` counts, in pages; [`UNKNOWN_U64`] where it cannot be read.

@@ -18,7 +18,7 @@ use observer_common::{
 
 use crate::{
     KILLS, OOMS, UNKILLED, count_lost,
-    kernel::{self, Address, counter, memcg_id, offset, read, sizes, write_task},
+    kernel::{self, Address, counter, memcg_counter, memcg_id, offset, read, sizes, write_task},
     write::writing,
 };
 
@@ -114,7 +114,7 @@ fn write_oom(oom_control: Address, kind: Kind, time: u64) {
     let memcg: Address = read(oom_control, offset!(oom_control_memcg)).unwrap_or(0);
     if memcg != 0 {
         record.owner_id = memcg_id(memcg).unwrap_or(0);
-        (record.usage, record.limit) = counter(memcg + u64::from(offset!(mem_cgroup_memory)));
+        (record.usage, record.limit) = counter(memcg_counter(memcg));
         let swap = offset!(mem_cgroup_swap);
         if swap != ABSENT {
             (record.swap_usage, record.swap_limit) = counter(memcg + u64::from(swap));

@@ -15,7 +15,6 @@ mod walk;
 mod write;
 
 use aya_ebpf::{
-    EbpfContext as _,
     bindings::BPF_F_MMAPABLE,
     macros::{fentry, fexit, kprobe, kretprobe, map, tracepoint},
     maps::{Array, LruHashMap, PerCpuArray, RingBuf},
@@ -37,10 +36,10 @@ static CGROUPS: RingBuf = RingBuf::with_byte_size(1 << 19, 0);
 
 /// "Look now" hints; when full the next charge tells it again.
 #[map]
-static GROWTH: RingBuf = RingBuf::with_byte_size(1 << 17, 0);
+static GROWTH: RingBuf = RingBuf::with_byte_size(1 << 16, 0);
 
-/// One entry per counter of a memory cgroup that charges, by its address. The least used goes first: all that is lost is when it was
-/// last reported.
+/// One entry per memory cgroup that charges, by its address. The least used goes first: all that is lost is when it was last
+/// reported.
 #[map]
 static CHARGED: LruHashMap<u64, GrowthState> = LruHashMap::with_max_entries(16_384, 0);
 
@@ -72,10 +71,6 @@ static UNKILLED: LruHashMap<u64, u64> = LruHashMap::with_max_entries(256, 0);
 /// The OOM that a task is in, by the task's tid. Entries live for one `oom_kill_process`.
 #[map]
 static OOMS: LruHashMap<u32, OomState> = LruHashMap::with_max_entries(1_024, 0);
-
-/// The address of `memory_cgrp_subsys`, learnt at the first charge; 0 until then.
-#[map]
-static MEMORY_SUBSYS: Array<u64> = Array::with_max_entries(1, 0);
 
 /// What a pass of a walk tells: user space has as much of it mapped as there are cgroups.
 #[map]
@@ -242,23 +237,34 @@ fn mark_victim(ctx: TracePointContext) -> u32 {
     0
 }
 
-#[fexit(function = "page_counter_try_charge")]
-fn page_counter_try_charge(ctx: FExitContext) -> i32 {
-    // The function's value stands behind its three arguments; bpf_get_func_ret() is there only from 5.17 on.
-    // It is a C bool: only its lowest byte is defined.
-    let charged = ctx.arg::<u64>(3) & 0xff != 0;
-    // The third argument is a pointer to a pointer, which the verifier lets nobody load from the context (6.12: "type PTR
-    // is not a struct"); the checked read may.
-    let refused_by = || kernel::read(ctx.as_ptr() as kernel::Address, 2 * 8).unwrap_or(0);
-    charge::tried(ctx.arg(0), ctx.arg(1), (!charged).then(refused_by));
+#[fentry(function = "refill_stock")]
+fn refill_stock(ctx: FEntryContext) -> i32 {
+    charge::moved(ctx.arg(0));
     0
 }
 
-/// At the entry nothing is known of the outcome: growth is seen, refusals are not.
 #[kprobe]
-fn page_counter_try_charge_kprobe(ctx: ProbeContext) -> u32 {
-    if let (Some(counter), Some(pages)) = (ctx.arg(0), ctx.arg(1)) {
-        charge::tried(counter, pages, None);
+fn refill_stock_kprobe(ctx: ProbeContext) -> u32 {
+    if let Some(memcg) = ctx.arg(0) {
+        charge::moved(memcg);
+    }
+    0
+}
+
+#[fentry(function = "do_huge_pmd_anonymous_page")]
+fn do_huge_pmd_anonymous_page(_: FEntryContext) -> i32 {
+    huge_fault()
+}
+
+#[kprobe]
+fn do_huge_pmd_anonymous_page_kprobe(_: ProbeContext) -> u32 {
+    huge_fault().unsigned_abs()
+}
+
+#[inline(always)]
+fn huge_fault() -> i32 {
+    if let Some(memcg) = kernel::current_memcg() {
+        charge::moved(memcg);
     }
     0
 }

@@ -8,7 +8,7 @@ use observer_common::{ABSENT, MEMORY_EVENTS_LEN, UNKNOWN_U64};
 
 use crate::{
     WALK, WALK_TABLE,
-    kernel::{Address, cgroup_id, counter, limit, offset, pointer, read, usage},
+    kernel::{Address, cgroup_id, counter, limit, memcg_counter, offset, pointer, read, usage},
 };
 
 /// Go on.
@@ -48,7 +48,7 @@ pub(crate) fn met(cgroup: Address) -> i32 {
     // SAFETY: as above; every field is written.
     let row = unsafe { &mut *row };
     row.cgroup_id = id;
-    let memory = memcg + u64::from(offset!(mem_cgroup_memory));
+    let memory = memcg_counter(memcg);
     (row.usage, row.max) = counter(memory);
     row.high = read(memory, offset!(page_counter_high)).unwrap_or(UNKNOWN_U64);
     row.low = read(memory, offset!(page_counter_low)).unwrap_or(UNKNOWN_U64);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use xshell::{Shell, cmd};
 
 use crate::{ebpf, packages, step, target_dir, workspace};
@@ -54,10 +54,15 @@ impl Run {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How it is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
+    /// Fast to build
     Debug,
+    /// Optimised
     Release,
+    /// Optimised across crates and made small, as it is handed out: takes minutes
+    Dist,
 }
 
 /// Builds the object and the binary, and returns the binary's path.
@@ -67,7 +72,8 @@ pub(crate) fn oomtrace(profile: Profile) -> Result<PathBuf> {
     sh.change_dir(workspace());
     let (flag, folder) = match profile {
         Profile::Debug => (None, "debug"),
-        Profile::Release => (Some("--release"), "release"),
+        Profile::Release => (Some("--profile=release"), "release"),
+        Profile::Dist => (Some("--profile=dist"), "dist"),
     };
     step(format!("building oomtrace ({folder})"));
     cmd!(sh, "cargo build --quiet --package oomtrace {flag...}")

@@ -51,6 +51,8 @@ impl Inside<'_> {
         let memory = self.memory_mb.to_string();
         let mut vm = guest::ending_with_xtask(std::env::current_exe()?)?;
         vm.args(["vm", "--kernel", &kernel, "--timeout", &timeout, "--memory", &memory]);
+        // What is measured is what is handed out.
+        vm.args(["--profile", "dist"]);
         if self.icount {
             vm.arg("--icount");
         }

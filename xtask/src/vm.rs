@@ -69,6 +69,10 @@ pub(crate) struct Vm {
     #[arg(long)]
     peers: bool,
 
+    /// How oomtrace is built
+    #[arg(long, value_enum, default_value_t = Profile::Release)]
+    profile: Profile,
+
     /// The command: several words are run as they are, one word alone is a line for bash
     #[arg(last = true)]
     command: Vec<String>,
@@ -94,7 +98,7 @@ impl Vm {
             append: self.append,
             timeout: self.timeout.map(Duration::from_secs),
         };
-        let oomtrace = binary::oomtrace(Profile::Release)?;
+        let oomtrace = binary::oomtrace(self.profile)?;
         let mut exit = 0;
         for &series in &self.kernels {
             let kernel = Kernel::newest(series)?;

@@ -193,7 +193,6 @@ impl KernelTypes {
         offsets.mem_cgroup_memory_events = at("mem_cgroup", "memory_events");
         offsets.mem_cgroup_memory_events_local = at("mem_cgroup", "memory_events_local");
         offsets.cgroup_subsys_state_cgroup = at("cgroup_subsys_state", "cgroup");
-        offsets.cgroup_subsys_state_ss = at("cgroup_subsys_state", "ss");
         offsets.cgroup_subsys_state_parent = at("cgroup_subsys_state", "parent");
         offsets.cgroup_kn = at("cgroup", "kn");
         offsets.cgroup_subsys = at("cgroup", "subsys");

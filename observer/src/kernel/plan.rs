@@ -113,7 +113,6 @@ const CHARGE_NEEDS: fn(&Offsets) -> Option<&'static str> = needs!(
     page_counter_usage,
     page_counter_max,
     cgroup_subsys_state_cgroup,
-    cgroup_subsys_state_ss,
     cgroup_kn,
     kernfs_node_id,
     task_struct_cgroups,
@@ -294,23 +293,44 @@ pub const PLANS: &[Plan] = &[
         ],
     },
     Plan {
-        name: "page_counter_try_charge",
+        name: "refill_stock",
         without: ("growth between samples is not seen", Via::Poll),
         ways: &[
             Way {
                 via: Via::Fentry,
+                programs: &[
+                    Program {
+                        name: "refill_stock",
+                        attach: Attach::Entry("refill_stock"),
+                    },
+                    Program {
+                        name: "do_huge_pmd_anonymous_page",
+                        attach: Attach::Entry("do_huge_pmd_anonymous_page"),
+                    },
+                ],
+                missing: CHARGE_NEEDS,
+            },
+            // A kernel without huge pages.
+            Way {
+                via: Via::Fentry,
                 programs: &[Program {
-                    name: "page_counter_try_charge",
-                    attach: Attach::Exit("page_counter_try_charge"),
+                    name: "refill_stock",
+                    attach: Attach::Entry("refill_stock"),
                 }],
                 missing: CHARGE_NEEDS,
             },
             Way {
                 via: Via::Kprobe,
-                programs: &[Program {
-                    name: "page_counter_try_charge_kprobe",
-                    attach: Attach::Kprobe("page_counter_try_charge"),
-                }],
+                programs: &[
+                    Program {
+                        name: "refill_stock_kprobe",
+                        attach: Attach::Kprobe("refill_stock"),
+                    },
+                    Program {
+                        name: "do_huge_pmd_anonymous_page_kprobe",
+                        attach: Attach::Kprobe("do_huge_pmd_anonymous_page"),
+                    },
+                ],
                 missing: CHARGE_NEEDS,
             },
         ],

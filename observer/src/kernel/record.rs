@@ -27,7 +27,7 @@ pub enum Record {
     /// A cgroup came, went or was renamed.
     Cgroup(CgroupChange),
     /// Look at this cgroup now.
-    Growth(Growth),
+    Growth(CgroupId),
 }
 
 /// A task.
@@ -178,15 +178,6 @@ pub enum Change {
     Joined,
 }
 
-/// Look at this cgroup now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Growth {
-    /// Which.
-    pub cgroup: CgroupId,
-    /// Whether a charge was refused since the last record.
-    pub limit_hit: bool,
-}
-
 /// Bytes that are no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -221,12 +212,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         k if k == Kind::CgroupRmdir as u32 => change(Change::Gone),
         k if k == Kind::CgroupRename as u32 => change(Change::Renamed),
         k if k == Kind::CgroupAttach as u32 => change(Change::Joined),
-        k if k == Kind::Growth as u32 => exact::<GrowthRecord>(bytes).map(|record| {
-            Record::Growth(Growth {
-                cgroup: CgroupId(record.cgroup_id),
-                limit_hit: record.limit_hit != 0,
-            })
-        }),
+        k if k == Kind::Growth as u32 => {
+            exact::<GrowthRecord>(bytes).map(|record| Record::Growth(CgroupId(record.cgroup_id)))
+        }
         _ => None,
     };
     record.ok_or(error)

@@ -68,6 +68,15 @@ pub struct Row {
     pub events_local: Option<MemoryEvents>,
 }
 
+impl Row {
+    /// Whether it may have a limit that stops or slows: not where all of them were read and say that there is none.
+    #[must_use]
+    pub fn may_limit(&self) -> bool {
+        let limits = [self.max, self.high, self.swap_max];
+        limits.iter().any(|limit| *limit != Some(Limit::Unlimited))
+    }
+}
+
 /// What a limit file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {

@@ -30,7 +30,7 @@ const TELL_EVERY: f64 = 60.0;
 const TOLD: usize = 16_384;
 
 /// The probes that are named in a header; of the others only what is lost without them.
-const MAIN_PROBES: [&str; 3] = ["oom_kill_process", "mark_victim", "page_counter_try_charge"];
+const MAIN_PROBES: [&str; 3] = ["oom_kill_process", "mark_victim", "refill_stock"];
 
 /// How text is written.
 #[derive(Debug, Clone)]

@@ -46,12 +46,23 @@ pub(super) struct Cgroup {
     pub(super) used: Option<(Bytes, Option<Bytes>)>,
     /// When its processes were looked at last, in time since boot.
     pub(super) tasks_read: Option<Duration>,
-    /// What the last walk told of it, and the time of that turn.
-    pub(super) walked: Option<Box<(Timestamp, Row)>>,
+    /// What the last walk told of it.
+    walked: Option<Walked>,
     /// `memory.events oom_kill` as last read.
     pub(super) oom_kills: Option<u64>,
     /// `memory.events.local oom` as last read: whose limit was met, where nobody saw the kernel choose.
     pub(super) ooms: Option<u64>,
+}
+
+/// What a walk told of a cgroup.
+#[derive(Debug)]
+struct Walked {
+    /// The time of that turn.
+    ts: Timestamp,
+    current: Option<Bytes>,
+    may_limit: bool,
+    /// All of it, where that turn may need it: of who moved, and of who may hold a limit. Of thousands most do neither.
+    row: Option<Box<Row>>,
 }
 
 impl Cgroup {
@@ -82,16 +93,46 @@ impl Cgroup {
         self.is_selected && is_own && &*self.path != "/"
     }
 
-    /// What the walk of a turn told of it.
-    pub(super) fn row(&self, turn: Timestamp) -> Option<Row> {
-        let (ts, row) = self.walked.as_deref()?;
-        (*ts == turn).then_some(*row)
+    /// The walk of a turn has come to it. Whether it moved by a step that matters.
+    pub(super) fn met(&mut self, ts: Timestamp, row: &Row) -> bool {
+        let has_moved = row.current.is_some_and(|usage| self.has_moved(usage));
+        let may_limit = row.may_limit();
+        let last = self.walked.take().and_then(|walked| walked.row);
+        let kept = (has_moved || may_limit).then(|| match last {
+            Some(mut place) => {
+                *place = *row;
+                place
+            }
+            None => Box::new(*row),
+        });
+        self.ooms = row.events_local.map(|events| events.oom).or(self.ooms);
+        self.walked = Some(Walked {
+            ts,
+            current: row.current,
+            may_limit,
+            row: kept,
+        });
+        has_moved
     }
 
-    /// What a walk told of it within so many seconds.
-    pub(super) fn walked_since(&self, now: Timestamp, seconds: f64) -> Option<Row> {
-        let (ts, row) = self.walked.as_deref()?;
-        (0.0..seconds).contains(&now.seconds_since(*ts)).then_some(*row)
+    /// What the walk of a turn told of it, where that is kept.
+    pub(super) fn row(&self, turn: Timestamp) -> Option<Row> {
+        let walked = self.walked.as_ref().filter(|walked| walked.ts == turn)?;
+        walked.row.as_deref().copied()
+    }
+
+    /// Whether it may have a limit: not where the walk of this turn told that it has none.
+    pub(super) fn may_limit(&self, turn: Timestamp) -> bool {
+        self.walked
+            .as_ref()
+            .is_none_or(|walked| walked.ts != turn || walked.may_limit)
+    }
+
+    /// What it used when a walk came to it, where that is no more than so many seconds ago.
+    pub(super) fn used_since(&self, now: Timestamp, seconds: f64) -> Option<Bytes> {
+        let walked = self.walked.as_ref()?;
+        let is_new = (0.0..seconds).contains(&now.seconds_since(walked.ts));
+        walked.current.filter(|_| is_new)
     }
 
     /// Whether it moved by a step that matters since it was sampled last: as the kernel side has it (observer-ebpf,
@@ -269,6 +310,7 @@ impl Cgroups {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::walk::Limit;
 
     #[test]
     fn a_cgroup_that_went_still_has_its_path_and_its_successor_has_it_too() {
@@ -334,6 +376,34 @@ mod tests {
         assert_eq!(moved, [true, false, false, true]);
         cgroup.used = Some((Bytes(100 * MIB), None));
         assert!(!cgroup.has_moved(Bytes(110 * MIB)) && cgroup.has_moved(Bytes(84 * MIB)));
+    }
+
+    #[test]
+    fn of_who_neither_moved_nor_may_limit_a_walk_keeps_the_usage_alone() {
+        let row = |usage, max| Row {
+            cgroup: CgroupId(7),
+            current: Some(Bytes(usage)),
+            peak: None,
+            low: Some(Limit::At(Bytes(0))),
+            high: Some(Limit::Unlimited),
+            max: Some(max),
+            swap_current: None,
+            swap_max: Some(Limit::Unlimited),
+            events: None,
+            events_local: None,
+        };
+        let mut cgroup = Cgroup::new("/a", &Selection::default(), &mut Names::default());
+        let at = |second| Timestamp(jiff::Timestamp::constant(second, 0));
+        let (first, second) = (at(1), at(2));
+        assert!(cgroup.may_limit(first) && cgroup.row(first).is_none(), "never met");
+        assert!(cgroup.met(first, &row(100 << 20, Limit::Unlimited)), "never sampled");
+        assert!(cgroup.row(first).is_some() && cgroup.row(second).is_none() && !cgroup.may_limit(first));
+        cgroup.used = Some((Bytes(100 << 20), None));
+        assert!(!cgroup.met(second, &row(101 << 20, Limit::Unlimited)));
+        assert!(cgroup.row(second).is_none() && !cgroup.may_limit(second) && cgroup.may_limit(first));
+        assert_eq!(cgroup.used_since(second, 1.0), Some(Bytes(101 << 20)));
+        assert!(!cgroup.met(second, &row(101 << 20, Limit::At(Bytes(1 << 30)))));
+        assert!(cgroup.row(second).is_some() && cgroup.may_limit(second));
     }
 
     #[test]

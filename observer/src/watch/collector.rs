@@ -25,7 +25,7 @@ use crate::event::{
     Unexplained, UnitState,
 };
 use crate::heap;
-use crate::kernel::record::{CgroupChange, Change, Growth, Record};
+use crate::kernel::record::{CgroupChange, Change, Record};
 use crate::kernel::walk::{self, Pass, Row, Walk};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::notice::notice;
@@ -286,9 +286,9 @@ impl Collector {
                 Record::OomWithoutKill(oom) => self.oom_without_kill(&oom, stream)?,
                 Record::Signal(signal) => self.signal(&signal, stream)?,
                 Record::SignalDeath(death) => self.signal_death(&death, stream)?,
-                Record::Growth(growth) => {
+                Record::Growth(id) => {
                     let turn = turn.get_or_insert_with(|| Turn::at(self.clock.now()));
-                    self.growth(growth, turn, stream)?;
+                    self.growth(id, turn, stream)?;
                 }
             }
         }
@@ -333,8 +333,7 @@ impl Collector {
     }
 
     /// "Look now": a selected cgroup is sampled at once, within reason; the others at the next tick.
-    fn growth(&mut self, growth: Growth, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
-        let id = growth.cgroup;
+    fn growth(&mut self, id: CgroupId, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
         self.first_charge(id);
         let is_whole_host = self.is_whole_host();
         let Some(cgroup) = self.cgroups.get(id) else {
@@ -528,13 +527,9 @@ impl Collector {
             let Some(cgroup) = cgroups.get_mut(row.cgroup) else {
                 return;
             };
-            cgroup.ooms = row.events_local.map(|events| events.oom).or(cgroup.ooms);
-            match &mut cgroup.walked {
-                Some(walked) => **walked = (ts, *row),
-                None => cgroup.walked = Some(Box::new((ts, *row))),
-            }
+            let has_moved = cgroup.met(ts, row);
             let is_its_turn = cgroup.sampled.is_some() || !is_first;
-            if is_its_turn && cgroup.is_sampled() && row.current.is_some_and(|usage| cgroup.has_moved(usage)) {
+            if has_moved && is_its_turn && cgroup.is_sampled() {
                 samples.push(row.cgroup);
             }
         });
@@ -705,12 +700,8 @@ impl Collector {
 
     /// Whether a cgroup may have a limit: not where the walk of this turn told that it has none.
     fn may_limit(&self, path: &str, turn: &Turn) -> bool {
-        let row = self.cgroups.id(path).and_then(|id| self.cgroups.get(id)?.row(turn.ts));
-        row.is_none_or(|row| {
-            [row.max, row.high, row.swap_max]
-                .iter()
-                .any(|limit| *limit != Some(walk::Limit::Unlimited))
-        })
+        let cgroup = self.cgroups.id(path).and_then(|id| self.cgroups.get(id));
+        cgroup.is_none_or(|cgroup| cgroup.may_limit(turn.ts))
     }
 
     /// Samples a cgroup, and those that own its limits: who moved, moved those above it too. Each once a turn.

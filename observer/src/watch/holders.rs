@@ -78,7 +78,7 @@ impl Collector {
             .filter_map(|cgroup| Some((cgroup, holder_name(&cgroup.unit)?)))
             .take(READ)
             .filter_map(|(cgroup, unit)| {
-                let walked = cgroup.walked_since(now, GOOD_FOR).and_then(|row| row.current);
+                let walked = cgroup.used_since(now, GOOD_FOR);
                 Some(Holder {
                     unit,
                     cgroup: cgroup.path.to_string(),

@@ -84,7 +84,7 @@ impl Rings {
             choices: self.attached("oom_kill_process"),
             unkilled: self.attached("out_of_memory"),
             births: self.attached("cgroup_mkdir"),
-            growth: self.attached("page_counter_try_charge"),
+            growth: self.attached("refill_stock"),
         }
     }
 
