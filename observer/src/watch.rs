@@ -29,6 +29,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::cgroup::Hierarchy;
 use crate::event::{CgroupVersion, Event, Probe, Run, SCHEMA, Start, StopReason, Via};
+use crate::heap;
 use crate::kernel::{KernelError, Probes, log, plan};
 use crate::notice::notice;
 use crate::sink::Sink;
@@ -106,6 +107,7 @@ pub enum WatchError {
 /// # Errors
 /// Where nothing can be watched, or the output fails for another reason than its reader having gone.
 pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), WatchError> {
+    heap::be_frugal();
     standing::take();
     let clock = Clock::new();
     let hierarchy = Hierarchy::detect()?;
@@ -167,7 +169,7 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
                 }
             }
             // With something left to do it does not wait, but comes back to the runtime, which only then looks what is ready.
-            () = tokio::task::yield_now(), if rings.has_more() || collector.is_due() => {}
+            () = tokio::task::yield_now(), if rings.has_more() || collector.is_due() || collector.is_mark_near() => {}
         }
         // One step after whatever came: kills wait for no more than that, and who is to be sampled waits for no quiet moment.
         if rings.has_more() {

@@ -150,6 +150,8 @@ pub(super) struct Collector {
     pub(super) units: UnitStates,
     pub(super) joiner: Joiner,
     pub(super) ahead: Option<Ahead>,
+    /// Whether the kernel has another CPU than ours.
+    pub(super) has_cpus: bool,
     pub(super) programs: Programs,
     pub(super) signals: Signals,
     pub(super) holders: Holders,
@@ -218,6 +220,7 @@ impl Collector {
             units: UnitStates::default(),
             joiner: Joiner::default(),
             ahead: None,
+            has_cpus: std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1),
             programs: Programs::read(),
             signals: Signals::default(),
             holders: Holders::default(),
