@@ -1,10 +1,10 @@
-//! The command line. In: words. Out: typed options; what they mean is the commands' matter.
+//! The command line. In: arguments. Out: typed options; the commands give them meaning.
 
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Exit statuses, as sysexits.h has them where it has them.
+/// Exit statuses; sysexits.h's where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -18,18 +18,18 @@ pub enum Exit {
     Damaged = 65,
     /// No such unit or capture.
     NotFound = 66,
-    /// This kernel can't.
+    /// Not supported by this kernel.
     Unsupported = 69,
     /// Not permitted.
     NotPermitted = 77,
 }
 
-/// Why a command ended without having done its work: what is said, and the exit status.
+/// Why a command failed: the message and the exit status.
 #[derive(Debug)]
 pub struct Failure {
     /// The status.
     pub exit: Exit,
-    /// The words.
+    /// The message.
     pub error: anyhow::Error,
 }
 
@@ -51,17 +51,17 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 const AFTER_HELP: &str = "\
 Examples:
-  sudo oomtrace -u myapp                 watch myapp.service: use, limits, time left, kills
+  sudo oomtrace -u myapp                 watch myapp.service: usage, limits, time left, kills
   sudo oomtrace -u 'web@*' -o json       every instance of web@.service, as a JSON stream
   sudo oomtrace --slice batch -q         only warnings and kills below batch.slice
-  sudo oomtrace record                   into /var/lib/oomtrace, for days
-  oomtrace replay /var/lib/oomtrace      what was recorded, through the same pipeline
-  sudo oomtrace why myapp                why myapp.service was killed last, or ended for another reason
-  dmesg -T | oomtrace why                what a pasted log of any machine says of kills; also --log kern.log.1.gz
+  sudo oomtrace record                   record into /var/lib/oomtrace, for days
+  oomtrace replay /var/lib/oomtrace      replay the recordings as if live
+  sudo oomtrace why myapp                why myapp.service was last killed, or failed for another reason
+  dmesg -T | oomtrace why                explain the kills in any machine's log; also --log kern.log.1.gz
   oomtrace resolve 4711                  which unit a process belongs to
 
 Exit status:
-  0 done; 1 failed; 2 wrong usage; 65 a capture cannot be read in full; 66 no such unit or capture; 69 not supported by this
+  0 success; 1 failure; 2 wrong usage; 65 a recording is damaged; 66 no such unit or recording; 69 not supported by this
   kernel; 77 not permitted
 
 Environment:
@@ -75,7 +75,7 @@ Environment:
 #[derive(Debug, Parser)]
 #[command(name = "oomtrace", version, after_long_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// What to do; without a command: watch.
+    /// What to do [default: watch].
     #[command(subcommand)]
     pub command: Option<Command>,
     /// How to watch.
@@ -88,10 +88,10 @@ pub struct Cli {
 pub enum Command {
     /// Record to disk, continuously
     ///
-    /// Lines are packed and synced to the disk (fdatasync) every 5 s, after 4 MiB, and at once after a kill: a crash or a
-    /// power cut costs no more, and a replay names what is missing. A disk that is full or read-only costs lines and never
-    /// memory: own oldest files are deleted first, it is said once, and the recording goes on by itself when there is room
-    /// again. A second recorder on the same folder refuses.
+    /// Events are compressed and synced to disk (fdatasync) every 5 s, after 4 MiB, and immediately after a kill: a crash or
+    /// a power cut loses no more than that, and a replay reports the gap. If the disk is full or read-only, oomtrace deletes
+    /// its oldest files, then drops events; it never buffers them in memory. It reports this once and resumes when there is
+    /// room. Only one recorder may use a directory.
     Record(Record),
     /// Replay recordings as if live
     Replay(Replay),
@@ -115,33 +115,33 @@ pub enum Command {
     },
     /// Print the JSON Schema of the events
     Schema,
-    /// Print a manual page, for man(1)
+    /// Print a man page
     Man {
-        /// That of this command [default: the one of oomtrace itself]
+        /// Command to print it for [default: oomtrace itself]
         command: Option<String>,
     },
-    /// Print completions for a shell: oomtrace completions bash > /usr/share/bash-completion/completions/oomtrace
+    /// Print shell completions: oomtrace completions bash > /usr/share/bash-completion/completions/oomtrace
     Completions {
-        /// Which shell
+        /// Shell
         shell: clap_complete::Shell,
     },
 }
 
-/// The form of the output.
+/// An output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// For a person
+    /// Human-readable
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
-/// The form of a stream.
+/// A stream's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// For a person, line by line
+    /// Human-readable lines
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
     /// Interactive full-screen view
     Tui,
@@ -152,22 +152,22 @@ pub enum Form {
 pub enum When {
     /// On a terminal
     Auto,
-    /// Even into a pipe
+    /// Even in a pipe
     Always,
     /// Never
     Never,
 }
 
-/// The best way to learn from the kernel that is tried.
+/// The most capable kernel interface to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProbeChoice {
-    /// The best way that this kernel allows
+    /// The most capable one that works
     Auto,
     /// kprobes and tracepoints, no fentry
     Kprobe,
     /// Tracepoints only
     Tracepoint,
-    /// Files and the kernel's log, no eBPF
+    /// Cgroup files and the kernel log, no eBPF
     Poll,
 }
 
@@ -178,7 +178,7 @@ pub struct Which {
     /// [default: every unit]
     #[arg(short, long, value_name = "NAME")]
     pub unit: Vec<String>,
-    /// A unit of a user's own manager
+    /// A user's unit (systemctl --user)
     #[arg(long, value_name = "NAME")]
     pub user_unit: Vec<String>,
     /// Everything below a slice
@@ -189,13 +189,13 @@ pub struct Which {
     pub cgroup: Vec<String>,
 }
 
-/// How it is shown.
+/// How to show it.
 #[derive(Debug, clap::Args)]
 pub struct Show {
     /// Output format [default: tui on a terminal, else text]
     #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Form>,
-    /// The same as --output json
+    /// Same as --output json
     #[arg(long, conflicts_with = "output")]
     pub json: bool,
     /// Warn when less than this is left
@@ -204,7 +204,7 @@ pub struct Show {
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: When,
-    /// Only warnings and kills, as text
+    /// Print only warnings and kills, as text
     #[arg(short, long)]
     pub quiet: bool,
 }
@@ -215,24 +215,24 @@ pub struct Watch {
     /// Which units.
     #[command(flatten)]
     pub which: Which,
-    /// How it is shown.
+    /// How to show it.
     #[command(flatten)]
     pub show: Show,
-    /// How it is learnt.
+    /// How to gather data.
     #[command(flatten)]
     pub learn: Learn,
 }
 
-/// How it is learnt.
+/// How to gather data.
 #[derive(Debug, clap::Args)]
 pub struct Learn {
-    /// How often selected units are sampled
+    /// Sampling interval
     #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span)]
     pub interval: Duration,
     /// Stop after this long
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub duration: Option<Duration>,
-    /// The machine's name in every line [default: its own]
+    /// Host name to put into every event [default: this machine's]
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
     /// Omit command lines
@@ -245,10 +245,11 @@ pub struct Learn {
     /// addresses only
     #[arg(long, value_name = "[ADDR:]PORT")]
     pub metrics_listen: Option<String>,
-    /// Run a program when a limit comes near, the event as JSON on its standard input; without a shell, for a minute at most, with
-    /// PATH, HOME, LANG, TZ and OOMTRACE_* of the environment
+    /// Run a program on each warning, with the event as JSON on its standard input; no shell, one minute at most, only PATH, HOME,
+    /// LANG, TZ and OOMTRACE_* in its environment
     ///
-    /// What fills its limit within a minute of its start is warned of seconds before the kill, or not at all.
+    /// A unit that fills its limit within a minute of its start is warned of half a minute before the kill at best; one that needs
+    /// less than 30 s is not warned of at all, unless an earlier run grew the same way.
     #[arg(long, value_name = "CMD")]
     pub exec_on_warning: Option<String>,
     /// File with the memory history of earlier runs, kept across restarts
@@ -267,21 +268,21 @@ pub struct Learn {
 
 /// How to record.
 ///
-/// A frame of five seconds is synced to the disk (fdatasync) before the next begins, a kill at once: a crash or a power cut
-/// costs no more. On a full disk the oldest captures go first; lines that the disk does not take are counted, and nothing
-/// is kept in memory for it. A closed file is packed once more, into a sixth.
+/// A frame of five seconds is synced to disk (fdatasync) before the next begins, a kill immediately. On a full disk the oldest
+/// recordings are deleted first; events that cannot be written are counted and not buffered. A closed file is compressed
+/// again, to a sixth.
 #[derive(Debug, clap::Args)]
 pub struct Record {
-    /// The folder for the captures
+    /// Directory for the recordings
     #[arg(long, value_name = "DIR", default_value = "/var/lib/oomtrace")]
     pub dir: std::path::PathBuf,
-    /// All captures together stay below this; the oldest are deleted first
+    /// Maximum size of all recordings; the oldest are deleted first
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
     pub max_size: u64,
-    /// Captures older than this are deleted
+    /// Maximum age of recordings
     #[arg(long, value_name = "SPAN", default_value = "30d", value_parser = span)]
     pub max_age: Duration,
-    /// Show the stream on standard output too
+    /// Print the stream to standard output too
     #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Output>,
     /// Warn when less than this is left
@@ -290,7 +291,7 @@ pub struct Record {
     /// Which units.
     #[command(flatten)]
     pub which: Which,
-    /// How it is learnt.
+    /// How to gather data.
     #[command(flatten)]
     pub learn: Learn,
 }
@@ -322,13 +323,13 @@ pub struct Replay {
     /// Which units.
     #[command(flatten)]
     pub which: Which,
-    /// How it is shown.
+    /// How to show it.
     #[command(flatten)]
     pub show: Show,
-    /// From this time on: '2026-11-21 03:00', 'yesterday', '-2h'
+    /// Start at this time: '2026-11-21 03:00', 'yesterday', '-2h'
     #[arg(long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub since: Option<jiff::Timestamp>,
-    /// Up to this time
+    /// End at this time
     #[arg(long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub until: Option<jiff::Timestamp>,
     /// Playback speed, 1 = real time [default: unlimited]
@@ -336,7 +337,7 @@ pub struct Replay {
     pub speed: Option<f64>,
 }
 
-/// What is reported.
+/// How to report.
 #[derive(Debug, clap::Args)]
 pub struct Report {
     /// Recording files or folders (.jsonl, .jsonl.zst); '-' = standard input
@@ -345,24 +346,24 @@ pub struct Report {
     /// HTML file to write (self-contained); '-' = standard output [default: named after host and day]
     #[arg(long, value_name = "FILE")]
     pub html: Option<std::path::PathBuf>,
-    /// The plot of one unit alone, as SVG
+    /// SVG file to write, with the plot of one unit
     #[arg(long, value_name = "FILE")]
     pub svg: Option<std::path::PathBuf>,
-    /// The plot of one unit alone, as PNG
+    /// PNG file to write, with the plot of one unit
     #[arg(long, value_name = "FILE")]
     pub png: Option<std::path::PathBuf>,
     /// Which units.
     #[command(flatten)]
     pub which: Which,
-    /// From this time on: '2026-11-21 03:00', 'yesterday', '-2h'
+    /// Start at this time: '2026-11-21 03:00', 'yesterday', '-2h'
     #[arg(short = 'S', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub since: Option<jiff::Timestamp>,
-    /// Up to this time
+    /// End at this time
     #[arg(short = 'U', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub until: Option<jiff::Timestamp>,
 }
 
-/// What the table tells.
+/// How to list units.
 #[derive(Debug, clap::Args)]
 pub struct Units {
     /// Which units.
@@ -379,7 +380,7 @@ pub struct Units {
     pub color: When,
 }
 
-/// What is explained.
+/// How to explain kills.
 #[derive(Debug, clap::Args)]
 pub struct Why {
     /// A unit ('.service' is implied), container, pod or cgroup path; globs work [default: every unit]
@@ -388,28 +389,26 @@ pub struct Why {
     /// Which units.
     #[command(flatten)]
     pub which: Which,
-    /// Every kill, not only the last one
+    /// Explain every kill, not only the last one
     #[arg(short, long)]
     pub all: bool,
-    /// From this time on: '2026-11-21 03:00', 'yesterday', '-2h'
+    /// Start at this time: '2026-11-21 03:00', 'yesterday', '-2h'
     #[arg(short = 'S', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub since: Option<jiff::Timestamp>,
-    /// Up to this time
+    /// End at this time
     #[arg(short = 'U', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub until: Option<jiff::Timestamp>,
-    /// Only since this machine was booted
+    /// Only the current boot
     #[arg(short, long)]
     pub boot: bool,
-    /// Captures, or a folder of them [default: /var/lib/oomtrace, where it is there]
+    /// Recording file or folder [default: /var/lib/oomtrace, if present]
     #[arg(long, value_name = "PATH")]
     pub dir: Option<std::path::PathBuf>,
-    /// The journal as `journalctl --output=json` wrote it, of this or another machine, in the place of this machine's own;
-    /// '-' = standard input
+    /// Read this output of `journalctl --output=json`, from any machine, instead of the local journal; '-' = standard input
     #[arg(long, value_name = "FILE")]
     pub journal_file: Option<std::path::PathBuf>,
-    /// Any text that holds a kernel's log, from any machine, instead of this machine's own: dmesg, kern.log, a serial
-    /// console, journalctl's output, a bug report; also gzip, zstd or xz; may be given again; '-' = standard input, which is
-    /// read by default where it is a pipe or a file
+    /// Read this text, from any machine, instead of local sources: dmesg, kern.log, a serial console, journalctl's output, a bug
+    /// report; also gzip, zstd or xz; repeatable; '-' = standard input, the default if that is a pipe or a file
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["journal_file", "dir", "boot"])]
     pub log: Vec<std::path::PathBuf>,
     /// Output format
@@ -477,7 +476,7 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
                 return now.checked_sub(length).map_err(|error| error.to_string());
             }
             if let Some(seconds) = text.strip_prefix('@') {
-                let seconds = seconds.parse().map_err(|_| "'@' wants seconds since 1970".to_owned())?;
+                let seconds = seconds.parse().map_err(|_| "'@' must be followed by seconds since 1970".to_owned())?;
                 return jiff::Timestamp::from_second(seconds).map_err(|error| error.to_string());
             }
             if let Ok(timestamp) = text.parse() {
@@ -491,7 +490,7 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
         }
     };
     told.map_err(|_| match span(text) {
-        Ok(_) => format!("did you mean '-{text}', so long ago?"),
+        Ok(_) => format!("did you mean '-{text}' (that long ago)?"),
         Err(_) => "e.g. '2026-11-21 03:00', '03:00', 'yesterday' or '-2h'".to_owned(),
     })
 }

@@ -14,12 +14,56 @@ use serde_json::Value;
 const HEAD: &str = "\
 # Events
 
-Made from `oomtrace schema`, which is made from the code's own types: `UPDATE_DOCS=1 cargo test -p oomtrace --test events`
-writes this file anew.
+Generated from `oomtrace schema`, that is, from the code's own types: `UPDATE_DOCS=1 cargo test -p oomtrace --test events`.
 
-NDJSON, one object a line. Sizes are bytes, durations seconds, times RFC 3339 in UTC with nanoseconds. What is absent or
-not known is `null`, never 0. Sizes of memory have the names of the cgroup v2 files.
+The stream is NDJSON, one object per line. Sizes are in bytes, durations in seconds, times RFC 3339 in UTC with nanoseconds. What
+is absent or unknown is `null`, never 0. Memory sizes have the names of the cgroup v2 files. The examples are real lines, or made
+in their likeness, with lists cut to their first entry.
 ";
+
+/// A line of each event, for readers of the documentation.
+const EXAMPLES: &str = include_str!("data/events.jsonl");
+
+/// The example of an event, which has to be one that is read without a loss.
+fn example(event: &str) -> &'static str {
+    let line = EXAMPLES.lines().find(|line| {
+        let value: Value = serde_json::from_str(line).unwrap();
+        value["event"] == event
+    });
+    let line = line.unwrap_or_else(|| panic!("tests/data/events.jsonl has no example of {event}"));
+    let read: Line = serde_json::from_str(line).unwrap();
+    let (read, written) = (serde_json::to_value(read).unwrap(), serde_json::from_str(line).unwrap());
+    has_all(&read, &written, event);
+    line
+}
+
+/// Whether everything of one value is in the other, which may have more.
+fn has_all(whole: &Value, part: &Value, place: &str) {
+    match part {
+        Value::Object(fields) => {
+            for (name, field) in fields.iter().filter(|(_, field)| !field.is_null()) {
+                has_all(&whole[name], field, &format!("{place}.{name}"));
+            }
+        }
+        Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                has_all(&whole[index], value, &format!("{place}[{index}]"));
+            }
+        }
+        value => assert_eq!(whole, value, "the example at {place} is not what the code would write"),
+    }
+}
+
+/// A table of contents: the events, then the types.
+fn contents(events: &[&str], types: &[&str]) -> String {
+    let entry = |name: &&str, code: &str| format!("[{code}{name}{code}](#{})", name.to_lowercase());
+    let list = |names: &[&str], code: &str| names.iter().map(|name| entry(name, code)).collect::<Vec<_>>().join(" · ");
+    format!(
+        "\nEvents: {}\n\nTypes: {}\n",
+        list(events, "`"),
+        list(types, "")
+    )
+}
 
 fn words(value: &Value) -> String {
     let text = value["description"].as_str().unwrap_or_default();
@@ -70,36 +114,50 @@ fn fields(schema: &Value, definition: &Value, text: &mut String) {
 
 fn document() -> String {
     let schema = serde_json::to_value(schemars::schema_for!(Line)).unwrap();
+    let events: Vec<(&str, &str, &Value)> = schema["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|variant| {
+            let event = variant["properties"]["event"]["const"].as_str().unwrap();
+            (event, reference(variant).unwrap(), variant)
+        })
+        .collect();
+    let types: Vec<(&str, &Value)> = schema["$defs"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, definition)| (name.as_str(), definition))
+        .filter(|(name, _)| events.iter().all(|(_, event, _)| event != name))
+        .filter(|(_, definition)| definition["properties"].is_object() || definition["oneOf"].is_array())
+        .collect();
+
     let mut text = HEAD.to_owned();
+    let names: Vec<&str> = events.iter().map(|(event, ..)| *event).collect();
+    text += &contents(&names, &types.iter().map(|(name, _)| *name).collect::<Vec<_>>());
     write!(text, "\nThis is schema `{SCHEMA}`. Every line has:\n").unwrap();
     fields(&schema, &schema, &mut text);
-    let mut lines = Vec::new();
-    for variant in schema["oneOf"].as_array().unwrap() {
-        let event = variant["properties"]["event"]["const"].as_str().unwrap();
-        let name = reference(variant).unwrap();
+    for (event, name, variant) in events {
         write!(text, "\n## `{event}`\n\n{}\n", words(variant)).unwrap();
         fields(&schema, &schema["$defs"][name], &mut text);
-        lines.push(name);
+        write!(text, "\n```json\n{}\n```\n", example(event)).unwrap();
     }
-    text.push_str("\n# What they are made of\n");
-    for (name, definition) in schema["$defs"].as_object().unwrap() {
-        if lines.contains(&name.as_str()) {
+    text.push_str("\n# Types\n");
+    for (name, definition) in types {
+        write!(text, "\n## {name}\n\n{}\n", words(definition)).unwrap();
+        if definition["properties"].is_object() {
+            fields(&schema, definition, &mut text);
             continue;
         }
-        if definition["properties"].is_object() {
-            write!(text, "\n## {name}\n\n{}\n", words(definition)).unwrap();
-            fields(&schema, definition, &mut text);
-        } else if let Some(values) = definition["oneOf"].as_array() {
-            write!(text, "\n## {name}\n\n{}\n\n", words(definition)).unwrap();
-            for value in values {
-                writeln!(
-                    text,
-                    "* `{}`: {}",
-                    value["const"].as_str().unwrap_or_default(),
-                    words(value)
-                )
-                .unwrap();
-            }
+        text.push('\n');
+        for value in definition["oneOf"].as_array().into_iter().flatten() {
+            writeln!(
+                text,
+                "* `{}`: {}",
+                value["const"].as_str().unwrap_or_default(),
+                words(value)
+            )
+            .unwrap();
         }
     }
     text

@@ -1,4 +1,4 @@
-# As the macros systemd_post and journal_catalog_update have it: presets decide whether the service is enabled.
+# Same as the macros systemd_post and journal_catalog_update: presets decide whether the service is enabled.
 if [ $1 -eq 1 ] && [ -d /run/systemd/system ]; then
     systemctl --no-reload preset oomtrace.service || :
 fi

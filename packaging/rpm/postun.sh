@@ -1,4 +1,4 @@
-# systemd_postun_with_restart: an upgrade goes on recording with the new version.
+# Same as systemd_postun_with_restart: after an upgrade the new version records.
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || :
     if [ $1 -ge 1 ]; then

@@ -7,47 +7,47 @@ use super::{Forecast, Memory, Relation, Subject, Trend, few};
 use crate::measure::{Bytes, Tgid, Tid, Timestamp};
 use crate::unit::is_same_unit;
 
-/// One victim. The line's subject is the victim's cgroup.
+/// One victim's kill. The event's subject is the victim's cgroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Kill {
-    /// Where the victim lived.
+    /// The victim's cgroup.
     #[serde(flatten, skip_deserializing)]
     #[schemars(!skip_deserializing)]
     pub subject: Subject,
-    /// What made the kill.
+    /// What caused the kill.
     pub origin: Origin,
-    /// Whether the origin was seen or concluded.
+    /// Whether the origin was observed or inferred.
     pub confidence: Confidence,
-    /// What the verdict rests on: probe names, file names, journal fields.
+    /// What the verdict is based on: probes, files, journal fields.
     #[serde(deserialize_with = "few::few")]
     pub evidence: Vec<String>,
     /// The limit that was reached.
     pub limit: Option<KillLimit>,
-    /// Who asked for the memory.
+    /// The task whose allocation started the OOM killer.
     pub trigger: Option<Trigger>,
-    /// Who was killed; `null` only in what `oomtrace why --log` writes, where the log does not tell it.
+    /// The killed process; `null` only from `oomtrace why`, if the log or journal does not name it.
     // The stream always has it, and that is what the schema promises.
     #[schemars(with = "Victim")]
     pub victim: Option<Victim>,
-    /// The chosen process, where this victim died with it.
+    /// The process that the kernel chose, if this victim died along with it.
     pub leader_pid: Option<Tgid>,
-    /// The user-space program that killed.
+    /// The user-space program that sent the kill.
     pub killer: Option<Killer>,
-    /// The allocation that could not be met.
+    /// The allocation that failed.
     pub request: Option<Request>,
-    /// What was short, of a kill that no memory cgroup's limit caused.
+    /// What was short, if no memory cgroup's limit caused the kill.
     #[serde(default)]
     pub shortage: Option<Shortage>,
-    /// What was known before.
+    /// State before the kill.
     pub before: Option<Before>,
-    /// The processes of the victim's cgroup at the kill, largest first; from a log, all that might have been chosen.
+    /// The processes in the victim's cgroup at the kill, largest first; from a log, all candidates.
     #[serde(default, deserialize_with = "few::few")]
     pub tasks: Vec<Task>,
-    /// Which units held most of the memory that ran out, largest first: those below the limit's owner, or of the whole
-    /// host. Empty where the limit was the victim's unit's own.
+    /// The units that held most of the memory that ran out, largest first: those below the limit's owner, or on the whole
+    /// host. Empty if the limit was the victim's own unit's.
     #[serde(default, deserialize_with = "few::few")]
     pub holders: Vec<Holder>,
-    /// What follows, each sentence with its number.
+    /// Advice in sentences, each with its figure.
     #[serde(default, deserialize_with = "few::few")]
     pub advice: Vec<String>,
 }
@@ -86,38 +86,38 @@ impl Kill {
     }
 }
 
-/// What made a kill.
+/// What caused a kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// A memory cgroup's limit, the victim's own or an ancestor's.
+    /// A memory cgroup's limit was reached, the victim's own or an ancestor's.
     MemcgLimit,
-    /// The machine's memory was used up.
+    /// The host was out of memory.
     Host,
-    /// A page fault failed for want of memory and the kernel's page-fault path killed, with no shortage shown: a driver's or
-    /// a file system's error as a rule.
+    /// A page fault failed and the kernel's page-fault path killed, without a visible shortage: usually an error in a driver or
+    /// a file system.
     PageFault,
-    /// The nodes of a cpuset were used up.
+    /// The memory nodes of a cpuset were full.
     Cpuset,
-    /// The nodes of a memory policy were used up.
+    /// The memory nodes of a memory policy were full.
     Mempolicy,
-    /// Someone pressed the magic key.
+    /// Magic SysRq `f`.
     Sysrq,
-    /// A limit was set below what was used.
+    /// A limit was lowered below usage.
     LimitLowered,
-    /// It died with the chosen process: `memory.oom.group`.
+    /// Killed along with the chosen process because of `memory.oom.group`.
     OomGroup,
-    /// It shared the memory of the chosen process.
+    /// Killed because it shared the chosen process's memory.
     SharedMm,
-    /// systemd-oomd.
+    /// Killed by systemd-oomd.
     SystemdOomd,
-    /// Someone wrote to `cgroup.kill`.
+    /// A program wrote to `cgroup.kill`.
     CgroupKill,
-    /// systemd's `OOMPolicy=`, after a kernel kill.
+    /// Killed by systemd's `OOMPolicy=` after a kernel kill in the same unit.
     UnitOomPolicy,
-    /// Another program.
+    /// Killed by another user-space program, such as earlyoom.
     Userspace,
-    /// Not known.
+    /// Unknown.
     Unknown,
 }
 
@@ -127,63 +127,63 @@ pub enum Origin {
 pub enum Confidence {
     /// Seen where it happened.
     Observed,
-    /// Concluded from what was seen elsewhere.
+    /// Concluded from other observations.
     Inferred,
 }
 
-/// The limit that was reached at a kill.
+/// The limit that was reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KillLimit {
-    /// The path of the cgroup that owns it; `/` for the host.
+    /// Path of the cgroup that owns the limit; `/` for the host.
     pub cgroup: Option<String>,
-    /// The unit that owns it.
+    /// Unit that owns the limit.
     pub unit: Option<String>,
-    /// Where the owner stands, seen from the victim; `null` where the two are not known to be related.
+    /// Where the owner is, seen from the victim; `null` if not known.
     pub relation: Option<Relation>,
-    /// `memory.max`, or what stands for it.
+    /// The file that holds it: `memory.max`, or its equivalent.
     pub file: String,
-    /// The limit.
+    /// The limit, in bytes.
     pub bytes: Option<Bytes>,
-    /// What its owner used.
+    /// The owner's usage.
     pub usage: Option<Bytes>,
-    /// What its owner had in swap.
+    /// The owner's swap usage.
     pub swap_usage: Option<Bytes>,
-    /// What its owner may have in swap; `null` where nothing limits it.
+    /// The owner's swap limit; `null` = none.
     #[serde(default)]
     pub swap_max: Option<Bytes>,
 }
 
-/// Who asked for the memory that was not there.
+/// The task whose allocation could not be met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trigger {
-    /// Its process; `null` where only its thread is known.
+    /// Process id; `null` if only the thread is known.
     pub pid: Option<Tgid>,
-    /// Its thread.
+    /// Thread id.
     pub tid: Tid,
-    /// Its name.
+    /// Name (`comm`).
     pub comm: String,
-    /// Its user.
+    /// User id.
     pub uid: Option<u32>,
-    /// Its unit.
+    /// Unit.
     pub unit: Option<String>,
-    /// Its cgroup's path.
+    /// Path of its cgroup.
     pub cgroup: Option<String>,
 }
 
-/// Who was killed.
+/// The killed process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Victim {
-    /// Its process.
+    /// Process id.
     pub pid: Tgid,
-    /// The thread the kernel named.
+    /// Thread that the kernel named.
     pub tid: Option<Tid>,
-    /// Its name.
+    /// Name (`comm`).
     pub comm: String,
-    /// Its command line, words joined with spaces.
+    /// Command line, arguments joined with spaces.
     pub cmdline: Option<String>,
-    /// Its user.
+    /// User id.
     pub uid: Option<u32>,
-    /// Its `oom_score_adj`.
+    /// `oom_score_adj`.
     pub oom_score_adj: Option<i16>,
     /// Address space.
     pub total_vm: Option<Bytes>,
@@ -197,9 +197,9 @@ pub struct Victim {
     pub swap: Option<Bytes>,
     /// Page tables.
     pub pgtables: Option<Bytes>,
-    /// When it was started.
+    /// Start time.
     pub started: Option<Timestamp>,
-    /// Whether it was ending already when the kernel chose it: its memory only had to be waited for, and the kernel does
+    /// Whether it was already exiting when the kernel chose it: the kernel only waits for its memory then, and does
     /// not count it.
     #[serde(default)]
     pub exiting: Option<bool>,
@@ -228,58 +228,58 @@ impl Victim {
     }
 }
 
-/// The user-space program that killed.
+/// The user-space program that sent the kill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Killer {
-    /// Its process.
+    /// Process id.
     pub pid: Option<Tgid>,
-    /// Its name, as it calls itself: who it is `evidence` says.
+    /// The name it gave itself; `evidence` says how it was identified.
     pub comm: Option<String>,
-    /// Its effective user as it killed.
+    /// Effective user id when it killed.
     #[serde(default)]
     pub uid: Option<u32>,
-    /// Its unit.
+    /// Unit.
     pub unit: Option<String>,
-    /// Why, by its own name for it: `memory-pressure`.
+    /// Its reason, as a keyword: `memory-pressure`.
     pub reason: Option<String>,
-    /// Why, in its own words, with the figures.
+    /// Its reason, as it logged it, with figures.
     #[serde(default)]
     pub words: Option<String>,
 }
 
-/// The allocation that could not be met.
+/// The allocation that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Request {
     /// 2^order pages.
     pub order: i32,
-    /// The allocation's flags by name.
+    /// Allocation flags by name.
     pub gfp: String,
 }
 
-/// What was short at a kill.
+/// What was short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Shortage {
-    /// What kind of thing it was.
+    /// The kind of shortage.
     pub kind: ShortageKind,
-    /// The memory node whose zone follows.
+    /// The zone's memory node.
     pub node: Option<u32>,
-    /// The zone that the figures are of: the highest that might be used.
+    /// The zone that the figures below describe: the highest one the allocation could use.
     pub zone: Option<String>,
-    /// 2^order pages were asked for.
+    /// 2^order pages were requested.
     pub order: Option<i32>,
-    /// What was free in the zone.
+    /// Free memory in the zone.
     pub free: Option<Bytes>,
-    /// The zone's lowest watermark: what must stay.
+    /// The zone's `min` watermark: reserved.
     pub min: Option<Bytes>,
-    /// Its next one: below it the kernel reclaims.
+    /// The zone's `low` watermark: below it the kernel starts to reclaim.
     pub low: Option<Bytes>,
-    /// Its highest: up to it the kernel reclaims.
+    /// The zone's `high` watermark: the kernel reclaims up to it.
     pub high: Option<Bytes>,
-    /// How much of the free memory only movable pages may have.
+    /// Free memory that only movable allocations may use.
     pub free_cma: Option<Bytes>,
-    /// What was free in swap.
+    /// Free swap.
     pub swap_free: Option<Bytes>,
-    /// All swap.
+    /// Total swap.
     pub swap_total: Option<Bytes>,
 }
 
@@ -287,29 +287,29 @@ pub struct Shortage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ShortageKind {
-    /// All of the machine's memory.
+    /// The whole host's memory.
     Machine,
-    /// The zones that the request might use; others had memory.
+    /// The zones that the allocation could use; others had free memory.
     Zone,
-    /// The memory nodes that it might use.
+    /// The memory nodes that it could use.
     Node,
-    /// Contiguous pages: there was memory, in smaller pieces.
+    /// Contiguous pages: there was free memory, in smaller pieces.
     Order,
-    /// Nothing that the log shows.
+    /// No shortage visible in the log.
     None,
 }
 
-/// What was known before the kill.
+/// State before the kill.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Before {
-    /// The last samples, oldest first: the unit's, and every ancestor's with a limit.
+    /// The last samples, oldest first, of the unit and of each ancestor with a limit.
     #[serde(deserialize_with = "few::samples")]
     pub samples: Vec<BeforeSample>,
-    /// The trend as it stood.
+    /// The last trend.
     pub trend: Option<Trend>,
-    /// The forecast as it stood.
+    /// The last forecast.
     pub forecast: Option<Forecast>,
-    /// How long before the kill the forecast was made, in seconds.
+    /// Age of that forecast at the kill, in seconds.
     #[serde(default)]
     pub forecast_age_seconds: Option<f64>,
 }
@@ -317,24 +317,24 @@ pub struct Before {
 /// A sample from before a kill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BeforeSample {
-    /// When.
+    /// Time of the sample.
     pub ts: Timestamp,
-    /// The cgroup's path.
+    /// Path of the cgroup.
     pub cgroup: Option<String>,
-    /// The cgroup's unit.
+    /// Unit of the cgroup.
     pub unit: Option<String>,
-    /// What it held.
+    /// Its memory.
     pub memory: Memory,
 }
 
-/// A process of the victim's cgroup.
+/// A process in the victim's cgroup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
-    /// Its process.
+    /// Process id.
     pub pid: Tgid,
-    /// Its name.
+    /// Name (`comm`).
     pub comm: String,
-    /// All that is resident, where it is told as one: in logs.
+    /// Resident memory in total, if the log gives only that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss: Option<Bytes>,
     /// Resident anonymous memory.
@@ -345,40 +345,40 @@ pub struct Task {
     pub shmem: Option<Bytes>,
     /// Swapped out.
     pub swap: Option<Bytes>,
-    /// Its `oom_score_adj`.
+    /// `oom_score_adj`.
     pub oom_score_adj: Option<i16>,
 }
 
-/// A unit, and what it held.
+/// A unit and its usage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Holder {
-    /// The unit, or a user's unit by its own name.
+    /// The unit; a user's unit by its own name.
     pub unit: String,
-    /// Its cgroup's path.
+    /// Path of its cgroup.
     pub cgroup: String,
-    /// What it used: the victim's unit as last seen before the kill, the others as the kill was told.
+    /// Usage: of the victim's unit from before the kill, of the others at the kill.
     pub current: Bytes,
 }
 
-/// The kernel was out of memory and killed nothing.
+/// The kernel was out of memory and found nothing to kill.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OomWithoutKill {
-    /// The limit's owner.
+    /// The owner of the limit.
     #[serde(flatten, skip_deserializing)]
     #[schemars(!skip_deserializing)]
     pub subject: Subject,
-    /// `no_killable_task` or what else stopped it.
+    /// `no_killable_task`, or what else prevented a kill.
     pub reason: String,
     /// The limit that was reached.
     #[serde(default)]
     pub limit: Option<KillLimit>,
-    /// Who asked for the memory, and goes on asking: the kernel lets a page fault try again at once, a system call fail.
+    /// The task whose allocation failed; a page fault retries at once, a system call fails.
     #[serde(default)]
     pub trigger: Option<Trigger>,
-    /// The allocation that could not be met.
+    /// The allocation that failed.
     #[serde(default)]
     pub request: Option<Request>,
-    /// How often the owner was out of memory since it was last looked at: `oom` of its `memory.events.local`.
+    /// OOMs of the owner since the counter was last read: `oom` in its `memory.events.local`.
     #[serde(default)]
     pub ooms: Option<u64>,
 }

@@ -11,52 +11,52 @@ use super::{
 };
 use crate::measure::Timestamp;
 
-/// One line of the stream: an event and where it stands in it.
+/// One line of the stream: an event with its time and number.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Line {
-    /// What happened. Its `event` field names the kind.
+    /// What happened; `event` is its kind.
     #[serde(flatten)]
     pub event: Event,
     /// When it happened.
     pub ts: Timestamp,
-    /// From 0, one more with every line of a stream: a gap is a loss downstream of oomtrace.
+    /// Line number in the stream, from 0: a gap means that lines were lost after oomtrace wrote them.
     #[serde(default)]
     pub seq: u64,
-    /// The machine's name.
+    /// The host's name.
     #[serde(default)]
     pub host: String,
 }
 
-/// What a line can tell, one variant a kind.
+/// An event, one variant per kind.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// The stream begins.
+    /// Start of the stream.
     Start(Start),
-    /// A cgroup as it stands.
+    /// Current state of a cgroup.
     Sample(Sample),
-    /// A forecast began, changed or ended.
+    /// A forecast was raised, updated or cleared.
     Forecast(ForecastChange),
-    /// `memory.high` slows a unit down.
+    /// `memory.high` throttles a unit to a halt, or no longer does.
     Throttle(Throttle),
-    /// A run of a unit has ended: the next one is compared with it.
+    /// Memory history of one run of a unit, which later runs are compared with.
     Run(Run),
-    /// A process was killed for memory.
+    /// A process was killed because memory ran out.
     Kill(Box<Kill>),
-    /// The kernel was out of memory and killed nothing.
+    /// The kernel was out of memory and found nothing to kill.
     OomWithoutKill(OomWithoutKill),
     /// A unit started, stopped or failed.
     Unit(Unit),
-    /// Records were lost.
+    /// Records or events were lost.
     Lost(Lost),
-    /// A counter moved without an event.
+    /// The kernel or systemd counted kills that oomtrace did not see.
     Unexplained(Unexplained),
-    /// The stream ends.
+    /// End of the stream.
     Stop(Stop),
 }
 
 impl Event {
-    /// Whom it is about; `None` where it is about the stream.
+    /// The cgroup that it is about; `None` if it is about the stream.
     #[must_use]
     pub fn subject(&self) -> Option<&Subject> {
         match self {

@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 use super::{Subject, few};
 use crate::measure::Bytes;
 
-/// A run of a unit that has ended: this stream saw it, or it is known from before. What comes is compared with it.
+/// A finished run of a unit, from this stream or from before it; later runs are compared with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
-    /// Whose run.
+    /// The unit.
     #[serde(flatten, skip_deserializing)]
     #[schemars(!skip_deserializing)]
     pub subject: Subject,
-    /// How it is known.
+    /// Where it is known from.
     pub state: RunState,
-    /// How it went.
+    /// Its memory over its life.
     pub run: RunOutline,
 }
 
-/// How a run is known.
+/// Where a run is known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
@@ -29,26 +29,26 @@ pub enum RunState {
     Known,
 }
 
-/// A run in outline.
+/// A run's memory over its life, in outline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunOutline {
     /// What ended it.
     pub end: RunEnd,
-    /// For how long it was seen, in seconds.
+    /// How long it was observed, in seconds.
     pub seconds: f64,
-    /// The most that it held.
+    /// Peak memory.
     pub peak: Bytes,
-    /// What it held on average at each age, at ages that become longer.
+    /// Average memory at each age, in growing intervals.
     #[serde(deserialize_with = "few::few")]
     pub held: Vec<HeldAt>,
 }
 
-/// What a run held at an age: what reclaim could not give back, and what was in swap.
+/// A run's unreclaimable memory at an age, swap included.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldAt {
-    /// Where the age begins, in seconds.
+    /// Start of the interval, in seconds since the unit's start.
     pub age_seconds: f64,
-    /// How much it held.
+    /// Average in the interval.
     pub bytes: Bytes,
 }
 
@@ -56,19 +56,19 @@ pub struct HeldAt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunEnd {
-    /// It was killed for memory.
+    /// A memory kill.
     Killed,
-    /// Something else.
+    /// Anything else.
     Stopped,
 }
 
-/// An earlier run that grew as this one does, and how that went on.
+/// An earlier run that grew like this one, and how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Earlier {
     /// What ended it.
     pub end: RunEnd,
-    /// For how long it was seen, in seconds.
+    /// How long it was observed, in seconds.
     pub seconds: f64,
-    /// The most that it held.
+    /// Peak memory.
     pub peak: Bytes,
 }

@@ -8,10 +8,10 @@ use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Tgid, Timestamp};
 use crate::unit::UnitPath;
 
-/// A cgroup as it stands. Only `memory.current` is needed for a forecast; what else is missing is done without.
+/// Current state of a cgroup. A forecast needs `memory.current` only and uses the rest if present.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
-    /// Whose sample.
+    /// The sampled cgroup.
     #[serde(flatten, skip_deserializing)]
     #[schemars(!skip_deserializing)]
     pub subject: Subject,
@@ -26,29 +26,29 @@ pub struct Sample {
     /// Every limit that can stop this cgroup's growth: its own, its ancestors', the host's memory.
     #[serde(default, deserialize_with = "few::few")]
     pub limits: Vec<Limit>,
-    /// How it grows; `null` while too little is known.
+    /// Its growth; `null` while too little is known.
     #[serde(default)]
     pub trend: Option<Trend>,
-    /// When it reaches the limit that binds first; `null` = no statement.
+    /// When it reaches the first of its limits; `null` = no forecast.
     #[serde(default)]
     pub forecast: Option<Forecast>,
-    /// Its largest processes, largest first: now and then where a limit is in sight, else none.
+    /// Its largest processes, largest first: every 10 s if a limit is in sight, else empty.
     #[serde(default, deserialize_with = "few::few", skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskSize>,
-    /// When it reaches the `memory.high`, its own or one above, from which on the kernel slows it down; `null` = no
-    /// statement.
+    /// When it reaches a `memory.high`, its own or an ancestor's, above which the kernel throttles it; `null` = no
+    /// forecast.
     #[serde(default)]
     pub slowed: Option<Forecast>,
 }
 
-/// A process and what it holds.
+/// A process and its memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskSize {
-    /// Its process.
+    /// Process id.
     pub pid: Tgid,
-    /// Its name.
+    /// Name (`comm`).
     pub comm: String,
-    /// Its anonymous and shared memory, resident or swapped out.
+    /// Anonymous and shared memory, resident or swapped out.
     pub held: Bytes,
 }
 
@@ -57,18 +57,18 @@ impl TaskSize {
     pub const TOLD: usize = 4;
 }
 
-/// The process that takes most of a cgroup's growth.
+/// The process with the largest part of a cgroup's growth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GrowingTask {
-    /// Its process.
+    /// Process id.
     pub pid: Tgid,
-    /// Its name.
+    /// Name (`comm`).
     pub comm: String,
-    /// Its anonymous and shared memory, resident or swapped out.
+    /// Anonymous and shared memory, resident or swapped out.
     pub held: Bytes,
-    /// How fast it grew since a limit came in sight.
+    /// Its growth since a limit came in sight, in bytes per second.
     pub bytes_per_second: f64,
-    /// Its share of the cgroup's growth in that time, 0 to 1.
+    /// Its share of the cgroup's growth, 0 to 1.
     pub share: f64,
 }
 
@@ -99,8 +99,8 @@ macro_rules! sizes {
 }
 
 sizes! {
-/// The memory files of a cgroup, by the names of cgroup v2; on v1 the files that mean the same. `hugetlb`, `kernel_stack`,
-/// `pagetables`, `percpu`, `sec_pagetables`, `vmalloc`, `zswap` and `zswapped` are left out where they are not known.
+/// A cgroup's memory, by the names of its cgroup v2 files; on v1, of their equivalents. `hugetlb`, `kernel_stack`,
+/// `pagetables`, `percpu`, `sec_pagetables`, `vmalloc`, `zswap` and `zswapped` are absent if unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Memory {
@@ -132,28 +132,28 @@ pub struct Memory {
     pub slab_unreclaimable,
     /// `sock` of `memory.stat`.
     pub sock,
-    /// `kernel_stack` of `memory.stat`: the kernel's stacks of its threads.
+    /// `kernel_stack` of `memory.stat`: kernel stacks of its threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel_stack,
     /// `pagetables` of `memory.stat`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pagetables,
-    /// `sec_pagetables` of `memory.stat`: page tables of a second kind, as of virtual machines.
+    /// `sec_pagetables` of `memory.stat`: secondary page tables, as for virtual machines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sec_pagetables,
-    /// `percpu` of `memory.stat`: what the kernel keeps once for each CPU.
+    /// `percpu` of `memory.stat`: per-CPU memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percpu,
-    /// `vmalloc` of `memory.stat`; of the host `VmallocUsed`, which has the kernel's stacks too.
+    /// `vmalloc` of `memory.stat`; for the host `VmallocUsed`, which includes kernel stacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vmalloc,
-    /// `hugetlb` of `memory.stat`: it is in `memory.current` only where cgroup2 is mounted so.
+    /// `hugetlb` of `memory.stat`; in `memory.current` only if cgroup2 is mounted with `memory_hugetlb_accounting`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hugetlb,
-    /// `zswap` of `memory.stat`: what packed pages take.
+    /// `zswap` of `memory.stat`: size of compressed pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zswap,
-    /// `zswapped` of `memory.stat`: what they were before.
+    /// `zswapped` of `memory.stat`: their size before compression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zswapped,
 }
@@ -196,70 +196,70 @@ impl Memory {
     }
 }
 
-/// The counters of `memory.events`, the whole subtree's.
+/// The counters of `memory.events`, descendants included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct MemoryEvents {
-    /// Reclaimed although below `memory.low`.
+    /// Reclaims below `memory.low`.
     pub low: u64,
-    /// Throttled at `memory.high`.
+    /// Throttlings at `memory.high`.
     pub high: u64,
-    /// Usage was about to go over `memory.max`.
+    /// Attempts to exceed `memory.max`.
     pub max: u64,
-    /// Out of memory at its limit.
+    /// OOMs at its limit.
     pub oom: u64,
     /// Processes killed.
     pub oom_kill: u64,
-    /// Whole groups killed; 0 before 5.17, which does not count them.
+    /// Groups killed; 0 before Linux 5.17, which does not count them.
     pub oom_group_kill: u64,
-    /// Sockets were throttled for the cgroup's memory; not there before 7.2, which does not count it.
+    /// Socket throttlings for the cgroup's memory; absent before Linux 7.2, which does not count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sock_throttled: Option<u64>,
 }
 
-/// `memory.pressure`, shares of the last 10 s in per cent.
+/// `memory.pressure`: share of the last 10 s, in per cent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pressure {
-    /// Some task waited for memory.
+    /// At least one task waited for memory.
     pub some_avg10: f64,
-    /// Every task waited for memory.
+    /// All tasks waited for memory.
     pub full_avg10: f64,
 }
 
-/// Where a limit stands, seen from the cgroup that it holds.
+/// Where a limit is, seen from the cgroup that it applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Relation {
     /// The cgroup's own limit.
     Own,
-    /// The limit of a cgroup above it.
+    /// An ancestor's limit.
     Ancestor,
-    /// The machine's memory.
+    /// The host's memory.
     Host,
 }
 
 /// A limit, its owner, and how full it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Limit {
-    /// The path of the cgroup that owns the limit; `/` for the host.
+    /// Path of the cgroup that owns the limit; `/` for the host.
     pub cgroup: String,
-    /// The unit that owns the limit; `null` for the host.
+    /// Unit that owns the limit; `null` for the host.
     pub unit: Option<String>,
-    /// Where the owner stands.
+    /// Where the owner is.
     pub relation: Relation,
     /// `memory.max`, `memory.high`, `memory.swap.max` or, for the host, `MemTotal`.
     pub file: String,
-    /// The limit.
+    /// The limit, in bytes.
     pub bytes: Bytes,
-    /// What its owner uses of it now; for the host `MemTotal` less `MemAvailable`.
+    /// The owner's usage; for the host `MemTotal` less `MemAvailable`.
     pub usage: Option<Bytes>,
-    /// What of the usage reclaim could give back before a kill: page cache, what is still to be written too, and
+    /// The reclaimable part of the usage: page cache, dirty pages included, and
     /// reclaimable slab.
     pub reclaimable: Option<Bytes>,
-    /// What its owner has in swap.
+    /// The owner's swap usage.
     #[serde(default)]
     pub swap_usage: Option<Bytes>,
-    /// What its owner could still put into swap: the least that its own `memory.swap.max`, those above and the host leave.
+    /// Swap that the owner can still use: the least that its `memory.swap.max`, its ancestors' and the host leave.
     #[serde(default)]
     pub swap_room: Option<Bytes>,
 }
@@ -289,28 +289,28 @@ pub fn owner_name(unit: Option<&str>, cgroup: Option<&str>) -> Option<String> {
     Some(name.unwrap_or(path).to_owned())
 }
 
-/// The limit a forecast speaks of.
+/// The limit that a forecast is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitRef {
-    /// The path of the cgroup that owns the limit; `/` for the host.
+    /// Path of the cgroup that owns the limit; `/` for the host.
     pub cgroup: String,
-    /// The unit that owns the limit; `null` for the host.
+    /// Unit that owns the limit; `null` for the host.
     pub unit: Option<String>,
-    /// The file that holds the limit.
+    /// The file that holds it.
     pub file: String,
-    /// The limit.
+    /// The limit, in bytes.
     pub bytes: Bytes,
 }
 
-/// What kind of growth it is.
+/// The kind of growth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// No growth that matters.
+    /// No significant growth.
     Steady,
-    /// Memory that cannot be reclaimed grows and does not come back.
+    /// Unreclaimable memory grows and never falls back.
     Leak,
-    /// The page cache fills.
+    /// Page cache grows.
     Cache,
     /// Shared memory or tmpfs grows.
     Shmem,
@@ -318,33 +318,33 @@ pub enum Class {
     Kernel,
     /// A jump, too short to be a trend.
     Burst,
-    /// Up and down, as a garbage collector does.
+    /// Up and down, like a garbage collector.
     Sawtooth,
-    /// Growth since the start that flattens.
+    /// Growth since the start, flattening.
     Warmup,
-    /// It becomes smaller.
+    /// Usage falls.
     Shrinking,
-    /// Not known.
+    /// Unknown.
     Unknown,
 }
 
-/// How a cgroup grows.
+/// A cgroup's growth.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trend {
-    /// The slope, in bytes a second.
+    /// Slope, in bytes per second.
     pub bytes_per_second: f64,
-    /// The lower end of the slope's interval.
+    /// Lower end of the slope's interval.
     pub low: f64,
-    /// The upper end of the slope's interval.
+    /// Upper end of the slope's interval.
     pub high: f64,
-    /// How far back the slope looks, in seconds.
+    /// Window that the slope is computed over, in seconds.
     pub window_seconds: f64,
-    /// What kind of growth it is.
+    /// The kind of growth.
     pub class: Class,
-    /// Since when it grows like this.
+    /// Start of this growth.
     #[serde(default)]
     pub since: Option<Timestamp>,
-    /// The earlier run of the unit that grew the same way up to this age; not there where none did.
+    /// An earlier run of the unit that grew the same way up to this age; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Earlier>,
 }
@@ -381,82 +381,82 @@ impl Trend {
     }
 }
 
-/// The time left until the binding limit is reached.
+/// Time left until a limit is reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Forecast {
-    /// The most likely time left, in seconds.
+    /// Most likely time left, in seconds.
     pub seconds: f64,
-    /// The early end of the interval.
+    /// Early end of the interval, in seconds.
     pub low_seconds: f64,
-    /// The late end of the interval; `null` = open.
+    /// Late end of the interval, in seconds; `null` = open.
     pub high_seconds: Option<f64>,
-    /// The share of such intervals that hold the true time, 0 to 1.
+    /// Share of such intervals that contain the true time, 0 to 1.
     pub confidence: f64,
-    /// The limit that is reached.
+    /// The limit that will be reached.
     pub limit: LimitRef,
 }
 
-/// A forecast that began, changed or ended.
+/// A forecast that was raised, updated or cleared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ForecastChange {
-    /// Whose forecast.
+    /// The cgroup.
     #[serde(flatten, skip_deserializing)]
     #[schemars(!skip_deserializing)]
     pub subject: Subject,
-    /// What became of it.
+    /// The change.
     pub state: ForecastState,
-    /// What kind of growth it is.
+    /// The kind of growth.
     pub class: Class,
-    /// The trend it rests on.
+    /// The trend that it is based on.
     pub trend: Option<Trend>,
     /// The forecast; `null` when cleared.
     pub forecast: Option<Forecast>,
-    /// The cgroup as it stood.
+    /// The cgroup's memory at that time.
     #[serde(default)]
     pub memory: Option<Memory>,
-    /// The process that grows, where it is one.
+    /// The process that grows, if it is a single one.
     #[serde(default)]
     pub task: Option<GrowingTask>,
-    /// Why it is taken for this kind of growth, in a clause.
+    /// Why it is classified like this, in a clause.
     #[serde(default)]
     pub reason: Option<String>,
 }
 
-/// What became of a forecast.
+/// Change of a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ForecastState {
-    /// A limit is now in sight.
+    /// A limit came in sight.
     Raised,
-    /// It is still in sight, and the time left changed.
+    /// The time left changed.
     Updated,
-    /// It is no longer in sight.
+    /// No limit is in sight any more.
     Cleared,
 }
 
-/// `memory.high` slows a unit down.
+/// `memory.high` throttles a unit to a halt, or no longer does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Throttle {
-    /// Who is slowed down.
+    /// The throttled cgroup.
     #[serde(flatten, skip_deserializing)]
     #[schemars(!skip_deserializing)]
     pub subject: Subject,
-    /// Began or ended.
+    /// Whether it began or ended.
     pub state: ThrottleState,
     /// `memory.high`.
     pub high: Option<Bytes>,
-    /// How often it was throttled since the state changed.
+    /// Throttlings since the state last changed.
     pub high_events: Option<u64>,
-    /// The share of time in which every task stood still, 0 to 1.
+    /// Share of time in which all tasks were stalled, 0 to 1.
     pub stalled_share: Option<f64>,
 }
 
-/// Whether a unit is slowed down.
+/// Whether throttling began or ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ThrottleState {
-    /// It began.
+    /// Began.
     Raised,
-    /// It ended.
+    /// Ended.
     Cleared,
 }

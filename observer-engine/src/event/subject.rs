@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 use crate::measure::CgroupId;
 use crate::unit::is_same_unit;
 
-/// The cgroup a line is about, and the unit it belongs to.
+/// The cgroup that an event is about, and its unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Subject {
-    /// The system unit: `myapp.service`. For a user's unit the manager's: `user@1000.service`.
+    /// The system unit, `myapp.service`. For a user's unit this is its manager, `user@1000.service`.
     pub unit: Option<String>,
-    /// The unit of a user's own manager.
+    /// The user's unit (`systemctl --user`).
     pub user_unit: Option<String>,
-    /// The innermost slice, or the unit itself where it is one.
+    /// The innermost slice; the unit itself if it is a slice.
     pub slice: Option<String>,
     /// systemd's invocation id, 32 hexadecimal digits.
     pub invocation_id: Option<String>,
-    /// The cgroup itself.
+    /// The cgroup.
     pub cgroup: CgroupRef,
-    /// The container, where the cgroup is a container runtime's.
+    /// The container, if a container runtime made the cgroup.
     pub container: Option<Container>,
 }
 
@@ -40,31 +40,31 @@ impl Subject {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CgroupRef {
-    /// The kernel's id of the cgroup.
+    /// The cgroup's id in the kernel: its directory's inode.
     pub id: Option<CgroupId>,
-    /// The path below the root of the hierarchy, beginning with `/`. A byte that is no UTF-8 is the character of its value and
-    /// `U+EF00`.
+    /// The path below the root of the hierarchy, beginning with `/`. A byte that is not UTF-8 becomes the character `U+EF00` plus its
+    /// value.
     pub path: Option<String>,
 }
 
-/// A container: runtime, id and pod as the cgroup's path has them, names from the runtime's files.
+/// A container: runtime, id and pod from the cgroup's path, names from the runtime's files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Container {
     /// `docker`, `podman`, `containerd`, `cri-o`, …
     pub runtime: String,
-    /// The runtime's id of the container.
+    /// The container's id.
     pub id: String,
-    /// The user whose own runtime it is, and who could give it any id; `null` where it is the host's.
+    /// The user whose rootless runtime made it, and who could choose any id; `null` if it is the host's.
     #[serde(default)]
     pub uid: Option<u32>,
-    /// The container's name, where the runtime's files tell it.
+    /// The container's name, if the runtime's files have it.
     pub name: Option<String>,
-    /// The pod's uid.
+    /// The pod's UID.
     pub pod: Option<String>,
-    /// The pod's name, where the runtime's files tell it.
+    /// The pod's name, if the runtime's files have it.
     #[serde(default)]
     pub pod_name: Option<String>,
-    /// The pod's namespace, where the runtime's files tell it.
+    /// The pod's namespace, if the runtime's files have it.
     pub namespace: Option<String>,
 }
 

@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 use super::{Killer, Memory, Relation, Subject, few};
 use crate::measure::{Bytes, Timestamp};
 
-/// The stream begins.
+/// Start of the stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Start {
-    /// The version of the events, `oomtrace/1`: it is raised where a field vanishes or means something else.
+    /// Schema version, `oomtrace/1`: raised when a field is removed or changes its meaning.
     pub schema: String,
-    /// oomtrace's version.
+    /// Version of oomtrace.
     pub version: String,
-    /// The kernel's release.
+    /// Kernel release.
     pub kernel: String,
-    /// The boot's id, 32 hexadecimal digits with dashes.
+    /// Boot id: 32 hexadecimal digits with dashes.
     pub boot_id: String,
     /// How memory cgroups are mounted.
     pub cgroup_version: Option<CgroupVersion>,
-    /// Every probe, and the way it was attached.
+    /// Every probe and how it is attached.
     #[serde(deserialize_with = "few::few")]
     pub probes: Vec<Probe>,
 }
@@ -28,185 +28,185 @@ pub struct Start {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CgroupVersion {
-    /// One hierarchy.
+    /// Unified hierarchy.
     V2,
-    /// One hierarchy a controller.
+    /// A hierarchy per controller.
     V1,
-    /// Memory on v1, and a v2 hierarchy beside it.
+    /// Memory controller on v1, with a v2 hierarchy beside it.
     Hybrid,
 }
 
-/// A probe and the way it was attached.
+/// A probe and how it is attached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Probe {
-    /// The kernel function or tracepoint.
+    /// Kernel function or tracepoint.
     pub name: String,
-    /// The way.
+    /// How it is attached.
     pub via: Via,
-    /// Why no better way was taken.
+    /// Why a better way did not work.
     pub reason: Option<String>,
-    /// What is not known without it, where it was not attached.
+    /// What is unknown without it, if it is not attached.
     #[serde(default)]
     pub loss: Option<String>,
 }
 
-/// A way to learn what a probe tells, best first.
+/// A way to attach a probe, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// A BPF trampoline at a function's entry or exit.
     Fentry,
-    /// A BPF iterator: all objects of a kind at once, whenever they are asked for.
+    /// A BPF iterator, read on demand.
     Iter,
     /// A kprobe or kretprobe.
     Kprobe,
     /// A tracepoint.
     Tracepoint,
-    /// Reading files again and again.
+    /// Polling files.
     Poll,
-    /// Not at all.
+    /// Not available.
     None,
 }
 
-/// A unit came, ended, or is waited for.
+/// A unit started, ended, or is awaited.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unit {
-    /// Which unit.
+    /// The unit.
     #[serde(flatten, skip_deserializing)]
     #[schemars(!skip_deserializing)]
     pub subject: Subject,
-    /// What it is now.
+    /// Its new state.
     pub state: UnitState,
-    /// systemd's `Result=`, where it ended: `success`, `oom-kill`, `signal`, …
+    /// systemd's `Result=`, if it ended: `success`, `oom-kill`, `signal`, …
     pub result: Option<String>,
     /// `NRestarts=`.
     pub restarts: Option<u64>,
-    /// How the main process ended, in systemd's terms: `killed/KILL`, `exited/1`.
+    /// How the main process ended, as systemd writes it: `killed/KILL`, `exited/1`.
     #[serde(default)]
     pub exit: Option<String>,
-    /// How many of its processes were killed for memory in this run, where it ended.
+    /// Memory kills in this run, if it ended.
     #[serde(default)]
     pub kills: Option<u64>,
     /// `Description=`.
     #[serde(default)]
     pub description: Option<String>,
-    /// How many processes its cgroup holds.
+    /// Number of processes in its cgroup.
     #[serde(default)]
     pub tasks: Option<u64>,
-    /// When it came to this state, where that is known.
+    /// Time of the change to this state, if known.
     #[serde(default)]
     pub since: Option<Timestamp>,
-    /// What it uses now.
+    /// Current memory.
     #[serde(default)]
     pub memory: Option<Memory>,
-    /// Its limits, and those above it.
+    /// Its limits and its ancestors'.
     #[serde(default, deserialize_with = "few::few")]
     pub limits: Vec<UnitLimit>,
-    /// The crash of a process that it ended with, where systemd-coredump told of one.
+    /// The crash that ended it, if systemd-coredump logged one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crash: Option<Crash>,
 }
 
-/// A process that crashed, as systemd-coredump tells it.
+/// A crashed process, from systemd-coredump.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Crash {
-    /// Its process: what `coredumpctl info` takes.
+    /// Process id, for `coredumpctl info`.
     pub pid: Option<u64>,
-    /// Which program, by which signal.
+    /// The program and the signal.
     pub words: String,
 }
 
-/// A limit of a unit or above it, as it was set.
+/// A configured limit of a unit or its ancestors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnitLimit {
-    /// The path of the cgroup that owns it; `/` for the host.
+    /// Path of the cgroup that owns the limit; `/` for the host.
     pub cgroup: String,
-    /// The unit that owns it.
+    /// Unit that owns the limit.
     pub unit: Option<String>,
-    /// Where the owner stands.
+    /// Where the owner is.
     pub relation: Relation,
-    /// `memory.max` and the like.
+    /// The file that holds it, such as `memory.max`.
     pub file: String,
-    /// The limit; `null` = none.
+    /// The limit, in bytes; `null` = none.
     pub bytes: Option<Bytes>,
-    /// What its owner uses now.
+    /// The owner's usage.
     pub usage: Option<Bytes>,
 }
 
-/// What a unit is.
+/// State of a unit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnitState {
-    /// It is not there yet, and is waited for.
+    /// Not there yet, awaited.
     #[default]
     Waiting,
-    /// It was there already when the stream began.
+    /// Already running when the stream began.
     Running,
-    /// It started.
+    /// Started.
     Started,
-    /// It ended as it should.
+    /// Ended without failure.
     Stopped,
-    /// It failed.
+    /// Failed.
     Failed,
 }
 
-/// Which records were lost.
+/// What was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
-    /// Kills.
+    /// Kill records.
     Kill,
-    /// Growth: "look now" hints.
+    /// Hints that a cgroup grows.
     Growth,
-    /// Births and ends of cgroups.
+    /// Creation and removal of cgroups.
     Cgroup,
-    /// Deadly signals.
+    /// Fatal signals.
     Signal,
-    /// Programs that begin: command lines.
+    /// Program starts, from which command lines are known.
     Exec,
-    /// Lines of the kernel's log, where that stands in for probes.
+    /// Kernel log lines, if the log replaces probes.
     KernelLog,
-    /// Lines that a reader was too slow for.
+    /// Events that an output could not take: disk full or reader too slow.
     Output,
-    /// Kills, and signals that may have been kills, of users who send more of them than are told one by one.
+    /// Kills by users who send more of them than are reported one by one.
     Repeated,
-    /// Samples that were due at an interval and could not be taken within it.
+    /// Samples that could not be taken within their interval.
     Sample,
 }
 
-/// Records were lost.
+/// Records or events were lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lost {
-    /// Which.
+    /// What was lost.
     pub stream: Stream,
-    /// How many since the last such line.
+    /// Number since the last such event.
     pub count: u64,
-    /// Whose kills they were, where that is known.
+    /// Who killed, if known.
     #[serde(default)]
     pub killer: Option<Killer>,
 }
 
-/// A counter moved without an event.
+/// The kernel or systemd counted kills that oomtrace did not see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unexplained {
-    /// Whose counter.
+    /// The counter's owner.
     #[serde(flatten, skip_deserializing)]
     #[schemars(!skip_deserializing)]
     pub subject: Subject,
-    /// Its file and name.
+    /// File and name of the counter.
     pub counter: String,
-    /// How much it moved.
+    /// Increase of the counter.
     pub counted: u64,
-    /// How much was seen.
+    /// Kills that oomtrace saw.
     pub seen: u64,
 }
 
-/// The stream ends.
+/// End of the stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stop {
-    /// Why.
+    /// Reason.
     pub reason: StopReason,
-    /// How many lines were written before this one.
+    /// Number of lines written before this one.
     pub written: u64,
 }
 
@@ -216,10 +216,10 @@ pub struct Stop {
 pub enum StopReason {
     /// SIGINT or SIGTERM.
     Signal,
-    /// `--duration` is over, or the input's end was reached.
+    /// `--duration` elapsed, or the input ended.
     Duration,
-    /// An error, told on stderr.
+    /// An error, reported on stderr.
     Error,
-    /// Without a word: a reader of captures found that a recorder began anew. Nothing is known from here to its `start`.
+    /// Unclean stop, inferred by the reader from the recorder's next start. No data from here to that `start`.
     Crash,
 }

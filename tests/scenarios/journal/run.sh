@@ -26,6 +26,6 @@ count() { echo "$1=$(grep -c -- "$2" "$OUT/$3")"; }
     echo "INVOCATION=$(jq -s --arg id "$invocation" 'map(select(.OBJECT_SYSTEMD_INVOCATION_ID == $id)) | length' "$OUT/entry.json")"
     echo "PRIORITY=$(jq -s 'map(select(.PRIORITY == "3")) | length' "$OUT/entry.json")"
     count BESIDE "MESSAGE_ID=$kill_id" verbose
-    count EXPLAINED 'Subject: A process of leak.service was killed for memory' explained
+    count EXPLAINED 'Subject: A process in leak.service was killed because memory ran out' explained
     count STATUS 'oomtrace\[[0-9]*\]: Killed for memory: .* of leak.service' shown
 } >> "$OUT/truth"

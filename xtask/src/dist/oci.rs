@@ -39,7 +39,7 @@ pub(super) fn image(release: &Release, arch: Arch, binary: &Path) -> Result<()> 
             "Env": ["PATH=/usr/bin"],
             "Labels": {
                 "org.opencontainers.image.title": "oomtrace",
-                "org.opencontainers.image.description": "Why memory killed a service, and seeing it come",
+                "org.opencontainers.image.description": "Explains OOM kills of systemd services, and warns before the next one",
                 "org.opencontainers.image.version": release.version,
                 "org.opencontainers.image.licenses": "MIT OR Apache-2.0",
             },
