@@ -170,11 +170,11 @@ fn lead(cells: &[Option<Cell>]) -> String {
     };
     let (better, equal) = (who(std::cmp::Ordering::Greater), who(std::cmp::Ordering::Equal));
     if own.is_silence() {
-        "nothing to tell, and none told".to_owned()
+        "nothing to report, nothing reported".to_owned()
     } else if !better.is_empty() {
-        format!("no: {} tells more", better.join(", "))
+        format!("no: {} reports more", better.join(", "))
     } else if !equal.is_empty() {
-        format!("no: {} tells as much of what is asked", equal.join(", "))
+        format!("no: {} reports as much", equal.join(", "))
     } else {
         "yes".to_owned()
     }
@@ -182,13 +182,13 @@ fn lead(cells: &[Option<Cell>]) -> String {
 
 fn page(tables: &str) -> String {
     let mut text = String::from(
-        "# Conformance: who tells what of a memory kill
+        "# Conformance: what each tool reports about a memory kill
 
 Measured by `cargo xtask conformance --markdown docs/conformance.md`: every scenario of `tests/scenarios` in a guest,
 with all tools watching the same kills. A tool is scored by what the scenario knows to be true.
 
-A cell has a place for each fact that the scenario asks for. The letter itself: right for every kill. Small: right for
-some, not told for others. `·`: not told. `✗`: told, and wrong.
+A cell has a place for each fact that the scenario asks for. Capital letter: right for every kill. Small letter: right for
+some, not reported for others. `·`: not reported. `✗`: reported, and wrong.
 
 ",
     );

@@ -108,14 +108,14 @@ impl Fact {
         match self {
             Self::Victim => "the victim's pid (the trigger's in its place is wrong)",
             Self::Cgroup => "the victim's unit or cgroup (an ancestor's in its place is wrong)",
-            Self::Limit => "whose limit was reached: a cgroup, or the host",
+            Self::Limit => "the owner of the limit that was reached: a cgroup, or the host",
             Self::Origin => {
-                "what killed: a memory limit, a lowered one, the host's shortage, a cpuset, systemd-oomd, someone else… \
-                 (\"the kernel\" alone, or a cgroup's limit where it was lowered or others died with the chosen one, is \
-                 less than the whole: not told)"
+                "what killed: a memory limit, a lowered one, the host's shortage, a cpuset, systemd-oomd, another program… \
+                 (\"the kernel\" alone, or a cgroup's limit if it was lowered or others died along with the chosen process, \
+                 is incomplete: not reported)"
             }
-            Self::Trigger => "the pid of who asked for the memory",
-            Self::Number => "as many kills as there were (fewer: not told; more: wrong)",
+            Self::Trigger => "the pid of the process that requested the memory",
+            Self::Number => "as many kills as there were (fewer: not reported; more: wrong)",
         }
     }
 

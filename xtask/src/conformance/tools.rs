@@ -54,13 +54,13 @@ pub(crate) static TOOLS: &[Tool] = &[
     },
     Tool {
         name: "cadvisor",
-        what: "the kernel's log by the expressions of cadvisor's `utils/oomparser` (that of kubelet)",
+        what: "the kernel log, parsed with the expressions of cadvisor's `utils/oomparser` (which the kubelet uses)",
         output: "peers/kmsg",
         claims: cadvisor,
     },
     Tool {
         name: "n-p-d",
-        what: "the kernel's log by the rule `OOMKilling` of node-problem-detector's `kernel-monitor.json`",
+        what: "the kernel log, parsed with the rule `OOMKilling` of node-problem-detector's `kernel-monitor.json`",
         output: "peers/kmsg",
         claims: node_problem_detector,
     },
@@ -72,7 +72,7 @@ pub(crate) static TOOLS: &[Tool] = &[
     },
     Tool {
         name: "user space",
-        what: "what earlyoom and nohang write of their own kills into the journal",
+        what: "what earlyoom and nohang log about their own kills",
         output: "peers/journal",
         claims: killers,
     },
