@@ -13,20 +13,20 @@ use crate::cli::{Cli, Failure};
 /// Daemons and what an administrator runs (man-pages(7)).
 const SECTION: &str = "8";
 
-/// What oomtrace reads and writes by itself, and for what.
+/// What oomtrace reads and writes by itself, and why.
 const FILES: [(&str, &str); 4] = [
     (
         "/var/lib/oomtrace/*.jsonl.zst",
-        "Captures of the service: zstd frames of NDJSON, 1 GiB and 30 days at most.",
+        "The service's recordings: NDJSON in zstd frames, at most 1 GiB and 30 days.",
     ),
     (
         "/var/lib/oomtrace/runs",
-        "How earlier runs of units grew, over restarts of theirs and of oomtrace.",
+        "Memory history of units' earlier runs, kept across restarts.",
     ),
-    ("/usr/lib/systemd/system/oomtrace.service", "The service; it records."),
+    ("/usr/lib/systemd/system/oomtrace.service", "The service unit, which records."),
     (
         "/usr/lib/systemd/catalog/oomtrace.catalog",
-        "What journalctl --catalog says of oomtrace's entries.",
+        "Explanations of oomtrace's entries for journalctl --catalog.",
     ),
 ];
 

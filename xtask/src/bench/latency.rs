@@ -114,7 +114,7 @@ fn own(state: &str) -> &'static str {
 /// As Markdown.
 fn table(states: &[String], times: &Times<'_>) -> String {
     let mut text =
-        String::from("| state | who | kills told | p50, ms | p99, ms | longest, ms |\n|---|---|---:|---:|---:|---:|\n");
+        String::from("| state | tool | kills reported | p50, ms | p99, ms | longest, ms |\n|---|---|---:|---:|---:|---:|\n");
     for state in states {
         let mut rows: Vec<_> = times
             .iter()
@@ -147,7 +147,7 @@ fn judge(states: &[String], times: &Times<'_>) -> Vec<(String, bool)> {
             .unwrap_or_default();
         let told = ours.iter().flatten().count();
         verdicts.push((
-            format!("{state}: {told} of {} kills told", ours.len()),
+            format!("{state}: {told} of {} kills reported", ours.len()),
             !ours.is_empty() && told == ours.len(),
         ));
         for peer in ["bpftrace", "bcc"] {
