@@ -476,7 +476,9 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
                 return now.checked_sub(length).map_err(|error| error.to_string());
             }
             if let Some(seconds) = text.strip_prefix('@') {
-                let seconds = seconds.parse().map_err(|_| "'@' must be followed by seconds since 1970".to_owned())?;
+                let seconds = seconds
+                    .parse()
+                    .map_err(|_| "'@' must be followed by seconds since 1970".to_owned())?;
                 return jiff::Timestamp::from_second(seconds).map_err(|error| error.to_string());
             }
             if let Ok(timestamp) = text.parse() {

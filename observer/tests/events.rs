@@ -54,15 +54,28 @@ fn has_all(whole: &Value, part: &Value, place: &str) {
     }
 }
 
+/// Where a type's heading is found. An event of the same name stands before it: then the heading is the second of its name.
+fn anchor(schema: &Value, name: &str) -> String {
+    let anchor = name.to_lowercase();
+    let variants = schema["oneOf"].as_array().unwrap();
+    if variants
+        .iter()
+        .any(|variant| variant["properties"]["event"]["const"] == anchor.as_str())
+    {
+        format!("{anchor}-1")
+    } else {
+        anchor
+    }
+}
+
 /// A table of contents: the events, then the types.
-fn contents(events: &[&str], types: &[&str]) -> String {
-    let entry = |name: &&str, code: &str| format!("[{code}{name}{code}](#{})", name.to_lowercase());
-    let list = |names: &[&str], code: &str| names.iter().map(|name| entry(name, code)).collect::<Vec<_>>().join(" · ");
-    format!(
-        "\nEvents: {}\n\nTypes: {}\n",
-        list(events, "`"),
-        list(types, "")
-    )
+fn contents(schema: &Value, events: &[&str], types: &[&str]) -> String {
+    let events: Vec<String> = events.iter().map(|name| format!("[`{name}`](#{name})")).collect();
+    let types: Vec<String> = types
+        .iter()
+        .map(|name| format!("[{name}](#{})", anchor(schema, name)))
+        .collect();
+    format!("\nEvents: {}\n\nTypes: {}\n", events.join(" · "), types.join(" · "))
 }
 
 fn words(value: &Value) -> String {
@@ -82,7 +95,7 @@ fn kind(schema: &Value, value: &Value) -> String {
             || definition["oneOf"].is_array()
             || definition["enum"].is_array()
         {
-            format!("[{name}](#{})", name.to_lowercase())
+            format!("[{name}](#{})", anchor(schema, name))
         } else {
             kind(schema, definition)
         };
@@ -134,7 +147,11 @@ fn document() -> String {
 
     let mut text = HEAD.to_owned();
     let names: Vec<&str> = events.iter().map(|(event, ..)| *event).collect();
-    text += &contents(&names, &types.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    text += &contents(
+        &schema,
+        &names,
+        &types.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+    );
     write!(text, "\nThis is schema `{SCHEMA}`. Every line has:\n").unwrap();
     fields(&schema, &schema, &mut text);
     for (event, name, variant) in events {

@@ -23,7 +23,10 @@ const FILES: [(&str, &str); 4] = [
         "/var/lib/oomtrace/runs",
         "Memory history of units' earlier runs, kept across restarts.",
     ),
-    ("/usr/lib/systemd/system/oomtrace.service", "The service unit, which records."),
+    (
+        "/usr/lib/systemd/system/oomtrace.service",
+        "The service unit, which records.",
+    ),
     (
         "/usr/lib/systemd/catalog/oomtrace.catalog",
         "Explanations of oomtrace's entries for journalctl --catalog.",

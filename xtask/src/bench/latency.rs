@@ -113,8 +113,9 @@ fn own(state: &str) -> &'static str {
 
 /// As Markdown.
 fn table(states: &[String], times: &Times<'_>) -> String {
-    let mut text =
-        String::from("| state | tool | kills reported | p50, ms | p99, ms | longest, ms |\n|---|---|---:|---:|---:|---:|\n");
+    let mut text = String::from(
+        "| state | tool | kills reported | p50, ms | p99, ms | longest, ms |\n|---|---|---:|---:|---:|---:|\n",
+    );
     for state in states {
         let mut rows: Vec<_> = times
             .iter()
