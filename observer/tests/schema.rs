@@ -151,11 +151,11 @@ fn the_configuration_that_is_not_run_is_yaml_and_names_our_events() {
 
     let vector = read("vector.yaml");
     let text = |of: &'static str, key: &str| vector["transforms"][of][key].as_str().unwrap();
-    are_ours(text("told", "condition").split('"').skip(1).step_by(2).collect());
+    are_ours(text("notable", "condition").split('"').skip(1).step_by(2).collect());
     assert!(text("parsed", "source").contains("parse_json"));
     let input = |of: &YamlOwned| of["inputs"][0].as_str().unwrap().to_owned();
-    assert_eq!(input(&vector["sinks"]["out"]), "told");
-    assert_eq!(input(&vector["transforms"]["told"]), "parsed");
+    assert_eq!(input(&vector["sinks"]["out"]), "notable");
+    assert_eq!(input(&vector["transforms"]["notable"]), "parsed");
     assert!(!vector["sources"][input(&vector["transforms"]["parsed"]).as_str()].is_badvalue());
 
     let fluent = read("fluent-bit.yaml");
