@@ -16,11 +16,10 @@ pub mod notice;
 mod private;
 mod programs;
 pub mod report;
-pub mod shown;
 pub mod sink;
 pub mod unit;
 pub mod watch;
 mod words;
 
 pub(crate) use oomtrace_engine as engine;
-pub use oomtrace_engine::{event, human, journal, measure, pasted};
+pub use oomtrace_engine::{event, human, journal, measure, pasted, shown};

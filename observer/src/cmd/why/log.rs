@@ -7,14 +7,12 @@ use std::path::{Path, PathBuf};
 use super::packed;
 use crate::cli::{Exit, Failure, Output, Why};
 use crate::cmd::output::{self, Damages};
-use crate::engine::log::{Stamp, Told};
-use crate::event::{Event, Kill, Subject};
-use crate::human::{date, duration};
-use crate::measure::Timestamp;
+use crate::engine::log::Told;
+use crate::event::{Event, Subject};
 use crate::pasted::{Pasted, read};
 use crate::sink::{Colour, Paper, TextOptions};
 use crate::unit::Selection;
-use crate::words::{cause, counted, paragraph};
+use crate::words::{counted, sentences};
 use anyhow::anyhow;
 
 /// Where the words of a labelled line begin.
@@ -194,132 +192,19 @@ impl<'a> Teller<'a> {
 
     fn words(&self, told: &Told) -> io::Result<()> {
         let out = &mut Paper::new(io::stdout(), &self.text);
-        let when = when(&told.stamp);
         if self.options.all && self.seq > 0 {
             out.row("")?;
         }
-        match &told.event {
-            Event::Kill(kill) => write_kill(kill, told, &when, out),
-            Event::Unit(unit) => {
-                let name = unit.subject.user_unit.as_ref().or(unit.subject.unit.as_ref());
-                let line = format!(
-                    "{} failed{when}: Result={}.",
-                    name.map_or("A unit", String::as_str),
-                    unit.result.as_deref().unwrap_or("unknown")
-                );
-                out.put(&line, 2)
+        let Some(told) = sentences(told) else { return Ok(()) };
+        match &told.rests {
+            Some(rests) => {
+                out.marked(&told.headline, "killed", Colour::Red, 2)?;
+                for (label, words) in &told.lines {
+                    out.put(&format!("  {label:<9} {words}"), LABELS)?;
+                }
+                out.put(&format!("  {rests}"), 4)
             }
-            Event::OomWithoutKill(event) => {
-                let owner = event.subject.cgroup.path.as_deref().unwrap_or("the machine");
-                out.put(
-                    &format!("Out of memory{when} in {owner}, and nothing could be killed."),
-                    2,
-                )
-            }
-            Event::Unexplained(event) => out.put(&unexplained(event, &when), 2),
-            _ => Ok(()),
+            None => out.put(&told.headline, 2),
         }
     }
-}
-
-fn write_kill(kill: &Kill, told: &Told, when: &str, out: &mut Paper<io::Stdout>) -> io::Result<()> {
-    let subject = &kill.subject;
-    let name = subject
-        .user_unit
-        .as_deref()
-        .or(subject.unit.as_deref())
-        // The root is nobody's.
-        .or(subject.cgroup.path.as_deref().filter(|path| *path != "/"));
-    let container = subject.container.as_ref().map(|container| {
-        let id: String = container.id.chars().take(12).collect();
-        format!("{} container {id}", container.runtime)
-    });
-    let whose = name.map(str::to_owned).or(container);
-    let host = told.host.as_ref().filter(|host| !host.is_empty());
-    let host = host.map(|host| format!(" on {host}")).unwrap_or_default();
-    let who = match (&kill.victim, whose) {
-        (Some(_), Some(whose)) => format!("{} of {whose}", kill.who()),
-        (Some(_), None) => kill.who(),
-        (None, Some(whose)) => format!("Something in {whose}"),
-        (None, None) => "Something".to_owned(),
-    };
-    let line = format!("{who} was killed{host}{when} {}.", cause(kill));
-    out.marked(&line, "killed", Colour::Red, 2)?;
-    let at = told.stamp.ts.unwrap_or(Timestamp(jiff::Timestamp::UNIX_EPOCH));
-    for (label, words) in paragraph(kill, at).1 {
-        out.put(&format!("  {label:<9} {words}"), LABELS)?;
-    }
-    out.put(&format!("  {}", rests(kill, told.checked)), 4)
-}
-
-/// ` on 2025-03-11 10:16:36`, as far as the log tells.
-fn when(stamp: &Stamp) -> String {
-    match (stamp.ts, &stamp.clock, stamp.mono) {
-        (Some(ts), ..) => format!(" on {}", date(ts)),
-        (None, Some(clock), _) => format!(" on {clock}"),
-        (None, None, Some(mono)) => {
-            let seconds = std::time::Duration::from_micros(mono).as_secs_f64();
-            format!(" {} after its boot", duration(seconds))
-        }
-        (None, None, None) => String::new(),
-    }
-}
-
-fn unexplained(event: &crate::event::Unexplained, when: &str) -> String {
-    let subject = &event.subject;
-    let name = subject.user_unit.as_ref().or(subject.unit.as_ref()).cloned();
-    let container = || {
-        subject
-            .container
-            .as_ref()
-            .map(|container| format!("container {}", container.id))
-    };
-    match (name.or_else(container), event.counted) {
-        (Some(name), _) => format!(
-            "Something of {name} was killed by the kernel's OOM killer{when}; the kernel's own lines are not in the log."
-        ),
-        (None, 1) => {
-            format!("A report of the OOM killer{when} is not all in the log: who was killed, and whether, is not told.")
-        }
-        (None, count) => format!(
-            "{count} reports of the OOM killer are missing{when}: the kernel left them out for there were too many."
-        ),
-    }
-}
-
-/// What it rests on, and what the log leaves open.
-fn rests(kill: &Kill, checked: bool) -> String {
-    let unknown: Vec<&str> = [
-        (kill.victim.is_none(), "who was killed"),
-        (
-            kill.subject.cgroup.path.is_none() && kill.subject.unit.is_none() && kill.subject.user_unit.is_none(),
-            "the victim's cgroup",
-        ),
-        (
-            kill.killer.is_none() && kill.trigger.is_none(),
-            "who asked for the memory",
-        ),
-        (
-            kill.in_a_limit() && kill.limit.as_ref().is_none_or(|limit| limit.cgroup.is_none()),
-            "whose limit it was",
-        ),
-        (
-            kill.in_a_limit() && kill.limit.as_ref().is_none_or(|limit| limit.bytes.is_none()),
-            "how large the limit was",
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(is_unknown, what)| is_unknown.then_some(what))
-    .collect();
-    let text = if checked {
-        "the journal's fields"
-    } else {
-        "the text alone, which anyone may have written"
-    };
-    let unknown = if unknown.is_empty() {
-        String::new()
-    } else {
-        format!(" Not told: {}.", unknown.join(", "))
-    };
-    format!("Rests on: {} ({text}).{unknown}", kill.evidence.join(", "))
 }

@@ -13,7 +13,7 @@ const MOST: usize = 4096;
 
 /// A text in one line, with what must not be shown as it is written out: `\n`, `\x1b`, `\u{202e}`. What is too long ends
 /// in `…`.
-pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+pub fn shown(text: &str) -> Cow<'_, str> {
     let is_short = text.len() <= MOST || text.chars().nth(MOST).is_none();
     if is_short && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);

@@ -24,7 +24,7 @@ fn limit_name(limit: &KillLimit) -> String {
 }
 
 /// Why: `by the kernel: its own MemoryMax=64.0M was reached`.
-pub(crate) fn cause(kill: &Kill) -> String {
+pub fn cause(kill: &Kill) -> String {
     let reached = kill
         .limit
         .as_ref()
@@ -88,7 +88,7 @@ fn lacking(kill: &Kill) -> &'static str {
 }
 
 /// Which limit, for a row of a list; where none was reached, who or what killed.
-pub(crate) fn limit_brief(kill: &Kill) -> String {
+pub fn limit_brief(kill: &Kill) -> String {
     match (kill.origin, &kill.limit) {
         (Origin::SystemdOomd, _) => "by systemd-oomd".to_owned(),
         (Origin::CgroupKill | Origin::Userspace, _) => format!("by {}", killer(kill)),
@@ -245,7 +245,7 @@ fn victim_line(victim: &Victim, at: Timestamp) -> String {
 }
 
 /// The paragraph: its first line without the clock, then the labelled ones.
-pub(crate) fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
+pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
     let head = format!("{} of {}, {}", kill.who(), name(&kill.subject), cause(kill));
     let mut lines = Vec::new();
     if let Some(victim) = &kill.victim {

@@ -1,0 +1,304 @@
+//! The words of an event, for all that a person reads: text, screen, journal, report, `why` and the page for pasted logs.
+//!
+//! In: events. Out: phrases (here), a kill's paragraph (`verdict`), what a log told (`told`). It knows no sink, and no width.
+
+mod told;
+mod verdict;
+
+use crate::event::{
+    Class, Forecast, ForecastChange, ForecastState, LimitRef, Lost, Memory, OomWithoutKill, Relation, Subject,
+    Throttle, ThrottleState, Trend, Unexplained, owner_name, setting,
+};
+use crate::human::{bytes, duration, rate};
+
+pub use told::{Sentences, sentences};
+pub use verdict::{cause, limit_brief, paragraph};
+
+/// A share from which on it is as good as all.
+const ALL: f64 = 0.9;
+
+/// What the root of all cgroups is called.
+pub const HOST: &str = "host";
+
+/// A class in a word or two.
+pub fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Steady => "steady",
+        Class::Leak => "a leak",
+        Class::Cache => "page cache",
+        Class::Shmem => "shared memory",
+        Class::Kernel => "kernel memory",
+        Class::Burst => "a burst",
+        Class::Sawtooth => "a sawtooth",
+        Class::Warmup => "a warm-up",
+        Class::Shrinking => "shrinking",
+        Class::Unknown => "not clear yet",
+    }
+}
+
+/// Growth is given its class once it has lasted so long, in seconds: everything that starts grows at first.
+const LASTED: f64 = 30.0;
+
+/// Whether growth is too young to be called anything, and no earlier run tells what it is.
+pub fn is_early(trend: &Trend) -> bool {
+    let grows = matches!(trend.class, Class::Leak | Class::Shmem | Class::Kernel | Class::Burst);
+    grows && trend.window_seconds < LASTED && trend.earlier.is_none()
+}
+
+/// A trend's class in a word or two, `rising` before it has one.
+pub fn trend_name(trend: &Trend) -> &'static str {
+    if is_early(trend) {
+        "rising"
+    } else {
+        class_name(trend.class)
+    }
+}
+
+/// `1 line`, `3 lines`.
+pub fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+/// How fast it grows, for a person: what is steady does not, whatever the line through its jitter says.
+pub fn pace(bytes_per_second: f64, class: Class) -> String {
+    match class {
+        Class::Steady => "0".to_owned(),
+        _ => rate(bytes_per_second),
+    }
+}
+
+/// The kernel's memory, and where it is what grows or half of all what most of it is: `kernel 39.6M (page tables 38.1M)`.
+pub fn kernel(memory: &Memory, class: Class) -> Option<String> {
+    let held = memory.kernel?;
+    let is_half = memory.current.is_some_and(|current| held.0 >= current.0 / 2);
+    let mostly = memory
+        .mostly_kernel()
+        .filter(|_| class == Class::Kernel || is_half)
+        .map(|(part, size)| format!(" ({part} {})", bytes(size)));
+    Some(format!("kernel {}{}", bytes(held), mostly.unwrap_or_default()))
+}
+
+/// What a person calls a subject: the user's unit, else the system's, else the cgroup's path.
+pub fn name(subject: &Subject) -> &str {
+    let name = subject
+        .user_unit
+        .as_deref()
+        .or(subject.unit.as_deref())
+        .or(subject.cgroup.path.as_deref());
+    match name {
+        Some("/") => HOST,
+        name => name.unwrap_or("an unknown cgroup"),
+    }
+}
+
+/// `29min (26min … 34min)`.
+pub fn interval(forecast: &Forecast) -> String {
+    let high = forecast.high_seconds.map_or_else(|| "open".to_owned(), duration);
+    let (middle, low) = (duration(forecast.seconds), duration(forecast.low_seconds));
+    if low == middle && high == middle {
+        middle
+    } else {
+        format!("{middle} ({low} … {high})")
+    }
+}
+
+/// Whose limit it is.
+pub fn limit_owner(relation: Relation, unit: Option<&str>, cgroup: &str) -> String {
+    match relation {
+        Relation::Own => "own".to_owned(),
+        Relation::Ancestor => owner_name(unit, Some(cgroup)).unwrap_or_default(),
+        Relation::Host => "host".to_owned(),
+    }
+}
+
+/// A limit in words: `its own MemoryMax=64.0M`, `system.slice's MemoryMax=2.0G`, `the host's memory, 7.8G`, and
+/// `its own memory.max=32.0M of /a.service/inner` where that is not the unit's.
+pub fn limit(relation: Option<Relation>, unit: Option<&str>, cgroup: Option<&str>, file: &str, size: &str) -> String {
+    let set = setting(file, unit, cgroup);
+    let owner = owner_name(unit, cgroup).unwrap_or_else(|| "an unknown cgroup".to_owned());
+    match (relation, unit, cgroup) {
+        (Some(Relation::Host), ..) => format!("the host's memory, {size}"),
+        (Some(Relation::Own), Some(_), Some(cgroup)) if set == file => format!("its own {set}={size} of {cgroup}"),
+        (Some(Relation::Own), ..) => format!("its own {set}={size}"),
+        (Some(Relation::Ancestor) | None, ..) => format!("{owner}'s {set}={size}"),
+    }
+}
+
+/// A warning in a sentence.
+pub fn warning(change: &ForecastChange) -> String {
+    let unit = name(&change.subject);
+    let Some(forecast) = change
+        .forecast
+        .as_ref()
+        .filter(|_| change.state != ForecastState::Cleared)
+    else {
+        return format!("{unit}: no longer heading for its limit");
+    };
+    let LimitRef {
+        cgroup,
+        unit: owner,
+        file,
+        bytes: size,
+    } = &forecast.limit;
+    let relation = if change.subject.cgroup.path.as_ref() == Some(cgroup) {
+        Relation::Own
+    } else if cgroup == "/" {
+        Relation::Host
+    } else {
+        Relation::Ancestor
+    };
+    let limit = limit(Some(relation), owner.as_deref(), Some(cgroup), file, &bytes(*size));
+    let comma = if relation == Relation::Host { "," } else { "" };
+    let growth = change.trend.map(|trend| {
+        format!(
+            "; {}, {}",
+            pace(trend.bytes_per_second, change.class),
+            class_name(change.class)
+        )
+    });
+    format!(
+        "{unit} reaches {limit}{comma} in {}{}",
+        interval(forecast),
+        growth.unwrap_or_default()
+    )
+}
+
+/// What a warning rests on: `anon 404.1M of 421.0M, growing for 2h 8min, mainly in python3[2051]; 6.2M reclaimable`.
+pub fn ground(change: &ForecastChange) -> Option<String> {
+    let memory = change.memory.filter(|_| change.state != ForecastState::Cleared)?;
+    let held = match change.class {
+        Class::Shmem => memory.shmem.map(|shmem| format!("shmem {}", bytes(shmem))),
+        Class::Kernel => kernel(&memory, Class::Kernel),
+        Class::Cache => memory.file.map(|file| format!("file {}", bytes(file))),
+        // What grows and is neither shared nor the kernel's own is the programs' or their sockets'.
+        _ => {
+            let parts = [("anon", memory.anon), ("sock", memory.sock)].into_iter();
+            let known = parts.filter_map(|(part, size)| Some((part, size?)));
+            known
+                .max_by_key(|(_, size)| *size)
+                .map(|(part, size)| format!("{part} {}", bytes(size)))
+        }
+    };
+    let mut text = format!("{} of {}", held?, bytes(memory.current?));
+    if let Some(trend) = change.trend {
+        text += &format!(", growing for {}", duration(trend.window_seconds));
+    }
+    if let Some(task) = &change.task {
+        let mainly = if task.share < ALL { ", mainly" } else { "" };
+        text += &format!("{mainly} in {}[{}]", task.comm, task.pid);
+    }
+    text += &format!("; {} reclaimable", bytes(memory.reclaimable()));
+    // What earlier runs did is news; why growth is a leak is not.
+    let earlier = change.trend.filter(|trend| trend.earlier.is_some());
+    if let Some(reason) = earlier.and_then(|trend| trend.reason()) {
+        text += &format!("; {reason}");
+    }
+    Some(text)
+}
+
+/// A standstill in a sentence.
+pub fn standstill(throttle: &Throttle) -> String {
+    let unit = name(&throttle.subject);
+    match throttle.state {
+        ThrottleState::Raised => {
+            let high = throttle.high.map_or_else(|| "?".to_owned(), bytes);
+            let share = throttle
+                .stalled_share
+                .map(|share| format!(": every task was stalled {:.0}% of the time", share * 100.0));
+            format!(
+                "{unit} is throttled to a halt by its MemoryHigh={high}{}",
+                share.unwrap_or_default()
+            )
+        }
+        ThrottleState::Cleared => format!("{unit} runs again"),
+    }
+}
+
+/// An OOM that killed nobody in a sentence.
+pub fn unkilled(oom: &OomWithoutKill) -> String {
+    let mut text = format!("{} has no killable process", name(&oom.subject));
+    if let Some(limit) = oom.limit.as_ref().and_then(|limit| limit.bytes) {
+        text += &format!(", {} reached", bytes(limit));
+    }
+    if let Some(trigger) = &oom.trigger {
+        let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
+        text += &format!("; {}[{pid}] keeps retrying its allocation", trigger.comm);
+    }
+    if let Some(ooms) = oom.ooms.filter(|ooms| *ooms > 1) {
+        text += &format!(" ({ooms} times)");
+    }
+    text
+}
+
+/// What is counted and was not seen in a sentence.
+pub fn unexplained(unexplained: &Unexplained) -> String {
+    format!(
+        "{}: {} counted {}, oomtrace saw {}",
+        name(&unexplained.subject),
+        unexplained.counter,
+        unexplained.counted,
+        unexplained.seen
+    )
+}
+
+/// What is not told one by one, and whose it was.
+pub fn repeated(lost: &Lost) -> String {
+    let count = lost.count;
+    let Some(killer) = &lost.killer else {
+        return format!("{count} signals of users who send very many were not looked at");
+    };
+    let uid = killer.uid.map(|uid| format!(" of uid {uid}")).unwrap_or_default();
+    let comm = killer.comm.as_deref().unwrap_or("a program");
+    format!("{count} more kills by programs{uid}, as {comm}, are not told one by one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Bytes;
+
+    #[test]
+    fn a_limit_is_named_as_it_is_set() {
+        let told = |relation, unit, cgroup| limit(relation, unit, Some(cgroup), "memory.max", "64.0M");
+        let own = Some(Relation::Own);
+        let unit = Some("a.service");
+        assert_eq!(told(own, unit, "/a.slice/a.service"), "its own MemoryMax=64.0M");
+        assert_eq!(
+            told(own, unit, "/a.slice/a.service/inner"),
+            "its own memory.max=64.0M of /a.slice/a.service/inner"
+        );
+        assert_eq!(told(own, None, "/docker/0123"), "its own memory.max=64.0M");
+        let above = Some(Relation::Ancestor);
+        assert_eq!(told(above, Some("a.slice"), "/a.slice"), "a.slice's MemoryMax=64.0M");
+        assert_eq!(told(above, None, "/kubepods"), "/kubepods's memory.max=64.0M");
+        assert_eq!(told(Some(Relation::Host), None, "/"), "the host's memory, 64.0M");
+    }
+
+    #[test]
+    fn the_kernels_memory_is_named_by_its_largest_part_where_that_matters() {
+        let mib = |mib: u64| Some(Bytes(mib << 20));
+        let memory = Memory {
+            current: mib(100),
+            kernel: mib(30),
+            slab_reclaimable: mib(1),
+            slab_unreclaimable: mib(2),
+            pagetables: mib(20),
+            ..Memory::default()
+        };
+        let said = |memory: &Memory, class| kernel(memory, class).unwrap();
+        assert_eq!(said(&memory, Class::Kernel), "kernel 30.0M (page tables 20.0M)");
+        assert_eq!(said(&memory, Class::Leak), "kernel 30.0M", "it is not what grows");
+        let most = Memory {
+            current: mib(40),
+            ..memory
+        };
+        assert_eq!(said(&most, Class::Leak), "kernel 30.0M (page tables 20.0M)");
+        let pipes = Memory {
+            pagetables: mib(1),
+            ..memory
+        };
+        assert_eq!(said(&pipes, Class::Kernel), "kernel 30.0M", "most of it has no name");
+        assert_eq!(kernel(&Memory::default(), Class::Kernel), None);
+    }
+}

@@ -1,0 +1,160 @@
+//! What a pasted log told, in sentences: for `oomtrace why --log`, and for the page that does the same.
+
+use std::time::Duration;
+
+use super::{cause, paragraph};
+use crate::event::{Event, Kill, Unexplained};
+use crate::human::{date, duration};
+use crate::log::{Stamp, Told};
+use crate::measure::Timestamp;
+
+/// Characters of a container's id that are shown, as the runtimes do.
+const ID_SHOWN: usize = 12;
+
+/// A thing that a log told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentences {
+    /// What happened: to whom, when, and why.
+    pub headline: String,
+    /// What belongs to it: a label, and its words.
+    pub lines: Vec<(&'static str, String)>,
+    /// Of a kill what it rests on, and what the log leaves open.
+    pub rests: Option<String>,
+}
+
+impl Sentences {
+    fn alone(headline: String) -> Self {
+        Self {
+            headline,
+            lines: Vec::new(),
+            rests: None,
+        }
+    }
+}
+
+/// What was told in sentences; `None` of what no log tells.
+#[must_use]
+pub fn sentences(told: &Told) -> Option<Sentences> {
+    let when = when(&told.stamp);
+    match &told.event {
+        Event::Kill(kill) => Some(killed(kill, told, &when)),
+        Event::Unit(unit) => {
+            let name = unit.subject.user_unit.as_ref().or(unit.subject.unit.as_ref());
+            Some(Sentences::alone(format!(
+                "{} failed{when}: Result={}.",
+                name.map_or("A unit", String::as_str),
+                unit.result.as_deref().unwrap_or("unknown")
+            )))
+        }
+        Event::OomWithoutKill(event) => {
+            let owner = event.subject.cgroup.path.as_deref().unwrap_or("the machine");
+            Some(Sentences::alone(format!(
+                "Out of memory{when} in {owner}, and nothing could be killed."
+            )))
+        }
+        Event::Unexplained(event) => Some(Sentences::alone(unexplained(event, &when))),
+        _ => None,
+    }
+}
+
+fn killed(kill: &Kill, told: &Told, when: &str) -> Sentences {
+    let subject = &kill.subject;
+    let name = subject
+        .user_unit
+        .as_deref()
+        .or(subject.unit.as_deref())
+        // The root is nobody's.
+        .or(subject.cgroup.path.as_deref().filter(|path| *path != "/"));
+    let container = subject.container.as_ref().map(|container| {
+        let id: String = container.id.chars().take(ID_SHOWN).collect();
+        format!("{} container {id}", container.runtime)
+    });
+    let whose = name.map(str::to_owned).or(container);
+    let host = told.host.as_ref().filter(|host| !host.is_empty());
+    let host = host.map(|host| format!(" on {host}")).unwrap_or_default();
+    let who = match (&kill.victim, whose) {
+        (Some(_), Some(whose)) => format!("{} of {whose}", kill.who()),
+        (Some(_), None) => kill.who(),
+        (None, Some(whose)) => format!("Something in {whose}"),
+        (None, None) => "Something".to_owned(),
+    };
+    let headline = format!("{who} was killed{host}{when} {}.", cause(kill));
+    let at = told.stamp.ts.unwrap_or(Timestamp(jiff::Timestamp::UNIX_EPOCH));
+    Sentences {
+        headline,
+        lines: paragraph(kill, at).1,
+        rests: Some(rests(kill, told.checked)),
+    }
+}
+
+/// ` on 2025-03-11 10:16:36`, as far as the log tells.
+fn when(stamp: &Stamp) -> String {
+    match (stamp.ts, &stamp.clock, stamp.mono) {
+        (Some(ts), ..) => format!(" on {}", date(ts)),
+        (None, Some(clock), _) => format!(" on {clock}"),
+        (None, None, Some(mono)) => {
+            let seconds = Duration::from_micros(mono).as_secs_f64();
+            format!(" {} after its boot", duration(seconds))
+        }
+        (None, None, None) => String::new(),
+    }
+}
+
+fn unexplained(event: &Unexplained, when: &str) -> String {
+    let subject = &event.subject;
+    let name = subject.user_unit.as_ref().or(subject.unit.as_ref()).cloned();
+    let container = || {
+        subject
+            .container
+            .as_ref()
+            .map(|container| format!("container {}", container.id))
+    };
+    match (name.or_else(container), event.counted) {
+        (Some(name), _) => format!(
+            "Something of {name} was killed by the kernel's OOM killer{when}; the kernel's own lines are not in the log."
+        ),
+        (None, 1) => {
+            format!("A report of the OOM killer{when} is not all in the log: who was killed, and whether, is not told.")
+        }
+        (None, count) => format!(
+            "{count} reports of the OOM killer are missing{when}: the kernel left them out for there were too many."
+        ),
+    }
+}
+
+/// What it rests on, and what the log leaves open.
+fn rests(kill: &Kill, checked: bool) -> String {
+    let unknown: Vec<&str> = [
+        (kill.victim.is_none(), "who was killed"),
+        (
+            kill.subject.cgroup.path.is_none() && kill.subject.unit.is_none() && kill.subject.user_unit.is_none(),
+            "the victim's cgroup",
+        ),
+        (
+            kill.killer.is_none() && kill.trigger.is_none(),
+            "who asked for the memory",
+        ),
+        (
+            kill.in_a_limit() && kill.limit.as_ref().is_none_or(|limit| limit.cgroup.is_none()),
+            "whose limit it was",
+        ),
+        (
+            kill.in_a_limit() && kill.limit.as_ref().is_none_or(|limit| limit.bytes.is_none()),
+            "how large the limit was",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(is_unknown, what)| is_unknown.then_some(what))
+    .collect();
+    let text = if checked {
+        "the journal's fields"
+    } else {
+        "the text alone, which anyone may have written"
+    };
+    let unknown = if unknown.is_empty() {
+        String::new()
+    } else {
+        format!(" Not told: {}.", unknown.join(", "))
+    };
+    format!("Rests on: {} ({text}).{unknown}", kill.evidence.join(", "))
+}
