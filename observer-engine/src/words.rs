@@ -11,7 +11,7 @@ use crate::event::{
 };
 use crate::human::{bytes, duration, rate};
 
-pub use told::{Sentences, sentences};
+pub use told::{NO_KILL, Sentences, sentences};
 pub use verdict::{cause, limit_brief, paragraph};
 
 /// A share from which on it is as good as all.

@@ -17,6 +17,7 @@ mod binary;
 mod browser;
 mod cache;
 mod conformance;
+mod devtools;
 mod dist;
 mod ebpf;
 mod fleet;
@@ -26,6 +27,8 @@ mod image;
 mod inside;
 mod kernel;
 mod packages;
+mod page;
+mod pasted;
 mod pipelines;
 mod soak;
 mod tally;
@@ -54,6 +57,7 @@ enum Step {
     Dist(dist::Dist),
     Fleet(fleet::Fleet),
     Fuzz(fuzz::Fuzz),
+    Page(page::Page),
     Pipelines(pipelines::Pipelines),
     Soak(soak::Soak),
     Traces(traces::Traces),
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Step::Dist(dist) => dist.run(),
         Step::Fleet(fleet) => fleet.run(),
         Step::Fuzz(fuzz) => fuzz.run(),
+        Step::Page(page) => page.run(),
         Step::Pipelines(pipelines) => pipelines.run(),
         Step::Soak(soak) => soak.run(),
         Step::Traces(traces) => traces.run(),

@@ -16,7 +16,7 @@ use oomtrace_tests::{Scenario, Tier};
 use crate::kernel::Series;
 use crate::pipelines::Pipelines;
 use crate::tally::Tally;
-use crate::{binary, browser, cache, dist, ebpf, guest, step, workspace};
+use crate::{binary, browser, cache, dist, ebpf, guest, pasted, step, workspace};
 
 /// How long a guest may take for its scenarios, in seconds: some times what it takes on two slow cores.
 const GUEST_TIMEOUT: &str = "1800";
@@ -73,6 +73,7 @@ impl Test {
             )?;
             cargo("running the tests", &["test", "--quiet"])?;
             browser::see()?;
+            pasted::see()?;
         }
         if self.no_vm {
             return Ok(ExitCode::SUCCESS);

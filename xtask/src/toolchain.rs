@@ -198,3 +198,26 @@ fn link_all(from: &Path, to: &Path, apart: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+/// Sees to it that the toolchain has the standard library for `target`.
+pub(crate) fn has_target(target: &str) -> Result<()> {
+    let sh = Shell::new()?;
+    let library = cmd!(sh, "rustc --print target-libdir --target {target}")
+        .quiet()
+        .read()?;
+    if Path::new(&library).exists() {
+        return Ok(());
+    }
+    if packages::find("rustup").is_none() {
+        bail!(
+            "rustc has no standard library for {target}, and there is no rustup to add it (rustup target add {target})"
+        );
+    }
+    step(format_args!(
+        "adding rustup's target {target} (its standard library; once)"
+    ));
+    cmd!(sh, "rustup target add {target}")
+        .quiet()
+        .run()
+        .with_context(|| format!("cannot add the target {target}"))
+}

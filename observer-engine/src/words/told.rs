@@ -8,6 +8,9 @@ use crate::human::{date, duration};
 use crate::log::{Stamp, Told};
 use crate::measure::Timestamp;
 
+/// Of a log that has none.
+pub const NO_KILL: &str = "The log tells of no kill for memory.";
+
 /// Characters of a container's id that are shown, as the runtimes do.
 const ID_SHOWN: usize = 12;
 

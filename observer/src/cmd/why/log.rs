@@ -12,7 +12,7 @@ use crate::event::{Event, Subject};
 use crate::pasted::{Pasted, read};
 use crate::sink::{Colour, Paper, TextOptions};
 use crate::unit::Selection;
-use crate::words::{counted, sentences};
+use crate::words::{NO_KILL, counted, sentences};
 use anyhow::anyhow;
 
 /// Where the words of a labelled line begin.
@@ -160,7 +160,7 @@ impl<'a> Teller<'a> {
         if self.options.output == Output::Text {
             let mut out = io::stdout().lock();
             if self.count == 0 {
-                writeln!(out, "The log tells of no kill for memory.")?;
+                writeln!(out, "{NO_KILL}")?;
             }
             match self.earlier {
                 0 => {}
