@@ -31,9 +31,8 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.see {
-            cmd!(Shell::new()?, "cargo build --quiet --package oomtrace")
-                .quiet()
-                .run()?;
+            let sh = Shell::new()?;
+            cmd!(sh, "cargo build --quiet --package oomtrace").quiet().run()?;
             pasted::see()?;
             return Ok(ExitCode::SUCCESS);
         }
