@@ -22,12 +22,12 @@ const MADE: &str = "B CAPTION DD DETAILS DIV DL DT H3 H4 I LI P SPAN SUMMARY TAB
 
 /// Names that would do something if they were taken for markup.
 const HOSTILE: &str = "\
-[   12.000000] <img src=x onerror=document.title=1> invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[   12.000000] <img src=x> invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
 [   12.000001] memory: usage 8192kB, limit 8192kB, failcnt 3
 [   12.000001] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
-[   12.000001] [     77]     0    77     1042      771    53248        0             0 <svg/onload=document.title=1>
-[   12.000002] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/system.slice/<b>x.service,task_memcg=/system.slice/<b>x.service,task=<svg/onload=document.title=1>,pid=77,uid=0
-[   12.000003] Memory cgroup out of memory: Killed process 77 (<svg/onload=document.title=1>) total-vm:9000kB, anon-rss:5000kB, file-rss:10kB, shmem-rss:0kB, UID:0 pgtables:60kB oom_score_adj:0
+[   12.000001] [     77]     0    77     1042      771    53248        0             0 <img src=x>
+[   12.000002] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/system.slice/<b>x.service,task_memcg=/system.slice/<b>x.service,task=<img src=x>,pid=77,uid=0
+[   12.000003] Memory cgroup out of memory: Killed process 77 (<img src=x>) total-vm:9000kB, anon-rss:5000kB, file-rss:10kB, shmem-rss:0kB, UID:0 pgtables:60kB oom_score_adj:0
 ";
 
 /// A picture: its name, its size, whether it is dark, and what is to be seen.
@@ -171,7 +171,7 @@ fn hostile(browser: &mut Browser) -> Result<()> {
         ),
     )?;
     let text = told["text"].as_str().unwrap_or_default();
-    let is_text = ["<svg/onload=document.title=1>[77]", "/system.slice/<b>x.service"]
+    let is_text = ["<img src=x>[77]", "/system.slice/<b>x.service"]
         .iter()
         .all(|name| text.contains(name));
     if !is_text || told["kills"] != 1 || told["title"] != "Why memory killed it" || told["alien"] != json!([]) {
