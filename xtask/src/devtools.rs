@@ -55,17 +55,17 @@ impl Browser {
     }
 
     fn begin(&mut self, page: &Path) -> Result<()> {
-        let target = self.ask("Target.createTarget", json!({"url": "about:blank"}))?;
+        let target = self.ask("Target.createTarget", &json!({"url": "about:blank"}))?;
         let attach = json!({"targetId": target["targetId"], "flatten": true});
-        let session = self.ask("Target.attachToTarget", attach)?;
+        let session = self.ask("Target.attachToTarget", &attach)?;
         self.session = session["sessionId"].as_str().map(str::to_owned);
-        self.ask("Network.enable", json!({}))?;
+        self.ask("Network.enable", &json!({}))?;
         self.ask(
             "Network.emulateNetworkConditions",
-            json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}),
+            &json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}),
         )?;
-        self.ask("Page.enable", json!({}))?;
-        self.ask("Page.navigate", json!({"url": format!("file://{}", page.display())}))?;
+        self.ask("Page.enable", &json!({}))?;
+        self.ask("Page.navigate", &json!({"url": format!("file://{}", page.display())}))?;
         loop {
             if self.next()?["method"] == "Page.loadEventFired" {
                 return Ok(());
@@ -76,7 +76,7 @@ impl Browser {
     /// The value of an expression, awaited, in the page.
     pub(crate) fn value(&mut self, expression: &str) -> Result<Value> {
         let asked = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-        let told = self.ask("Runtime.evaluate", asked)?;
+        let told = self.ask("Runtime.evaluate", &asked)?;
         if let Some(wrong) = told.get("exceptionDetails") {
             bail!("the page fails: {wrong}");
         }
@@ -84,7 +84,7 @@ impl Browser {
     }
 
     /// What a method gives.
-    pub(crate) fn ask(&mut self, method: &str, params: Value) -> Result<Value> {
+    pub(crate) fn ask(&mut self, method: &str, params: &Value) -> Result<Value> {
         self.number += 1;
         let number = self.number;
         let mut asked = json!({"id": number, "method": method, "params": params});

@@ -196,10 +196,10 @@ fn pictures(browser: &mut Browser, reports: &[PathBuf]) -> Result<()> {
     }
     for (name, (width, height), dark, what) in PICTURES {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        browser.ask("Emulation.setDeviceMetricsOverride", size)?;
+        browser.ask("Emulation.setDeviceMetricsOverride", &size)?;
         let scheme = if dark { "dark" } else { "light" };
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        browser.ask("Emulation.setEmulatedMedia", media)?;
+        browser.ask("Emulation.setEmulatedMedia", &media)?;
         if what == "several()" {
             give(browser, &several, "file", "null")?;
         } else {
@@ -209,7 +209,7 @@ fn pictures(browser: &mut Browser, reports: &[PathBuf]) -> Result<()> {
         if wide.as_u64().is_none_or(|wide| wide > u64::from(width)) {
             bail!("{name}: the page is {wide} wide in a window of {width}");
         }
-        let picture = browser.ask("Page.captureScreenshot", json!({"format": "png"}))?;
+        let picture = browser.ask("Page.captureScreenshot", &json!({"format": "png"}))?;
         let picture = BASE64_STANDARD.decode(picture["data"].as_str().unwrap_or_default())?;
         fs::write(target_dir().join("page").join(name), picture)?;
     }
