@@ -161,7 +161,6 @@ function zone(zone) {
 
 function tasks(rows) {
   const table = make('table');
-  table.append(make('caption', 'Processes that might have been chosen, as the kernel listed them, largest first'));
   const head = make('tr');
   for (const [name, kind] of [['process', 'left'], ['pid'], ['resident'], ['', 'of'], ['swap'], ['oom_score_adj']]) {
     const cell = make(name ? 'th' : 'td', name, kind);
@@ -187,7 +186,7 @@ function tasks(rows) {
   wide.setAttribute('role', 'region');
   wide.setAttribute('aria-label', 'Processes');
   wide.append(table);
-  return [make('h4', 'Processes'), wide];
+  return [make('h4', 'Processes that might have been chosen, largest first'), wide];
 }
 
 function pasted() {

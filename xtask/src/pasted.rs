@@ -32,7 +32,12 @@ const HOSTILE: &str = "\
 
 /// A picture: its name, its size, whether it is dark, and what is to be seen.
 const PICTURES: [(&str, (u32, u32), bool, &str); 5] = [
-    ("why-empty.png", (1100, 800), false, "clear()"),
+    (
+        "why-empty.png",
+        (1100, 800),
+        false,
+        "document.getElementById('clear').click()",
+    ),
     (
         "why-one.png",
         (1100, 1300),
