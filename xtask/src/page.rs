@@ -91,13 +91,13 @@ fn hash(text: &str) -> String {
 
 /// The WebAssembly.
 fn module() -> Result<Vec<u8>> {
-    toolchain::has_target(TARGET)?;
-    step("building the WebAssembly of the page");
     let sh = Shell::new()?;
     sh.change_dir(workspace());
+    let more = toolchain::standard_library(&sh, TARGET, "panic_abort")?;
+    step("building the WebAssembly of the page");
     cmd!(
         sh,
-        "cargo build --quiet --package oomtrace-page --lib --profile wasm --target {TARGET}"
+        "cargo build --quiet --package oomtrace-page --lib --profile wasm --target {TARGET} {more...}"
     )
     .env_remove("RUSTFLAGS")
     .env_remove("CARGO_ENCODED_RUSTFLAGS")

@@ -199,25 +199,40 @@ fn link_all(from: &Path, to: &Path, apart: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Sees to it that the toolchain has the standard library for `target`.
-pub(crate) fn has_target(target: &str) -> Result<()> {
-    let sh = Shell::new()?;
-    let library = cmd!(sh, "rustc --print target-libdir --target {target}")
-        .quiet()
-        .read()?;
-    if Path::new(&library).exists() {
-        return Ok(());
+/// Sees to it that there is a standard library for `target`: the toolchain's, else rustup's, else built from its source. Returns
+/// what cargo is told for that, `panic` being the crate that panics there; what it takes of the environment is set in `sh`.
+pub(crate) fn standard_library(sh: &Shell, target: &str, panic: &str) -> Result<Vec<String>> {
+    let library = PathBuf::from(
+        cmd!(sh, "rustc --print target-libdir --target {target}")
+            .quiet()
+            .read()?,
+    );
+    if library.exists() {
+        return Ok(Vec::new());
     }
-    if packages::find("rustup").is_none() {
-        bail!(
-            "rustc has no standard library for {target}, and there is no rustup to add it (rustup target add {target})"
-        );
+    if packages::find("rustup").is_some() {
+        step(format_args!(
+            "adding rustup's target {target} (its standard library; once)"
+        ));
+        let added = cmd!(sh, "rustup target add {target}")
+            .quiet()
+            .ignore_stdout()
+            .ignore_stderr()
+            .run();
+        if added.is_ok() && library.exists() {
+            return Ok(Vec::new());
+        }
     }
     step(format_args!(
-        "adding rustup's target {target} (its standard library; once)"
+        "no standard library for {target}: it is built from its source"
     ));
-    cmd!(sh, "rustup target add {target}")
-        .quiet()
-        .run()
-        .with_context(|| format!("cannot add the target {target}"))
+    let verbose = cmd!(sh, "rustc --version --verbose").quiet().read()?;
+    let release = verbose.lines().find_map(|line| line.strip_prefix("release: "));
+    let sysroot = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?);
+    sh.set_var(
+        "RUSTC",
+        rustc_with_source(&sysroot, release.context("rustc tells no release")?)?,
+    );
+    sh.set_var("RUSTC_BOOTSTRAP", "1");
+    Ok(vec!["-Z".to_owned(), format!("build-std=std,{panic}")])
 }

@@ -8,8 +8,7 @@ use xshell::{Shell, cmd};
 
 use super::{Arch, Fresh, Release};
 use crate::packages::{self, Tool};
-use crate::toolchain::rustc_with_source;
-use crate::{step, target_dir, workspace};
+use crate::{step, target_dir, toolchain, workspace};
 
 /// What the binary should be at most, in bytes, its symbols apart.
 const LIMIT: u64 = 10_000_000;
@@ -37,10 +36,7 @@ pub(super) fn build(release: &Release, arch: Arch, fresh: Fresh) -> Result<PathB
     sh.set_var("CFLAGS", for_c.collect::<Vec<_>>().join(" "));
     let target = arch.target();
     require_linker(&sh, arch)?;
-    let mut more = Vec::new();
-    if !has_std(&sh, &target)? {
-        more = from_source(&sh, arch)?;
-    }
+    let more = toolchain::standard_library(&sh, &target, "panic_unwind")?;
     step(format!(
         "building oomtrace for {} (static, small; some minutes)",
         arch.name()
@@ -81,43 +77,6 @@ fn flags(sh: &Shell, maps: &[(String, &str)]) -> Result<String> {
     flags.extend(maps.iter().map(|(from, to)| format!("--remap-path-prefix={from}={to}")));
     flags.push(format!("--remap-path-prefix={sysroot}/lib/rustlib/src/rust=/rust"));
     Ok(flags.join("\u{1f}"))
-}
-
-/// Whether the toolchain has the standard library for `target`, or rustup gives it.
-fn has_std(sh: &Shell, target: &str) -> Result<bool> {
-    let folder = PathBuf::from(
-        cmd!(sh, "rustc --print target-libdir --target {target}")
-            .quiet()
-            .read()?,
-    );
-    if folder.exists() {
-        return Ok(true);
-    }
-    let added = packages::find("rustup").is_some()
-        && cmd!(sh, "rustup target add {target}")
-            .quiet()
-            .ignore_stdout()
-            .ignore_stderr()
-            .run()
-            .is_ok();
-    Ok(added && folder.exists())
-}
-
-/// What cargo needs to build the standard library too, as for the BPF target.
-fn from_source(sh: &Shell, arch: Arch) -> Result<Vec<&'static str>> {
-    step(format!(
-        "no standard library for {}: it is built from its source",
-        arch.target()
-    ));
-    let verbose = cmd!(sh, "rustc --version --verbose").quiet().read()?;
-    let release = verbose.lines().find_map(|line| line.strip_prefix("release: "));
-    let sysroot = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?);
-    sh.set_var(
-        "RUSTC",
-        rustc_with_source(&sysroot, release.context("rustc tells no release")?)?,
-    );
-    sh.set_var("RUSTC_BOOTSTRAP", "1");
-    Ok(vec!["-Z", "build-std=std,panic_unwind"])
 }
 
 /// The binary without symbols, and its symbols in a file of their own, where debuggers look by build id or name.
