@@ -32,6 +32,9 @@ pub struct Expectation {
     /// What `run.sh` itself must have found.
     #[serde(default)]
     pub truth: BTreeMap<String, Value>,
+    /// What its guest's kernel is booted with beside what its tier needs.
+    #[serde(default)]
+    pub append: String,
     /// An example of `oomtrace` that `run.sh` runs.
     pub example: Option<String>,
     /// How many `kill` lines, of all units.

@@ -196,7 +196,7 @@ pub struct OomRecord {
     pub total_pages: u64,
     /// The memory nodes it may use, a bit each (of the first 64), where a cpuset or a memory policy names them; else 0.
     pub nodes: u64,
-    /// `oc->gfp_mask`.
+    /// `oc->gfp_mask`, 0 of the page-fault path; `u32::MAX` = not read.
     pub gfp: u32,
     /// `oc->order`; -1 = the magic key.
     pub order: i32,

@@ -95,7 +95,7 @@ fn write_oom(oom_control: Address, kind: Kind, time: u64) {
         &mut record.chosen,
     );
     record.total_pages = read(oom_control, offset!(oom_control_totalpages)).unwrap_or(UNKNOWN_U64);
-    record.gfp = read(oom_control, offset!(oom_control_gfp_mask)).unwrap_or(0);
+    record.gfp = read(oom_control, offset!(oom_control_gfp_mask)).unwrap_or(u32::MAX);
     record.order = read(oom_control, offset!(oom_control_order)).unwrap_or(0);
     // As the kernel found its constraint (mm/oom_kill.c: `constrained_alloc`).
     record.nodes = if record.constraint == Constraint::MemoryPolicy as i32 {

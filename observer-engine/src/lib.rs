@@ -13,6 +13,7 @@ pub mod log;
 pub mod measure;
 pub mod pasted;
 pub mod raw;
+pub mod shortage;
 pub mod shown;
 pub mod unit;
 pub mod verdict;

@@ -10,7 +10,6 @@ mod context;
 mod killed;
 mod record;
 mod report;
-pub mod shortage;
 pub(crate) mod story;
 mod zones;
 
@@ -23,7 +22,6 @@ pub use record::LogLine;
 pub use report::{Report, Row, Stack};
 pub(crate) use story::kill_event;
 pub use story::{Stamp, Told};
-pub use zones::{Zone, Zones};
 
 use killed::Line;
 use report::{Open, invoked};

@@ -5,12 +5,14 @@
 
 mod advice;
 pub mod counters;
+pub mod earlier;
 pub mod from_log;
 pub mod gfp;
 pub mod repeats;
 pub mod signal;
 
 use advice::advice;
+use earlier::Unfreed;
 
 use crate::event::{
     Before, Confidence, Holder, Kill, KillLimit, Killer, Origin, Relation, Request, Shortage, ShortageKind, Subject,
@@ -137,6 +139,8 @@ pub struct KillFacts {
     pub shortage: Option<Shortage>,
     /// The limit that is no memory cgroup's: the machine's memory, or that of a cpuset's nodes.
     pub outside: Option<KillLimit>,
+    /// An earlier victim whose memory was not given back yet as this one was chosen.
+    pub unfreed: Option<Unfreed>,
 }
 
 impl KillFacts {
@@ -157,7 +161,17 @@ impl KillFacts {
             in_memcg: false,
             shortage: None,
             outside: None,
+            unfreed: None,
         }
+    }
+}
+
+impl KillFacts {
+    /// Whether the machine had memory left, if not for this request.
+    fn has_memory(&self) -> bool {
+        self.shortage
+            .as_ref()
+            .is_some_and(|shortage| shortage.kind != ShortageKind::Machine)
     }
 }
 
@@ -199,6 +213,8 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
                 (Some(owner), _) => Some(owner.limit_of(&facts.subject)),
                 // The magic key kills without a limit having been reached.
                 (None, _) if oom.order.is_some_and(|order| order < 0) => None,
+                // What the machine has was not what was reached.
+                (None, Constraint::Host) if facts.has_memory() => None,
                 (None, _) => facts.outside.clone().map(|limit| KillLimit {
                     relation: limit
                         .relation
@@ -232,7 +248,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
         holders: facts.holders,
         advice: Vec::new(),
     };
-    kill.advice = advice(&kill);
+    kill.advice = advice(&kill, facts.unfreed.as_ref());
     kill
 }
 

@@ -3,6 +3,7 @@
 //! In: what the kernel, the cgroup files and systemd tell. Out: lines to a sink. It is the only place that knows all the
 //! boxes, and it decides nothing: identity is `cgroup`'s and `unit`'s, verdicts and forecasts are `engine`'s.
 
+mod ahead;
 mod cgroups;
 mod clock;
 mod collector;

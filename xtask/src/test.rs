@@ -111,14 +111,14 @@ impl Test {
 /// What guests of one kind are to run.
 struct Alike<'a> {
     kernel: Series,
-    append: &'static str,
+    append: String,
     runs: Vec<(Tier, &'a Scenario)>,
 }
 
 /// One guest, what is run in it, and where it leaves what came of that.
 struct Boot<'a> {
     kernel: Series,
-    append: &'static str,
+    append: String,
     runs: Vec<(Tier, &'a Scenario)>,
     results: PathBuf,
 }
@@ -190,7 +190,7 @@ impl Test {
                 if scenario.is_skipped(tier, &kernel.to_string()) {
                     continue;
                 }
-                let append = append(tier);
+                let append = append(tier, scenario);
                 let same = |alike: &&mut Alike<'_>| alike.kernel == kernel && alike.append == append;
                 match alike.iter_mut().find(same) {
                     Some(alike) => alike.runs.push((tier, scenario)),
@@ -212,7 +212,7 @@ impl Test {
                     let number = 1 + earlier.count();
                     boots.push(Boot {
                         kernel: *kernel,
-                        append,
+                        append: append.clone(),
                         runs: runs.to_vec(),
                         results: workspace().join(format!("target/vm/{kernel}-{number}")),
                     });
@@ -240,16 +240,17 @@ impl Test {
     }
 }
 
-/// What the kernel is booted with for a tier.
-fn append(tier: Tier) -> &'static str {
-    match tier {
+/// What the kernel is booted with for a tier and a scenario.
+fn append(tier: Tier, scenario: &Scenario) -> String {
+    let of_tier = match tier {
         Tier::Full | Tier::Kprobe | Tier::Tracepoint | Tier::NoBtf | Tier::Poll => "",
         // Newer systemds want to be asked twice.
         Tier::Hybrid => "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
         Tier::V1 => {
             "systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
         }
-    }
+    };
+    format!("{of_tier} {}", scenario.expectation.append).trim().to_owned()
 }
 
 fn tier(name: &str) -> Result<Tier, String> {

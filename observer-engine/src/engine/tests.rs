@@ -483,6 +483,7 @@ fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
         in_memcg: false,
         shortage: None,
         outside: None,
+        unfreed: None,
     }
 }
 

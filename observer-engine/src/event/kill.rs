@@ -295,7 +295,7 @@ pub enum ShortageKind {
     Node,
     /// Contiguous pages: there was free memory, in smaller pieces.
     Order,
-    /// No shortage visible in the log.
+    /// No shortage visible in what the kernel shows.
     None,
 }
 

@@ -4,8 +4,8 @@
 use observer_common::Constraint;
 
 use super::context;
-use super::zones::Zones;
 use crate::measure::{Bytes, Sizes, Tgid, Tid};
+use crate::shortage::Zones;
 
 /// Rows of the table of tasks that are kept: the largest hosts tell thousands, and each of the last choices has its own.
 const MAX_ROWS: usize = 1_024;

@@ -3,7 +3,6 @@
 use observer_common::Constraint;
 
 use super::report::Report;
-use super::shortage::shortage;
 use super::{Group, Kill};
 use serde_json::Value;
 
@@ -272,7 +271,7 @@ pub(crate) fn lived_in(kill: &Kill, group: &Group) -> Option<String> {
 /// Whether this OOM says the same of the machine as the one right before: the request that failed next.
 pub(crate) fn shortage_after(kill: &mut event::Kill, next: &Report) {
     if kill.origin == Origin::Host && kill.shortage.is_none() {
-        kill.shortage = shortage(next, Constraint::None);
+        kill.shortage = logged::shortage_in(next, Constraint::None);
         if kill.shortage.is_some() {
             kill.evidence.push("the next OOM's request".to_owned());
         }

@@ -2,47 +2,7 @@
 //! `show_free_areas`).
 
 use crate::measure::Bytes;
-
-/// Zones that are kept: a large machine has a few dozen.
-const MAX_ZONES: usize = 256;
-
-/// A zone of a node.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Zone {
-    /// Its node; `None` where the kernel has but one and does not say.
-    pub node: Option<u32>,
-    /// `DMA`, `DMA32`, `Normal`, `HighMem`, `Movable`.
-    pub name: String,
-    /// What is free.
-    pub free: Option<Bytes>,
-    /// Below this none but the most urgent get anything.
-    pub min: Option<Bytes>,
-    /// Below this memory is reclaimed.
-    pub low: Option<Bytes>,
-    /// Up to this.
-    pub high: Option<Bytes>,
-    /// What of the free memory lies where only movable pages may.
-    pub free_cma: Option<Bytes>,
-    /// What it has in all.
-    pub managed: Option<Bytes>,
-    /// What is kept from those who might use a higher zone, in pages, by the zone they might use.
-    pub reserve: Vec<u64>,
-    /// How many free blocks there are of 2^place pages.
-    pub blocks: Vec<u64>,
-}
-
-/// All that `Mem-Info` says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Zones {
-    /// The zones.
-    pub zones: Vec<Zone>,
-    /// `Free swap`.
-    pub swap_free: Option<Bytes>,
-    /// `Total swap`.
-    pub swap_total: Option<Bytes>,
-    /// The smallest block, as the lists of free ones have it: a page.
-    pub page: Option<Bytes>,
-}
+use crate::shortage::{Zone, Zones};
 
 impl Zones {
     /// Takes a line; whether it was one of these.
@@ -73,19 +33,17 @@ impl Zones {
             let found = values.split(' ').find_map(|value| value.strip_prefix(word));
             found.and_then(kib)
         };
-        if self.zones.len() < MAX_ZONES {
-            self.zones.push(Zone {
-                node,
-                name: name.to_owned(),
-                free: values.split(' ').next().and_then(kib),
-                min: value("min:"),
-                low: value("low:"),
-                high: value("high:"),
-                free_cma: value("free_cma:"),
-                managed: value("managed:").or_else(|| value("present:")),
-                ..Zone::default()
-            });
-        }
+        self.push(Zone {
+            node,
+            name: name.to_owned(),
+            free: values.split(' ').next().and_then(kib),
+            min: value("min:"),
+            low: value("low:"),
+            high: value("high:"),
+            free_cma: value("free_cma:"),
+            managed: value("managed:").or_else(|| value("present:")),
+            ..Zone::default()
+        });
     }
 
     /// `Node 0 DMA: 0*4kB 2*8kB (U) … = 15872kB`
@@ -103,12 +61,7 @@ impl Zones {
             blocks.push(count);
         }
         self.page = self.page.or(page);
-        let zone = self
-            .zones
-            .iter_mut()
-            .rev()
-            .find(|zone| zone.name == name && zone.node == node);
-        if let Some(zone) = zone {
+        if let Some(zone) = self.last_of(node, name) {
             zone.blocks = blocks;
         }
         true

@@ -3,6 +3,7 @@
 //! In the order of what helps most: where to look, what a change would buy, what could or could not have been given back.
 //! Where the evidence is missing there is no sentence.
 
+use super::earlier::Unfreed;
 use crate::event::{Class, Holder, Kill, KillLimit, Memory, Origin, Relation, ShortageKind, owner_name, setting};
 use crate::human::{bytes, duration};
 use crate::measure::Bytes;
@@ -29,10 +30,11 @@ fn per_cent(part: Bytes, whole: Bytes) -> f64 {
 }
 
 /// The sentences for a kill whose other fields are there.
-pub(super) fn advice(kill: &Kill) -> Vec<String> {
+pub(super) fn advice(kill: &Kill, unfreed: Option<&Unfreed>) -> Vec<String> {
     let last = kill.last_sample().map(|sample| sample.memory);
     let sentences = [
         lowered(kill, last.as_ref()),
+        unfreed.map(|earlier| second(kill, earlier)),
         shares(kill, last.as_ref()),
         growth(kill),
         swap(kill.limit.as_ref()),
@@ -64,6 +66,23 @@ fn lowered(kill: &Kill, last: Option<&Memory>) -> Option<String> {
             bytes(used)
         )
     })
+}
+
+/// One was killed before, and what it held was still there.
+fn second(kill: &Kill, earlier: &Unfreed) -> String {
+    let why = if kill.origin == Origin::Sysrq {
+        "the magic key does not wait for that"
+    } else {
+        "the kernel had stopped waiting for that"
+    };
+    format!(
+        "{}[{}], killed {:.1}s before, still held {} as {} was chosen: {why}.",
+        earlier.comm,
+        earlier.pid,
+        earlier.before.as_secs_f64(),
+        bytes(earlier.held),
+        kill.who()
+    )
 }
 
 /// Who held most of a limit that others share.
@@ -135,6 +154,7 @@ fn short(kill: &Kill) -> Option<String> {
         (Some(zone), Some(node)) => format!("zone {zone} of node {node}"),
         (Some(zone), None) => format!("zone {zone}"),
         (None, Some(node)) => format!("node {node}"),
+        (None, None) if shortage.kind == ShortageKind::Node => "certain nodes, which are not known,".to_owned(),
         (None, None) => "the zones that it may use".to_owned(),
     };
     let held = shortage
@@ -164,7 +184,10 @@ fn short(kill: &Kill) -> Option<String> {
         ShortageKind::None if kill.origin == Origin::PageFault => format!(
             "Nothing was short{held}: a page fault's handler returned an error, a driver's or a file system's as a rule. Killing could not help."
         ),
-        ShortageKind::None => format!("Nothing that the log shows was short{held}: killing could not help."),
+        ShortageKind::None if kill.origin == Origin::Sysrq => {
+            format!("Nothing was short{held}: it died of the key alone.")
+        }
+        ShortageKind::None => format!("Nothing that the kernel shows was short{held}: killing could not help."),
     })
 }
 

@@ -4,9 +4,9 @@ use observer_common::Constraint as Code;
 
 use super::{Constraint, OomFacts, OwnerFacts, gfp::gfp_name};
 use crate::event::{Shortage, Task};
-use crate::log::shortage::shortage;
 use crate::log::{Group, Report};
 use crate::measure::{Pages, Tgid, Tid};
+use crate::shortage::{Asked, shortage};
 use crate::unit::UnitPath;
 
 /// Processes told with a kill.
@@ -31,7 +31,19 @@ pub fn concluded(report: &Report, in_memcg: Option<bool>) -> Option<OomFacts> {
 
 /// What was short, where a limit was not what stopped it.
 pub fn shortage_of(report: &Report, in_memcg: Option<bool>) -> Option<Shortage> {
-    shortage(report, report.concluded(in_memcg)?)
+    shortage_in(report, report.concluded(in_memcg)?)
+}
+
+/// What was short by what a report says of the zones, where it is known how the kernel looked.
+pub fn shortage_in(report: &Report, constraint: Code) -> Option<Shortage> {
+    let asked = Asked {
+        constraint: self::constraint(constraint as i32),
+        gfp: report.gfp,
+        order: if report.stack.sysrq { Some(-1) } else { report.order },
+        nodes: &report.nodes,
+        narrow: report.stack.narrow,
+    };
+    shortage(&asked, &report.memory)
 }
 
 /// The choice; `None` where the line that says it is missing.

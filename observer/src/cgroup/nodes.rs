@@ -4,7 +4,14 @@
 use std::fs;
 
 use super::Hierarchy;
+use crate::engine::shortage::Zones;
 use crate::measure::Bytes;
+
+/// The figures of every zone.
+const ZONEINFO: &str = "/proc/zoneinfo";
+
+/// The free blocks of every zone.
+const BUDDYINFO: &str = "/proc/buddyinfo";
 
 /// How much memory these nodes have; `None` where one of them does not say.
 #[must_use]
@@ -17,6 +24,22 @@ pub fn memory(nodes: &[u32]) -> Option<Bytes> {
     sizes
         .filter(|sizes| !sizes.is_empty())
         .map(|sizes| Bytes(sizes.into_iter().fold(0, u64::saturating_add)))
+}
+
+/// The files that tell what is free in each zone of memory, with the sizes of the pieces where more than one page is asked for.
+pub fn files(order: i32) -> impl Iterator<Item = &'static str> {
+    [Some(ZONEINFO), (order > 0).then_some(BUDDYINFO)].into_iter().flatten()
+}
+
+/// What these files say now.
+#[must_use]
+pub fn zones(order: i32) -> Option<Zones> {
+    let mut files = files(order);
+    let mut zones = Zones::from_zoneinfo(&fs::read_to_string(files.next()?).ok()?);
+    for file in files {
+        zones.add_buddyinfo(&fs::read_to_string(file).ok()?);
+    }
+    Some(zones)
 }
 
 /// A line like `Node 0 MemTotal:  507412 kB`.

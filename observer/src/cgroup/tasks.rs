@@ -11,7 +11,7 @@ use procfs::process::{Process, Status};
 use super::{Hierarchy, namespaces};
 use crate::engine::raw;
 use crate::event::CgroupVersion;
-use crate::measure::{BootNanos, Bytes, Tgid, Tid};
+use crate::measure::{BootNanos, Bytes, Pages, Tgid, Tid};
 
 /// A task that is ending (include/linux/sched.h).
 const PF_EXITING: u32 = 4;
@@ -97,6 +97,15 @@ pub fn process(pid: Tgid) -> Option<TaskInfo> {
         started: ticks.map(|ticks| BootNanos(ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second()))),
         ..sizes(pid, &process)?
     })
+}
+
+/// What is resident of a process that was started then; `None` where it has let go of its memory, or is another by now.
+#[must_use]
+pub fn held(pid: Tgid, started: Option<BootNanos>) -> Option<Bytes> {
+    let stat = proc_of(pid.0)?.stat().ok()?;
+    let tick = 1_000_000_000 / procfs::ticks_per_second();
+    let is_it = started.is_none_or(|started| started.0 / tick == stat.starttime);
+    (is_it && stat.rss > 0).then(|| Pages(stat.rss).to_bytes())
 }
 
 /// The command line of a process alone: all that is asked of one of which a record tells the rest.
@@ -209,6 +218,18 @@ mod tests {
         assert!(me.anon.is_some_and(|anon| anon > Bytes(0)) && me.cmdline.is_some() && me.started.is_some());
         assert_eq!(tgid_of(Tid(std::process::id())), Some(me.pid));
         assert_eq!(process(Tgid(0x3fff_ffff)), None);
+    }
+
+    #[test]
+    fn a_process_holds_its_memory_and_one_started_at_another_time_is_another() {
+        if !namespaces::pids_are_the_hosts() {
+            return;
+        }
+        let me = Tgid(std::process::id());
+        let started = process(me).unwrap().started.unwrap();
+        assert!(held(me, Some(started)).is_some_and(|held| held > Bytes(0)) && held(me, None).is_some());
+        assert_eq!(held(me, Some(BootNanos(started.0 + 1_000_000_000))), None);
+        assert_eq!(held(Tgid(0x3fff_ffff), None), None);
     }
 
     #[test]

@@ -87,8 +87,8 @@ pub struct Oom {
     pub swap_max: Option<Bytes>,
     /// The memory nodes it may use, where a cpuset or a memory policy names them.
     pub nodes: Vec<u32>,
-    /// `oc->gfp_mask`.
-    pub gfp: u32,
+    /// `oc->gfp_mask`, 0 of the page-fault path; `None` = not read.
+    pub gfp: Option<u32>,
     /// `oc->order`; -1 = the magic key.
     pub order: i32,
     /// What the trigger was writing to.
@@ -287,7 +287,7 @@ fn oom(record: &OomRecord) -> Oom {
         swap_usage: pages(record.swap_usage),
         swap_max: known(record.swap_limit).and_then(|limit| Pages(limit).to_limit()),
         nodes: (0..u64::BITS).filter(|node| record.nodes >> node & 1 == 1).collect(),
-        gfp: record.gfp,
+        gfp: (record.gfp != u32::MAX).then_some(record.gfp),
         order: record.order,
         writing: writing(record.writing),
     }
@@ -442,6 +442,22 @@ mod tests {
             panic!("no oom")
         };
         assert_eq!(oom.limit, None);
+    }
+
+    #[test]
+    fn flags_that_were_not_read_are_not_those_of_the_page_fault_path() {
+        let flags = |gfp| {
+            let record = OomRecord {
+                kind: Kind::Oom as u32,
+                gfp,
+                ..OomRecord::zeroed()
+            };
+            let Ok(Record::Oom(oom)) = decode(bytemuck::bytes_of(&record)) else {
+                panic!("no oom")
+            };
+            oom.gfp
+        };
+        assert_eq!((flags(0), flags(u32::MAX)), (Some(0), None));
     }
 
     #[test]

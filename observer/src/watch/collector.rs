@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use super::ahead::{Ahead, Dying};
 use super::cgroups::{Cgroup, Cgroups};
 use super::clock::Clock;
 use super::holders::Holders;
 use super::kernel_log::KernelLog;
-use super::kills::{Ahead, Joiner};
+use super::kills::Joiner;
 use super::ledger::Ledger;
 use super::placeless::Placeless;
 use super::programs::Programs;
@@ -152,6 +153,7 @@ pub(super) struct Collector {
     pub(super) ahead: Option<Ahead>,
     /// Whether the kernel has another CPU than ours.
     pub(super) has_cpus: bool,
+    pub(super) dying: Dying,
     pub(super) programs: Programs,
     pub(super) signals: Signals,
     pub(super) holders: Holders,
@@ -221,6 +223,7 @@ impl Collector {
             joiner: Joiner::default(),
             ahead: None,
             has_cpus: std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1),
+            dying: Dying::default(),
             programs: Programs::read(),
             signals: Signals::default(),
             holders: Holders::default(),

@@ -21,7 +21,7 @@ use crate::cgroup::{TaskInfo, cgroup_of, process, tgid_of};
 use crate::engine::log::{Group, Kill, LogLine, LogParser, Logged, Report};
 use crate::engine::verdict::from_log as logged;
 use crate::engine::{KillFacts, OomFacts, holds};
-use crate::event::{self, Event, Lost, OomWithoutKill, Subject, Trigger};
+use crate::event::{self, Event, Lost, OomWithoutKill, Shortage, Subject, Trigger};
 use crate::kernel::log::DEVICE;
 use crate::kernel::record::{Task, Victim};
 use crate::measure::{BootNanos, CgroupId, Sizes, Tgid};
@@ -42,6 +42,8 @@ const UNKILLED_AGAIN: Duration = Duration::from_secs(1);
 /// What the log says of a choice that no probe saw.
 pub(super) struct LoggedChoice {
     pub(super) facts: OomFacts,
+    /// What was short, where no memory cgroup's limit was what stopped the request.
+    pub(super) shortage: Option<Shortage>,
     /// Where the chosen one lived.
     pub(super) path: Option<String>,
     /// The memory nodes that a cpuset or a memory policy names.
@@ -298,7 +300,7 @@ impl Collector {
         let outside = oom
             .as_ref()
             .filter(|oom| oom.owner.is_none())
-            .and_then(|oom| self.outside(oom.constraint, asked_in, nodes));
+            .and_then(|oom| self.outside(oom.constraint, asked_in, nodes, None));
         let subject = match path {
             Some(path) => self.logged_subject(path, seen_in.as_deref()),
             None => Subject::default(),
@@ -307,6 +309,7 @@ impl Collector {
             outside,
             holders: self.kernel_holders(oom.as_ref(), concluded_limit.as_ref(), path),
             trigger,
+            shortage: report.and_then(|report| logged::shortage_of(report, kill.in_memcg)),
             oom,
             tasks: self.logged_tasks(report, path, &victim),
             concluded_limit,
@@ -375,6 +378,7 @@ impl Collector {
         let path = logged::path(group.as_ref(), Some(&report), seen_in.as_deref());
         Ok(logged::choice(&report).map(|facts| LoggedChoice {
             facts,
+            shortage: logged::shortage_of(&report, None),
             path,
             nodes: report.nodes.clone(),
             row: report.row(victim.task.tid).map(|row| (row.tgid, row.sizes)),

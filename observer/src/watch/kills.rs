@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::ahead::OfVictim;
 use super::cgroups::Cgroup;
 use super::clock::Clock;
 use super::collector::{Collector, Turn};
@@ -12,6 +13,7 @@ use super::stream::{Stream, StreamError};
 use crate::cgroup::{TaskInfo, cgroup_of, cmdline, process, tasks, tgid_of};
 use crate::cgroup::{host::HostMemory, nodes};
 use crate::engine::verdict::counters::{MetLimit, limit_met};
+use crate::engine::verdict::earlier::Earlier;
 use crate::engine::verdict::from_log::{MAX_TASKS, constraint};
 use crate::engine::verdict::gfp::gfp_name;
 use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts};
@@ -88,16 +90,6 @@ impl Joiner {
     }
 }
 
-/// What `/proc` said of a chosen one before it was marked: soon after, it may be gone.
-#[derive(Debug)]
-pub(super) struct Ahead {
-    oom_time: BootNanos,
-    tgid: Tgid,
-    cmdline: Option<String>,
-    /// The others of its cgroup.
-    tasks: Vec<TaskInfo>,
-}
-
 /// A mark, with what was known when it was told.
 pub(super) struct Seen {
     victim: Victim,
@@ -109,8 +101,8 @@ pub(super) struct Seen {
     pub(super) counted_by: Option<&'static str>,
 }
 
-fn host_limit() -> Option<KillLimit> {
-    HostMemory::read().map(|host| KillLimit {
+fn host_limit(host: &HostMemory) -> KillLimit {
+    KillLimit {
         cgroup: Some("/".to_owned()),
         unit: None,
         relation: Some(Relation::Host),
@@ -119,7 +111,7 @@ fn host_limit() -> Option<KillLimit> {
         usage: Some(host.used()),
         swap_usage: Some(host.swap_total.saturating_sub(host.swap_free)),
         swap_max: None,
-    })
+    }
 }
 
 fn task(info: TaskInfo) -> event::Task {
@@ -161,16 +153,7 @@ impl Collector {
         if let (Some(tgid), Some(path), false) = (chosen.tgid, path, chosen.exiting) {
             self.joiner.killed(oom.time, tgid, path);
         }
-        // While the kernel writes its report there is time to look.
-        self.ahead = chosen
-            .tgid
-            .filter(|_| self.cgroups.is_selected(path))
-            .map(|tgid| Ahead {
-                oom_time: oom.time,
-                tgid,
-                cmdline: cmdline(tgid),
-                tasks: path.map(|path| self.others(path, tgid)).unwrap_or_default(),
-            });
+        self.look_ahead(&oom);
         self.joiner.oom(oom);
     }
 
@@ -247,6 +230,17 @@ impl Collector {
         if let Some(path) = path.filter(|_| exiting != Some(true)) {
             self.joiner.killed(victim.time, tgid, path);
         }
+        if exiting != Some(true) {
+            let earlier = Earlier {
+                pid: tgid,
+                comm: victim.task.comm.clone(),
+                path: path.map(str::to_owned),
+                killed: victim.time,
+                nodes: oom.as_ref().map(|oom| oom.nodes.clone()).unwrap_or_default(),
+                held: Bytes(0),
+            };
+            self.dying.marked(earlier, victim.task.started);
+        }
         if !self.cgroups.is_selected(path) {
             return Ok(());
         }
@@ -267,14 +261,13 @@ impl Collector {
         // A tracepoint does not tell all of them.
         let listed = logged.as_ref().and_then(|logged| logged.row);
         let listed = listed.map(|(_, sizes)| sizes).unwrap_or_default();
-        let ahead = self
-            .ahead
-            .take_if(|ahead| Some(ahead.oom_time) == victim.oom_time && ahead.tgid == tgid);
-        let (read, others) = ahead.map_or((None, None), |ahead| (ahead.cmdline, Some(ahead.tasks)));
-        let mut victim_event = self.victim_event(&victim.task, tgid, victim.sizes.or(listed), info, read);
+        let sizes = victim.sizes.or(listed);
+        let ahead = self.ahead.as_mut();
+        let ahead = ahead.map_or_else(OfVictim::default, |ahead| ahead.of(victim.oom_time, tgid, &sizes));
+        let mut victim_event = self.victim_event(&victim.task, tgid, sizes, info, ahead.cmdline);
         victim_event.exiting = exiting;
         let subject = self.victim_subject(victim.task.cgroup, path);
-        let tasks = match others {
+        let tasks = match ahead.tasks {
             Some(others) => with_victim(others, &victim_event),
             None => self.victim_tasks(path, &victim_event),
         };
@@ -299,7 +292,8 @@ impl Collector {
             (None, Some(logged)) => logged.nodes.clone(),
             (None, None) => Vec::new(),
         };
-        let facts = oom.map(|oom| self.oom_facts(oom)).or(logged.map(|logged| logged.facts));
+        let (logged, logged_shortage) = logged.map_or((None, None), |logged| (Some(logged.facts), logged.shortage));
+        let facts = oom.map(|oom| self.oom_facts(oom)).or(logged);
         if facts.is_some() {
             let seen_at = if oom.is_some() { "oom_kill_process" } else { DEVICE };
             evidence.insert(0, seen_at.to_owned());
@@ -312,10 +306,18 @@ impl Collector {
             evidence.push(file.to_owned());
             concluded_limit = Some(limit);
         }
+        let host = ahead.machine.as_ref().and_then(|machine| machine.host);
         let outside = facts
             .as_ref()
             .filter(|facts| facts.owner.is_none())
-            .and_then(|facts| self.outside(facts.constraint, asked_in.as_deref(), &nodes));
+            .and_then(|facts| self.outside(facts.constraint, asked_in.as_deref(), &nodes, host));
+        let read = ahead.machine.and_then(|machine| machine.shortage);
+        if read.is_some() {
+            evidence.extend(nodes::files(oom.map_or(0, |oom| oom.order)).map(str::to_owned));
+        }
+        if let Some(earlier) = &ahead.unfreed {
+            evidence.push(format!("/proc/{}/stat", earlier.pid));
+        }
         let holders = self.kernel_holders(facts.as_ref(), concluded_limit.as_ref(), path);
         evidence.extend(counted_by.map(str::to_owned));
         KillFacts {
@@ -326,6 +328,8 @@ impl Collector {
             shared_mm: victim.shared_mm,
             tasks,
             concluded_limit,
+            shortage: read.or(logged_shortage),
+            unfreed: ahead.unfreed,
             ..KillFacts::new(subject, victim_event, evidence)
         }
     }
@@ -460,7 +464,7 @@ impl Collector {
     }
 
     /// The processes of a cgroup but the victim: of that the kernel told, or will.
-    fn others(&self, path: &str, victim: Tgid) -> Vec<TaskInfo> {
+    pub(super) fn others(&self, path: &str, victim: Tgid) -> Vec<TaskInfo> {
         tasks(&self.hierarchy, path, MAX_TASKS, Some(victim))
     }
 
@@ -572,9 +576,15 @@ impl Collector {
     }
 
     /// What was full where no memory cgroup's limit was: the machine, or the nodes that a cpuset or a memory policy names.
-    pub(super) fn outside(&self, constraint: Constraint, trigger: Option<&str>, nodes: &[u32]) -> Option<KillLimit> {
+    pub(super) fn outside(
+        &self,
+        constraint: Constraint,
+        trigger: Option<&str>,
+        nodes: &[u32],
+        host: Option<HostMemory>,
+    ) -> Option<KillLimit> {
         let (file, cgroup) = match constraint {
-            Constraint::Host => return host_limit(),
+            Constraint::Host => return host.or_else(HostMemory::read).map(|host| host_limit(&host)),
             Constraint::Cpuset => ("cpuset.mems", trigger.and_then(|path| self.confining(path))),
             Constraint::Mempolicy => ("mempolicy", None),
             Constraint::Memcg | Constraint::Unknown(_) => return None,
@@ -628,7 +638,7 @@ impl Collector {
         OomFacts {
             constraint: constraint(oom.constraint),
             order: Some(oom.order),
-            gfp: Some(gfp_name(oom.gfp)),
+            gfp: oom.gfp.map(gfp_name),
             owner,
             chosen: oom.chosen.tgid,
             lowering: oom.writing == Writing::MemoryMax,

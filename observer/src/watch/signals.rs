@@ -335,7 +335,7 @@ impl Collector {
         let event = OomWithoutKill {
             limit: match &facts.owner {
                 Some(owner) => Some(owner.limit_of(&subject)),
-                None => self.outside(facts.constraint, None, &oom.nodes),
+                None => self.outside(facts.constraint, None, &oom.nodes, None),
             },
             trigger: Some(self.asker(&oom.trigger)),
             request: facts.request(),

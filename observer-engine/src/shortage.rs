@@ -1,0 +1,199 @@
+//! What was short, at a kill that no memory cgroup's limit caused: decided from what was free where (`Mem-Info` of the kernel's
+//! log, or the files of `/proc`) against what was asked for.
+//!
+//! As the allocator does (mm/page_alloc.c: `__zone_watermark_ok`): of the zones that the request may use each has to hold more
+//! than its watermark, what is kept for lower zones' own users on top of it, and without what only movable pages may have.
+
+mod zones;
+
+use crate::event::{Shortage, ShortageKind};
+use crate::measure::Bytes;
+use crate::verdict::Constraint;
+
+pub use zones::{Zone, Zones};
+
+const DMA: u32 = 0x01;
+const HIGHMEM: u32 = 0x02;
+const DMA32: u32 = 0x04;
+const MOVABLE: u32 = 0x08;
+
+/// The zones in the order in which they give way to each other (include/linux/mmzone.h).
+const ZONES: [&str; 5] = ["DMA", "DMA32", "Normal", "HighMem", "Movable"];
+
+/// The page of every machine whose lists of free blocks do not say otherwise.
+const PAGE: u64 = 4096;
+
+fn rank(zone: &str) -> usize {
+    ZONES.iter().position(|name| *name == zone).unwrap_or(ZONES.len())
+}
+
+/// The highest zone a request may use (include/linux/gfp.h: `gfp_zone`); these bits mean the same on every kernel.
+fn highest(gfp: Option<u32>) -> usize {
+    match gfp {
+        // The page-fault path tells no flags: the page would have been a user's.
+        None | Some(0) => rank("Movable"),
+        Some(gfp) if gfp & DMA != 0 => rank("DMA"),
+        Some(gfp) if gfp & DMA32 != 0 => rank("DMA32"),
+        Some(gfp) if gfp & (HIGHMEM | MOVABLE) == HIGHMEM | MOVABLE => rank("Movable"),
+        Some(gfp) if gfp & HIGHMEM != 0 => rank("HighMem"),
+        Some(_) => rank("Normal"),
+    }
+}
+
+/// Whether a request may take the pages that are set aside for large contiguous pieces.
+fn takes_cma(gfp: Option<u32>) -> bool {
+    gfp.is_none_or(|gfp| gfp == 0 || gfp & MOVABLE != 0)
+}
+
+/// What was asked for, and of which memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Where the kernel looked.
+    pub constraint: Constraint,
+    /// The allocation's flags; `None` = not known.
+    pub gfp: Option<u32>,
+    /// 2^order pages; -1 = the magic key, which asks for none.
+    pub order: Option<i32>,
+    /// The nodes that a cpuset or a memory policy allows; empty = not known.
+    pub nodes: &'a [u32],
+    /// Whether the kernel is one of 32 bits, whose own memory fits into the lowest zones only.
+    pub narrow: bool,
+}
+
+impl Asked<'_> {
+    fn by_nodes(&self) -> bool {
+        matches!(self.constraint, Constraint::Cpuset | Constraint::Mempolicy)
+    }
+
+    /// The highest zone it may use. The magic key is told with flags of its own, but asked is what users' pages would have.
+    fn highest(&self) -> usize {
+        highest(self.gfp.filter(|_| !self.is_key()))
+    }
+
+    fn takes_cma(&self) -> bool {
+        takes_cma(self.gfp.filter(|_| !self.is_key()))
+    }
+
+    fn is_key(&self) -> bool {
+        self.order.is_some_and(|order| order < 0)
+    }
+
+    /// Whether a request of the kernel's own, which on a 32-bit kernel may not use what lies above the lowest zones.
+    fn is_lowmem(&self) -> bool {
+        let is_own = self.gfp.is_some_and(|gfp| gfp != 0 && gfp & (HIGHMEM | MOVABLE) == 0);
+        self.narrow && self.constraint == Constraint::Host && is_own
+    }
+
+    fn may_use(&self, zone: &Zone) -> bool {
+        rank(&zone.name) <= self.highest()
+            && zone.managed != Some(Bytes(0))
+            && (!self.by_nodes() || zone.node.is_none_or(|node| self.nodes.contains(&node)))
+    }
+
+    /// As a kill tells it, with the figures of a zone.
+    fn told(&self, kind: ShortageKind, memory: &Zones, zone: Option<&Zone>) -> Shortage {
+        let only = match self.nodes {
+            [node] if self.by_nodes() => Some(*node),
+            _ => None,
+        };
+        Shortage {
+            kind,
+            node: zone.and_then(|zone| zone.node).or(only),
+            zone: zone.map(|zone| zone.name.clone()),
+            order: self.order.filter(|order| *order >= 0),
+            free: zone.and_then(|zone| zone.free),
+            min: zone.and_then(|zone| zone.min),
+            low: zone.and_then(|zone| zone.low),
+            high: zone.and_then(|zone| zone.high),
+            free_cma: zone.and_then(|zone| zone.free_cma),
+            swap_free: memory.swap_free,
+            swap_total: memory.swap_total,
+        }
+    }
+}
+
+/// What was short; `None` where a memory cgroup's limit was reached, or what is known of the zones does not tell.
+#[must_use]
+pub fn shortage(asked: &Asked<'_>, memory: &Zones) -> Option<Shortage> {
+    if matches!(asked.constraint, Constraint::Memcg | Constraint::Unknown(_)) {
+        return None;
+    }
+    let by_nodes = asked.by_nodes();
+    let usable: Vec<&Zone> = memory.zones.iter().filter(|zone| asked.may_use(zone)).collect();
+    let of_all = usable
+        .iter()
+        .copied()
+        .max_by_key(|zone| (rank(&zone.name), zone.managed));
+    // Of nodes that are not known none of the figures is theirs, but what was short the constraint says.
+    if by_nodes && (asked.nodes.is_empty() || usable.is_empty()) {
+        return Some(asked.told(ShortageKind::Node, memory, None));
+    }
+    if usable.is_empty() {
+        let is_known = asked.is_lowmem() && memory.zones.is_empty();
+        return is_known.then(|| asked.told(ShortageKind::Zone, memory, None));
+    }
+    let highest = asked.highest();
+    let short = |zone: &Zone, takes_cma: bool| is_short(zone, memory, highest, takes_cma);
+    // What is not told of a zone decides nothing.
+    let states: Option<Vec<(bool, &Zone)>> = usable
+        .iter()
+        .map(|zone| Some((short(zone, asked.takes_cma())?, *zone)))
+        .collect();
+    let states = states?;
+    if let Some((_, free)) = states.iter().find(|(short, _)| !short) {
+        let order = asked.order.and_then(|order| usize::try_from(order).ok()).unwrap_or(0);
+        let has_block = states
+            .iter()
+            .any(|(short, zone)| !short && zone.blocks.iter().skip(order).any(|count| *count > 0));
+        let kind = if order > 0 && !has_block {
+            ShortageKind::Order
+        } else {
+            ShortageKind::None
+        };
+        return Some(asked.told(kind, memory, Some(free)));
+    }
+    let kind = if by_nodes {
+        ShortageKind::Node
+    } else if memory
+        .zones
+        .iter()
+        .any(|zone| rank(&zone.name) > highest && is_plenty(zone))
+        || usable.iter().any(|zone| short(zone, true) == Some(false))
+    {
+        ShortageKind::Zone
+    } else {
+        ShortageKind::Machine
+    };
+    Some(asked.told(kind, memory, of_all))
+}
+
+/// Whether a zone has no more than it must keep. A little above the least counts too: the zones are printed some time after the
+/// allocation failed.
+fn is_short(zone: &Zone, memory: &Zones, highest: usize, takes_cma: bool) -> Option<bool> {
+    let page = memory.page.map_or(PAGE, |page| page.0);
+    let cma = zone.free_cma.filter(|_| !takes_cma).unwrap_or_default();
+    let free = zone.free?.saturating_sub(cma);
+    // A zone's list has a place for each kind of zone that the kernel was built with: for those that there are.
+    let kinds = ZONES
+        .iter()
+        .filter(|name| memory.zones.iter().any(|other| other.name == **name));
+    let place = kinds.filter(|name| rank(name) <= highest).count().checked_sub(1)?;
+    let is_above = |other: &Zone| rank(&other.name) > highest && other.managed != Some(Bytes(0));
+    let reserve = if memory.zones.iter().any(is_above) {
+        zone.reserve.get(place)
+    } else {
+        zone.reserve.last()
+    };
+    let kept = reserve.copied().unwrap_or(0).saturating_mul(page);
+    Some(free.0 <= zone.low?.0.saturating_add(kept))
+}
+
+/// Whether a zone that could not be used has much.
+fn is_plenty(zone: &Zone) -> bool {
+    zone.free
+        .zip(zone.high)
+        .is_some_and(|(free, high)| free.0 > high.0.saturating_mul(2))
+}
+
+#[cfg(test)]
+mod tests;
