@@ -209,12 +209,13 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
             None => (Origin::Unknown, Confidence::Inferred, None),
         },
         (None, Some(oom)) => {
+            let (origin, confidence) = kernel_origin(&facts, oom);
             let limit = match (&oom.owner, oom.constraint) {
                 (Some(owner), _) => Some(owner.limit_of(&facts.subject)),
                 // The magic key kills without a limit having been reached.
                 (None, _) if oom.order.is_some_and(|order| order < 0) => None,
                 // What the machine has was not what was reached.
-                (None, Constraint::Host) if facts.has_memory() => None,
+                (None, Constraint::Host) if origin == Origin::PageFault || facts.has_memory() => None,
                 (None, _) => facts.outside.clone().map(|limit| KillLimit {
                     relation: limit
                         .relation
@@ -222,7 +223,6 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
                     ..limit
                 }),
             };
-            let (origin, confidence) = kernel_origin(&facts, oom);
             (origin, confidence, limit)
         }
     };
@@ -309,165 +309,4 @@ fn host_origin(facts: &KillFacts, oom: &OomFacts) -> Origin {
 const NO_FLAGS: &str = "0x0";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::CgroupRef;
-
-    const UNIT: &str = "/system.slice/a.service";
-
-    fn facts() -> KillFacts {
-        let subject = Subject {
-            unit: Some("a.service".to_owned()),
-            cgroup: CgroupRef {
-                id: None,
-                path: Some(UNIT.to_owned()),
-            },
-            ..Subject::default()
-        };
-        let victim = Victim::new(Tgid(7), "a".to_owned());
-        KillFacts::new(subject, victim, Vec::new())
-    }
-
-    fn choice(constraint: Constraint) -> OomFacts {
-        let owner = OwnerFacts {
-            path: Some("/system.slice".to_owned()),
-            unit: Some("system.slice".to_owned()),
-            limit: Some(Bytes(64)),
-            usage: Some(Bytes(64)),
-            swap_usage: None,
-            swap_max: None,
-        };
-        OomFacts {
-            constraint,
-            order: Some(0),
-            gfp: None,
-            owner: (constraint == Constraint::Memcg).then_some(owner),
-            chosen: Some(Tgid(7)),
-            lowering: false,
-        }
-    }
-
-    fn chosen(oom: OomFacts) -> KillFacts {
-        KillFacts {
-            oom: Some(oom),
-            ..facts()
-        }
-    }
-
-    fn asked_in(cgroup: &str, oom: OomFacts) -> KillFacts {
-        let trigger = Trigger {
-            pid: None,
-            tid: crate::measure::Tid(1),
-            comm: String::new(),
-            uid: None,
-            unit: None,
-            cgroup: Some(cgroup.to_owned()),
-        };
-        KillFacts {
-            trigger: Some(trigger),
-            ..chosen(oom)
-        }
-    }
-
-    fn by(origin: Origin, confidence: Confidence) -> KillFacts {
-        let killer = Killer {
-            pid: Some(Tgid(1)),
-            comm: None,
-            uid: None,
-            unit: None,
-            reason: None,
-            words: None,
-        };
-        KillFacts {
-            user: Some(UserFacts {
-                origin,
-                confidence,
-                killer,
-                after: None,
-            }),
-            ..facts()
-        }
-    }
-
-    #[test]
-    fn a_cgroup_whose_name_begins_alike_is_another() {
-        let above = ["/", "/kubepods", "/kubepods/pod1"];
-        assert!(above.iter().all(|above| holds(above, "/kubepods/pod1/c")));
-        assert!(!holds("/kubepods/pod1", "/kubepods/pod10") && !holds("/kubepods/pod1/c", "/kubepods/pod1"));
-    }
-
-    /// Every origin that there is, and what leads to it.
-    #[test]
-    fn every_origin_has_its_facts() {
-        use Confidence::{Inferred, Observed};
-        let memcg = || choice(Constraint::Memcg);
-        let another = || OomFacts {
-            chosen: Some(Tgid(6)),
-            ..memcg()
-        };
-        let concluded = KillFacts {
-            concluded_limit: memcg().owner.map(|owner| owner.limit_of(&facts().subject)),
-            ..facts()
-        };
-        let shared = KillFacts {
-            shared_mm: true,
-            ..chosen(another())
-        };
-        let lowered = OomFacts {
-            lowering: true,
-            ..memcg()
-        };
-        let by_key = OomFacts {
-            order: Some(-1),
-            ..choice(Constraint::Host)
-        };
-        let cases = [
-            (chosen(memcg()), Origin::MemcgLimit, Observed, Some(Relation::Ancestor)),
-            (
-                asked_in(UNIT, memcg()),
-                Origin::MemcgLimit,
-                Observed,
-                Some(Relation::Ancestor),
-            ),
-            (concluded, Origin::MemcgLimit, Inferred, Some(Relation::Ancestor)),
-            (chosen(choice(Constraint::Host)), Origin::Host, Observed, None),
-            (chosen(choice(Constraint::Cpuset)), Origin::Cpuset, Observed, None),
-            (chosen(choice(Constraint::Mempolicy)), Origin::Mempolicy, Observed, None),
-            (chosen(choice(Constraint::Unknown(9))), Origin::Unknown, Observed, None),
-            (chosen(by_key), Origin::Sysrq, Observed, None),
-            (
-                chosen(lowered),
-                Origin::LimitLowered,
-                Observed,
-                Some(Relation::Ancestor),
-            ),
-            (
-                asked_in("/init.scope", memcg()),
-                Origin::LimitLowered,
-                Inferred,
-                Some(Relation::Ancestor),
-            ),
-            (chosen(another()), Origin::OomGroup, Observed, Some(Relation::Ancestor)),
-            (shared, Origin::SharedMm, Observed, Some(Relation::Ancestor)),
-            (by(Origin::SystemdOomd, Observed), Origin::SystemdOomd, Observed, None),
-            (by(Origin::CgroupKill, Observed), Origin::CgroupKill, Observed, None),
-            (
-                by(Origin::UnitOomPolicy, Inferred),
-                Origin::UnitOomPolicy,
-                Inferred,
-                None,
-            ),
-            (by(Origin::Userspace, Inferred), Origin::Userspace, Inferred, None),
-            (facts(), Origin::Unknown, Inferred, None),
-        ];
-        for (facts, origin, confidence, relation) in cases {
-            let kill = verdict(facts, |_| None);
-            let told = (
-                kill.origin,
-                kill.confidence,
-                kill.limit.and_then(|limit| limit.relation),
-            );
-            assert_eq!(told, (origin, confidence, relation));
-        }
-    }
-}
+mod tests;

@@ -21,7 +21,7 @@ pub struct Kill {
     /// What the verdict is based on: probes, files, journal fields.
     #[serde(deserialize_with = "few::few")]
     pub evidence: Vec<String>,
-    /// The limit that was reached.
+    /// The limit that was reached; `null` where none was, as where the machine had memory that the request might not use.
     pub limit: Option<KillLimit>,
     /// The task whose allocation started the OOM killer.
     pub trigger: Option<Trigger>,
@@ -95,7 +95,7 @@ pub enum Origin {
     /// The host was out of memory.
     Host,
     /// A page fault failed and the kernel's page-fault path killed, without a visible shortage: usually an error in a driver or
-    /// a file system.
+    /// a file system. Only on kernels before 5.16.
     PageFault,
     /// The memory nodes of a cpuset were full.
     Cpuset,

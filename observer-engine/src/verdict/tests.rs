@@ -1,0 +1,288 @@
+use super::*;
+use crate::event::CgroupRef;
+
+const UNIT: &str = "/system.slice/a.service";
+
+fn facts() -> KillFacts {
+    let subject = Subject {
+        unit: Some("a.service".to_owned()),
+        cgroup: CgroupRef {
+            id: None,
+            path: Some(UNIT.to_owned()),
+        },
+        ..Subject::default()
+    };
+    let victim = Victim::new(Tgid(7), "a".to_owned());
+    KillFacts::new(subject, victim, Vec::new())
+}
+
+fn choice(constraint: Constraint) -> OomFacts {
+    let owner = OwnerFacts {
+        path: Some("/system.slice".to_owned()),
+        unit: Some("system.slice".to_owned()),
+        limit: Some(Bytes(64)),
+        usage: Some(Bytes(64)),
+        swap_usage: None,
+        swap_max: None,
+    };
+    OomFacts {
+        constraint,
+        order: Some(0),
+        gfp: None,
+        owner: (constraint == Constraint::Memcg).then_some(owner),
+        chosen: Some(Tgid(7)),
+        lowering: false,
+    }
+}
+
+fn chosen(oom: OomFacts) -> KillFacts {
+    KillFacts {
+        oom: Some(oom),
+        ..facts()
+    }
+}
+
+fn asked_in(cgroup: &str, oom: OomFacts) -> KillFacts {
+    let trigger = Trigger {
+        pid: None,
+        tid: crate::measure::Tid(1),
+        comm: String::new(),
+        uid: None,
+        unit: None,
+        cgroup: Some(cgroup.to_owned()),
+    };
+    KillFacts {
+        trigger: Some(trigger),
+        ..chosen(oom)
+    }
+}
+
+fn by(origin: Origin, confidence: Confidence) -> KillFacts {
+    let killer = Killer {
+        pid: Some(Tgid(1)),
+        comm: None,
+        uid: None,
+        unit: None,
+        reason: None,
+        words: None,
+    };
+    KillFacts {
+        user: Some(UserFacts {
+            origin,
+            confidence,
+            killer,
+            after: None,
+        }),
+        ..facts()
+    }
+}
+
+#[test]
+fn a_cgroup_whose_name_begins_alike_is_another() {
+    let above = ["/", "/kubepods", "/kubepods/pod1"];
+    assert!(above.iter().all(|above| holds(above, "/kubepods/pod1/c")));
+    assert!(!holds("/kubepods/pod1", "/kubepods/pod10") && !holds("/kubepods/pod1/c", "/kubepods/pod1"));
+}
+
+/// Every origin that there is, and what leads to it.
+#[test]
+fn every_origin_has_its_facts() {
+    use Confidence::{Inferred, Observed};
+    let memcg = || choice(Constraint::Memcg);
+    let another = || OomFacts {
+        chosen: Some(Tgid(6)),
+        ..memcg()
+    };
+    let concluded = KillFacts {
+        concluded_limit: memcg().owner.map(|owner| owner.limit_of(&facts().subject)),
+        ..facts()
+    };
+    let shared = KillFacts {
+        shared_mm: true,
+        ..chosen(another())
+    };
+    let lowered = OomFacts {
+        lowering: true,
+        ..memcg()
+    };
+    let by_key = OomFacts {
+        order: Some(-1),
+        ..choice(Constraint::Host)
+    };
+    let cases = [
+        (chosen(memcg()), Origin::MemcgLimit, Observed, Some(Relation::Ancestor)),
+        (
+            asked_in(UNIT, memcg()),
+            Origin::MemcgLimit,
+            Observed,
+            Some(Relation::Ancestor),
+        ),
+        (concluded, Origin::MemcgLimit, Inferred, Some(Relation::Ancestor)),
+        (chosen(choice(Constraint::Host)), Origin::Host, Observed, None),
+        (chosen(choice(Constraint::Cpuset)), Origin::Cpuset, Observed, None),
+        (chosen(choice(Constraint::Mempolicy)), Origin::Mempolicy, Observed, None),
+        (chosen(choice(Constraint::Unknown(9))), Origin::Unknown, Observed, None),
+        (chosen(by_key), Origin::Sysrq, Observed, None),
+        (
+            chosen(lowered),
+            Origin::LimitLowered,
+            Observed,
+            Some(Relation::Ancestor),
+        ),
+        (
+            asked_in("/init.scope", memcg()),
+            Origin::LimitLowered,
+            Inferred,
+            Some(Relation::Ancestor),
+        ),
+        (chosen(another()), Origin::OomGroup, Observed, Some(Relation::Ancestor)),
+        (shared, Origin::SharedMm, Observed, Some(Relation::Ancestor)),
+        (by(Origin::SystemdOomd, Observed), Origin::SystemdOomd, Observed, None),
+        (by(Origin::CgroupKill, Observed), Origin::CgroupKill, Observed, None),
+        (
+            by(Origin::UnitOomPolicy, Inferred),
+            Origin::UnitOomPolicy,
+            Inferred,
+            None,
+        ),
+        (by(Origin::Userspace, Inferred), Origin::Userspace, Inferred, None),
+        (facts(), Origin::Unknown, Inferred, None),
+    ];
+    for (facts, origin, confidence, relation) in cases {
+        let kill = verdict(facts, |_| None);
+        let told = (
+            kill.origin,
+            kill.confidence,
+            kill.limit.and_then(|limit| limit.relation),
+        );
+        assert_eq!(told, (origin, confidence, relation));
+    }
+}
+
+fn short_of(kind: ShortageKind) -> Shortage {
+    Shortage {
+        kind,
+        node: Some(0),
+        zone: Some("DMA32".to_owned()),
+        order: Some(2),
+        free: Some(Bytes(3 << 20)),
+        min: Some(Bytes(1 << 20)),
+        low: None,
+        high: None,
+        free_cma: None,
+        swap_free: None,
+        swap_total: Some(Bytes(0)),
+    }
+}
+
+fn outside() -> KillLimit {
+    KillLimit {
+        cgroup: Some("/".to_owned()),
+        unit: None,
+        relation: Some(Relation::Host),
+        file: "MemTotal".to_owned(),
+        bytes: Some(Bytes(1 << 30)),
+        usage: None,
+        swap_usage: None,
+        swap_max: None,
+    }
+}
+
+/// What the machine lacked decides whether its memory was a limit that was reached, and whose error a request without flags is.
+#[test]
+fn the_machines_memory_is_the_limit_only_where_all_of_it_was_short() {
+    use Origin::{Cpuset, Host, PageFault, Sysrq};
+    use ShortageKind::{Machine, Node, None as Nothing, Order, Zone};
+    let asked = |constraint, order, gfp: &str, kind: Option<ShortageKind>| {
+        let oom = OomFacts {
+            order: Some(order),
+            gfp: Some(gfp.to_owned()),
+            ..choice(constraint)
+        };
+        KillFacts {
+            shortage: kind.map(short_of),
+            outside: Some(outside()),
+            ..chosen(oom)
+        }
+    };
+    let cases = [
+        (asked(Constraint::Host, 0, "GFP_KERNEL", None), Host, true, None),
+        (
+            asked(Constraint::Host, 0, "GFP_KERNEL", Some(Machine)),
+            Host,
+            true,
+            Some("All of the machine's memory was used up"),
+        ),
+        (
+            asked(Constraint::Host, 0, "GFP_KERNEL", Some(Zone)),
+            Host,
+            false,
+            Some("other memory was free"),
+        ),
+        (
+            asked(Constraint::Host, 2, "GFP_KERNEL", Some(Order)),
+            Host,
+            false,
+            Some("4 contiguous pages"),
+        ),
+        (
+            asked(Constraint::Host, 0, "GFP_KERNEL", Some(Nothing)),
+            Host,
+            false,
+            Some("Nothing that the kernel shows"),
+        ),
+        (
+            asked(Constraint::Cpuset, 0, "GFP_KERNEL", Some(Node)),
+            Cpuset,
+            true,
+            Some("AllowedMemoryNodes="),
+        ),
+        (asked(Constraint::Host, 0, "0x0", None), PageFault, false, None),
+        (
+            asked(Constraint::Host, 0, "0x0", Some(Nothing)),
+            PageFault,
+            false,
+            Some("a page fault's handler"),
+        ),
+        (
+            asked(Constraint::Host, 0, "0x0", Some(Machine)),
+            Host,
+            true,
+            Some("All of the machine's memory was used up"),
+        ),
+        (
+            asked(Constraint::Host, -1, "GFP_KERNEL", Some(Nothing)),
+            Sysrq,
+            false,
+            Some("it died of the key alone"),
+        ),
+    ];
+    for (facts, origin, has_limit, words) in cases {
+        let case = format!("{:?} {:?}", facts.oom, facts.shortage);
+        let kill = verdict(facts, |_| None);
+        assert_eq!((kill.origin, kill.limit.is_some()), (origin, has_limit), "{case}");
+        let advice = kill.advice.join("\n");
+        assert!(words.is_none_or(|words| advice.contains(words)), "{case}: {advice}");
+    }
+}
+
+#[test]
+fn a_second_kill_names_the_first_what_it_held_and_the_time_between() {
+    let told = |order| {
+        let unfreed = Some(Unfreed {
+            pid: Tgid(5),
+            comm: "first".to_owned(),
+            before: std::time::Duration::from_millis(2_340),
+            held: Bytes(32 << 20),
+        });
+        let oom = OomFacts {
+            order: Some(order),
+            ..choice(Constraint::Host)
+        };
+        let kill = verdict(KillFacts { unfreed, ..chosen(oom) }, |_| None);
+        kill.advice.first().cloned().unwrap_or_default()
+    };
+    let words = "first[5], killed 2.3s before, still held 32.0M as a[7] was chosen: ";
+    assert_eq!(told(0), format!("{words}the kernel had stopped waiting for that."));
+    assert_eq!(told(-1), format!("{words}the magic key does not wait for that."));
+}
