@@ -120,10 +120,6 @@ pub fn shortage(asked: &Asked<'_>, memory: &Zones) -> Option<Shortage> {
     }
     let by_nodes = asked.by_nodes();
     let usable: Vec<&Zone> = memory.zones.iter().filter(|zone| asked.may_use(zone)).collect();
-    let of_all = usable
-        .iter()
-        .copied()
-        .max_by_key(|zone| (rank(&zone.name), zone.managed));
     // Of nodes that are not known none of the figures is theirs, but what was short the constraint says.
     if by_nodes && (asked.nodes.is_empty() || usable.is_empty()) {
         return Some(asked.told(ShortageKind::Node, memory, None));
@@ -140,7 +136,8 @@ pub fn shortage(asked: &Asked<'_>, memory: &Zones) -> Option<Shortage> {
         .map(|zone| Some((short(zone, asked.takes_cma())?, *zone)))
         .collect();
     let states = states?;
-    if let Some((_, free)) = states.iter().find(|(short, _)| !short) {
+    let free = states.iter().filter(|(short, _)| !short).map(|(_, zone)| *zone);
+    if let Some(free) = highest_of(free) {
         let order = asked.order.and_then(|order| usize::try_from(order).ok()).unwrap_or(0);
         let has_block = states
             .iter()
@@ -164,7 +161,12 @@ pub fn shortage(asked: &Asked<'_>, memory: &Zones) -> Option<Shortage> {
     } else {
         ShortageKind::Machine
     };
-    Some(asked.told(kind, memory, of_all))
+    Some(asked.told(kind, memory, highest_of(usable.iter().copied())))
+}
+
+/// The one that stands for these: the highest, and of several nodes' the largest.
+fn highest_of<'a>(zones: impl Iterator<Item = &'a Zone>) -> Option<&'a Zone> {
+    zones.max_by_key(|zone| (rank(&zone.name), zone.managed))
 }
 
 /// Whether a zone has no more than it must keep. A little above the least counts too: the zones are printed some time after the

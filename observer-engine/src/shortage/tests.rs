@@ -111,6 +111,15 @@ fn every_kind_has_its_zones_and_request() {
             Some((Nothing, Some(1))),
         ),
         (
+            "of several that are free the highest is told",
+            [2_000, 110, 120, 50_000],
+            Host,
+            Some(USER),
+            0,
+            &[],
+            Some((Nothing, Some(1))),
+        ),
+        (
             "what is movable only is free",
             fit,
             Host,
