@@ -15,6 +15,7 @@ mod placeless;
 mod programs;
 mod questions;
 mod reconcile;
+mod reports;
 mod rings;
 mod service;
 mod signals;

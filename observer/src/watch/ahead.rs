@@ -8,9 +8,10 @@ use crate::cgroup::{TaskInfo, cmdline, held, nodes};
 use crate::engine::Constraint;
 use crate::engine::shortage::{Asked, shortage};
 use crate::engine::verdict::earlier::{Again, Earlier, Unfreed, unfreed};
-use crate::engine::verdict::from_log::constraint;
+use crate::engine::verdict::from_log::{constraint, shortage_of};
 use crate::event::Shortage;
-use crate::kernel::record::Oom;
+use crate::kernel::log::DEVICE;
+use crate::kernel::record::{Oom, Victim};
 use crate::measure::{BootNanos, Bytes, Sizes, Tgid};
 
 /// Victims that are looked after until they have let go of their memory.
@@ -27,13 +28,16 @@ pub(super) struct Ahead {
     tasks: Option<Vec<TaskInfo>>,
     machine: Option<Machine>,
     unfreed: Option<Unfreed>,
+    /// Whether its mark is still to come.
+    is_awaited: bool,
 }
 
 /// What the machine had, where no memory cgroup's limit was what stopped the request.
 #[derive(Debug, Clone)]
 pub(super) struct Machine {
     pub(super) host: Option<HostMemory>,
-    pub(super) shortage: Option<Shortage>,
+    /// What was short, and the files that say so.
+    pub(super) shortage: Option<(Shortage, Vec<&'static str>)>,
     /// What was resident of the chosen one after all that was read.
     held: Option<Bytes>,
 }
@@ -72,8 +76,14 @@ impl Dying {
 }
 
 impl Ahead {
-    /// What is this victim's. What the machine had is every victim's of this choice.
-    pub(super) fn of(&mut self, oom_time: Option<BootNanos>, tgid: Tgid, sizes: &Sizes) -> OfVictim {
+    /// What is this victim's. What the machine had is every victim's of this choice; where that was read too late, `report` has it.
+    pub(super) fn of(
+        &mut self,
+        oom_time: Option<BootNanos>,
+        tgid: Tgid,
+        sizes: &Sizes,
+        report: impl FnOnce() -> Option<Shortage>,
+    ) -> OfVictim {
         if Some(self.oom_time) != oom_time {
             return OfVictim::default();
         }
@@ -83,8 +93,17 @@ impl Ahead {
                 ..OfVictim::default()
             };
         }
+        self.is_awaited = false;
         // What was read after the victim had let go says nothing of the choice.
-        self.machine = self.machine.take().filter(|machine| is_in_time(machine.held, sizes));
+        if let Some(machine) = &mut self.machine
+            && (machine.shortage.is_none() || !is_in_time(machine.held, sizes))
+        {
+            *machine = Machine {
+                host: None,
+                shortage: report().map(|short| (short, vec![DEVICE])),
+                held: None,
+            };
+        }
         OfVictim {
             cmdline: self.cmdline.take(),
             tasks: self.tasks.take(),
@@ -106,6 +125,27 @@ fn is_in_time(held: Option<Bytes>, sizes: &Sizes) -> bool {
 }
 
 impl Collector {
+    /// What the kernel's log has by now is of no kill to come.
+    pub(super) fn pass_over_log(&mut self) {
+        let is_awaited = self.ahead.as_ref().is_some_and(|ahead| ahead.is_awaited);
+        if let Some(reports) = self.reports.as_mut().filter(|_| !is_awaited) {
+            reports.pass_over();
+        }
+    }
+
+    /// What is known of a victim from before it was marked.
+    pub(super) fn from_before(&mut self, victim: &Victim, tgid: Tgid, sizes: &Sizes, oom: Option<&Oom>) -> OfVictim {
+        let Some(ahead) = &mut self.ahead else {
+            return OfVictim::default();
+        };
+        let reports = &mut self.reports;
+        let report = || {
+            let report = reports.as_mut()?.of(oom?)?;
+            shortage_of(&report, None)
+        };
+        ahead.of(victim.oom_time, tgid, sizes, report)
+    }
+
     /// While the kernel writes its report there is time to look.
     pub(super) fn look_ahead(&mut self, oom: &Oom) {
         let earlier = self.dying.look(held);
@@ -120,6 +160,7 @@ impl Collector {
                 cmdline: cmdline(tgid),
                 machine: machine(oom, tgid),
                 tasks: path.map(|path| self.others(path, tgid)),
+                is_awaited: true,
                 unfreed: unfreed(
                     &earlier,
                     &Again {
@@ -154,7 +195,9 @@ fn machine(oom: &Oom, tgid: Tgid) -> Option<Machine> {
     };
     Some(Machine {
         host,
-        shortage: zones.and_then(|zones| shortage(&asked, &zones)),
+        shortage: zones
+            .and_then(|zones| shortage(&asked, &zones))
+            .map(|short| (short, nodes::files(oom.order).collect())),
         held: held(tgid, oom.chosen.started),
     })
 }
@@ -162,6 +205,7 @@ fn machine(oom: &Oom, tgid: Tgid) -> Option<Machine> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::ShortageKind;
 
     fn victim(pid: u32) -> Earlier {
         Earlier {
@@ -201,26 +245,73 @@ mod tests {
         assert!(is_in_time(Some(Bytes(1)), &Sizes::default()) && !is_in_time(None, &Sizes::default()));
     }
 
-    #[test]
-    fn a_group_is_told_the_same_of_the_machine_and_nothing_else_of_the_chosen_one() {
-        let mut ahead = Ahead {
+    fn short(kind: ShortageKind) -> Shortage {
+        Shortage {
+            kind,
+            node: None,
+            zone: None,
+            order: None,
+            free: None,
+            min: None,
+            low: None,
+            high: None,
+            free_cma: None,
+            swap_free: None,
+            swap_total: None,
+        }
+    }
+
+    fn ahead(held: Option<Bytes>, kind: Option<ShortageKind>) -> Ahead {
+        Ahead {
             oom_time: BootNanos(5),
             tgid: Tgid(7),
             cmdline: Some("a".to_owned()),
             tasks: None,
             machine: Some(Machine {
                 host: None,
-                shortage: None,
-                held: Some(Bytes(1)),
+                shortage: kind.map(|kind| (short(kind), vec!["/proc/zoneinfo"])),
+                held,
             }),
             unfreed: None,
-        };
-        let sizes = Sizes::default();
-        let chosen = ahead.of(Some(BootNanos(5)), Tgid(7), &sizes);
-        assert!(chosen.machine.is_some() && chosen.cmdline.is_some());
-        let member = ahead.of(Some(BootNanos(5)), Tgid(8), &sizes);
-        assert!(member.machine.is_some() && member.cmdline.is_none());
-        assert!(ahead.of(Some(BootNanos(6)), Tgid(7), &sizes).machine.is_none());
-        assert!(ahead.of(None, Tgid(7), &sizes).machine.is_none());
+            is_awaited: true,
+        }
+    }
+
+    fn told(of: OfVictim) -> Option<(ShortageKind, Vec<&'static str>)> {
+        let (short, files) = of.machine?.shortage?;
+        Some((short.kind, files))
+    }
+
+    #[test]
+    fn a_group_is_told_the_same_of_the_machine_and_nothing_else_of_the_chosen_one() {
+        let (sizes, time) = (Sizes::default(), Some(BootNanos(5)));
+        let mut ahead = ahead(Some(Bytes(1)), Some(ShortageKind::Machine));
+        let chosen = ahead.of(time, Tgid(7), &sizes, || None);
+        assert_eq!(chosen.cmdline.as_deref(), Some("a"));
+        let member = ahead.of(time, Tgid(8), &sizes, || None);
+        assert_eq!(member.cmdline, None);
+        assert!(told(chosen).is_some() && told(member).is_some() && !ahead.is_awaited);
+        assert_eq!(told(ahead.of(Some(BootNanos(6)), Tgid(7), &sizes, || None)), None);
+        assert_eq!(told(ahead.of(None, Tgid(7), &sizes, || None)), None);
+    }
+
+    #[test]
+    fn what_was_read_too_late_or_not_at_all_the_kernels_report_tells() {
+        use ShortageKind::{Machine, None as Nothing};
+        let (sizes, time) = (Sizes::default(), Some(BootNanos(5)));
+        let cases = [
+            (Some(Bytes(1)), Some(Nothing), Some((Nothing, vec!["/proc/zoneinfo"]))),
+            (None, Some(Nothing), Some((Machine, vec![DEVICE]))),
+            (Some(Bytes(1)), None, Some((Machine, vec![DEVICE]))),
+        ];
+        for (held, kind, expected) in cases {
+            let mut ahead = ahead(held, kind);
+            let reported = || Some(short(Machine));
+            assert_eq!(told(ahead.of(time, Tgid(7), &sizes, reported)), expected);
+            // A member's mark comes later: it is not read again.
+            assert_eq!(told(ahead.of(time, Tgid(8), &sizes, || None)), expected);
+        }
+        let mut late = ahead(None, Some(Nothing));
+        assert_eq!(told(late.of(time, Tgid(7), &sizes, || None)), None);
     }
 }

@@ -14,6 +14,7 @@ use super::placeless::Placeless;
 use super::programs::Programs;
 use super::questions::{Answer, Question, Questions};
 use super::reconcile::Reconciler;
+use super::reports::Reports;
 use super::signals::Signals;
 use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, standing, units::UnitStates};
@@ -154,6 +155,7 @@ pub(super) struct Collector {
     /// Whether the kernel has another CPU than ours.
     pub(super) has_cpus: bool,
     pub(super) dying: Dying,
+    pub(super) reports: Option<Reports>,
     pub(super) programs: Programs,
     pub(super) signals: Signals,
     pub(super) holders: Holders,
@@ -224,6 +226,7 @@ impl Collector {
             ahead: None,
             has_cpus: std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1),
             dying: Dying::default(),
+            reports: sees.choices.then(Reports::open).flatten(),
             programs: Programs::read(),
             signals: Signals::default(),
             holders: Holders::default(),
@@ -410,6 +413,7 @@ impl Collector {
         if !self.sees.births && Clock::boot().saturating_sub(self.scanned) >= RESCAN.min(self.interval * 5) {
             self.rescan(stream)?;
         }
+        self.pass_over_log();
         self.oomd_waited(false, stream)?;
         self.repeats_over(false, stream)?;
         self.reconcile(stream)?;

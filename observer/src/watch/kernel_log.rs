@@ -28,7 +28,7 @@ use crate::measure::{BootNanos, CgroupId, Sizes, Tgid};
 use crate::unit::UnitPath;
 
 /// Longer than any record with all of its bytes escaped (`CONSOLE_EXT_LOG_MAX`, include/linux/console.h).
-const RECORD: usize = 16_384;
+pub(super) const RECORD: usize = 16_384;
 
 /// Choices and groups whose victims may still come.
 const REMEMBERED: usize = 16;
@@ -80,14 +80,19 @@ pub(super) struct KernelLog {
     unkilled: VecDeque<(Option<String>, Duration)>,
 }
 
+/// The device behind its last record; reading it waits for nothing.
+pub(super) fn open() -> io::Result<File> {
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let mut device = OpenOptions::new().read(true).custom_flags(nonblocking).open(DEVICE)?;
+    device.seek(SeekFrom::End(0))?;
+    Ok(device)
+}
+
 impl KernelLog {
     /// From now on.
     pub(super) fn open() -> io::Result<Self> {
-        let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
-        let mut device = OpenOptions::new().read(true).custom_flags(nonblocking).open(DEVICE)?;
-        device.seek(SeekFrom::End(0))?;
         Ok(Self {
-            device: wait_for(device)?,
+            device: wait_for(open()?)?,
             buffer: vec![0; RECORD],
             parser: LogParser::default(),
             next: None,

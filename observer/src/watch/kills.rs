@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::ahead::OfVictim;
 use super::cgroups::Cgroup;
 use super::clock::Clock;
 use super::collector::{Collector, Turn};
@@ -262,8 +261,7 @@ impl Collector {
         let listed = logged.as_ref().and_then(|logged| logged.row);
         let listed = listed.map(|(_, sizes)| sizes).unwrap_or_default();
         let sizes = victim.sizes.or(listed);
-        let ahead = self.ahead.as_mut();
-        let ahead = ahead.map_or_else(OfVictim::default, |ahead| ahead.of(victim.oom_time, tgid, &sizes));
+        let ahead = self.from_before(&victim, tgid, &sizes, oom);
         let mut victim_event = self.victim_event(&victim.task, tgid, sizes, info, ahead.cmdline);
         victim_event.exiting = exiting;
         let subject = self.victim_subject(victim.task.cgroup, path);
@@ -311,10 +309,8 @@ impl Collector {
             .as_ref()
             .filter(|facts| facts.owner.is_none())
             .and_then(|facts| self.outside(facts.constraint, asked_in.as_deref(), &nodes, host));
-        let read = ahead.machine.and_then(|machine| machine.shortage);
-        if read.is_some() {
-            evidence.extend(nodes::files(oom.map_or(0, |oom| oom.order)).map(str::to_owned));
-        }
+        let (read, files) = ahead.machine.and_then(|machine| machine.shortage).unzip();
+        evidence.extend(files.into_iter().flatten().map(str::to_owned));
         if let Some(earlier) = &ahead.unfreed {
             evidence.push(format!("/proc/{}/stat", earlier.pid));
         }
