@@ -134,7 +134,7 @@ impl Collector {
     }
 
     /// What is known of a victim from before it was marked.
-    pub(super) fn from_before(&mut self, victim: &Victim, tgid: Tgid, sizes: &Sizes, oom: Option<&Oom>) -> OfVictim {
+    pub(super) fn known_before(&mut self, victim: &Victim, tgid: Tgid, sizes: &Sizes, oom: Option<&Oom>) -> OfVictim {
         let Some(ahead) = &mut self.ahead else {
             return OfVictim::default();
         };

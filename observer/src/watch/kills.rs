@@ -261,7 +261,7 @@ impl Collector {
         let listed = logged.as_ref().and_then(|logged| logged.row);
         let listed = listed.map(|(_, sizes)| sizes).unwrap_or_default();
         let sizes = victim.sizes.or(listed);
-        let ahead = self.from_before(&victim, tgid, &sizes, oom);
+        let ahead = self.known_before(&victim, tgid, &sizes, oom);
         let mut victim_event = self.victim_event(&victim.task, tgid, sizes, info, ahead.cmdline);
         victim_event.exiting = exiting;
         let subject = self.victim_subject(victim.task.cgroup, path);
