@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::clock::Clock;
 use super::collector::Collector;
 use crate::cgroup::host::HostMemory;
 use crate::cgroup::{TaskInfo, cmdline, held, nodes};
@@ -16,6 +17,9 @@ use crate::measure::{BootNanos, Bytes, Sizes, Tgid};
 
 /// Victims that are looked after until they have let go of their memory.
 const REMEMBERED: usize = 16;
+
+/// For so long at most a mark is waited for awake, in nanoseconds: what the kernel writes of a kill it has written by then.
+const AWAKE: u64 = 50_000_000;
 
 /// What `/proc` said as the kernel had chosen.
 #[derive(Debug)]
@@ -131,6 +135,14 @@ impl Collector {
         if let Some(reports) = self.reports.as_mut().filter(|_| !is_awaited) {
             reports.pass_over();
         }
+    }
+
+    /// Whether the mark of a choice is about to come. The loop stays awake for it: to be woken takes longer than the kernel's
+    /// report of the kill does. Where there is one CPU the kernel needs it for that.
+    pub(super) fn is_mark_near(&self) -> bool {
+        let is_near =
+            |ahead: &Ahead| ahead.is_awaited && Clock::boot_nanos().0.saturating_sub(ahead.oom_time.0) < AWAKE;
+        self.has_cpus && self.ahead.as_ref().is_some_and(is_near)
     }
 
     /// What is known of a victim from before it was marked.

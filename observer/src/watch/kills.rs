@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::cgroups::Cgroup;
-use super::clock::Clock;
 use super::collector::{Collector, Turn};
 use super::kernel_log::LoggedChoice;
 use super::placeless::Unplaced;
@@ -24,9 +23,6 @@ use crate::unit::UnitPath;
 
 /// Choices whose victims may still come, and victims that may be told twice: a storm's worth.
 const REMEMBERED: usize = 4_096;
-
-/// For so long at most a mark is waited for awake, in nanoseconds: what the kernel writes of a kill it has written by then.
-const AWAKE: u64 = 50_000_000;
 
 /// Joins choices and victims.
 #[derive(Debug, Default)]
@@ -154,13 +150,6 @@ impl Collector {
         }
         self.look_ahead(&oom);
         self.joiner.oom(oom);
-    }
-
-    /// Whether the mark of a choice is about to come. The loop stays awake for it: to be woken takes longer than the kernel's
-    /// report of the kill does. Where there is one CPU the kernel needs it for that.
-    pub(super) fn is_mark_near(&self) -> bool {
-        let is_near = |ahead: &Ahead| Clock::boot_nanos().0.saturating_sub(ahead.oom_time.0) < AWAKE;
-        self.has_cpus && self.ahead.as_ref().is_some_and(is_near)
     }
 
     /// A task was marked: one `kill` line, if its unit is selected.
