@@ -155,6 +155,7 @@ pub fn shortage(asked: &Asked<'_>, memory: &Zones) -> Option<Shortage> {
         .zones
         .iter()
         .any(|zone| rank(&zone.name) > highest && is_plenty(zone))
+        || is_plenty_elsewhere(memory)
         || usable.iter().any(|zone| short(zone, true) == Some(false))
     {
         ShortageKind::Zone
@@ -195,6 +196,13 @@ fn is_plenty(zone: &Zone) -> bool {
     zone.free
         .zip(zone.high)
         .is_some_and(|(free, high)| free.0 > high.0.saturating_mul(2))
+}
+
+/// Whether zones that are not told have much.
+fn is_plenty_elsewhere(memory: &Zones) -> bool {
+    let highs = memory.zones.iter().filter_map(|zone| zone.high);
+    let highs = highs.fold(0, |sum: u64, high| sum.saturating_add(high.0));
+    memory.free_elsewhere().0 > highs.saturating_mul(2)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What was free where, as the kernel shows it at a global OOM (`Mem-Info:`; mm/page_alloc.c, since 6.6 mm/show_mem.c:
 //! `show_free_areas`).
 
-use crate::measure::Bytes;
+use crate::measure::{Bytes, Pages};
 use crate::shortage::{Zone, Zones};
 
 impl Zones {
@@ -11,6 +11,12 @@ impl Zones {
             self.swap_free = kib(size.trim_start_matches([' ', '=', ':']));
         } else if let Some(size) = text.strip_prefix("Total swap") {
             self.swap_total = kib(size.trim_start_matches([' ', '=', ':']));
+        } else if let Some((free, _)) = text
+            .trim_start()
+            .strip_prefix("free:")
+            .and_then(|rest| rest.split_once(" free_pcp:"))
+        {
+            self.free = free.parse().ok().map(|pages| Pages(pages).to_bytes());
         } else if let Some(list) = text.strip_prefix("lowmem_reserve[]:") {
             let Some(zone) = self.zones.last_mut() else { return true };
             zone.reserve = list.split_whitespace().map_while(|word| word.parse().ok()).collect();

@@ -282,6 +282,31 @@ oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0-1,gl
     assert_eq!(Some(by_log), by_files);
 }
 
+/// Since 6.1 the log shows no zone above those that the request may use, but what is free in all.
+#[test]
+fn zones_that_the_log_leaves_out_are_free_where_the_sum_says_so() {
+    let kind = |free: &str| {
+        let log = format!(
+            "python3 invoked oom-killer: gfp_mask=0x40dc0(GFP_KERNEL_ACCOUNT|__GFP_ZERO), order=0, oom_score_adj=900\n\
+Mem-Info:\n\
+{free}\n\
+Node 0 DMA32 free:9756kB boost:0kB min:10148kB low:12684kB high:15220kB reserved_highatomic:0KB managed:200000kB free_pcp:0kB local_pcp:0kB free_cma:0kB\n\
+lowmem_reserve[]: 0 0 0 243 243\n\
+oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/a,task=python3,pid=5,uid=0\n"
+        );
+        let mut parser = LogParser::default();
+        let told = log.lines().find_map(|line| parser.text(line, None, 1));
+        let Some(Logged::Choice(report)) = told else {
+            panic!("no choice: {told:?}")
+        };
+        crate::verdict::from_log::shortage_of(&report, None).map(|short| short.kind)
+    };
+    let of = |pages: u64| kind(&format!("                 free:{pages} free_pcp:209 free_cma:0"));
+    assert_eq!(of(60_000), Some(ShortageKind::Zone));
+    assert_eq!(of(2_439), Some(ShortageKind::Machine));
+    assert_eq!(kind(""), Some(ShortageKind::Machine));
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_stops_it(text in ".{0,400}", cut in 0_usize..4_000) {

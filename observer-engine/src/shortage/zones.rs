@@ -35,6 +35,8 @@ pub struct Zone {
 pub struct Zones {
     /// The zones.
     pub zones: Vec<Zone>,
+    /// What is free in all zones, those that are not told here too; `None` = not told, or all are here.
+    pub free: Option<Bytes>,
     /// `Free swap`.
     pub swap_free: Option<Bytes>,
     /// `Total swap`.
@@ -72,6 +74,14 @@ impl Zones {
                 zone.blocks = counts.map_while(|count| count.parse().ok()).collect();
             }
         }
+    }
+
+    /// What is free in zones that are not told. Since 6.1 the kernel's log shows none above those that the request may use
+    /// (mm/show_mem.c: `show_free_areas`).
+    pub(crate) fn free_elsewhere(&self) -> Bytes {
+        let told = self.zones.iter().filter_map(|zone| zone.free);
+        let told = told.fold(0, |sum: u64, free| sum.saturating_add(free.0));
+        self.free.map_or(Bytes(0), |free| free.saturating_sub(Bytes(told)))
     }
 
     /// One more zone, as far as there is room.
