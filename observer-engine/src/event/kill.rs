@@ -21,7 +21,7 @@ pub struct Kill {
     /// What the verdict is based on: probes, files, journal fields.
     #[serde(deserialize_with = "few::few")]
     pub evidence: Vec<String>,
-    /// The limit that was reached; `null` where none was, as where the machine had memory that the request might not use.
+    /// The limit that was reached; `null` if none was, or if the host had free memory that the allocation could not use.
     pub limit: Option<KillLimit>,
     /// The task whose allocation started the OOM killer.
     pub trigger: Option<Trigger>,
