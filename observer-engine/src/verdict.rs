@@ -167,11 +167,12 @@ impl KillFacts {
 }
 
 impl KillFacts {
-    /// Whether the machine had memory left, if not for this request.
+    /// Whether the machine had memory left, if not for this request. Where nothing is seen to have been short, it may have been
+    /// looked at too late.
     fn has_memory(&self) -> bool {
         self.shortage
             .as_ref()
-            .is_some_and(|shortage| shortage.kind != ShortageKind::Machine)
+            .is_some_and(|shortage| matches!(shortage.kind, ShortageKind::Zone | ShortageKind::Order))
     }
 }
 

@@ -228,7 +228,7 @@ fn the_machines_memory_is_the_limit_only_where_all_of_it_was_short() {
         (
             asked(Constraint::Host, 0, "GFP_KERNEL", Some(Nothing)),
             Host,
-            false,
+            true,
             Some("Nothing that the kernel shows"),
         ),
         (
