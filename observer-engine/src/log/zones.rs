@@ -11,12 +11,8 @@ impl Zones {
             self.swap_free = kib(size.trim_start_matches([' ', '=', ':']));
         } else if let Some(size) = text.strip_prefix("Total swap") {
             self.swap_total = kib(size.trim_start_matches([' ', '=', ':']));
-        } else if let Some((free, _)) = text
-            .trim_start()
-            .strip_prefix("free:")
-            .and_then(|rest| rest.split_once(" free_pcp:"))
-        {
-            self.free = free.parse().ok().map(|pages| Pages(pages).to_bytes());
+        } else if let Some(free) = in_all(text) {
+            self.free = Some(free);
         } else if let Some(list) = text.strip_prefix("lowmem_reserve[]:") {
             let Some(zone) = self.zones.last_mut() else { return true };
             zone.reserve = list.split_whitespace().map_while(|word| word.parse().ok()).collect();
@@ -72,6 +68,14 @@ impl Zones {
         }
         true
     }
+}
+
+/// ` … free:94534 free_pcp:14 free_cma:0`: what is free in all zones, in pages; the device has it in one record with the lines
+/// before.
+fn in_all(text: &str) -> Option<Bytes> {
+    let (before, _) = text.split_once(" free_pcp:")?;
+    let pages = before.rsplit_once("free:")?.1.parse().ok()?;
+    Some(Pages(pages).to_bytes())
 }
 
 /// `Node 0 DMA32`, or `DMA32` alone.

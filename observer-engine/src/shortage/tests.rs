@@ -305,6 +305,10 @@ oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,glob
     assert_eq!(of(60_000), Some(ShortageKind::Zone));
     assert_eq!(of(2_439), Some(ShortageKind::Machine));
     assert_eq!(kind(""), Some(ShortageKind::Machine));
+    // As the device has it: one record of several lines.
+    let whole =
+        "active_anon:1 inactive_anon:2 isolated_anon:0\\x0a mapped:3 shmem:4\\x0a free:60000 free_pcp:209 free_cma:0";
+    assert_eq!(kind(whole), Some(ShortageKind::Zone));
 }
 
 proptest::proptest! {
