@@ -21,6 +21,10 @@ const ACCELERATES: f64 = 1.15;
 const JUMP: f64 = 0.5;
 /// Growth that slows to less than this share of what it was flattens.
 const FLATTENING: f64 = 0.35;
+/// What goes from one side of the line to the other so often breathes: twice up and twice down. A side is reached beyond
+/// half of what is off the line at most.
+const BREATHS: u32 = 3;
+const BREATH: f64 = 0.5;
 /// Where the greatest of a slot is taken to be: this share of slots has a lower one.
 const PEAK: f64 = 0.8;
 
@@ -85,6 +89,8 @@ pub(super) struct Line {
     jumps: bool,
     /// The slope of the slots' least values.
     floor: f32,
+    /// Whether it goes up and down around the line, again and again, more slowly than noise does.
+    breathes: bool,
 }
 
 impl Line {
@@ -142,7 +148,8 @@ impl Line {
     /// random.
     pub(super) fn still_to_come(&self) -> Option<f64> {
         let (early, late) = (f64::from(self.early), f64::from(self.late));
-        if late >= early {
+        // The flank of a wave says nothing of the next one.
+        if late >= early || self.breathes {
             return None;
         }
         // As above: half a window lies between the two, a sixth after the later.
@@ -214,6 +221,8 @@ pub(super) fn line(slots: &Slots<'_>, is_finest: bool) -> Option<Line> {
     let bias = middle_of(last_third)?;
     let bend = (middle_of(first_third)? + bias) / 2.0 - middle_of(middle_third).unwrap_or(0.0);
     let window = last.at.since(first.at);
+    // A sample is no wave's: the finest level's line is told whatever it is like.
+    let breath = if is_finest { 0.0 } else { breath(&residuals) };
     let fit = Fit {
         middle: short(middle),
         value: short(value),
@@ -221,7 +230,7 @@ pub(super) fn line(slots: &Slots<'_>, is_finest: bool) -> Option<Line> {
         window: short(window),
         bias: short(bias),
         bend: short(bend),
-        noise: short(mean_step(&residuals)),
+        noise: short(mean_step(&residuals).max(breath / BEYOND_NOISE)),
     };
     if !is_finest && !fit.is_true_to_its_end() {
         return None;
@@ -249,6 +258,7 @@ pub(super) fn line(slots: &Slots<'_>, is_finest: bool) -> Option<Line> {
         late: short(plain_slope(tail, &mut room)),
         jumps: jumps(tail),
         floor: short(floor),
+        breathes: breath > 0.0,
     })
 }
 
@@ -262,6 +272,19 @@ fn jumps(points: &[(f64, f64)]) -> bool {
         _ => 0.0,
     });
     steps.fold(0.0, f64::max) > (last - first) * JUMP
+}
+
+/// How far what breathes around the line goes from it at most; 0 where it does not come back often enough to be told from a
+/// bend.
+fn breath(residuals: &[f64]) -> f64 {
+    let most = residuals.iter().fold(0.0, |most: f64, residual| most.max(residual.abs()));
+    let sides = residuals.iter().filter(|residual| residual.abs() > most * BREATH);
+    let (mut turns, mut before) = (0, 0.0);
+    for side in sides.map(|residual| residual.signum()) {
+        turns += u32::from(side * before < 0.0);
+        before = side;
+    }
+    if turns >= BREATHS { most } else { 0.0 }
 }
 
 /// The mean step from value to value that no smooth curve explains: second differences, which have three times the variance
