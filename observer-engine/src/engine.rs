@@ -54,6 +54,12 @@ const HYSTERESIS: f64 = 2.0;
 const QUIET: f64 = 0.2;
 const QUIET_AT_LEAST: f64 = 5.0;
 
+/// What stands below this share of what it was has given something back.
+const GIVEN_BACK: f64 = 0.95;
+
+/// And what stands above this one goes on growing.
+const GOES_ON: f64 = 1.02;
+
 /// Cgroups that are looked at closely, at most: ten times what the others take is spent on each.
 const MAX_CLOSE: usize = 512;
 
@@ -129,6 +135,8 @@ struct History {
     tasks: Option<Box<Tasks>>,
     /// The warning that stands.
     told: Option<Box<Told>>,
+    /// The warning that was cleared last, while all that it was of is still held.
+    calmed: Option<Box<Told>>,
     /// Since when a limit is met.
     met_since: Option<Timestamp>,
     /// Whether what the standing warning was of has come.
@@ -146,6 +154,8 @@ struct Told {
     at: Timestamp,
     /// How long growth had lasted then, in seconds.
     lasted: f64,
+    /// The most that was held since, in bytes.
+    held: f64,
     /// Since when there would be no warning, were there none.
     quiet_since: Option<Timestamp>,
 }
@@ -651,7 +661,9 @@ fn warning(
 ) -> Option<ForecastState> {
     let was_killed = history.earlier.is_some_and(|earlier| earlier.end == RunEnd::Killed);
     let step = history.growth.spacing().max(STEP);
-    let lasted = history.growth.line().map_or(0.0, |line| line.window());
+    let line = history.growth.line();
+    let lasted = line.map_or(0.0, |line| line.window());
+    let slope = line.map_or(0.0, |line| line.slope().middle);
     // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
     // the same at first. A run that was killed after it had grown the same way is.
     let is_sure = |forecast: &&Forecast| {
@@ -662,21 +674,32 @@ fn warning(
                     .high_seconds
                     .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
                 && !may_end
-                && history.growth.is_record()
+                && history.growth.is_record(forecast.seconds * slope)
     };
     let forecast = forecast.filter(|_| grows(class));
+    let held = history.growth.last().unwrap_or_default();
+    // What was given back is not on its way any more.
+    history.calmed = history.calmed.take().filter(|calmed| held >= calmed.held * GIVEN_BACK);
     let Some(told) = history.told.as_deref_mut() else {
-        let left = forecast.filter(is_sure)?.seconds;
+        let goes_on = |forecast: &&Forecast| {
+            history.calmed.as_ref().is_some_and(|calmed| {
+                let lasted = calmed.lasted + ts.seconds_since(calmed.at);
+                held > calmed.held * GOES_ON && forecast.seconds <= goes_on_for(lasted, step)
+            })
+        };
+        let left = forecast.filter(|forecast| is_sure(forecast) || goes_on(forecast))?.seconds;
         history.told = (left <= within).then(|| {
             Box::new(Told {
                 left,
                 at: ts,
                 lasted,
+                held,
                 quiet_since: None,
             })
         });
         return history.told.as_ref().map(|_| ForecastState::Raised);
     };
+    told.held = told.held.max(held);
     let believed = if was_killed {
         within
     } else {
@@ -687,10 +710,16 @@ fn warning(
         .filter(|left| *left <= believed * HYSTERESIS);
     if left.is_none() && history.met_since.is_none() {
         let since = *told.quiet_since.get_or_insert(ts);
+        // A trough is no end: what still grows, if more slowly, is given a share of all the time that it grew.
+        let lasted = if grows(class) {
+            told.lasted + since.seconds_since(told.at)
+        } else {
+            lasted
+        };
         if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST * step) {
             return None;
         }
-        history.told = None;
+        history.calmed = history.told.take();
         return Some(ForecastState::Cleared);
     }
     told.quiet_since = None;

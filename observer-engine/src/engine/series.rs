@@ -29,7 +29,7 @@ const STEADY_WINDOW: f64 = 600.0;
 const PAUSE: f64 = 0.2;
 /// A record is one over everything older than this many windows.
 const RECORD_BEFORE: f64 = 1.2;
-/// And one by so much: what comes and goes is not each time the same.
+/// And one by so much, where more than that is left: what comes and goes is not each time the same.
 const RECORD: f64 = 1.15;
 /// What a belief is taken to be wrong by before there is experience, as a logarithm, and for how many errors that counts.
 const PRIOR_ERROR: f64 = 0.20;
@@ -356,14 +356,16 @@ impl Series {
         self.judged.as_deref().map_or(0.0, |judged| judged.spacing)
     }
 
-    /// Whether it stands higher than it ever did before the growth that is believed: what comes and goes does not.
-    pub(super) fn is_record(&self) -> bool {
+    /// Whether it stands higher than it ever did before the growth that is believed, where so much is left: what comes and goes
+    /// does not. Near the limit it need not be higher by a share, only by what is left.
+    pub(super) fn is_record(&self, left: f64) -> bool {
         let (Some(line), Some(newest)) = (self.line(), self.newest()) else {
             return false;
         };
         let lag = newest.at.since(line.end());
         let before = self.greatest(newest, |ago| ago - lag > line.window() * RECORD_BEFORE);
-        before * RECORD <= f64::from(newest.mean)
+        let is_new = f64::from(newest.mean) - before;
+        is_new >= (before * (RECORD - 1.0)).min(left)
     }
 
     /// The greatest that is remembered at any scale, of so many seconds ago as is meant; 0 where there is none.
