@@ -711,7 +711,7 @@ fn warning(
     if left.is_none() && history.met_since.is_none() {
         let since = *told.quiet_since.get_or_insert(ts);
         // A trough is no end: what still grows, if more slowly, is given a share of all the time that it grew.
-        let lasted = if grows(class) {
+        let lasted = if line.is_some_and(|line| line.slope().low > 0.0) {
             told.lasted + since.seconds_since(told.at)
         } else {
             lasted
