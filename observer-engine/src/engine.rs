@@ -687,7 +687,9 @@ fn warning(
                 held > calmed.held * GOES_ON && forecast.seconds <= goes_on_for(lasted, step)
             })
         };
-        let left = forecast.filter(|forecast| is_sure(forecast) || goes_on(forecast))?.seconds;
+        let left = forecast
+            .filter(|forecast| is_sure(forecast) || goes_on(forecast))?
+            .seconds;
         history.told = (left <= within).then(|| {
             Box::new(Told {
                 left,

@@ -277,7 +277,9 @@ fn jumps(points: &[(f64, f64)]) -> bool {
 /// How far what breathes around the line goes from it at most; 0 where it does not come back often enough to be told from a
 /// bend.
 fn breath(residuals: &[f64]) -> f64 {
-    let most = residuals.iter().fold(0.0, |most: f64, residual| most.max(residual.abs()));
+    let most = residuals
+        .iter()
+        .fold(0.0, |most: f64, residual| most.max(residual.abs()));
     let sides = residuals.iter().filter(|residual| residual.abs() > most * BREATH);
     let (mut turns, mut before) = (0, 0.0);
     for side in sides.map(|residual| residual.signum()) {
@@ -414,6 +416,13 @@ mod tests {
 
     use super::*;
     use crate::engine::slot::Parts;
+
+    #[test]
+    fn a_bend_does_not_breathe_and_waves_do() {
+        let of = |value: fn(f64) -> f64| breath(&(0..32).map(|at| value(f64::from(at) / 31.0)).collect::<Vec<_>>());
+        assert!(of(|at| (at * 3.0 * std::f64::consts::TAU).sin()) > 0.9);
+        assert!(of(|at| 6.0 * (at - 0.5).powi(2) - 0.5).abs() < f64::EPSILON);
+    }
 
     /// A median and an interval as they are defined: all slopes, sorted.
     fn defined(points: &[(f64, f64)]) -> (f64, f64, f64) {

@@ -5,6 +5,8 @@ use crate::event::{CgroupRef, Holder, KillLimit, Limit, LimitRef, Memory, Origin
 use crate::measure::{Bytes, Tgid};
 use crate::verdict::{Constraint, OomFacts, OwnerFacts};
 
+mod days;
+
 const MIB: u64 = 1 << 20;
 
 fn at(seconds: f64) -> Timestamp {
@@ -294,6 +296,7 @@ fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
                 left: 100.0,
                 at: at(0.0),
                 lasted: 90.0,
+                held: 0.0,
                 quiet_since: None,
             })),
             ..History::default()
