@@ -74,6 +74,10 @@ pub(crate) struct Traces {
     /// Only these programs [default: all that have no trace yet]
     names: Vec<String>,
 
+    /// Those of many minutes, in tests/traces/hours
+    #[arg(long)]
+    hours: bool,
+
     /// In a guest with the newest kernel of this series, in place of this machine: bash and Python without packages only
     #[arg(long, value_name = "SERIES")]
     kernel: Option<Series>,
@@ -89,7 +93,8 @@ struct Program {
 
 impl Traces {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let root = workspace().join("tests/traces");
+        let traces = workspace().join("tests/traces");
+        let root = if self.hours { traces.join("hours") } else { traces };
         let programs = self.programs(&root)?;
         // Not in memory: files on a tmpfs would count as the program's.
         let work = tempfile::Builder::new()
@@ -98,8 +103,8 @@ impl Traces {
         // Programs may run as someone else.
         Command::new("chmod").arg("755").arg(work.path()).status()?;
         let out = match self.kernel {
-            Some(series) => in_guest(series, &programs, &root, work.path())?,
-            None => here(&programs, &root, work.path())?,
+            Some(series) => in_guest(series, &programs, work.path())?,
+            None => here(&programs, work.path())?,
         };
         let mut failed = 0;
         for program in &programs {
@@ -147,8 +152,13 @@ impl Traces {
     }
 }
 
+/// What records programs, wherever it runs.
+fn recorder() -> PathBuf {
+    workspace().join("tests/traces/record.sh")
+}
+
 /// Records on this machine, and says where.
-fn here(programs: &[Program], root: &Path, work: &Path) -> Result<PathBuf> {
+fn here(programs: &[Program], work: &Path) -> Result<PathBuf> {
     if !packages::is_root()? {
         bail!("making cgroups takes root: sudo -E cargo xtask traces");
     }
@@ -162,8 +172,8 @@ fn here(programs: &[Program], root: &Path, work: &Path) -> Result<PathBuf> {
     fs::create_dir(&out)?;
     step(format!("recording {} programs at once, some minutes", programs.len()));
     let paths = env::var_os("PATH").unwrap_or_default();
-    let mut recorder = Command::new("bash")
-        .arg(root.join("record.sh"))
+    let mut running = Command::new("bash")
+        .arg(recorder())
         .arg(&out)
         .current_dir(work)
         .env(
@@ -173,20 +183,20 @@ fn here(programs: &[Program], root: &Path, work: &Path) -> Result<PathBuf> {
         .stdin(Stdio::piped())
         .spawn()?;
     // Dropped, and so ended, once it is written.
-    let mut input = recorder.stdin.take().context("bash has no input")?;
+    let mut input = running.stdin.take().context("bash has no input")?;
     input.write_all(wanted.as_bytes())?;
     drop(input);
-    if !recorder.wait()?.success() {
+    if !running.wait()?.success() {
         bail!("recording failed");
     }
     Ok(out)
 }
 
 /// Records in a guest, and says where.
-fn in_guest(series: Series, programs: &[Program], root: &Path, work: &Path) -> Result<PathBuf> {
+fn in_guest(series: Series, programs: &[Program], work: &Path) -> Result<PathBuf> {
     let share = work.join("share");
     fs::create_dir(&share)?;
-    fs::copy(root.join("record.sh"), share.join("record.sh"))?;
+    fs::copy(recorder(), share.join("record.sh"))?;
     let mut wanted = String::new();
     for program in programs {
         let file = program.path.file_name().unwrap_or_default();

@@ -34,6 +34,10 @@ pub(crate) struct Forecast {
     /// Only these traces
     names: Vec<String>,
 
+    /// Those of many minutes, in tests/traces/hours
+    #[arg(long)]
+    hours: bool,
+
     /// Write the tables into FILE, between its two lines of `<!-- figures -->`
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -92,7 +96,7 @@ impl Forecast {
         let mut text = String::new();
         for pace in &PACES {
             let mut owns = Vec::new();
-            for file in files()? {
+            for file in files(self.hours)? {
                 let trace = Trace::read(&file, pace.stretch)?;
                 if self.names.is_empty() || self.names.contains(&trace.name) {
                     let told = replay(&trace, pace.warn_within)?;
@@ -128,9 +132,10 @@ impl Forecast {
     }
 }
 
-/// All traces.
-fn files() -> Result<Vec<PathBuf>> {
-    let mut files: Vec<_> = fs::read_dir(workspace().join("tests/traces"))?
+/// All traces, or those of many minutes.
+fn files(hours: bool) -> Result<Vec<PathBuf>> {
+    let folder = if hours { "tests/traces/hours" } else { "tests/traces" };
+    let mut files: Vec<_> = fs::read_dir(workspace().join(folder))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
         .collect();

@@ -184,7 +184,7 @@ fn told(trace: &Trace) -> Told {
 }
 
 fn scored(stretch: u32) -> Score {
-    let traces: Vec<Trace> = files()
+    let traces: Vec<Trace> = files(false)
         .unwrap()
         .iter()
         .map(|file| Trace::read(file, stretch).unwrap())
