@@ -7,6 +7,7 @@ mod above;
 mod bounded;
 mod forecast;
 mod line;
+mod parts;
 mod recent;
 mod runs;
 mod series;
@@ -15,14 +16,16 @@ mod tasks;
 mod throttle;
 
 use crate::event::{
-    Before, BeforeSample, Class, Earlier, Event, Forecast, ForecastChange, ForecastState, GrowingTask, Kill, Limit,
-    Memory, Relation, Run, RunEnd, RunOutline, RunState, Sample, Subject, TaskSize, Trend, ancestry,
+    Before, BeforeSample, Class, Earlier, Event, Forecast, ForecastChange, ForecastState, GrowingPart, GrowingTask,
+    Kill, Ledger, Limit, Memory, Relation, Run, RunEnd, RunOutline, RunState, Sample, Subject, TaskSize, Trend,
+    ancestry,
 };
 use crate::measure::{Bytes, Timestamp};
 use crate::verdict::{self, KillFacts};
 
 use above::HOST;
 use bounded::Bounded;
+use parts::PartsOverTime;
 use recent::Recent;
 use runs::Runs;
 use series::{Detail, Series};
@@ -133,6 +136,8 @@ struct History {
     forecast: Option<Box<(Timestamp, Forecast)>>,
     /// Its processes, while a limit is in sight.
     tasks: Option<Box<Tasks>>,
+    /// What of the machine's memory is used for what; of the host alone.
+    parts: Option<Box<PartsOverTime>>,
     /// The warning that stands.
     told: Option<Box<Told>>,
     /// The warning that was cleared last, while all that it was of is still held.
@@ -223,7 +228,8 @@ impl Engine {
         }
         // One figure, whoever tells it: that of the sample, where it has its parts.
         let own = sample.limits.iter().find(|limit| limit.cgroup == path);
-        let told = own.filter(|_| sample.memory.file.is_none());
+        // What of the machine's can be had back its usage has not in it.
+        let told = own.filter(|limit| limit.relation == Relation::Host || sample.memory.file.is_none());
         let reclaimable = told
             .and_then(|limit| limit.reclaimable)
             .unwrap_or_else(|| sample.memory.reclaimable());
@@ -256,6 +262,7 @@ impl Engine {
         history.say(ts, sample.forecast.as_ref());
         history.look(sample.forecast.is_some(), self.close < MAX_CLOSE);
         history.watch_tasks(ts, held, &sample.tasks);
+        history.watch_parts(ts, sample.ledger.as_deref());
         let is_close = history.growth.detail() == Detail::Close;
         self.close = self.close + usize::from(is_close) - usize::from(was_close);
         history.owners = above::Owners::among(&path, &sample.limits);
@@ -286,6 +293,7 @@ impl Engine {
                 forecast: sample.forecast.clone(),
                 memory: Some(sample.memory),
                 task: history.growing_task(),
+                part: history.growing_part(sample.trend.as_ref()),
                 reason: sample.trend.and_then(|trend| trend.reason()),
             })
         }));
@@ -559,6 +567,7 @@ impl History {
             forecast: None,
             memory: None,
             task: None,
+            part: None,
             reason: None,
         })
     }
@@ -595,6 +604,20 @@ impl History {
                 None => self.tasks = Some(Box::new(Tasks::new(ts, held, tasks))),
             }
         }
+    }
+
+    /// What the machine's memory is used for, where a sample tells of it.
+    fn watch_parts(&mut self, ts: Timestamp, ledger: Option<&Ledger>) {
+        match (&mut self.parts, ledger) {
+            (Some(parts), Some(ledger)) => parts.push(ts, ledger),
+            (parts, Some(ledger)) => *parts = Some(Box::new(PartsOverTime::new(ts, ledger))),
+            (_, None) => {}
+        }
+    }
+
+    /// What of the machine's memory grew most in a trend's time.
+    fn growing_part(&self, trend: Option<&Trend>) -> Option<GrowingPart> {
+        self.parts.as_deref()?.growing(trend?.window_seconds)
     }
 
     fn growing_task(&self) -> Option<GrowingTask> {

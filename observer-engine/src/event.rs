@@ -7,6 +7,7 @@
 
 mod few;
 mod kill;
+mod ledger;
 mod line;
 mod run;
 mod sample;
@@ -14,9 +15,10 @@ mod subject;
 mod system;
 
 pub use kill::{
-    Before, BeforeSample, Confidence, Holder, Kill, KillLimit, Killer, OomWithoutKill, Origin, Request, Shortage,
-    ShortageKind, Task, Trigger, Victim,
+    Before, BeforeSample, Ceiling, CeilingSource, Confidence, Holder, Kill, KillLimit, Killer, OomWithoutKill, Origin,
+    Request, Shortage, ShortageKind, Task, Trigger, Victim,
 };
+pub use ledger::{GrowingPart, Ledger, UNACCOUNTED};
 pub use line::{Event, Line};
 pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};
 pub use sample::{

@@ -5,6 +5,7 @@
 //! clock, a file or the kernel, and `Cargo.toml` has no crate that would: what is replayed gives what was live.
 #![warn(missing_docs)]
 
+pub mod ceiling;
 mod engine;
 pub mod event;
 pub mod human;

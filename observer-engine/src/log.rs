@@ -8,6 +8,7 @@
 
 mod context;
 mod killed;
+pub mod ledger;
 mod record;
 mod report;
 pub(crate) mod story;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use crate::measure::{Sizes, Tid};
 
+pub use ledger::Counters;
 pub use record::LogLine;
 pub use report::{Report, Row, Stack};
 pub(crate) use story::kill_event;

@@ -20,9 +20,6 @@ const MOVABLE: u32 = 0x08;
 /// The zones in the order in which they give way to each other (include/linux/mmzone.h).
 const ZONES: [&str; 5] = ["DMA", "DMA32", "Normal", "HighMem", "Movable"];
 
-/// The page of every machine whose lists of free blocks do not say otherwise.
-const PAGE: u64 = 4096;
-
 fn rank(zone: &str) -> usize {
     ZONES.iter().position(|name| *name == zone).unwrap_or(ZONES.len())
 }
@@ -173,7 +170,7 @@ fn highest_of<'a>(zones: impl Iterator<Item = &'a Zone>) -> Option<&'a Zone> {
 /// Whether a zone has no more than it must keep. A little above the least counts too: the zones are printed some time after the
 /// allocation failed.
 fn is_short(zone: &Zone, memory: &Zones, highest: usize, takes_cma: bool) -> Option<bool> {
-    let page = memory.page.map_or(PAGE, |page| page.0);
+    let page = memory.page().0;
     let cma = zone.free_cma.filter(|_| !takes_cma).unwrap_or_default();
     let free = zone.free?.saturating_sub(cma);
     // A zone's list has a place for each kind of zone that the kernel was built with: for those that there are.

@@ -14,9 +14,10 @@ pub mod signal;
 use advice::advice;
 use earlier::Unfreed;
 
+use crate::ceiling;
 use crate::event::{
-    Before, Confidence, Holder, Kill, KillLimit, Killer, Origin, Relation, Request, Shortage, ShortageKind, Subject,
-    Task, Trigger, Victim,
+    Before, Confidence, Holder, Kill, KillLimit, Killer, Ledger, Origin, Relation, Request, Shortage, ShortageKind,
+    Subject, Task, Trigger, Victim,
 };
 use crate::measure::{Bytes, Tgid};
 
@@ -111,7 +112,7 @@ pub struct UserFacts {
 }
 
 /// Everything that is known of a kill.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct KillFacts {
     /// Where the victim lived.
     pub subject: Subject,
@@ -137,6 +138,8 @@ pub struct KillFacts {
     pub in_memcg: bool,
     /// What was short, where it was no memory cgroup's limit.
     pub shortage: Option<Shortage>,
+    /// What all of the machine's memory was used for, where it was no memory cgroup's limit.
+    pub ledger: Option<Box<Ledger>>,
     /// The limit that is no memory cgroup's: the machine's memory, or that of a cpuset's nodes.
     pub outside: Option<KillLimit>,
     /// An earlier victim whose memory was not given back yet as this one was chosen.
@@ -160,6 +163,7 @@ impl KillFacts {
             concluded_limit: None,
             in_memcg: false,
             shortage: None,
+            ledger: None,
             outside: None,
             unfreed: None,
         }
@@ -232,6 +236,11 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
         _ => facts.user.as_ref().and_then(|user| user.after),
     };
     let before = before(&facts.subject);
+    let mut victim = facts.victim;
+    // Whoever saw the process has its environment too.
+    if victim.ceiling.is_none() {
+        victim.ceiling = victim.cmdline.as_deref().and_then(ceiling::of_command_line);
+    }
     let mut kill = Kill {
         request: facts.oom.as_ref().and_then(OomFacts::request),
         subject: facts.subject,
@@ -240,10 +249,11 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
         evidence: facts.evidence,
         limit,
         trigger: facts.trigger,
-        victim: Some(facts.victim),
+        victim: Some(victim),
         leader_pid,
         killer: facts.user.map(|user| user.killer),
         shortage: facts.shortage,
+        ledger: facts.ledger,
         before,
         tasks: facts.tasks,
         holders: facts.holders,

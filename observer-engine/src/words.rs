@@ -6,10 +6,11 @@ mod told;
 mod verdict;
 
 use crate::event::{
-    Class, Forecast, ForecastChange, ForecastState, LimitRef, Lost, Memory, OomWithoutKill, Relation, Subject,
-    Throttle, ThrottleState, Trend, Unexplained, owner_name, setting,
+    Class, Forecast, ForecastChange, ForecastState, GrowingPart, Ledger, LimitRef, Lost, Memory, OomWithoutKill,
+    Relation, Subject, Throttle, ThrottleState, Trend, UNACCOUNTED, Unexplained, owner_name, setting,
 };
 use crate::human::{bytes, duration, rate};
+use crate::measure::Bytes;
 
 pub use told::{NO_KILL, Sentences, sentences};
 pub use verdict::{cause, limit_brief, paragraph};
@@ -77,6 +78,26 @@ pub fn kernel(memory: &Memory, class: Class) -> Option<String> {
         .filter(|_| class == Class::Kernel || is_half)
         .map(|(part, size)| format!(" ({part} {})", bytes(size)));
     Some(format!("kernel {}{}", bytes(held), mostly.unwrap_or_default()))
+}
+
+/// A part of the machine's memory below this share of it is left out.
+const LITTLE: f64 = 0.01;
+
+/// What the machine's memory is used for, largest first: `of 8.0G: anon 3.1G · unaccounted 2.2G · free 61.0M`.
+pub(super) fn ledger(ledger: &Ledger) -> Option<String> {
+    let total = ledger.total?;
+    let mut parts: Vec<(&str, Bytes)> = ledger
+        .used()
+        .filter(|(_, size)| size.as_f64() >= total.as_f64() * LITTLE)
+        .collect();
+    parts.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+    let free = ledger.free.map(|free| ("free", free));
+    let told: Vec<String> = parts
+        .into_iter()
+        .chain(free)
+        .map(|(name, size)| format!("{name} {}", bytes(size)))
+        .collect();
+    (!told.is_empty()).then(|| format!("of {}: {}", bytes(total), told.join(" · ")))
 }
 
 /// What a person calls a subject: the user's unit, else the system's, else the cgroup's path.
@@ -168,6 +189,7 @@ pub fn warning(change: &ForecastChange) -> String {
 pub fn ground(change: &ForecastChange) -> Option<String> {
     let memory = change.memory.filter(|_| change.state != ForecastState::Cleared)?;
     let held = match change.class {
+        _ if change.part.is_some() => change.part.as_ref().map(part),
         Class::Shmem => memory.shmem.map(|shmem| format!("shmem {}", bytes(shmem))),
         Class::Kernel => kernel(&memory, Class::Kernel),
         Class::Cache => memory.file.map(|file| format!("file {}", bytes(file))),
@@ -195,6 +217,16 @@ pub fn ground(change: &ForecastChange) -> Option<String> {
         text += &format!("; {reason}");
     }
     Some(text)
+}
+
+/// The part of the machine's memory that grows: `anon 3.1G`.
+fn part(part: &GrowingPart) -> String {
+    let held = bytes(part.held);
+    if part.part == UNACCOUNTED {
+        format!("{UNACCOUNTED} {held} (memory that no cgroup and no counter has: a driver's?)")
+    } else {
+        format!("{} {held}", part.part)
+    }
 }
 
 /// A standstill in a sentence.
@@ -256,7 +288,37 @@ pub fn repeated(lost: &Lost) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Bytes;
+
+    #[test]
+    fn what_no_cgroup_has_is_named_where_it_grows_and_where_it_ran_out() {
+        let gib = |gib: u64| Some(Bytes(gib << 30));
+        let ledger_of = Ledger {
+            total: gib(8),
+            anon: gib(3),
+            unaccounted: gib(4),
+            free: Some(Bytes(61 << 20)),
+            pagetables: Some(Bytes(1)),
+            ..Ledger::default()
+        };
+        assert_eq!(
+            ledger(&ledger_of).unwrap(),
+            "of 8.0G: unaccounted 4.0G · anon 3.0G · free 61.0M"
+        );
+        assert_eq!(ledger(&Ledger::default()), None);
+        let grows = |name: &str| {
+            part(&GrowingPart {
+                part: name.to_owned(),
+                held: Bytes(4 << 30),
+                bytes_per_second: 1.0,
+                share: 1.0,
+            })
+        };
+        assert_eq!(
+            grows("unaccounted"),
+            "unaccounted 4.0G (memory that no cgroup and no counter has: a driver's?)"
+        );
+        assert_eq!(grows("anon"), "anon 4.0G");
+    }
 
     #[test]
     fn a_limit_is_named_as_it_is_set() {

@@ -24,7 +24,7 @@ pub use files::{MemoryFiles, Reading, Which, usage};
 pub use open::OpenFiles;
 pub use program::program;
 pub use scan::{MAX_LIVE, scan};
-pub use tasks::{TaskInfo, cgroup_of, cmdline, held, process, processes, tasks, tgid_of};
+pub use tasks::{TaskInfo, cgroup_of, cmdline, environment, held, process, processes, tasks, tgid_of};
 
 /// Why cgroups cannot be read.
 #[derive(Debug, thiserror::Error)]

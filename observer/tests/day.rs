@@ -152,6 +152,7 @@ fn sample(memory: Memory, second: i64) -> Sample {
             Vec::new()
         },
         slowed: None,
+        ledger: None,
     }
 }
 

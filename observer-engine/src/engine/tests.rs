@@ -485,6 +485,7 @@ fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
         concluded_limit: None,
         in_memcg: false,
         shortage: None,
+        ledger: None,
         outside: None,
         unfreed: None,
     }
@@ -986,5 +987,48 @@ fn page_cache_that_is_still_to_be_written_is_page_cache_and_no_leak() {
     let class = last.trend.map(|trend| trend.class);
     assert_eq!(class, Some(Class::Cache));
     assert_eq!(last.forecast, None);
+    assert!(out.is_empty(), "{out:?}");
+}
+
+/// A host whose driver takes pages, while its page cache is larger than all that is in use otherwise.
+#[test]
+fn what_no_counter_has_is_warned_of_by_its_name_though_the_page_cache_is_large() {
+    let host = |second: u64| {
+        let unaccounted = (200 + 4 * second) * MIB;
+        let used = 600 * MIB + unaccounted;
+        let mut limit = limit(Relation::Host, "/", 8192 * MIB, used);
+        limit.reclaimable = Some(Bytes(0));
+        let mut host = sample(600 * MIB, 7000 * MIB, vec![limit]);
+        host.subject = Subject {
+            unit: None,
+            ..subject("/")
+        };
+        host.memory.current = Some(Bytes(used));
+        host.ledger = Some(Box::new(Ledger {
+            total: Some(Bytes(8192 * MIB)),
+            anon: Some(Bytes(600 * MIB)),
+            file: Some(Bytes(4096 * MIB)),
+            unaccounted: Some(Bytes(unaccounted)),
+            ..Ledger::default()
+        }));
+        host
+    };
+    let (_, out) = feed(&mut Engine::new(Config::default()), 1500, host);
+    let raised = out.iter().find_map(|event| match event {
+        Event::Forecast(change) if change.state == ForecastState::Raised => Some(change),
+        _ => None,
+    });
+    let raised = raised.unwrap();
+    let part = raised.part.as_ref().unwrap();
+    assert_eq!((part.part.as_str(), part.share), ("unaccounted", 1.0));
+    assert!(
+        (part.bytes_per_second / (4.0 * (MIB as f64)) - 1.0).abs() < 0.1,
+        "{part:?}"
+    );
+    assert_eq!(raised.subject.cgroup.path.as_deref(), Some("/"));
+    let forecast = raised.forecast.as_ref().unwrap();
+    assert_eq!(forecast.limit.file, "memory.max");
+    // Without growth nothing is said.
+    let (_, out) = feed(&mut Engine::new(Config::default()), 1500, |_| host(0));
     assert!(out.is_empty(), "{out:?}");
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Forecast, Memory, Relation, Subject, Trend, few};
+use super::{Forecast, Ledger, Memory, Relation, Subject, Trend, few};
 use crate::measure::{Bytes, Tgid, Tid, Timestamp};
 use crate::unit::is_same_unit;
 
@@ -38,6 +38,9 @@ pub struct Kill {
     /// What was short, if no memory cgroup's limit caused the kill.
     #[serde(default)]
     pub shortage: Option<Shortage>,
+    /// What all of the machine's memory was used for, of a kill that no memory cgroup's limit caused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Box<Ledger>>,
     /// State before the kill.
     pub before: Option<Before>,
     /// The processes in the victim's cgroup at the kill, largest first; from a log, all candidates.
@@ -171,7 +174,7 @@ pub struct Trigger {
 }
 
 /// The killed process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Victim {
     /// Process id.
     pub pid: Tgid,
@@ -203,6 +206,32 @@ pub struct Victim {
     /// not count it.
     #[serde(default)]
     pub exiting: Option<bool>,
+    /// How much it was told to take at most, by an option that its runtime or its program knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
+}
+
+/// What a program was told to take at most for its heap or its cache.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ceiling {
+    /// The option or variable: `-Xmx`, `GOMEMLIMIT`, `shared_buffers`.
+    pub name: String,
+    /// How much; `null` where it is a share of what is not known.
+    pub bytes: Option<Bytes>,
+    /// The share of the memory that the program sees, in per cent, where it is one.
+    pub percent: Option<f64>,
+    /// Where it stands.
+    pub source: CeilingSource,
+}
+
+/// Where a program was told its ceiling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CeilingSource {
+    /// On its command line.
+    Cmdline,
+    /// In an environment variable.
+    Environment,
 }
 
 impl Victim {
@@ -224,6 +253,7 @@ impl Victim {
             pgtables: None,
             started: None,
             exiting: None,
+            ceiling: None,
         }
     }
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    CgroupRef, Container, Forecast, ForecastChange, Kill, Limit, Lost, Memory, MemoryEvents, OomWithoutKill, Pressure,
-    Run, Sample, Start, Stop, Subject, TaskSize, Throttle, Trend, Unexplained, Unit, few,
+    CgroupRef, Container, Forecast, ForecastChange, Kill, Ledger, Limit, Lost, Memory, MemoryEvents, OomWithoutKill,
+    Pressure, Run, Sample, Start, Stop, Subject, TaskSize, Throttle, Trend, Unexplained, Unit, few,
 };
 use crate::measure::Timestamp;
 
@@ -268,6 +268,8 @@ struct FlatSample {
     tasks: Vec<TaskSize>,
     #[serde(default)]
     slowed: Option<Forecast>,
+    #[serde(default)]
+    ledger: Option<Box<Ledger>>,
     ts: Timestamp,
     #[serde(default)]
     seq: u64,
@@ -303,6 +305,7 @@ impl From<FlatSample> for Line {
                 forecast: flat.forecast,
                 tasks: flat.tasks,
                 slowed: flat.slowed,
+                ledger: flat.ledger,
             }),
             ts: flat.ts,
             seq: flat.seq,

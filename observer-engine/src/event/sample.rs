@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Earlier, RunEnd, Subject, few};
+use super::{Earlier, GrowingPart, Ledger, RunEnd, Subject, few};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Tgid, Timestamp};
 use crate::unit::UnitPath;
@@ -39,6 +39,9 @@ pub struct Sample {
     /// forecast.
     #[serde(default)]
     pub slowed: Option<Forecast>,
+    /// What all of the machine's memory is used for; of the host alone, each 10 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Box<Ledger>>,
 }
 
 /// A process and its memory.
@@ -251,7 +254,7 @@ pub struct Limit {
     pub file: String,
     /// The limit, in bytes.
     pub bytes: Bytes,
-    /// The owner's usage; for the host `MemTotal` less `MemAvailable`.
+    /// The owner's usage; for the host `MemTotal` less `MemAvailable` and `GPUReclaim`.
     pub usage: Option<Bytes>,
     /// The reclaimable part of the usage: page cache, dirty pages included, and
     /// reclaimable slab.
@@ -417,6 +420,9 @@ pub struct ForecastChange {
     /// The process that grows, if it is a single one.
     #[serde(default)]
     pub task: Option<GrowingTask>,
+    /// The part of the machine's memory that grows most; of the host alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<GrowingPart>,
     /// Why it is classified like this, in a clause.
     #[serde(default)]
     pub reason: Option<String>,

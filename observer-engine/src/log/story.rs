@@ -118,6 +118,9 @@ pub(crate) fn kill_event(kill: &Kill, path: Option<&str>) -> event::Kill {
         shortage: report
             .zip(oom.as_ref())
             .and_then(|(report, _)| logged::shortage_of(report, kill.in_memcg)),
+        ledger: report
+            .zip(oom.as_ref())
+            .and_then(|(report, _)| logged::ledger_of(report, kill.in_memcg)),
         shared_mm: kill.shares.is_some(),
         oom,
         in_memcg: kill.in_memcg == Some(true),

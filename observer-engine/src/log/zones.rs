@@ -1,10 +1,17 @@
 //! What was free where, as the kernel shows it at a global OOM (`Mem-Info:`; mm/page_alloc.c, since 6.6 mm/show_mem.c:
 //! `show_free_areas`).
 
+use crate::event::Ledger;
 use crate::measure::{Bytes, Pages};
 use crate::shortage::{Zone, Zones};
 
 impl Zones {
+    /// What all of the machine's memory was used for; `None` where that is not told.
+    #[must_use]
+    pub fn ledger(&self) -> Option<Ledger> {
+        self.counters.ledger(self.page())
+    }
+
     /// Takes a line; whether it was one of these.
     pub(super) fn line(&mut self, text: &str) -> bool {
         if let Some(size) = text.strip_prefix("Free swap") {
@@ -24,13 +31,14 @@ impl Zones {
         {
             return self.blocks(name, list);
         } else {
-            return false;
+            return self.counters.line(text);
         }
         true
     }
 
     fn zone(&mut self, name: &str, values: &str) {
         let Some((node, name)) = named(name) else { return };
+        self.counters.stacks(values);
         let value = |word: &str| {
             let found = values.split(' ').find_map(|value| value.strip_prefix(word));
             found.and_then(kib)

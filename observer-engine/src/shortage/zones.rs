@@ -1,9 +1,13 @@
 //! What was free where: of the kernel's log (`log/zones.rs`), or of the files of `/proc`, read at a choice.
 
+use crate::log::Counters;
 use crate::measure::{Bytes, Pages};
 
 /// Zones that are kept: the files of `/proc` have five of each node, empty ones too.
 const MAX_ZONES: usize = 1_024;
+
+/// The page of every machine whose lists of free blocks do not say otherwise.
+const PAGE: Bytes = Bytes(4096);
 
 /// A zone of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,9 +47,16 @@ pub struct Zones {
     pub swap_total: Option<Bytes>,
     /// The smallest block, as the lists of free ones have it: a page.
     pub page: Option<Bytes>,
+    /// The counters of the whole machine, as a log has them.
+    pub counters: Counters,
 }
 
 impl Zones {
+    /// How large a page is.
+    pub(crate) fn page(&self) -> Bytes {
+        self.page.unwrap_or(PAGE)
+    }
+
     /// What `/proc/zoneinfo` says (mm/vmstat.c: `zoneinfo_show_print`): the same figures as the log's, in pages. Zones that are
     /// empty stand there too.
     #[must_use]

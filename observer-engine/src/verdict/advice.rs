@@ -22,6 +22,18 @@ const SWAP_FULL: f64 = 0.95;
 /// Who held this share of what ran out, in per cent, is whom to look at.
 const MOST: f64 = 50.0;
 
+/// What nobody has is worth a word from this share of the machine's memory on, in per cent: some is with the kernel always.
+const MUCH_OF_HOST: f64 = 15.0;
+
+/// A ceiling so near below a limit, as a share of it, that both are to be told: what else a runtime takes has to fit between.
+const NARROW: f64 = 0.1;
+
+/// What is held beyond a ceiling is told from this share of it on: a heap's own book-keeping is within that.
+const BEYOND: f64 = 0.25;
+
+/// The ceiling of what many processes share, which says nothing of what one of them holds for itself.
+const SHARED: &str = "shared_buffers";
+
 /// A trend over less than this says nothing of hours to come, in seconds.
 const LONG_ENOUGH: f64 = 20.0;
 
@@ -36,6 +48,8 @@ pub(super) fn advice(kill: &Kill, unfreed: Option<&Unfreed>) -> Vec<String> {
         lowered(kill, last.as_ref()),
         unfreed.map(|earlier| second(kill, earlier)),
         shares(kill, last.as_ref()),
+        nobodys(kill),
+        ceiling(kill),
         growth(kill),
         swap(kill.limit.as_ref()),
         short(kill),
@@ -124,6 +138,75 @@ fn shares(kill: &Kill, last: Option<&Memory>) -> Option<String> {
     }
 }
 
+/// What of the machine's memory nobody has whom a kill could free it from.
+fn nobodys(kill: &Kill) -> Option<String> {
+    let ledger = kill.ledger.as_deref()?;
+    let (total, unaccounted) = ledger.total.zip(ledger.unaccounted)?;
+    let share = per_cent(unaccounted, total);
+    (share >= MUCH_OF_HOST).then(|| {
+        let whose = if ledger.is_whole() {
+            "a driver or the kernel took these pages directly"
+        } else {
+            "a driver's, vmalloc or per-CPU memory, which is not told apart here"
+        };
+        format!(
+            "{} of the host's {} ({share:.0}%) no process and no cgroup has: {whose}. Killing gives none of it back.",
+            bytes(unaccounted),
+            bytes(total)
+        )
+    })
+}
+
+/// A heap's or a cache's own ceiling beside the limit that was reached: whether both can hold, and whether what was held is
+/// what the ceiling bounds.
+fn ceiling(kill: &Kill) -> Option<String> {
+    let victim = kill.victim.as_ref()?;
+    let ceiling = victim.ceiling.as_ref()?;
+    let (most, limit) = ceiling
+        .bytes
+        .zip(kill.limit.as_ref())
+        .filter(|_| kill.origin != Origin::LimitLowered)?;
+    let max = limit.bytes.filter(|max| max.0 > 0)?;
+    let name = &ceiling.name;
+    let of = match limit.relation {
+        Some(Relation::Host) => format!("the host has {}", bytes(max)),
+        Some(Relation::Own | Relation::Ancestor) | None => {
+            format!("the limit that was reached ({}) is {}", set(limit), bytes(max))
+        }
+    };
+    if most >= max {
+        return Some(format!(
+            "{name} lets it have {}, {of}: both cannot hold. It fills up to the lower one without a leak.",
+            bytes(most)
+        ));
+    }
+    let left = max.saturating_sub(most);
+    if left.as_f64() < max.as_f64() * NARROW {
+        return Some(format!(
+            "{name} lets it have {}, {of}: that leaves {} for all else it holds (stacks, code, buffers).",
+            bytes(most),
+            bytes(left)
+        ));
+    }
+    let parts = [victim.anon, victim.swap].into_iter().flatten();
+    let held = parts.reduce(|sum, part| Bytes(sum.0.saturating_add(part.0)))?;
+    let beyond = held.saturating_sub(most);
+    (name != SHARED && beyond.as_f64() > most.as_f64() * BEYOND).then(|| {
+        format!(
+            "It held {}, {} more than {name} lets it have ({}): what is beyond that is not the heap's or the cache's, but native memory.",
+            bytes(held),
+            bytes(beyond),
+            bytes(most)
+        )
+    })
+}
+
+/// Whether a ceiling is no lower than the limit: what grows up to it is no leak.
+fn has_no_room(kill: &Kill, max: Bytes) -> bool {
+    let ceiling = kill.victim.as_ref().and_then(|victim| victim.ceiling.as_ref()?.bytes);
+    ceiling.is_some_and(|most| most >= max)
+}
+
 /// What a larger limit would buy.
 fn growth(kill: &Kill) -> Option<String> {
     let limit = kill.limit.as_ref()?;
@@ -132,7 +215,8 @@ fn growth(kill: &Kill) -> Option<String> {
     let own = limit.relation == Some(Relation::Own) && limit.file == "memory.max";
     let max = limit
         .bytes
-        .filter(|max| max.0 > 0 && leaks && own && kill.origin != Origin::LimitLowered)?;
+        .filter(|max| max.0 > 0 && leaks && own && kill.origin != Origin::LimitLowered)
+        .filter(|max| !has_no_room(kill, *max))?;
     Some(format!(
         "Doubling {} buys about {} at this growth: it is a leak.",
         set(limit),
@@ -236,4 +320,116 @@ fn reclaim(origin: Origin, last: Option<&Memory>) -> Option<String> {
     } else {
         format!("{share:.0}% of what was used was page cache, which reclaim gives back.")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Ledger, Subject, Trend, Victim};
+    use crate::measure::Tgid;
+    use crate::verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, verdict};
+
+    const MIB: u64 = 1 << 20;
+    const PATH: &str = "/system.slice/a.service";
+
+    fn kill(line: &str, max: u64, anon: u64) -> Kill {
+        let cgroup = crate::event::CgroupRef {
+            id: None,
+            path: Some(PATH.to_owned()),
+        };
+        let subject = Subject {
+            unit: Some("a.service".to_owned()),
+            cgroup,
+            ..Subject::default()
+        };
+        let victim = Victim {
+            cmdline: Some(line.to_owned()),
+            anon: Some(Bytes(anon * MIB)),
+            ..Victim::new(Tgid(7), "a".to_owned())
+        };
+        let owner = OwnerFacts {
+            path: Some(PATH.to_owned()),
+            unit: Some("a.service".to_owned()),
+            limit: Some(Bytes(max * MIB)),
+            usage: None,
+            swap_usage: None,
+            swap_max: None,
+        };
+        let oom = OomFacts {
+            constraint: Constraint::Memcg,
+            order: Some(0),
+            gfp: None,
+            owner: Some(owner),
+            chosen: Some(Tgid(7)),
+            lowering: false,
+        };
+        let facts = KillFacts {
+            oom: Some(oom),
+            ..KillFacts::new(subject, victim, Vec::new())
+        };
+        let trend = Trend {
+            bytes_per_second: 1e6,
+            low: 1e6,
+            high: 1e6,
+            window_seconds: 600.0,
+            class: Class::Leak,
+            since: None,
+            earlier: None,
+        };
+        let before = crate::event::Before {
+            trend: Some(trend),
+            ..crate::event::Before::default()
+        };
+        verdict(facts, |_| Some(before))
+    }
+
+    fn told(line: &str, max: u64, anon: u64) -> String {
+        kill(line, max, anon).advice.join(" ")
+    }
+
+    #[test]
+    fn a_ceiling_that_the_limit_does_not_hold_is_told_with_both_numbers_and_is_no_leak() {
+        let both = told("java -Xmx2g Main", 1024, 900);
+        assert!(both.contains("-Xmx lets it have 2.0G"), "{both}");
+        assert!(both.contains("MemoryMax=) is 1.0G: both cannot hold"), "{both}");
+        assert!(!both.contains("it is a leak"), "{both}");
+        let narrow = told("java -Xmx1000m Main", 1024, 900);
+        assert!(narrow.contains("that leaves 24.0M"), "{narrow}");
+        let native = told("java -Xmx256m Main", 1024, 900);
+        assert!(native.contains("It held 900.0M, 644.0M more than -Xmx"), "{native}");
+        assert!(native.contains("it is a leak"), "{native}");
+        for line in [
+            "java -Xmx800m Main",
+            "python3 leak.py",
+            "postgres -c shared_buffers=256MB",
+        ] {
+            let said = told(line, 1024, 900);
+            assert!(said.starts_with("Doubling"), "{line}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_is_said_where_it_is_much() {
+        let mut kill = kill("a", 1024, 1);
+        let ledger = |unaccounted: u64| Ledger {
+            total: Some(Bytes(8192 * MIB)),
+            unaccounted: Some(Bytes(unaccounted * MIB)),
+            vmalloc: Some(Bytes(1)),
+            percpu: Some(Bytes(1)),
+            ..Ledger::default()
+        };
+        kill.ledger = Some(Box::new(ledger(2048)));
+        let said = nobodys(&kill).unwrap();
+        assert!(
+            said.starts_with("2.0G of the host's 8.0G (25%) no process and no cgroup has: a driver"),
+            "{said}"
+        );
+        kill.ledger = Some(Box::new(Ledger {
+            vmalloc: None,
+            ..ledger(2048)
+        }));
+        assert!(nobodys(&kill).unwrap().contains("not told apart"));
+        kill.ledger = Some(Box::new(ledger(400)));
+        assert_eq!(nobodys(&kill), None);
+    }
 }

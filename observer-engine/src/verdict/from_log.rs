@@ -3,7 +3,7 @@
 use observer_common::Constraint as Code;
 
 use super::{Constraint, OomFacts, OwnerFacts, gfp::gfp_name};
-use crate::event::{Shortage, Task};
+use crate::event::{Ledger, Shortage, Task};
 use crate::log::{Group, Report};
 use crate::measure::{Pages, Tgid, Tid};
 use crate::shortage::{Asked, shortage};
@@ -44,6 +44,12 @@ pub fn shortage_in(report: &Report, constraint: Code) -> Option<Shortage> {
         narrow: report.stack.narrow,
     };
     shortage(&asked, &report.memory)
+}
+
+/// What all of the machine's memory was used for, where it was the machine that ran out.
+pub fn ledger_of(report: &Report, in_memcg: Option<bool>) -> Option<Box<Ledger>> {
+    let is_hosts = report.concluded(in_memcg)? == Code::None;
+    is_hosts.then(|| report.memory.ledger()).flatten().map(Box::new)
 }
 
 /// The choice; `None` where the line that says it is missing.

@@ -2,7 +2,8 @@
 
 use super::{class_name, kernel, limit as limit_words, name, pace};
 use crate::event::{
-    Class, Confidence, Container, Kill, KillLimit, Origin, Relation, ShortageKind, Subject, Trigger, Victim,
+    Ceiling, CeilingSource, Class, Confidence, Container, Kill, KillLimit, Origin, Relation, ShortageKind, Subject,
+    Trigger, Victim,
 };
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
@@ -244,6 +245,17 @@ fn victim_line(victim: &Victim, at: Timestamp) -> String {
     )
 }
 
+/// `-Xmx 2.0G, by its command line`
+fn ceiling_line(ceiling: &Ceiling) -> String {
+    let share = ceiling.percent.map(|percent| format!("{percent}%"));
+    let told: Vec<String> = share.into_iter().chain(ceiling.bytes.map(bytes)).collect();
+    let source = match ceiling.source {
+        CeilingSource::Cmdline => "command line",
+        CeilingSource::Environment => "environment",
+    };
+    format!("{} {}, by its {source}", ceiling.name, told.join(" of what it sees, "))
+}
+
 /// The paragraph: its first line without the clock, then the labelled ones.
 pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
     let head = format!("{} of {}, {}", kill.who(), name(&kill.subject), cause(kill));
@@ -261,6 +273,9 @@ pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, Stri
         let more = if cut.len() < cmdline.len() { "…" } else { "" };
         lines.push(("command", format!("{cut}{more}")));
     }
+    if let Some(ceiling) = kill.victim.as_ref().and_then(|victim| victim.ceiling.as_ref()) {
+        lines.push(("ceiling", ceiling_line(ceiling)));
+    }
     if let Some(trigger) = &kill.trigger {
         let asked = kill.request.as_ref().map(|request| match request.order {
             0 => " requested 1 page (order 0)".to_owned(),
@@ -276,6 +291,9 @@ pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, Stri
     }
     if let Some(limit) = &kill.limit {
         lines.push(("limit", limit_line(limit)));
+    }
+    if let Some(used) = kill.ledger.as_deref().and_then(super::ledger) {
+        lines.push(("memory", used));
     }
     if !kill.holders.is_empty() {
         let held: Vec<String> = kill

@@ -1,9 +1,14 @@
 //! The machine's own memory: the limit above every cgroup's.
 
+mod meminfo;
+mod zram;
+
 use std::fs;
 
+use meminfo::Meminfo;
+
 use super::files;
-use crate::event::{Limit, Memory, Pressure, Relation};
+use crate::event::{Ledger, Limit, Memory, Pressure, Relation};
 use crate::measure::Bytes;
 
 /// The machine's memory, from `/proc/meminfo`.
@@ -11,7 +16,8 @@ use crate::measure::Bytes;
 pub struct HostMemory {
     /// `MemTotal`.
     pub total: Bytes,
-    /// `MemAvailable`.
+    /// `MemAvailable`, and what graphics drivers keep and give back when asked: that has a shrinker, and the kernel's estimate
+    /// does not know of it (mm/show_mem.c: `si_mem_available`).
     pub available: Bytes,
     /// `SwapTotal`.
     pub swap_total: Bytes,
@@ -19,6 +25,8 @@ pub struct HostMemory {
     pub swap_free: Bytes,
     /// What it is made of, where the kernel tells.
     pub parts: Memory,
+    /// What all of it is used for, without what other files tell.
+    ledger: Ledger,
 }
 
 /// The machine's own pressure; `None` where the kernel was built or booted without it.
@@ -38,15 +46,12 @@ impl HostMemory {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let value = |name: &str| {
-            let line = text
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-            line.split_whitespace().next()?.parse().ok().map(Bytes::from_kib)
-        };
+        let meminfo = Meminfo::parse(text);
+        let value = |name: &str| meminfo.size(name);
+        let gpu_reclaim = value("GPUReclaim").unwrap_or_default();
         Some(Self {
             total: value("MemTotal")?,
-            available: value("MemAvailable")?,
+            available: Bytes(value("MemAvailable")?.0.saturating_add(gpu_reclaim.0)),
             swap_total: value("SwapTotal").unwrap_or_default(),
             swap_free: value("SwapFree").unwrap_or_default(),
             parts: Memory {
@@ -59,13 +64,21 @@ impl HostMemory {
                 pagetables: value("PageTables"),
                 sec_pagetables: value("SecPageTables"),
                 percpu: value("Percpu"),
-                vmalloc: value("VmallocUsed"),
+                vmalloc: meminfo.vmalloc(),
                 hugetlb: value("Hugetlb"),
                 zswap: value("Zswap"),
                 zswapped: value("Zswapped"),
                 ..Memory::default()
             },
+            ledger: meminfo.ledger(),
         })
+    }
+
+    /// What all of it is used for. Reads what zram devices take.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        let zram = zram::held();
+        Ledger { zram, ..self.ledger }.balanced()
     }
 
     /// What is in use and cannot be had back: total less available.
@@ -112,6 +125,8 @@ mod tests {
         let memory = HostMemory::parse(text).unwrap();
         assert_eq!((memory.total, memory.used()), (Bytes(1_024_000), Bytes(614_400)));
         assert_eq!(HostMemory::parse("MemTotal: x kB"), None);
+        let keeps = HostMemory::parse(&format!("{text}GPUReclaim: 100 kB\n"));
+        assert_eq!(keeps.map(|memory| memory.used()), Some(Bytes(512_000)));
         assert_eq!(memory.parts.pagetables, None);
         let parts = HostMemory::parse(&format!("{text}KernelStack: 1 kB\nPageTables: 2 kB\nPercpu: 3 kB\n"));
         let parts = parts.unwrap().parts;

@@ -9,6 +9,7 @@ use procfs::FromBufRead as _;
 use procfs::process::{Process, Status};
 
 use super::{Hierarchy, namespaces};
+use crate::engine::ceiling::Environment;
 use crate::engine::raw;
 use crate::event::CgroupVersion;
 use crate::measure::{BootNanos, Bytes, Pages, Tgid, Tid};
@@ -18,6 +19,9 @@ const PF_EXITING: u32 = 4;
 
 /// A command line is told up to here, in characters.
 const MAX_CMDLINE: usize = 4096;
+
+/// An environment is looked at up to here, in bytes.
+const MAX_ENVIRONMENT: u64 = 256 * 1024;
 
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +119,19 @@ pub fn cmdline(pid: Tgid) -> Option<String> {
         return None;
     }
     words(&fs::read(format!("/proc/{pid}/cmdline")).ok()?)
+}
+
+/// The ceilings that the environment of a process names; none where it may not be read.
+#[must_use]
+pub fn environment(pid: Tgid) -> Environment {
+    let read = || {
+        let mut block = Vec::new();
+        let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+        file.take(MAX_ENVIRONMENT).read_to_end(&mut block).ok()?;
+        Some(Environment::parse(&block))
+    };
+    let are_the_hosts = namespaces::pids_are_the_hosts();
+    are_the_hosts.then(read).flatten().unwrap_or_default()
 }
 
 /// The words of a command line, of which each ends with a zero byte (proc_pid_cmdline(5)). Who writes a title over its own

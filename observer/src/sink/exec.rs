@@ -242,6 +242,7 @@ mod tests {
                 forecast: None,
                 memory: None,
                 task: None,
+                part: None,
                 reason: None,
             }),
             ts: Timestamp(jiff::Timestamp::UNIX_EPOCH),

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use super::clock::Clock;
 use super::collector::Collector;
 use crate::cgroup::host::HostMemory;
-use crate::cgroup::{TaskInfo, cmdline, held, nodes};
+use crate::cgroup::{TaskInfo, cmdline, environment, held, nodes};
 use crate::engine::Constraint;
+use crate::engine::ceiling::Environment;
 use crate::engine::shortage::{Asked, shortage};
 use crate::engine::verdict::earlier::{Again, Earlier, Unfreed, unfreed};
 use crate::engine::verdict::from_log::{constraint, shortage_of};
@@ -27,7 +28,8 @@ pub(super) struct Ahead {
     oom_time: BootNanos,
     /// The chosen one.
     tgid: Tgid,
-    cmdline: Option<String>,
+    /// Its command line and what its runtime is told in its environment.
+    read: Option<(Option<String>, Environment)>,
     /// The others of its cgroup.
     tasks: Option<Vec<TaskInfo>>,
     machine: Option<Machine>,
@@ -49,7 +51,7 @@ pub(super) struct Machine {
 /// What of it is one victim's.
 #[derive(Debug, Default)]
 pub(super) struct OfVictim {
-    pub(super) cmdline: Option<String>,
+    pub(super) read: Option<(Option<String>, Environment)>,
     pub(super) tasks: Option<Vec<TaskInfo>>,
     pub(super) machine: Option<Machine>,
     pub(super) unfreed: Option<Unfreed>,
@@ -109,7 +111,7 @@ impl Ahead {
             };
         }
         OfVictim {
-            cmdline: self.cmdline.take(),
+            read: self.read.take(),
             tasks: self.tasks.take(),
             machine: self.machine.clone(),
             unfreed: self.unfreed.take(),
@@ -169,7 +171,7 @@ impl Collector {
             .map(|tgid| Ahead {
                 oom_time: oom.time,
                 tgid,
-                cmdline: cmdline(tgid),
+                read: Some((cmdline(tgid), environment(tgid))),
                 machine: machine(oom, tgid),
                 tasks: path.map(|path| self.others(path, tgid)),
                 is_awaited: true,
@@ -277,7 +279,7 @@ mod tests {
         Ahead {
             oom_time: BootNanos(5),
             tgid: Tgid(7),
-            cmdline: Some("a".to_owned()),
+            read: Some((Some("a".to_owned()), Environment::default())),
             tasks: None,
             machine: Some(Machine {
                 host: None,
@@ -299,9 +301,10 @@ mod tests {
         let (sizes, time) = (Sizes::default(), Some(BootNanos(5)));
         let mut ahead = ahead(Some(Bytes(1)), Some(ShortageKind::Machine));
         let chosen = ahead.of(time, Tgid(7), &sizes, || None);
-        assert_eq!(chosen.cmdline.as_deref(), Some("a"));
+        let read = chosen.read.as_ref().and_then(|(cmdline, _)| cmdline.as_deref());
+        assert_eq!(read, Some("a"));
         let member = ahead.of(time, Tgid(8), &sizes, || None);
-        assert_eq!(member.cmdline, None);
+        assert!(member.read.is_none());
         assert!(told(chosen).is_some() && told(member).is_some() && !ahead.is_awaited);
         assert_eq!(told(ahead.of(Some(BootNanos(6)), Tgid(7), &sizes, || None)), None);
         assert_eq!(told(ahead.of(None, Tgid(7), &sizes, || None)), None);

@@ -56,6 +56,9 @@ const WALK_ROWS: u32 = 1_024;
 /// turn of some only, where the kernel tells who grows.
 const WALKED_A_TURN: usize = 2_048;
 
+/// What the machine's memory is used for is told so often, and not at each tick: a capture would hold two dozen figures more a second.
+const LEDGER_EACH: Duration = Duration::from_secs(10);
+
 /// What was read in one turn: nothing is read twice in it, and what is told of it agrees, its time included.
 pub(super) struct Turn {
     pub(super) ts: Timestamp,
@@ -178,6 +181,8 @@ pub(super) struct Collector {
     /// The kinds of files that could not be read, which were said.
     unread: HashSet<String>,
     scanned: Duration,
+    /// When what all of the machine's memory is used for was told last.
+    ledger_told: Option<Duration>,
     phase: Phase,
 }
 
@@ -243,6 +248,7 @@ impl Collector {
             known,
             unread: HashSet::new(),
             scanned: Clock::boot(),
+            ledger_told: None,
             phase: Phase::Starting,
         }
     }
@@ -574,6 +580,14 @@ impl Collector {
 
     fn sample_host(&mut self, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
         let Some(host) = turn.host() else { return Ok(()) };
+        let now = Clock::boot();
+        let is_due = self
+            .ledger_told
+            .is_none_or(|told| now.saturating_sub(told) >= LEDGER_EACH);
+        let ledger = is_due.then(|| Box::new(host.ledger()));
+        if is_due {
+            self.ledger_told = Some(now);
+        }
         let sample = Sample {
             subject: Subject {
                 cgroup: CgroupRef {
@@ -585,6 +599,7 @@ impl Collector {
             memory: host.memory(),
             pressure: pressure(),
             limits: vec![host.limit()],
+            ledger,
             ..Sample::default()
         };
         self.tell(turn.ts, sample, stream)
@@ -741,6 +756,7 @@ impl Collector {
             forecast: None,
             tasks: self.largest_tasks(id, &path),
             slowed: None,
+            ledger: None,
         };
         for run in self.known.remove(&*path).unwrap_or_default() {
             self.engine.know(&run);

@@ -306,12 +306,14 @@ impl Collector {
             .as_ref()
             .filter(|oom| oom.owner.is_none())
             .and_then(|oom| self.outside(oom.constraint, asked_in, nodes, None));
+        let (outside, ledger) = outside.map(|outside| (outside.limit, outside.ledger)).unzip();
         let subject = match path {
             Some(path) => self.logged_subject(path, seen_in.as_deref()),
             None => Subject::default(),
         };
         let facts = KillFacts {
             outside,
+            ledger: ledger.flatten(),
             holders: self.kernel_holders(oom.as_ref(), concluded_limit.as_ref(), path),
             trigger,
             shortage: report.and_then(|report| logged::shortage_of(report, kill.in_memcg)),

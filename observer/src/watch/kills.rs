@@ -8,14 +8,15 @@ use super::kernel_log::LoggedChoice;
 use super::placeless::Unplaced;
 use super::questions::{Answer, Question};
 use super::stream::{Stream, StreamError};
-use crate::cgroup::{TaskInfo, cgroup_of, cmdline, process, tasks, tgid_of};
+use crate::cgroup::{TaskInfo, cgroup_of, cmdline, environment, process, tasks, tgid_of};
 use crate::cgroup::{host::HostMemory, nodes};
+use crate::engine::ceiling::{self, Environment};
 use crate::engine::verdict::counters::{MetLimit, limit_met};
 use crate::engine::verdict::earlier::Earlier;
 use crate::engine::verdict::from_log::{MAX_TASKS, constraint};
 use crate::engine::verdict::gfp::gfp_name;
 use crate::engine::{Constraint, KillFacts, OomFacts, OwnerFacts};
-use crate::event::{self, CgroupVersion, Event, Holder, KillLimit, Relation, Trigger, ancestry};
+use crate::event::{self, CgroupVersion, Event, Holder, KillLimit, Ledger, Relation, Trigger, ancestry};
 use crate::kernel::log::DEVICE;
 use crate::kernel::record::{Oom, Task, Victim, Writing};
 use crate::measure::{BootNanos, Bytes, CgroupId, Sizes, Tgid, Tid, Timestamp};
@@ -96,8 +97,15 @@ pub(super) struct Seen {
     pub(super) counted_by: Option<&'static str>,
 }
 
-fn host_limit(host: &HostMemory) -> KillLimit {
-    KillLimit {
+/// What was full where no memory cgroup's limit was.
+pub(super) struct Outside {
+    pub(super) limit: KillLimit,
+    /// Of the machine, what all of it is used for.
+    pub(super) ledger: Option<Box<Ledger>>,
+}
+
+fn host_limit(host: &HostMemory) -> Outside {
+    let limit = KillLimit {
         cgroup: Some("/".to_owned()),
         unit: None,
         relation: Some(Relation::Host),
@@ -106,6 +114,10 @@ fn host_limit(host: &HostMemory) -> KillLimit {
         usage: Some(host.used()),
         swap_usage: Some(host.swap_total.saturating_sub(host.swap_free)),
         swap_max: None,
+    };
+    Outside {
+        limit,
+        ledger: Some(Box::new(host.ledger())),
     }
 }
 
@@ -251,7 +263,7 @@ impl Collector {
         let listed = listed.map(|(_, sizes)| sizes).unwrap_or_default();
         let sizes = victim.sizes.or(listed);
         let ahead = self.known_before(&victim, tgid, &sizes, oom);
-        let mut victim_event = self.victim_event(&victim.task, tgid, sizes, info, ahead.cmdline);
+        let mut victim_event = self.victim_event(&victim.task, tgid, sizes, info, ahead.read);
         victim_event.exiting = exiting;
         let subject = self.victim_subject(victim.task.cgroup, path);
         let tasks = match ahead.tasks {
@@ -298,6 +310,7 @@ impl Collector {
             .as_ref()
             .filter(|facts| facts.owner.is_none())
             .and_then(|facts| self.outside(facts.constraint, asked_in.as_deref(), &nodes, host));
+        let (outside, ledger) = outside.map(|outside| (outside.limit, outside.ledger)).unzip();
         let (read, files) = ahead.machine.and_then(|machine| machine.shortage).unzip();
         evidence.extend(files.into_iter().flatten().map(str::to_owned));
         if let Some(earlier) = &ahead.unfreed {
@@ -308,6 +321,7 @@ impl Collector {
         KillFacts {
             trigger: Some(self.trigger(&victim, tgid, path, oom)),
             outside,
+            ledger: ledger.flatten(),
             holders,
             oom: facts,
             shared_mm: victim.shared_mm,
@@ -490,24 +504,26 @@ impl Collector {
         known.or_else(|| cgroup_of(&self.hierarchy, tgid))
     }
 
-    /// `ahead` is its command line, where it was read already.
+    /// `ahead` is its command line and its environment, where they were read already.
     pub(super) fn victim_event(
         &self,
         task: &Task,
         tgid: Tgid,
         sizes: Sizes,
         info: Option<TaskInfo>,
-        ahead: Option<String>,
+        ahead: Option<(Option<String>, Environment)>,
     ) -> event::Victim {
         let started = task.started.or_else(|| info.as_ref()?.started);
+        let (ahead, environment) = ahead.unwrap_or_else(|| (None, environment(tgid)));
         let cmdline = info
             .as_ref()
             .and_then(|info| info.cmdline.clone())
             .or(ahead)
             // Of one of which a record tells the rest, this alone is read.
             .or_else(|| task.started.and_then(|_| cmdline(tgid)))
-            .or_else(|| self.programs.cmdline(tgid, started, task).map(str::to_owned))
-            .filter(|_| self.cmdline);
+            .or_else(|| self.programs.cmdline(tgid, started, task).map(str::to_owned));
+        let ceiling = ceiling::of_process(cmdline.as_deref(), &environment);
+        let cmdline = cmdline.filter(|_| self.cmdline);
         let comm = info.map(|info| info.comm).filter(|_| task.comm.is_empty());
         event::Victim {
             pid: tgid,
@@ -524,6 +540,7 @@ impl Collector {
             pgtables: sizes.pgtables,
             started: started.map(|started| self.clock.at(started)),
             exiting: None,
+            ceiling,
         }
     }
 
@@ -567,14 +584,14 @@ impl Collector {
         trigger: Option<&str>,
         nodes: &[u32],
         host: Option<HostMemory>,
-    ) -> Option<KillLimit> {
+    ) -> Option<Outside> {
         let (file, cgroup) = match constraint {
             Constraint::Host => return host.or_else(HostMemory::read).map(|host| host_limit(&host)),
             Constraint::Cpuset => ("cpuset.mems", trigger.and_then(|path| self.confining(path))),
             Constraint::Mempolicy => ("mempolicy", None),
             Constraint::Memcg | Constraint::Unknown(_) => return None,
         };
-        Some(KillLimit {
+        let limit = KillLimit {
             unit: cgroup
                 .map(UnitPath::parse)
                 .and_then(|unit| unit.user_unit.or(unit.unit)),
@@ -585,7 +602,8 @@ impl Collector {
             usage: None, // by now the victim's share may be gone from it
             swap_usage: None,
             swap_max: None,
-        })
+        };
+        Some(Outside { limit, ledger: None })
     }
 
     /// The nearest cgroup that names memory nodes: this one, or one above it.

@@ -335,7 +335,9 @@ impl Collector {
         let event = OomWithoutKill {
             limit: match &facts.owner {
                 Some(owner) => Some(owner.limit_of(&subject)),
-                None => self.outside(facts.constraint, None, &oom.nodes, None),
+                None => self
+                    .outside(facts.constraint, None, &oom.nodes, None)
+                    .map(|outside| outside.limit),
             },
             trigger: Some(self.asker(&oom.trigger)),
             request: facts.request(),

@@ -114,6 +114,7 @@ fn unseen(subject: &Subject, origin: Origin, killer: Option<Killer>) -> Event {
         killer,
         request: None,
         shortage: None,
+        ledger: None,
         before: None,
         tasks: Vec::new(),
         holders: Vec::new(),
