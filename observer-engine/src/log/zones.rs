@@ -20,6 +20,7 @@ impl Zones {
             self.swap_total = kib(size.trim_start_matches([' ', '=', ':']));
         } else if let Some(free) = in_all(text) {
             self.free = Some(free);
+            self.counters.line(text);
         } else if let Some(list) = text.strip_prefix("lowmem_reserve[]:") {
             let Some(zone) = self.zones.last_mut() else { return true };
             zone.reserve = list.split_whitespace().map_while(|word| word.parse().ok()).collect();
