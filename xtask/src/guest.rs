@@ -234,7 +234,7 @@ impl Guest<'_> {
         if machine.icount {
             qemu.args(["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]);
         } else {
-            qemu.args(["-accel", "tcg,thread=multi"]);
+            qemu.args(["-accel", "tcg,thread=single"]);
         }
         // QEMU 7.2 spoils the flags in cmpxchg16b: without cx16=off a guest dies of a double fault now and then.
         qemu.args(["-cpu", "max,la57=off,cx16=off"]);
