@@ -1,13 +1,17 @@
 //! Writes down when each line of others arrives: `NAME NANOSECONDS LINE`, the time of CLOCK_MONOTONIC at which the read
 //! that brought it returned. A thread for each, so that none waits for another's line.
 //!
-//! Arguments: `NAME=PATH`, a pipe or `/dev/kmsg`, to be read until it ends.
+//! Arguments: `NAME=PATH`, a pipe or `/dev/kmsg`, to be read until it ends; of a directory, `NAME NANOSECONDS LENGTH FILE`
+//! each time that a file in it has been written to.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
+use rustix::fs::inotify;
 use rustix::time::{ClockId, clock_gettime};
 
 fn now() -> i64 {
@@ -42,6 +46,22 @@ fn read(name: &str, path: &str) -> std::io::Result<()> {
     }
 }
 
+/// Tells of every write to the files of a directory. Never ends.
+fn watch(name: &str, path: &Path) -> std::io::Result<()> {
+    let inotify = inotify::init(inotify::CreateFlags::CLOEXEC)?;
+    inotify::add_watch(&inotify, path, inotify::WatchFlags::MODIFY)?;
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(&inotify, &mut buffer);
+    loop {
+        let event = events.next()?;
+        let at = now();
+        let Some(file) = event.file_name() else { continue };
+        let file = file.to_string_lossy();
+        let length = path.join(&*file).metadata()?.len();
+        writeln!(std::io::stdout().lock(), "{name} {at} {length} {file}")?;
+    }
+}
+
 fn main() -> ExitCode {
     let sources: Vec<(String, String)> = std::env::args()
         .skip(1)
@@ -58,7 +78,13 @@ fn main() -> ExitCode {
         .into_iter()
         .map(|(name, path)| {
             thread::spawn(move || {
-                if let Err(error) = read(&name, &path) {
+                let is_directory = Path::new(&path).is_dir();
+                let result = if is_directory {
+                    watch(&name, Path::new(&path))
+                } else {
+                    read(&name, &path)
+                };
+                if let Err(error) = result {
                     eprintln!("arrivals: {name}: {path}: {error}");
                 }
             })

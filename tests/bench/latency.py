@@ -5,7 +5,7 @@
 # written into the same log before each kill. `arrivals` reads every tool's output, a thread each. Prints
 # `STATE TOOL NANOSECONDS` a line, and `STATE TOOL missing`; negative is before the kernel's record was made: some tell of a
 # kill before it is done.
-import mmap, os, re, shutil, signal, subprocess, sys, time
+import ctypes, fcntl, mmap, os, re, shutil, signal, subprocess, sys, time
 
 RUN = "/run/latency"
 CGROUPS = "/sys/fs/cgroup/latency.slice"
@@ -105,12 +105,14 @@ def round_of_kills(state, count, cgroups, pause):
         time.sleep(pause * (0.75 + 0.5 * (number * 0.618 % 1)))
     # Who is late has some time.
     time.sleep(8)
-    evaluate(state, marks, pids, arrived()[begun:])
+    lines = arrived()[begun:]
+    evaluate(state, marks, pids, lines + list(recorded(lines)))
 
 def evaluate(state, marks, pids, lines):
     offsets, dead, told = {}, {}, {}
     pid_in = {"bpftrace": r"OOM kill of PID (\d+)", "bcc": r"OOM kill of PID (\d+)", "libbpf": r"OOM kill of PID (\d+)",
               "journald": r"Killed process (\d+)", "oomtrace": r'"event":"kill".*"victim":\{"pid":(\d+)',
+              "oomtrace-capture": r'"event":"kill".*"victim":\{"pid":(\d+)',
               "oomtrace-journal": r'"OBJECT_PID"\s*:\s*"(\d+)"'}
     for line in lines:
         name, at, text = (line.split(" ", 2) + ["", ""])[:3]
@@ -138,6 +140,35 @@ def evaluate(state, marks, pids, lines):
     print(state, "marker", max(width for _, width in marks.values()))
     sys.stdout.flush()
 
+def frames(path):
+    """Where each frame of a capture ends, and what it holds."""
+    zstd = ctypes.CDLL("libzstd.so.1")
+    for function in zstd.ZSTD_findFrameCompressedSize, zstd.ZSTD_decompress, zstd.ZSTD_getFrameContentSize:
+        function.restype = ctypes.c_uint64
+    with open(path, "rb") as file:
+        packed = file.read()
+    begin = 0
+    while begin < len(packed):
+        rest = packed[begin:]
+        length = zstd.ZSTD_findFrameCompressedSize(rest, ctypes.c_size_t(len(rest)))
+        size = zstd.ZSTD_getFrameContentSize(rest, ctypes.c_size_t(length))
+        if zstd.ZSTD_isError(ctypes.c_size_t(length)) or size > 64 << 20:
+            note(f"no frame at {begin} of {path}")
+            return
+        text = ctypes.create_string_buffer(size)
+        zstd.ZSTD_decompress(text, ctypes.c_size_t(size), rest, ctypes.c_size_t(length))
+        begin += length
+        yield begin, text.raw.decode()
+
+def recorded(lines):
+    """What came of a capture, as if its lines had been read one by one: a frame is there once the file is as long."""
+    grown = [line.split(" ") for line in lines if line.startswith("oomtrace-capture ")]
+    for name in sorted({file for _, _, _, file in grown}):
+        for end, text in frames(f"{RUN}/captures/{name}"):
+            at = next((at for _, at, length, file in grown if file == name and int(length) >= end), None)
+            if at:
+                yield from (f"oomtrace-capture {at} {line}" for line in text.splitlines())
+
 def oomtrace(*arguments, pipe="oomtrace"):
     return start(pipe, "oomtrace", *arguments)
 
@@ -147,11 +178,12 @@ os.makedirs(RUN)
 pipes = TOOLS + ["oomtrace-journal"]
 for name in pipes:
     os.mkfifo(f"{RUN}/{name}")
+os.mkdir(f"{RUN}/captures")
 # Kept open, so that a pipe does not end with a tool of it.
 held = [os.open(f"{RUN}/{name}", os.O_RDWR) for name in pipes]
 # An emulated serial line is slower than all of them.
 subprocess.run(["dmesg", "--console-off"], check=True)
-arrivals = subprocess.Popen(["/share/arrivals", "kmsg=/dev/kmsg"] + [f"{name}={RUN}/{name}" for name in pipes],
+arrivals = subprocess.Popen(["/share/arrivals", "kmsg=/dev/kmsg"] + [f"{name}={RUN}/{name}" for name in pipes] + [f"oomtrace-capture={RUN}/captures"],
                             stdout=open(f"{RUN}/arrivals", "wb"), preexec_fn=survivor)
 # Without any entry to begin behind, `--follow` passes over the first one that comes.
 subprocess.run(["logger", "--tag", "oomtrace", "before the first"], check=True)
@@ -177,14 +209,16 @@ def watched(name="oomtrace", since=0):
     return lambda: any(line.startswith(name + " ") and '"event":"sample"' in line for line in arrived()[since:])
 
 every = ["kmsg"] + TOOLS
-expected = {"rest": every + ["oomtrace-journal"], "ticks": every, "stuck": ["kmsg", "bpftrace", "bcc", "libbpf", "journald", "oomtrace-journal"], "short": every}
+expected = {"rest": every + ["oomtrace-journal"], "ticks": every, "stuck": ["kmsg", "bpftrace", "bcc", "libbpf", "journald", "oomtrace-capture"], "short": every}
 for state in states:
     note(state)
     since = len(arrived())
     if state == "stuck":
-        # Its standard output is a pipe that is full: what is measured is the journal's entry of the same kill.
+        # Its standard output is a pipe that is full: what is measured is the capture of the same kill.
         ends = os.pipe()
-        child = start("stuck", "oomtrace", "--output", "json", "--journal", "--no-runs", "--interval", "100ms", stdout=ends[1])
+        # Full in a second or two.
+        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, 4096)
+        child = start("stuck", "oomtrace", "record", "--output", "json", "--dir", f"{RUN}/captures", stdout=ends[1])
         os.close(ends[1])
         while b'"event":"start"' not in os.read(ends[0], 65536):
             pass

@@ -68,11 +68,23 @@ pub(crate) struct Machine {
     pub(crate) memory_mb: u32,
     /// Memory nodes, of which each has its share.
     pub(crate) nodes: u32,
-    /// The guest's clock counts instructions.
-    pub(crate) icount: bool,
+    pub(crate) cores: Cores,
     /// More of the kernel's command line.
     pub(crate) append: String,
     pub(crate) timeout: Option<Duration>,
+}
+
+/// How QEMU runs the guest's CPUs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Cores {
+    /// One after the other on one of the machine's
+    #[default]
+    Shared,
+    /// At the same time: a line arrives as soon as on a machine, but a guest dies now and then while its kernel patches code
+    /// that another CPU runs (`Oops: int3`)
+    Parallel,
+    /// One, whose clock counts instructions
+    Counting,
 }
 
 impl Default for Machine {
@@ -81,7 +93,7 @@ impl Default for Machine {
             cpus: 2,
             memory_mb: 1024,
             nodes: 2,
-            icount: false,
+            cores: Cores::Shared,
             append: String::new(),
             timeout: None,
         }
@@ -231,11 +243,11 @@ impl Guest<'_> {
             "-M",
             "q35",
         ]);
-        if machine.icount {
-            qemu.args(["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]);
-        } else {
-            qemu.args(["-accel", "tcg,thread=single"]);
-        }
+        match machine.cores {
+            Cores::Shared => qemu.args(["-accel", "tcg,thread=single"]),
+            Cores::Parallel => qemu.args(["-accel", "tcg,thread=multi"]),
+            Cores::Counting => qemu.args(["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]),
+        };
         // QEMU 7.2 spoils the flags in cmpxchg16b: without cx16=off a guest dies of a double fault now and then.
         qemu.args(["-cpu", "max,la57=off,cx16=off"]);
         qemu.args(["-smp", &machine.cpus.to_string(), "-m", &machine.memory_mb.to_string()]);

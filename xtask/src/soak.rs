@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
+use crate::guest::Cores;
 use crate::inside::Inside;
 use crate::kernel::Series;
 use crate::step;
@@ -50,7 +51,7 @@ impl Soak {
         ));
         let text = Inside {
             kernel: self.kernel,
-            icount: false,
+            cores: Cores::Shared,
             peers: false,
             memory_mb: 2048,
             timeout: u64::from(self.minutes) * 60 + 1800,

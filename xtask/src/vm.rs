@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::binary::{self, Profile};
-use crate::guest::{Guest, Machine, Outcome};
+use crate::guest::{Cores, Guest, Machine, Outcome};
 use crate::kernel::{Kernel, Series};
 use crate::{cache, image, step, workspace};
 
@@ -53,6 +53,10 @@ pub(crate) struct Vm {
     #[arg(long)]
     icount: bool,
 
+    /// Run the guest's CPUs at the same time, for truer times; the guest dies of the emulation now and then
+    #[arg(long, conflicts_with = "icount")]
+    parallel: bool,
+
     /// CPUs of the guest
     #[arg(long, value_name = "N", default_value_t = 2)]
     smp: u32,
@@ -90,11 +94,16 @@ impl Vm {
         if self.results.is_some() && self.kernels.len() > 1 {
             bail!("--results is for one guest: give --kernel once");
         }
+        let cores = match (self.icount, self.parallel) {
+            (true, _) => Cores::Counting,
+            (false, true) => Cores::Parallel,
+            (false, false) => Cores::Shared,
+        };
         let machine = Machine {
             cpus: if self.icount { 1 } else { self.smp },
             memory_mb: self.memory,
             nodes: if self.icount { 1 } else { 2 },
-            icount: self.icount,
+            cores,
             append: self.append,
             timeout: self.timeout.map(Duration::from_secs),
         };

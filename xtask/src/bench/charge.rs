@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
+use crate::guest::Cores;
 use crate::inside::Inside;
 use crate::kernel::Series;
 
@@ -36,7 +37,7 @@ impl Charge {
         let rounds = self.rounds.to_string();
         let text = Inside {
             kernel: self.kernel,
-            icount: true,
+            cores: Cores::Counting,
             peers: false,
             memory_mb: 1024,
             timeout: GUEST_TIMEOUT,

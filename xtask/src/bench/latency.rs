@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
+use crate::guest::Cores;
 use crate::inside::Inside;
 use crate::kernel::Series;
 use crate::tally::tell_figures;
@@ -13,7 +14,7 @@ use crate::tally::tell_figures;
 /// From a kill to its line: p50, p99 and the longest, in four states, with the peers beside it
 ///
 /// The kill is the kernel's own record in its log. States: at rest; with ticks over many cgroups; with a reader of standard
-/// output that is stuck, where the line measured is oomtrace's journal entry of the same kill; and on a host that is itself
+/// output that is stuck, where the line measured is that of its capture, as the file grows; and on a host that is itself
 /// out of memory. Beside it, in the same guest and of the same kills: bpftrace's, bcc's and libbpf-tools' oomkill, /dev/kmsg
 /// read directly, and journald's copy of the kernel's log. The guest's CPUs are emulated: the comparison holds, the times are
 /// not those of a machine.
@@ -55,7 +56,7 @@ impl Latency {
         command.extend(self.states.iter().map(String::as_str));
         let text = Inside {
             kernel: self.kernel,
-            icount: false,
+            cores: Cores::Parallel,
             peers: true,
             // The peers take memory too.
             memory_mb: 1536 + hosted,
@@ -105,7 +106,7 @@ fn quantiles(times: &[Option<i64>]) -> Option<[f64; 3]> {
 /// Who oomtrace's line is, in a state.
 fn own(state: &str) -> &'static str {
     if state == "stuck" {
-        "oomtrace-journal"
+        "oomtrace-capture"
     } else {
         "oomtrace"
     }

@@ -64,7 +64,8 @@ impl Row {
 impl Replay {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         packages::require(&TOOLS)?;
-        let oomtrace = binary::oomtrace(Profile::Release)?;
+        // As it is handed out.
+        let oomtrace = binary::oomtrace(Profile::Dist)?;
         let bare = bare_loop()?;
         step("writing the stream");
         let stream = target_dir().join("replay.jsonl");

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
+use crate::guest::Cores;
 use crate::inside::Inside;
 use crate::kernel::Series;
 use crate::step;
@@ -129,7 +130,7 @@ impl Scale {
             .map_or_else(|| "default".to_owned(), |files| files.to_string());
         let text = Inside {
             kernel: self.kernel,
-            icount: true,
+            cores: Cores::Counting,
             peers: false,
             // A cgroup takes some 50 KiB, a process that moves two MiB.
             memory_mb: 1024 + cgroups / 8,

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::binary::{self, Profile};
+use crate::guest::Cores;
 use crate::inside::Inside;
 use crate::kernel::Series;
 use crate::tally::tell_figures;
@@ -42,7 +43,7 @@ impl Start {
         let rounds = self.rounds.to_string();
         let text = Inside {
             kernel: self.kernel,
-            icount: true,
+            cores: Cores::Counting,
             peers: false,
             memory_mb: 1024,
             timeout: 1800,
