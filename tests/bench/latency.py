@@ -24,6 +24,11 @@ def survivor():
     # No kill is meant for it.
     write("/proc/self/oom_score_adj", "-1000")
 
+def first():
+    # When it reads a line is when the line was written, however many others want the CPU.
+    survivor()
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+
 def start(name, *command, stdout=None):
     """A program whose output goes to the pipe of its name."""
     pipe = open(f"{RUN}/{name}", "wb") if stdout is None else stdout
@@ -184,7 +189,7 @@ held = [os.open(f"{RUN}/{name}", os.O_RDWR) for name in pipes]
 # An emulated serial line is slower than all of them.
 subprocess.run(["dmesg", "--console-off"], check=True)
 arrivals = subprocess.Popen(["/share/arrivals", "kmsg=/dev/kmsg"] + [f"{name}={RUN}/{name}" for name in pipes] + [f"oomtrace-capture={RUN}/captures"],
-                            stdout=open(f"{RUN}/arrivals", "wb"), preexec_fn=survivor)
+                            stdout=open(f"{RUN}/arrivals", "wb"), preexec_fn=first)
 # Without any entry to begin behind, `--follow` passes over the first one that comes.
 subprocess.run(["logger", "--tag", "oomtrace", "before the first"], check=True)
 peers = {"bpftrace": start("bpftrace", "bpftrace", "-B", "line", "/usr/sbin/oomkill.bt"),

@@ -36,6 +36,10 @@ pub(crate) struct Latency {
     #[arg(long = "kernel", value_name = "SERIES", default_value = "6.12")]
     kernel: Series,
 
+    /// One CPU whose clock counts instructions: repeatable, a million of them is told as 1 ms
+    #[arg(long)]
+    icount: bool,
+
     /// Fails where oomtrace is slower than bpftrace or bcc
     #[arg(long)]
     check: bool,
@@ -56,7 +60,7 @@ impl Latency {
         command.extend(self.states.iter().map(String::as_str));
         let text = Inside {
             kernel: self.kernel,
-            cores: Cores::Parallel,
+            cores: if self.icount { Cores::Counting } else { Cores::Parallel },
             peers: true,
             // The peers take memory too.
             memory_mb: 1536 + hosted,
