@@ -6,30 +6,29 @@
 mod above;
 mod bounded;
 mod forecast;
+mod growers;
 mod line;
 mod parts;
 mod recent;
 mod runs;
 mod series;
 mod slot;
-mod tasks;
 mod throttle;
 
 use crate::event::{
-    Before, BeforeSample, Class, Earlier, Event, Forecast, ForecastChange, ForecastState, GrowingPart, GrowingTask,
-    Kill, Ledger, Limit, Memory, Relation, Run, RunEnd, RunOutline, RunState, Sample, Subject, TaskSize, Trend,
-    ancestry,
+    Before, BeforeSample, Class, Earlier, Event, Forecast, ForecastChange, ForecastState, Grower, GrowingPart, Kill,
+    Ledger, Limit, Memory, Processes, Relation, Run, RunEnd, RunOutline, RunState, Sample, Subject, Trend, ancestry,
 };
 use crate::measure::{Bytes, Timestamp};
 use crate::verdict::{self, KillFacts};
 
 use above::HOST;
 use bounded::Bounded;
+use growers::Followed;
 use parts::PartsOverTime;
 use recent::Recent;
 use runs::Runs;
 use series::{Detail, Series};
-use tasks::Tasks;
 
 /// A warning that said this or less, in seconds, is not said again: nobody could do more with the next one.
 const LAST_WORD: f64 = 15.0;
@@ -85,6 +84,15 @@ const STILL_SAID: f64 = 10.0;
 /// times what is warned of.
 const NEAR_ENOUGH: f64 = 4.0;
 
+/// The processes of a unit whose limit is so near are looked at at each tick, in seconds.
+const SOON: f64 = 120.0;
+
+/// A unit is under pressure from this share of time on, in per cent of the last 10 s, in which some of its tasks waited for memory.
+const PRESSED: f64 = 1.0;
+
+/// Units whose processes are followed, at most; the one not told of for longest goes first. 48 KiB each at most.
+const MAX_FOLLOWED: usize = 64;
+
 /// How long a cgroup's limit counts after the cgroup's last sample, in seconds.
 const STILL_THERE: f64 = 60.0;
 
@@ -134,8 +142,8 @@ struct History {
     /// The owners of the limits above it, nearest first.
     owners: above::Owners,
     forecast: Option<Box<(Timestamp, Forecast)>>,
-    /// Its processes, while a limit is in sight.
-    tasks: Option<Box<Tasks>>,
+    /// Whether it is under memory pressure.
+    is_pressed: bool,
     /// What of the machine's memory is used for what; of the host alone.
     parts: Option<Box<PartsOverTime>>,
     /// The warning that stands.
@@ -165,6 +173,15 @@ struct Told {
     quiet_since: Option<Timestamp>,
 }
 
+/// How closely the processes of a unit are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attention {
+    /// At each tick.
+    Close,
+    /// Now and then.
+    Seldom,
+}
+
 /// Trends, forecasts and verdicts of every cgroup.
 #[derive(Debug)]
 pub struct Engine {
@@ -172,6 +189,8 @@ pub struct Engine {
     cgroups: Bounded<History>,
     owners: Bounded<Series>,
     above: above::Above,
+    /// Units whose processes are told of.
+    followed: Bounded<Followed>,
     /// How many of the cgroups are looked at closely.
     close: usize,
     /// Whose processes were killed since the last sample, and what they held, in bytes.
@@ -187,6 +206,7 @@ impl Engine {
             owners: Bounded::new(MAX_OWNERS),
             config,
             above: above::Above::default(),
+            followed: Bounded::new(MAX_FOLLOWED),
             close: 0,
             ended: Vec::new(),
         }
@@ -261,7 +281,11 @@ impl Engine {
         (sample.forecast, sample.slowed) = (ahead.binding, ahead.slowed);
         history.say(ts, sample.forecast.as_ref());
         history.look(sample.forecast.is_some(), self.close < MAX_CLOSE);
-        history.watch_tasks(ts, held, &sample.tasks);
+        history.is_pressed = sample.pressure.is_some_and(|pressure| pressure.some_avg10 >= PRESSED);
+        if !sample.tasks.is_empty() {
+            let (followed, _) = self.followed.entry(&path);
+            followed.sample(ts, held, &sample.tasks);
+        }
         history.watch_parts(ts, sample.ledger.as_deref());
         let is_close = history.growth.detail() == Detail::Close;
         self.close = self.close + usize::from(is_close) - usize::from(was_close);
@@ -292,7 +316,7 @@ impl Engine {
                 trend: sample.trend,
                 forecast: sample.forecast.clone(),
                 memory: Some(sample.memory),
-                task: history.growing_task(),
+                task: self.followed.get(&path).and_then(Followed::growing),
                 part: history.growing_part(sample.trend.as_ref()),
                 reason: sample.trend.and_then(|trend| trend.reason()),
             })
@@ -387,13 +411,52 @@ impl Engine {
         for above in ancestry(path).chain([HOST]) {
             if let Some(history) = self.cgroups.get_mut(above).filter(|history| is_much(&history.growth)) {
                 history.growth.begin_anew();
-                history.tasks = None;
                 history.is_over = history.told.is_some();
             }
             if let Some(owner) = self.owners.get_mut(above).filter(|owner| is_much(owner)) {
                 owner.begin_anew();
             }
+            if let Some(followed) = self.followed.get_mut(above) {
+                followed.freed();
+            }
         }
+    }
+
+    /// Takes what was seen of a unit's processes.
+    pub fn processes(&mut self, ts: Timestamp, told: &Processes) {
+        let Some(path) = &told.subject.cgroup.path else { return };
+        let held = self.cgroups.get(path).and_then(|history| history.growth.last());
+        let (followed, _) = self.followed.entry(path);
+        followed.look(ts, held, told);
+    }
+
+    /// What grew most before a kill, wherever its memory may have come from, and how much each of its tasks did.
+    fn name_growers(&self, ts: Timestamp, kill: &mut Kill) {
+        let path = kill.subject.cgroup.path.clone();
+        let own = path.as_deref().and_then(|path| self.followed_above(path));
+        let mut growers: Vec<(f64, Grower)> = Vec::new();
+        if let Some(scope) = verdict::growers::scope(kill) {
+            for (path, followed) in self.followed.iter().filter(|(path, _)| verdict::holds(scope, path)) {
+                let is_own = own.is_some_and(|(own, _)| own == path);
+                let tasks = if is_own { kill.tasks.as_slice() } else { &[] };
+                growers.extend(followed.growers(ts, path, tasks));
+            }
+        }
+        let growers = verdict::growers::most(growers);
+        // Those of a unit that is not in this stream are known from the kill alone.
+        let is_known = |grower: &Grower| self.followed.get(&grower.cgroup).is_some();
+        if kill.growers.first().is_none_or(is_known) {
+            kill.growers = growers;
+        }
+        for task in &mut kill.tasks {
+            task.grown = own.and_then(|(_, followed)| followed.grown(ts, task)).or(task.grown);
+            task.ppid = task.ppid.or_else(|| own?.1.parent(task.pid));
+        }
+    }
+
+    /// The unit that a cgroup belongs to, where its processes are followed.
+    fn followed_above<'a>(&'a self, path: &'a str) -> Option<(&'a str, &'a Followed)> {
+        ancestry(path).find_map(|above| Some((above, self.followed.get(above)?)))
     }
 
     /// A stream that is not oomtrace's may tell limits only as what a cgroup's files said: its own, and those of the cgroups
@@ -460,12 +523,15 @@ impl Engine {
     /// A kill, from the facts: the verdict, what was known before, and what follows.
     #[must_use]
     pub fn kill(&self, ts: Timestamp, facts: KillFacts) -> Kill {
-        verdict::verdict(facts, |subject| self.before(ts, subject.cgroup.path.as_deref()))
+        let mut kill = verdict::verdict(facts, |subject| self.before(ts, subject.cgroup.path.as_deref()));
+        self.name_growers(ts, &mut kill);
+        kill
     }
 
     /// A kill that was recorded: what was known before it is what this engine knows, where it knows anything. Of cgroups
     /// of which the stream has no samples, or older ones only, the kill itself tells.
     pub fn recall(&self, ts: Timestamp, kill: &mut Kill) {
+        self.name_growers(ts, kill);
         let Some(mut before) = self.before(ts, kill.subject.cgroup.path.as_deref()) else {
             return;
         };
@@ -486,10 +552,23 @@ impl Engine {
         kill.before = Some(before);
     }
 
-    /// Whether it is worth to look at a cgroup's processes: a limit is in sight, and one of them may be who fills it.
+    /// How closely it is worth to look at a cgroup's processes: a limit is in sight, or memory is short, and one of them may be
+    /// who fills it. `None` = not at all.
     #[must_use]
-    pub fn wants_tasks(&self, path: &str) -> bool {
-        self.cgroups.get(path).is_some_and(|history| self.nears_limit(history))
+    pub fn attention(&self, path: &str) -> Option<Attention> {
+        let history = self.cgroups.get(path)?;
+        let said = history.forecast.as_deref();
+        let is_soon = said.is_some_and(|(_, forecast)| forecast.seconds <= SOON);
+        if history.is_pressed
+            || history.met_since.is_some() && history.told.is_some()
+            || self.nears_limit(history) && is_soon
+        {
+            Some(Attention::Close)
+        } else if self.nears_limit(history) || history.told.is_some() {
+            Some(Attention::Seldom)
+        } else {
+            None
+        }
     }
 
     /// Whether a limit is in sight, and within a few times what is warned of.
@@ -594,18 +673,6 @@ impl History {
         }
     }
 
-    /// Its processes, where a sample tells of them.
-    fn watch_tasks(&mut self, ts: Timestamp, held: f64, tasks: &[TaskSize]) {
-        if self.growth.detail() == Detail::Plain {
-            self.tasks = None;
-        } else if !tasks.is_empty() {
-            match &mut self.tasks {
-                Some(watched) => watched.look(ts, held, tasks),
-                None => self.tasks = Some(Box::new(Tasks::new(ts, held, tasks))),
-            }
-        }
-    }
-
     /// What the machine's memory is used for, where a sample tells of it.
     fn watch_parts(&mut self, ts: Timestamp, ledger: Option<&Ledger>) {
         match (&mut self.parts, ledger) {
@@ -618,10 +685,6 @@ impl History {
     /// What of the machine's memory grew most in a trend's time.
     fn growing_part(&self, trend: Option<&Trend>) -> Option<GrowingPart> {
         self.parts.as_deref()?.growing(trend?.window_seconds)
-    }
-
-    fn growing_task(&self) -> Option<GrowingTask> {
-        self.tasks.as_deref()?.growing().cloned()
     }
 
     /// A limit in sight is worth a closer look, where there is room for one.
@@ -647,7 +710,6 @@ impl History {
         let told = self.told.as_ref().map_or(0, |_| size_of::<Told>());
         told + self.growth.heap()
             + self.runs.heap()
-            + self.tasks.as_ref().map_or(0, |tasks| tasks.heap())
             + self.last.heap()
             + forecast
             + self.invocation.as_ref().map_or(0, name)

@@ -9,6 +9,7 @@ mod few;
 mod kill;
 mod ledger;
 mod line;
+mod processes;
 mod run;
 mod sample;
 mod subject;
@@ -20,6 +21,7 @@ pub use kill::{
 };
 pub use ledger::{GrowingPart, Ledger, UNACCOUNTED};
 pub use line::{Event, Line};
+pub use processes::{Ancestor, Children, Grower, Process, Processes, Siblings, sum};
 pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};
 pub use sample::{
     Class, Forecast, ForecastChange, ForecastState, GrowingTask, Limit, LimitRef, Memory, MemoryEvents, Pressure,

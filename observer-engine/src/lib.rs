@@ -20,5 +20,5 @@ pub mod unit;
 pub mod verdict;
 pub mod words;
 
-pub use engine::{Config, Engine};
+pub use engine::{Attention, Config, Engine};
 pub use verdict::{Constraint, KillFacts, OomFacts, OwnerFacts, UserFacts, holds};

@@ -8,6 +8,7 @@ pub mod counters;
 pub mod earlier;
 pub mod from_log;
 pub mod gfp;
+pub(crate) mod growers;
 pub mod repeats;
 pub mod signal;
 
@@ -256,6 +257,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
         ledger: facts.ledger,
         before,
         tasks: facts.tasks,
+        growers: Vec::new(),
         holders: facts.holders,
         advice: Vec::new(),
     };

@@ -7,6 +7,7 @@ pub mod host;
 pub mod namespaces;
 pub mod nodes;
 mod open;
+mod processes;
 mod program;
 mod scan;
 mod tasks;
@@ -22,6 +23,7 @@ use crate::measure::CgroupId;
 
 pub use files::{MemoryFiles, Reading, Which, usage};
 pub use open::OpenFiles;
+pub use processes::{Birth, Glance, Whole, birth, glance, pids, whole};
 pub use program::program;
 pub use scan::{MAX_LIVE, scan};
 pub use tasks::{TaskInfo, cgroup_of, cmdline, environment, held, process, processes, tasks, tgid_of};

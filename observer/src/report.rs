@@ -184,6 +184,7 @@ impl Host {
             }
             Event::Sample(_)
             | Event::Run(_)
+            | Event::Processes(_)
             | Event::Forecast(_)
             | Event::Throttle(_)
             | Event::Kill(_)

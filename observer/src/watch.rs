@@ -11,6 +11,7 @@ mod holders;
 mod kernel_log;
 mod kills;
 mod ledger;
+mod looks;
 mod placeless;
 mod programs;
 mod questions;

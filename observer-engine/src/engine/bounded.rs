@@ -37,6 +37,11 @@ impl<T: Default> Bounded<T> {
         self.entries.peek(path)
     }
 
+    /// All of them, with their paths.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
+    }
+
     /// How many entries there are.
     pub(super) fn len(&self) -> usize {
         self.entries.len()

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Forecast, Ledger, Memory, Relation, Subject, Trend, few};
+use super::{Forecast, Grower, Ledger, Memory, Relation, Subject, Trend, few};
 use crate::measure::{Bytes, Tgid, Tid, Timestamp};
 use crate::unit::is_same_unit;
 
@@ -46,6 +46,9 @@ pub struct Kill {
     /// The processes in the victim's cgroup at the kill, largest first; from a log, all candidates.
     #[serde(default, deserialize_with = "few::few")]
     pub tasks: Vec<Task>,
+    /// What grew before it, most growth first: where the pressure came from, which need not be the unit that was killed.
+    #[serde(default, deserialize_with = "few::few", skip_serializing_if = "Vec::is_empty")]
+    pub growers: Vec<Grower>,
     /// The units that held most of the memory that ran out, largest first: those below the limit's owner, or on the whole
     /// host. Empty if the limit was the victim's own unit's.
     #[serde(default, deserialize_with = "few::few")]
@@ -362,6 +365,9 @@ pub struct BeforeSample {
 pub struct Task {
     /// Process id.
     pub pid: Tgid,
+    /// The process that started it, or that took it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ppid: Option<Tgid>,
     /// Name (`comm`).
     pub comm: String,
     /// Resident memory in total, if the log gives only that.
@@ -377,6 +383,9 @@ pub struct Task {
     pub swap: Option<Bytes>,
     /// `oom_score_adj`.
     pub oom_score_adj: Option<i16>,
+    /// How much it grew in the minutes before, in bytes; negative where it shrank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grown: Option<i64>,
 }
 
 /// A unit and its usage.

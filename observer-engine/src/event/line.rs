@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     CgroupRef, Container, Forecast, ForecastChange, Kill, Ledger, Limit, Lost, Memory, MemoryEvents, OomWithoutKill,
-    Pressure, Run, Sample, Start, Stop, Subject, TaskSize, Throttle, Trend, Unexplained, Unit, few,
+    Pressure, Processes, Run, Sample, Start, Stop, Subject, TaskSize, Throttle, Trend, Unexplained, Unit, few,
 };
 use crate::measure::Timestamp;
 
@@ -35,6 +35,8 @@ pub enum Event {
     Start(Start),
     /// Current state of a cgroup.
     Sample(Sample),
+    /// The processes of a unit that nears a limit, is under memory pressure, or is watched by name.
+    Processes(Processes),
     /// A forecast was raised, updated or cleared.
     Forecast(ForecastChange),
     /// `memory.high` throttles a unit to a halt, or no longer does.
@@ -61,6 +63,7 @@ impl Event {
     pub fn subject(&self) -> Option<&Subject> {
         match self {
             Self::Sample(sample) => Some(&sample.subject),
+            Self::Processes(processes) => Some(&processes.subject),
             Self::Forecast(change) => Some(&change.subject),
             Self::Throttle(throttle) => Some(&throttle.subject),
             Self::Run(run) => Some(&run.subject),
@@ -106,6 +109,10 @@ impl Line {
         let event = match event {
             Kind::Start => Event::Start(serde_json::from_slice(text)?),
             Kind::Sample => Event::Sample(Sample {
+                subject: about()?,
+                ..serde_json::from_slice(text)?
+            }),
+            Kind::Processes => Event::Processes(Processes {
                 subject: about()?,
                 ..serde_json::from_slice(text)?
             }),
@@ -186,6 +193,7 @@ struct Head {
 enum Kind {
     Start,
     Sample,
+    Processes,
     Forecast,
     Throttle,
     Run,

@@ -226,6 +226,8 @@ fn tasks(report: &Report, kill: Option<&Kill>) -> Vec<Task> {
         file: scale(row.sizes.file),
         shmem: scale(row.sizes.shmem),
         swap: scale(row.sizes.swap),
+        ppid: None,
+        grown: None,
         oom_score_adj: row.oom_score_adj,
     };
     rows.into_iter().map(task).collect()

@@ -121,6 +121,8 @@ pub fn tasks(report: Option<&Report>, path: Option<&str>) -> Option<Vec<Task>> {
             file: row.sizes.file,
             shmem: row.sizes.shmem,
             swap: row.sizes.swap,
+            ppid: None,
+            grown: None,
             oom_score_adj: row.oom_score_adj,
         })
         .collect();

@@ -28,6 +28,8 @@ const MAX_ENVIRONMENT: u64 = 256 * 1024;
 pub struct TaskInfo {
     /// Its process.
     pub pid: Tgid,
+    /// The process that started it, or that took it over.
+    pub ppid: Option<Tgid>,
     /// Its name.
     pub comm: String,
     /// Its command line, words joined with spaces; `None` for a kernel thread or one that is ending.
@@ -80,7 +82,7 @@ pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize, but: Option<Tgid>) 
 
 /// Whether cgroups lie below: a directory's links are these and two more (fs/kernfs/inode.c: `kernfs_refresh_inode`). To
 /// list it takes ten times as long, for it is full of files.
-fn has_below(dir: &Path) -> bool {
+pub(super) fn has_below(dir: &Path) -> bool {
     fs::metadata(dir).is_ok_and(|dir| dir.nlink() != 2)
 }
 
@@ -157,11 +159,17 @@ fn status(process: &Process) -> Option<Status> {
     Some(status)
 }
 
+/// `/proc/PID/status` of a process by the kernel's number.
+pub(super) fn status_of(pid: Tgid) -> Option<Status> {
+    status(&proc_of(pid.0)?)
+}
+
 /// How large a process is: of many that is all that is asked, and each file of `/proc` costs.
 fn sizes(pid: Tgid, process: &Process) -> Option<TaskInfo> {
     let status = status(process)?;
     Some(TaskInfo {
         pid,
+        ppid: u32::try_from(status.ppid).ok().filter(|ppid| *ppid != 0).map(Tgid),
         comm: status.name,
         cmdline: None,
         uid: Some(status.ruid),

@@ -221,6 +221,7 @@ impl Player {
                 self.cgroups += more;
                 self.make_room(told);
             }
+            Event::Processes(told) => self.engine(host).processes(ts, told),
             Event::Kill(kill) => {
                 let engine = self.engine(host);
                 engine.recall(ts, kill);

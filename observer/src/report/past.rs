@@ -135,6 +135,7 @@ impl Past {
             },
             Event::Start(_)
             | Event::Run(_)
+            | Event::Processes(_)
             | Event::OomWithoutKill(_)
             | Event::Lost(_)
             | Event::Unexplained(_)

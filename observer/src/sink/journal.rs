@@ -102,7 +102,13 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
             let message = shown(&words::unexplained(unexplained)).into_owned();
             (Priority::Warning, UNEXPLAINED, message, &unexplained.subject)
         }
-        Event::Start(_) | Event::Sample(_) | Event::Run(_) | Event::Unit(_) | Event::Lost(_) | Event::Stop(_) => {
+        Event::Start(_)
+        | Event::Sample(_)
+        | Event::Processes(_)
+        | Event::Run(_)
+        | Event::Unit(_)
+        | Event::Lost(_)
+        | Event::Stop(_) => {
             return None;
         }
     };

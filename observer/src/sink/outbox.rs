@@ -98,7 +98,7 @@ impl Outbox {
     /// # Errors
     /// What the sink failed of since the last call; told once.
     pub fn line(&self, line: &Arc<Line>) -> io::Result<()> {
-        let is_sample = matches!(line.event, Event::Sample(_));
+        let is_sample = matches!(line.event, Event::Sample(_) | Event::Processes(_));
         if is_sample && !self.takes_samples {
             return Ok(());
         }
@@ -173,6 +173,7 @@ impl Drop for Outbox {
 /// What a line takes of the room in a queue.
 fn weight(line: &Line) -> usize {
     match &line.event {
+        Event::Processes(told) => 1 + told.tasks.len() / 8,
         Event::Kill(kill) => 1 + kill.before.as_ref().map_or(0, |before| before.samples.len()) + kill.tasks.len() / 8,
         _ => 1,
     }

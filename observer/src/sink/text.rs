@@ -384,7 +384,7 @@ impl<W: Write + Send> Sink for Text<W> {
                 let text = "recording stopped unexpectedly; no data until the recorder restarted";
                 self.put(&format!("{}  {text}", self.clock(ts)), 10)?;
             }
-            Event::Unit(_) | Event::Sample(_) | Event::Run(_) | Event::Stop(_) => {}
+            Event::Unit(_) | Event::Sample(_) | Event::Processes(_) | Event::Run(_) | Event::Stop(_) => {}
             Event::Forecast(change) => self.forecast(ts, change, news)?,
             Event::Throttle(throttle) => self.mark(ts, "≋", Colour::Yellow, &standstill(throttle))?,
             Event::Kill(kill) => {

@@ -44,8 +44,8 @@ pub(super) struct Cgroup {
     pub(super) sampled: Option<Duration>,
     /// What it used then, and its `memory.max`.
     pub(super) used: Option<(Bytes, Option<Bytes>)>,
-    /// When its processes were looked at last, in time since boot.
-    pub(super) tasks_read: Option<Duration>,
+    /// When its largest processes were told last, in time since boot.
+    pub(super) tasks_told: Option<Duration>,
     /// What the last walk told of it.
     walked: Option<Walked>,
     /// `memory.events oom_kill` as last read.
@@ -80,7 +80,7 @@ impl Cgroup {
             is_confined: None,
             sampled: None,
             used: None,
-            tasks_read: None,
+            tasks_told: None,
             walked: None,
             oom_kills: None,
             ooms: None,

@@ -10,6 +10,7 @@ use super::holders::Holders;
 use super::kernel_log::KernelLog;
 use super::kills::Joiner;
 use super::ledger::Ledger;
+use super::looks::Looks;
 use super::placeless::Placeless;
 use super::programs::Programs;
 use super::questions::{Answer, Question, Questions};
@@ -20,14 +21,14 @@ use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, standing, units::UnitStates};
 use crate::cgroup::host::{HostMemory, pressure};
 use crate::cgroup::nodes;
-use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, TaskInfo, Which, scan, tasks, usage};
-use crate::engine::{Config, Engine};
+use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, Which, namespaces, scan, usage};
+use crate::engine::{Attention, Config, Engine};
 use crate::event::{
     self, BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Lost, Relation, Run, Sample, Subject, TaskSize,
-    Unexplained, UnitState,
+    Unexplained, UnitState, ancestry,
 };
 use crate::heap;
-use crate::kernel::record::{CgroupChange, Change, Record};
+use crate::kernel::record::{CgroupChange, Change, Exec, Record};
 use crate::kernel::walk::{self, Pass, Row, Walk};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::notice::notice;
@@ -39,11 +40,9 @@ const RESCAN: Duration = Duration::from_secs(5);
 /// A cgroup that is told to have moved is looked at again this much later at the earliest, as a share of the interval.
 const LOOK_AGAIN: u32 = 4;
 
-/// The processes of a cgroup that nears a limit are looked at so often.
+/// The processes of a unit that nears a limit, or is watched by name, are looked at so often, and at each tick where the limit is close
+/// or memory is short.
 const TASKS_EVERY: Duration = Duration::from_secs(10);
-
-/// Of a cgroup with so many processes or more, none are looked at: it would cost more than it tells.
-const MAX_TASKS: usize = 64;
 
 /// Where nothing tells who moved, all of so many cgroups are sampled at each tick; of more, those that moved: to look at
 /// what one uses costs a tenth of a sample.
@@ -160,6 +159,7 @@ pub(super) struct Collector {
     pub(super) dying: Dying,
     pub(super) reports: Option<Reports>,
     pub(super) programs: Programs,
+    looks: Looks,
     pub(super) signals: Signals,
     pub(super) holders: Holders,
     pub(super) cmdline: bool,
@@ -233,6 +233,7 @@ impl Collector {
             dying: Dying::default(),
             reports: sees.choices.then(Reports::open).flatten(),
             programs: Programs::read(),
+            looks: Looks::default(),
             signals: Signals::default(),
             holders: Holders::default(),
             cmdline: options.cmdline,
@@ -297,7 +298,7 @@ impl Collector {
                 Record::Cgroup(change) => self.cgroup(&change, stream)?,
                 Record::Oom(oom) => self.chosen(oom),
                 Record::Victim(victim) => self.victim(victim, stream)?,
-                Record::Exec(exec) => self.programs.begun(exec),
+                Record::Exec(exec) => self.begun(exec),
                 Record::OomWithoutKill(oom) => self.oom_without_kill(&oom, stream)?,
                 Record::Signal(signal) => self.signal(&signal, stream)?,
                 Record::SignalDeath(death) => self.signal_death(&death, stream)?,
@@ -313,8 +314,22 @@ impl Collector {
         Ok(())
     }
 
+    /// A process runs another program.
+    fn begun(&mut self, exec: Exec) {
+        if !self.looks.is_idle()
+            && let (Some(pid), Some(parent)) = (exec.task.tgid, exec.task.parent)
+            && let Some(path) = exec.task.cgroup.and_then(|id| self.cgroups.path(id))
+        {
+            for id in ancestry(path).filter_map(|above| self.cgroups.id(above)) {
+                self.looks.begun(id, pid, parent);
+            }
+        }
+        self.programs.begun(exec);
+    }
+
     fn gone(&mut self, id: CgroupId) {
         self.files.close(id);
+        self.looks.forget(id);
         self.moved.remove(&id);
         self.awaited.remove(&id);
         let path = self.cgroups.path(id).map(str::to_owned);
@@ -474,7 +489,7 @@ impl Collector {
 
     /// Whether something is left to be sampled in this turn.
     pub(super) fn is_due(&self) -> bool {
-        !self.due.is_empty() || self.programs.has_unread()
+        !self.due.is_empty() || self.looks.is_due() || self.programs.has_unread()
     }
 
     /// Samples the next cgroup that is due; with none left, looks at a process that was there at the start.
@@ -483,6 +498,9 @@ impl Collector {
             if self.phase == Phase::FirstLook {
                 self.phase = Phase::Settled;
                 self.settle();
+            }
+            if self.looks.is_due() {
+                return self.look_on(stream);
             }
             self.programs.read_next();
             return Ok(());
@@ -501,6 +519,36 @@ impl Collector {
         match next {
             Some(id) => self.in_turn(|collector, turn| collector.sample(id, turn, stream)),
             None => Ok(()),
+        }
+    }
+
+    /// A step of a look at a unit's processes; at its end they are told.
+    fn look_on(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        let cgroups = &self.cgroups;
+        let told = self.looks.step(&self.hierarchy, &self.clock, |id| cgroups.path(id));
+        let Some((id, mut told)) = told else { return Ok(()) };
+        let Some(path) = self.cgroups.path(id).map(str::to_owned) else {
+            return Ok(());
+        };
+        told.subject = self.subject(Some(id), &path);
+        let ts = self.clock.now().to_millisecond();
+        self.engine.processes(ts, &told);
+        stream.write(ts, Event::Processes(told))
+    }
+
+    /// Who fills a limit is looked for where one nears, where memory is short, and where somebody asked for the unit.
+    fn want_look(&mut self, id: CgroupId, path: &str) {
+        let attention = self.engine.attention(path);
+        let is_named = !self.is_whole_host();
+        let every = match attention {
+            Some(Attention::Close) => self.interval,
+            Some(Attention::Seldom) => TASKS_EVERY,
+            None if is_named => TASKS_EVERY,
+            None => return self.looks.forget(id),
+        };
+        // A slice has its units' processes, which are looked at there.
+        if !path.ends_with(".slice") && namespaces::pids_are_the_hosts() {
+            self.looks.want(id, every);
         }
     }
 
@@ -754,7 +802,7 @@ impl Collector {
             limits: self.limits(&path, turn),
             trend: None,
             forecast: None,
-            tasks: self.largest_tasks(id, &path),
+            tasks: self.largest_tasks(id),
             slowed: None,
             ledger: None,
         };
@@ -765,6 +813,7 @@ impl Collector {
         let owners = self.look_above(&sample, turn);
         let subject = sample.subject.clone();
         self.tell(turn.ts, sample, stream)?;
+        self.want_look(id, &path);
         if self.engine.wants_samples(&path) {
             self.awaited.insert(id);
         } else {
@@ -777,37 +826,21 @@ impl Collector {
         Ok(())
     }
 
-    /// The largest processes of a cgroup that nears a limit; none where they were told a moment ago, or are too many to
-    /// know the largest.
-    fn largest_tasks(&mut self, id: CgroupId, path: &str) -> Vec<TaskSize> {
+    /// The largest processes of a unit, as the last look had them; none where they were told a moment ago.
+    fn largest_tasks(&mut self, id: CgroupId) -> Vec<TaskSize> {
         let now = Clock::boot();
         let Some(cgroup) = self.cgroups.get_mut(id) else {
             return Vec::new();
         };
-        cgroup.sampled = Some(now);
         let is_due = cgroup
-            .tasks_read
+            .tasks_told
             .is_none_or(|last| now.saturating_sub(last) >= TASKS_EVERY);
-        if !is_due || !self.engine.wants_tasks(path) {
+        let largest = self.looks.largest(id);
+        if !is_due || largest.is_empty() {
             return Vec::new();
         }
-        cgroup.tasks_read = Some(now);
-        let found = tasks(&self.hierarchy, path, MAX_TASKS, None);
-        if found.len() >= MAX_TASKS {
-            return Vec::new();
-        }
-        let size = |task: TaskInfo| TaskSize {
-            held: [task.anon, task.shmem, task.swap]
-                .into_iter()
-                .flatten()
-                .fold(Bytes(0), |sum, part| Bytes(sum.0.saturating_add(part.0))),
-            pid: task.pid,
-            comm: task.comm,
-        };
-        let mut sizes: Vec<TaskSize> = found.into_iter().map(size).collect();
-        sizes.sort_by_key(|task| std::cmp::Reverse(task.held));
-        sizes.truncate(TaskSize::TOLD);
-        sizes
+        cgroup.tasks_told = Some(now);
+        largest.to_vec()
     }
 
     /// The owners of the limits above a cgroup: those that are watched are returned, to be sampled; what the others held

@@ -131,6 +131,8 @@ fn task(info: TaskInfo) -> event::Task {
         shmem: info.shmem,
         swap: info.swap,
         oom_score_adj: info.oom_score_adj,
+        ppid: info.ppid,
+        grown: None,
     }
 }
 
@@ -146,6 +148,8 @@ pub(super) fn with_victim(others: Vec<TaskInfo>, victim: &event::Victim) -> Vec<
         shmem: victim.shmem,
         swap: victim.swap,
         oom_score_adj: victim.oom_score_adj,
+        ppid: None,
+        grown: None,
     });
     tasks.sort_by_key(|task| std::cmp::Reverse(task.anon));
     tasks

@@ -117,6 +117,7 @@ fn unseen(subject: &Subject, origin: Origin, killer: Option<Killer>) -> Event {
         ledger: None,
         before: None,
         tasks: Vec::new(),
+        growers: Vec::new(),
         holders: Vec::new(),
         advice: Vec::new(),
     }))

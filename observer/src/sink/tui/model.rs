@@ -209,7 +209,7 @@ impl Model {
                 let text = words::unexplained(unexplained);
                 self.incident(ts, key, Gravity::Note, "?", text);
             }
-            Event::Run(_) => {}
+            Event::Processes(_) | Event::Run(_) => {}
             Event::Stop(_) => self.ended = true,
         }
     }
