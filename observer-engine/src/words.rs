@@ -2,6 +2,7 @@
 //!
 //! In: events. Out: phrases (here), a kill's paragraph (`verdict`), what a log told (`told`). It knows no sink, and no width.
 
+mod growers;
 mod told;
 mod verdict;
 

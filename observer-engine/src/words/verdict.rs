@@ -1,6 +1,6 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
-use super::{class_name, kernel, limit as limit_words, name, pace};
+use super::{class_name, growers, kernel, limit as limit_words, name, pace};
 use crate::event::{
     Ceiling, CeilingSource, Class, Confidence, Container, Kill, KillLimit, Origin, Relation, ShortageKind, Subject,
     Trigger, Victim,
@@ -330,6 +330,7 @@ pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, Stri
         }
         lines.push(("before", parts.join(" · ")));
     }
+    lines.extend(growers::lines(kill));
     let others: Vec<String> = kill
         .tasks
         .iter()

@@ -1,8 +1,10 @@
 //! A program for each warning: so that a service can be restarted gracefully, or its heap dumped, in good time.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -13,7 +15,8 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{Pid, Signal, getpriority_process, kill_process_group, setpriority_process};
 
 use super::incidents::{Incidents, News};
-use crate::event::{Event, ForecastState, Line};
+use crate::engine::raw;
+use crate::event::{Event, ForecastState, GrowingTask, Line};
 use crate::notice::notice;
 use crate::programs::PATH;
 
@@ -29,6 +32,10 @@ const WORDS: u64 = 4096;
 /// What it has of our environment; beside that, what is named after us.
 const ENVIRONMENT: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ"];
 const OURS: &str = "OOMTRACE_";
+
+/// What grows, told to the program: its process and that one's name, which the process has chosen itself.
+const GROWS_PID: &str = "OOMTRACE_PID";
+const GROWS_COMM: &str = "OOMTRACE_COMM";
 
 /// Runs a program when a limit comes near, with the event's line on its standard input.
 ///
@@ -108,7 +115,7 @@ impl Exec {
         });
     }
 
-    fn start(&mut self, line: &Line) -> io::Result<()> {
+    fn start(&mut self, line: &Line, grows: Option<&GrowingTask>) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         let (input, mut to_input) = pipe(text.len())?;
@@ -122,11 +129,17 @@ impl Exec {
             .env_clear()
             .env("PATH", PATH)
             .envs(inherited)
+            .env_remove(GROWS_PID)
+            .env_remove(GROWS_COMM)
             .current_dir("/")
             .process_group(0)
             .stdin(input)
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        if let Some(task) = grows {
+            command.env(GROWS_PID, task.pid.to_string());
+            command.env(GROWS_COMM, OsStr::from_bytes(&raw::bytes(&task.comm)));
+        }
         // SAFETY: opens, writes and closes, which is allowed between fork and exec (signal-safety(7)).
         unsafe { command.pre_exec(unprotect) };
         // A program that does not read holds nobody up: all of it fits, or it is cut.
@@ -209,7 +222,7 @@ impl super::Sink for Exec {
             ));
             return Ok(());
         }
-        if let Err(error) = self.start(line) {
+        if let Err(error) = self.start(line, change.task.as_ref()) {
             notice(format_args!("cannot run {}: {error}", self.program));
         }
         Ok(())
@@ -313,6 +326,27 @@ mod tests {
         }
         assert!(names.contains("PATH="));
         assert_eq!(told("wc -l").trim(), "1");
+    }
+
+    #[test]
+    fn it_is_told_which_process_grows_where_it_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("told");
+        let mut line = warning(ForecastState::Raised);
+        let Event::Forecast(change) = &mut line.event else { panic!() };
+        change.task = Some(GrowingTask {
+            pid: crate::measure::Tgid(2051),
+            comm: "a b\u{efff}".to_owned(),
+            held: crate::measure::Bytes(1),
+            bytes_per_second: 1.0,
+            share: 1.0,
+        });
+        let script = "echo \"$OOMTRACE_PID $OOMTRACE_COMM\"";
+        let mut exec = Exec::new(&format!("sh -c '{script} > {}'", path.display())).unwrap();
+        exec.line(&line).unwrap();
+        exec.running[0].child.wait().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"2051 a b\xff\n");
+        assert_eq!(told(script), " \n", "none is made up");
     }
 
     #[test]
