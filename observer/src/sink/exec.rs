@@ -333,7 +333,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("told");
         let mut line = warning(ForecastState::Raised);
-        let Event::Forecast(change) = &mut line.event else { panic!() };
+        let Event::Forecast(change) = &mut line.event else {
+            panic!()
+        };
         change.task = Some(GrowingTask {
             pid: crate::measure::Tgid(2051),
             comm: "a b\u{efff}".to_owned(),

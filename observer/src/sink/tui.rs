@@ -20,6 +20,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod then;
+mod tree;
 mod units;
 mod view;
 

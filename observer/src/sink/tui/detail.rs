@@ -18,6 +18,9 @@ use crate::words::{limit_owner, pace};
 /// Cells of the longest composition bar.
 const BAR: f64 = 24.0;
 
+/// How the line of the largest processes begins.
+const TASKS: &str = "tasks  ";
+
 /// Lines of the plot at least: less tells nothing.
 const PLOT_AT_LEAST: u16 = 4;
 
@@ -46,7 +49,16 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, key: &Key) {
         put(buffer, area, 1, 1, "No data for this unit at this time.", GREY);
         return;
     };
-    let lines = facts(state, key, known, point, area.width);
+    let mut lines = facts(state, key, known, point, area.width);
+    let tree = known.tree_at(state.now());
+    let tree = tree
+        .map(|tree| tree.lines(usize::from(area.width.saturating_sub(2))))
+        .unwrap_or_default();
+    if !tree.is_empty() {
+        lines.retain(|(line, _)| !line.starts_with(TASKS));
+        let last = lines.len().saturating_sub(1);
+        lines.splice(last..last, tree.into_iter().map(|line| (line, PLAIN)));
+    }
     let incident = state.incidents().find(|incident| incident.key == *key);
     let room = usize::from(area.width.saturating_sub(4));
     let last = incident.map(|incident| {
@@ -161,7 +173,7 @@ fn processes(largest: &[(TaskSize, Option<f64>)], room: usize) -> Option<String>
     for (task, slope) in largest {
         let slope = slope.filter(|slope| *slope != 0.0);
         let slope = slope.map(|slope| format!(" {}", rate(slope))).unwrap_or_default();
-        let before = if line.is_empty() { "tasks  " } else { " · " };
+        let before = if line.is_empty() { TASKS } else { " · " };
         let told = format!("{before}{}[{}] {}{slope}", task.comm, task.pid, bytes(task.held));
         if line.chars().count() + told.chars().count() > room {
             break;

@@ -4,11 +4,12 @@ use std::collections::{HashMap, VecDeque};
 
 use super::history::{History, Point, room};
 use super::then::Then;
+use super::tree::Tree;
 use crate::event::{
-    Event, ForecastState, Kill, Limit, LimitRef, Line, Probe, Relation, Sample, Stream, TaskSize, Throttle,
+    Event, ForecastState, Kill, Limit, LimitRef, Line, Probe, Processes, Relation, Sample, Stream, TaskSize, Throttle,
     ThrottleState, Trend, Unit, UnitState, Via,
 };
-use crate::measure::{Bytes, Timestamp};
+use crate::measure::{Bytes, Tgid, Timestamp};
 use crate::words::{self, HOST, name, paragraph, standstill, unkilled, warning};
 
 /// Cgroups that are kept; the one not heard of for longest goes first.
@@ -32,6 +33,8 @@ pub(super) struct Known {
     pub(super) tasks: Option<u64>,
     /// Its largest processes, and how fast each grew since the time before, in bytes a second.
     largest: Then<Largest>,
+    /// Its processes as a tree.
+    tree: Then<Tree>,
     /// Every limit as last told.
     pub(super) limits: Vec<Limit>,
     /// Every limit, without what was used of it.
@@ -61,6 +64,9 @@ struct Largest {
 /// What is told of processes is good for so long, in seconds: they come and go.
 const TASKS_GOOD_FOR: f64 = 300.0;
 
+/// Trees are kept so far apart, in seconds.
+const TREE_EACH: f64 = 5.0;
+
 impl Known {
     fn tasks(&mut self, ts: Timestamp, tasks: &[TaskSize]) {
         let last = self.largest.last();
@@ -75,12 +81,31 @@ impl Known {
         self.largest.set(ts, Largest { ts: Some(ts), tasks });
     }
 
+    fn processes(&mut self, ts: Timestamp, told: &Processes) {
+        let last = self.tree.last();
+        // A tree for each tick would push what was so some minutes ago out.
+        if last.is_none_or(|last| !(0.0..TREE_EACH).contains(&ts.seconds_since(last.ts))) {
+            let tree = Tree::new(ts, told, last);
+            self.tree.set(ts, tree);
+        }
+    }
+
+    /// Its processes as they were told last before then, where that was not long before.
+    pub(super) fn tree_at(&self, ts: Timestamp) -> Option<&Tree> {
+        let (_, tree) = self.tree.at(ts)?;
+        (ts.seconds_since(tree.ts) <= TASKS_GOOD_FOR).then_some(tree)
+    }
+
     /// A process that is dead is none of the largest.
-    fn gone(&mut self, ts: Timestamp, is_gone: impl Fn(&TaskSize) -> bool) {
+    fn gone(&mut self, ts: Timestamp, is_gone: impl Fn(Tgid) -> bool) {
         if let Some(last) = self.largest.last() {
             let mut rest = last.clone();
-            rest.tasks.retain(|(task, _)| !is_gone(task));
+            rest.tasks.retain(|(task, _)| !is_gone(task.pid));
             self.largest.set(ts, rest);
+        }
+        if let Some(tree) = self.tree.last() {
+            let rest = tree.without(is_gone);
+            self.tree.set(ts, rest);
         }
     }
 
@@ -209,7 +234,8 @@ impl Model {
                 let text = words::unexplained(unexplained);
                 self.incident(ts, key, Gravity::Note, "?", text);
             }
-            Event::Processes(_) | Event::Run(_) => {}
+            Event::Processes(told) => self.known(&key).processes(ts, told),
+            Event::Run(_) => {}
             Event::Stop(_) => self.ended = true,
         }
     }
@@ -274,7 +300,7 @@ impl Model {
         let known = self.known(&key);
         known.killed.set(ts, ts);
         let victim = kill.victim.as_ref().map(|victim| victim.pid);
-        known.gone(ts, |task| Some(task.pid) == victim);
+        known.gone(ts, |pid| Some(pid) == victim);
         let (head, lines) = paragraph(kill, ts);
         self.push(Incident {
             number: self.told,
