@@ -248,6 +248,9 @@ pub struct Learn {
     /// Run a program on each warning, with the event as JSON on its standard input; no shell, one minute at most, only PATH, HOME,
     /// LANG, TZ and OOMTRACE_* in its environment
     ///
+    /// OOMTRACE_PID and OOMTRACE_COMM are the process that grows and its name, if it is a single one; the name is chosen by the
+    /// process.
+    ///
     /// A unit that fills its limit within a minute of its start is warned of half a minute before the kill at best; one that needs
     /// less than 30 s is not warned of at all, unless an earlier run grew the same way.
     #[arg(long, value_name = "CMD")]

@@ -8,6 +8,7 @@ use std::path::Path;
 use procfs::FromBufRead as _;
 use procfs::process::{Process, Status};
 
+use super::processes::{glance, pids};
 use super::{Hierarchy, namespaces};
 use crate::engine::ceiling::Environment;
 use crate::engine::raw;
@@ -16,6 +17,9 @@ use crate::measure::{BootNanos, Bytes, Pages, Tgid, Tid};
 
 /// A task that is ending (include/linux/sched.h).
 const PF_EXITING: u32 = 4;
+
+/// To find the largest of many, so many are glanced at.
+const MAX_GLANCES: usize = 512;
 
 /// A command line is told up to here, in characters.
 const MAX_CMDLINE: usize = 4096;
@@ -50,34 +54,18 @@ pub struct TaskInfo {
     pub started: Option<BootNanos>,
 }
 
-/// The processes of a cgroup and of those below it but one, at most so many: how large each is, not what it was started as or
-/// when.
+/// The processes of a cgroup and of those below it but one, at most so many, and of more the largest: how large each is, not what
+/// it was started as or when.
 #[must_use]
 pub fn tasks(hierarchy: &Hierarchy, path: &str, most: usize, but: Option<Tgid>) -> Vec<TaskInfo> {
-    let mut found = Vec::new();
-    let mut waiting = vec![hierarchy.dir(path)];
-    while let Some(dir) = waiting.pop() {
-        let pids = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
-        for pid in pids.lines().filter_map(|line| line.parse().ok()) {
-            if found.len() >= most {
-                return found;
-            }
-            if but == Some(Tgid(pid)) {
-                continue;
-            }
-            found.extend(proc_of(pid).and_then(|process| sizes(Tgid(pid), &process)));
-        }
-        if !has_below(&dir) {
-            continue;
-        }
-        let below = fs::read_dir(&dir).into_iter().flatten().flatten();
-        waiting.extend(
-            below
-                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-                .map(|entry| entry.path()),
-        );
+    let (mut pids, _) = pids(hierarchy, path, MAX_GLANCES);
+    pids.retain(|pid| but != Some(*pid));
+    if pids.len() > most {
+        pids.sort_by_cached_key(|pid| std::cmp::Reverse(glance(*pid).map(|seen| seen.resident)));
+        pids.truncate(most);
     }
-    found
+    let processes = pids.into_iter();
+    processes.filter_map(|pid| sizes(pid, &proc_of(pid.0)?)).collect()
 }
 
 /// Whether cgroups lie below: a directory's links are these and two more (fs/kernfs/inode.c: `kernfs_refresh_inode`). To

@@ -468,7 +468,7 @@ impl Collector {
 
     /// The processes of a cgroup but the victim: of that the kernel told, or will.
     pub(super) fn others(&self, path: &str, victim: Tgid) -> Vec<TaskInfo> {
-        tasks(&self.hierarchy, path, MAX_TASKS, Some(victim))
+        tasks(&self.hierarchy, path, MAX_TASKS - 1, Some(victim))
     }
 
     /// Where the choice was not seen: the limit that the victim's cgroup or one above it met, and the file that says so.

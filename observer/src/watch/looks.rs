@@ -27,6 +27,9 @@ const LARGEST: usize = 12;
 const MOVED: usize = 8;
 const TOLD: usize = 40;
 
+/// What is or moved by less than this part of the largest is told with its siblings.
+const LITTLE: u64 = 32;
+
 /// Parents whose other children are told of together, and how many of these at least for the parent to be told by itself.
 const PARENTS: usize = 16;
 const MANY: u64 = 4;
@@ -275,12 +278,15 @@ fn choose(seen: &HashMap<Tgid, Known>, before: Option<&HashMap<Tgid, Known>>) ->
     };
     let mut order: Vec<(&Tgid, &Known)> = seen.iter().collect();
     order.sort_by_key(|(pid, known)| (std::cmp::Reverse(size(known)), **pid));
-    let mut chosen: Vec<Tgid> = order.iter().take(LARGEST).map(|(pid, _)| **pid).collect();
+    // Of a hundred that are alike none is worth a line.
+    let least = order.first().map_or(0, |(_, known)| size(known).0 / LITTLE);
+    let largest = order.iter().take(LARGEST).filter(|(_, known)| size(known).0 >= least);
+    let mut chosen: Vec<Tgid> = largest.map(|(pid, _)| **pid).collect();
     order.sort_by_key(|entry| (std::cmp::Reverse(moved(entry)), *entry.0));
     // At the first look all have moved alike.
     let most = order
         .iter()
-        .filter(|entry| before.is_some() && moved(entry) > 0)
+        .filter(|entry| before.is_some() && moved(entry) > least)
         .take(MOVED);
     chosen.extend(most.map(|(pid, _)| **pid));
     // Whose children are many and small.

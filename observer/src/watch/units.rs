@@ -5,12 +5,9 @@ use std::collections::HashMap;
 use super::collector::{Collector, Turn};
 use super::questions::{Answer, Question};
 use super::stream::{Stream, StreamError};
-use crate::cgroup::{namespaces, tasks};
+use crate::cgroup::{namespaces, pids};
 use crate::event::{CgroupRef, Event, Relation, Subject, Unit, UnitLimit, UnitState};
 use crate::unit::UnitPath;
-
-/// Processes counted for a header.
-const MAX_TASKS: usize = 512;
 
 /// Units remembered, at most.
 const MAX_UNITS: usize = 16_384;
@@ -153,7 +150,7 @@ impl Collector {
             limits.insert(0, own);
         }
         let event = Unit {
-            tasks: namespaces::pids_are_the_hosts().then(|| tasks(&self.hierarchy, path, MAX_TASKS, None).len() as u64),
+            tasks: namespaces::pids_are_the_hosts().then(|| pids(&self.hierarchy, path, 0).1),
             subject,
             state,
             restarts: status.as_ref().and_then(|status| status.restarts),

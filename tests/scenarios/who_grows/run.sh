@@ -12,9 +12,13 @@ until_true scope_began
 long_ended() { ended terminal.scope; }
 for i in 1 2 3; do until_true long_ended && break; done
 wait $!
-until_kills 103
+until_true has_kills 103
 for who in outer inner leak; do echo "$who=$(cat "$OUT/pid.$who")"; done >> "$OUT/truth"
 leak=$(cat "$OUT/pid.leak") inner=$(cat "$OUT/pid.inner") outer=$(cat "$OUT/pid.outer")
+# Whoever was killed, it is the same that grew.
+while read -r pid; do
+    echo '{"event":"kill","unit":"terminal.scope","origin":"systemd_oomd","victim":{"pid":'"$pid"'},"growers":{"0":{"pid":'"$leak"',"unit":"terminal.scope"}}}'
+done < "$OUT/pid.sleepers" > "$OUT/expected.jsonl"
 mkdir "$OUT/captures"
 cp "$OUT/events.jsonl" "$OUT/captures/"
 oomtrace why terminal.scope --dir "$OUT/captures" > "$OUT/why"

@@ -388,11 +388,16 @@ fn together(ts: Timestamp, kill: &Kill, earlier: &[Killed<'_>]) -> Option<String
     } else {
         String::new()
     };
+    let took = ts.seconds_since(first);
+    let time = if took < 1.0 {
+        "within a second".to_owned()
+    } else {
+        format!("in {}", duration(took))
+    };
     Some(format!(
-        "Killed: {} processes of {} in {}: {}{more}.",
+        "Killed: {} processes of {} {time}: {}{more}.",
         comms.len(),
         whose(kill),
-        duration(ts.seconds_since(first)),
         named.join(", ")
     ))
 }
