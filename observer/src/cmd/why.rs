@@ -12,6 +12,7 @@ mod packed;
 mod past;
 mod sources;
 mod text;
+mod together;
 
 use std::io;
 

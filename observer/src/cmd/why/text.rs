@@ -8,6 +8,7 @@ use super::growth::{Run, Seen};
 use super::now::{Now, growth};
 use super::past::{End, Past, SOON, Source, name, place_of, whose};
 use super::sources::hostname;
+use super::together::{bursts, together};
 use crate::event::{Kill, Origin, Subject, Unit};
 use crate::human::{bytes, date, duration, rate};
 use crate::journal::What;
@@ -19,9 +20,6 @@ use crate::words::{cause, paragraph};
 /// Earlier kills that are named.
 const MAX_NAMED: usize = 6;
 
-/// Kills of one unit that follow on each other within so many seconds are one that took several.
-const TOGETHER: f64 = 10.0;
-
 /// Growths that differ by less than this are the same.
 pub(super) const SAME_GROWTH: f64 = 1.5;
 
@@ -32,7 +30,7 @@ const FRESH: f64 = 60.0;
 const LABELS: usize = 12;
 
 /// A kill as an end.
-type Killed<'a> = (&'a End, &'a Kill);
+pub(super) type Killed<'a> = (&'a End, &'a Kill);
 
 /// Text on standard output.
 type Out = Paper<io::Stdout>;
@@ -54,7 +52,7 @@ impl Past {
                 out.row("")?;
             }
             if place >= from {
-                self.kill(end, kill, earlier, options, out)?;
+                self.kill(end, kill, (earlier, together(&kills, place)), options, out)?;
             }
             earlier.push((end, kill));
         }
@@ -114,7 +112,7 @@ impl Past {
         &self,
         end: &End,
         kill: &Kill,
-        earlier: &[Killed<'_>],
+        (earlier, together): (&[Killed<'_>], Option<String>),
         options: &TextOptions,
         out: &mut Out,
     ) -> io::Result<()> {
@@ -127,7 +125,7 @@ impl Past {
         for (label, words) in lines {
             out.put(&format!("  {label:<9} {words}"), LABELS)?;
         }
-        for line in self.around(end, kill, earlier, options) {
+        for line in together.into_iter().chain(self.around(end, kill, earlier, options)) {
             out.put(&format!("  {line}"), 4)?;
         }
         Ok(())
@@ -139,7 +137,6 @@ impl Past {
         let ts = end.told.ts;
         let mut lines = Vec::new();
         lines.extend(self.grew(ts, kill, earlier, options));
-        lines.extend(together(ts, kill, earlier));
         let soon = || self.from(ts).iter().take_while(|other| is_soon(&other.told.ts, ts));
         let after = soon().find_map(|other| match &other.told.what {
             What::Failed(unit) if is_run(&unit.subject, kill) => Some(unit),
@@ -322,84 +319,6 @@ fn is_fresh(ts: Timestamp) -> bool {
 /// Whether it was told at the kill, or soon after.
 fn is_soon(told: &Timestamp, kill: Timestamp) -> bool {
     (-1.0..SOON).contains(&told.seconds_since(kill))
-}
-
-/// Whether two kills are of one: a unit or a group that is ended has a line for each process.
-fn is_together(kill: &Kill, other: &Kill, seconds: f64) -> bool {
-    let id = |kill: &Kill| (kill.subject.invocation_id.clone(), kill.subject.cgroup.id);
-    let is_known = kill.subject.invocation_id.is_some() || kill.subject.cgroup.id.is_some();
-    let pid = |kill: &Kill| kill.victim.as_ref().map(|victim| victim.pid);
-    // The kernel chose the first of its group, at a limit; the others go with it.
-    let is_alike = kill.origin == other.origin || kill.leader_pid.is_some() && kill.leader_pid == pid(other);
-    is_known && id(kill) == id(other) && is_alike && pid(kill) != pid(other) && seconds < TOGETHER
-}
-
-/// The kills before this one, of those that came together the last.
-fn bursts<'a>(ts: Timestamp, kill: &Kill, earlier: &[Killed<'a>]) -> Vec<Killed<'a>> {
-    let (mut kept, mut next) = (Vec::new(), (ts, kill));
-    for (end, other) in earlier.iter().rev() {
-        let seconds = next.0.seconds_since(end.told.ts);
-        if !is_together(next.1, other, seconds) {
-            kept.push((*end, *other));
-        }
-        next = (end.told.ts, other);
-    }
-    kept.reverse();
-    kept
-}
-
-/// Who was killed, where a whole unit or group was: `Killed: 103 processes of a.scope in 1s: sleep ×100, bash ×2, python3`.
-fn together(ts: Timestamp, kill: &Kill, earlier: &[Killed<'_>]) -> Option<String> {
-    let mut names: Vec<(&str, usize)> = Vec::new();
-    let (mut next, mut first) = ((ts, kill), ts);
-    let victim = |kill: &'_ Kill| kill.victim.as_ref().map(|victim| victim.comm.clone());
-    let mut comms: Vec<String> = victim(kill).into_iter().collect();
-    for (end, other) in earlier.iter().rev() {
-        if !is_together(next.1, other, next.0.seconds_since(end.told.ts)) {
-            break;
-        }
-        comms.extend(victim(other));
-        (next, first) = ((end.told.ts, *other), end.told.ts);
-    }
-    if comms.len() < 2 {
-        return None;
-    }
-    for comm in &comms {
-        match names.iter_mut().find(|(name, _)| name == comm) {
-            Some((_, count)) => *count += 1,
-            None => names.push((comm, 1)),
-        }
-    }
-    names.sort_by(|(one, some), (other, more)| more.cmp(some).then_with(|| one.cmp(other)));
-    let more = names.len().saturating_sub(MAX_NAMED);
-    let named: Vec<String> = names
-        .iter()
-        .take(MAX_NAMED)
-        .map(|(name, count)| {
-            if *count > 1 {
-                format!("{name} ×{count}")
-            } else {
-                (*name).to_owned()
-            }
-        })
-        .collect();
-    let more = if more > 0 {
-        format!(" and {more} more names")
-    } else {
-        String::new()
-    };
-    let took = ts.seconds_since(first);
-    let time = if took < 1.0 {
-        "within a second".to_owned()
-    } else {
-        format!("in {}", duration(took))
-    };
-    Some(format!(
-        "Killed: {} processes of {} {time}: {}{more}.",
-        comms.len(),
-        whose(kill),
-        named.join(", ")
-    ))
 }
 
 /// Kills of the unit before this one, for the same reason, and whether the growth was the same.
