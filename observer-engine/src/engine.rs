@@ -93,6 +93,9 @@ const PRESSED: f64 = 1.0;
 /// Units whose processes are followed, at most; the one not told of for longest goes first. 48 KiB each at most.
 const MAX_FOLLOWED: usize = 64;
 
+/// What is followed of a unit's processes takes as much as what is known of so many cgroups that never move.
+const FOLLOWED_AS: usize = 32;
+
 /// How long a cgroup's limit counts after the cgroup's last sample, in seconds.
 const STILL_THERE: f64 = 60.0;
 
@@ -212,10 +215,10 @@ impl Engine {
         }
     }
 
-    /// How many cgroups are remembered.
+    /// How many cgroups are remembered; a unit whose processes are followed takes as much as some of them.
     #[must_use]
     pub fn cgroups(&self) -> usize {
-        self.cgroups.len()
+        self.cgroups.len() + self.followed.len() * FOLLOWED_AS
     }
 
     /// Takes a sample, fills in its trend and forecast, and tells where a forecast began, changed or ended.

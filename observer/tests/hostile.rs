@@ -317,6 +317,33 @@ fn many_of_everything_are_told_in_the_same_room() {
 }
 
 #[test]
+fn processes_of_many_units_and_hosts_take_no_more_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl.zst");
+    let look = |host: u32, unit: u32, second: u32| {
+        let process = |pid: u32| {
+            let (pid, name) = (pid + 1 + second * 1_000, "n".repeat(100));
+            format!(r#"{{"pid":{pid},"ppid":{second},"comm":"{name}","started":null,"anon":{pid}000000}}"#)
+        };
+        let tasks: Vec<String> = (0..64).map(process).collect();
+        let line = format!(
+            r#"{{"event":"processes","unit":"u{unit}.service","cgroup":{{"id":1,"path":"/u{unit}.service"}},"count":900,"unseen":1,"tasks":[{}],"ts":"2026-11-24T09:00:{second:02}Z","seq":0,"host":"host{host}"}}"#,
+            tasks.join(",")
+        );
+        line.into_bytes().into_iter().chain([b'\n']).collect::<Vec<u8>>()
+    };
+    let hosts = (0..40).flat_map(|host| (0..64).map(move |unit| (host, unit)));
+    zst(
+        &path,
+        3,
+        hosts.flat_map(|(host, unit)| (0..2).map(move |second| look(host, unit, second))),
+    );
+    let Run { status, err, .. } = read_in_bounds(&path, &ALL);
+    assert_eq!(status, Some(0));
+    assert!(err.contains("more hosts"), "{err}");
+}
+
+#[test]
 fn no_name_is_markup() {
     let dir = tempfile::tempdir().unwrap();
     let whose = r#","limits":[{"cgroup":"/<b onclick='x'>","unit":"<script>alert(1)</script>","relation":"ancestor","file":"memory.max","bytes":8192,"usage":1,"reclaimable":0}]"#;

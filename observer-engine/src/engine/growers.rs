@@ -36,6 +36,8 @@ const MANY: u64 = 4;
 const TOGETHER: f64 = 2.0;
 /// Starts are told to a hundredth of a second, and move with the wall clock, in seconds.
 const SAME_START: f64 = 2.0;
+/// Characters of a name at most: `TASK_COMM_LEN`, each byte one.
+const NAME: usize = 16;
 /// How long what was told before a kill stays true, in seconds.
 const FRESH: f64 = 60.0;
 
@@ -119,6 +121,12 @@ struct Seen {
     is_young: bool,
     /// Whether it is known to have ended.
     is_gone: bool,
+}
+
+/// No longer than any that the kernel gives, whoever wrote the stream.
+fn name(comm: &str) -> &str {
+    let end = comm.char_indices().nth(NAME).map_or(comm.len(), |(end, _)| end);
+    comm.get(..end).unwrap_or(comm)
 }
 
 impl Seen {
@@ -225,9 +233,13 @@ impl Followed {
         let Some(life) = self.life_at(ts) else {
             return Vec::new();
         };
-        let mut life = life.clone();
-        life.last_words(ts, tasks);
-        let mut growers = life.growers(ts);
+        let mut growers = if tasks.is_empty() {
+            life.growers(ts)
+        } else {
+            let mut life = life.clone();
+            life.last_words(ts, tasks);
+            life.growers(ts)
+        };
         for (_, grower) in &mut growers {
             grower.unit.clone_from(&self.unit);
             cgroup.clone_into(&mut grower.cgroup);
@@ -337,8 +349,8 @@ impl Life {
         if let Some(seen) = self.seen.iter_mut().find(|seen| seen.is(task)) {
             seen.points.push(ts, held);
             // It may run another program by now, and have another parent.
-            if seen.comm != task.comm {
-                seen.comm.clone_from(&task.comm);
+            if seen.comm != name(&task.comm) {
+                name(&task.comm).clone_into(&mut seen.comm);
             }
             (seen.ppid, seen.is_gone) = (task.ppid, false);
             return;
@@ -361,7 +373,7 @@ impl Life {
             pid: task.pid,
             started: task.started,
             ppid: task.ppid,
-            comm: task.comm.clone(),
+            comm: name(&task.comm).to_owned(),
             points,
             is_young,
             is_gone: false,

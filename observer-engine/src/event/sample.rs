@@ -32,7 +32,7 @@ pub struct Sample {
     /// When it reaches the first of its limits; `null` = no forecast.
     #[serde(default)]
     pub forecast: Option<Forecast>,
-    /// Its largest processes, largest first: every 10 s if a limit is in sight, else empty.
+    /// Its largest processes, largest first: every 10 s if they are looked at (`processes`), else empty.
     #[serde(default, deserialize_with = "few::few", skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskSize>,
     /// When it reaches a `memory.high`, its own or an ancestor's, above which the kernel throttles it; `null` = no

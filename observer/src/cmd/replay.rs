@@ -221,7 +221,14 @@ impl Player {
                 self.cgroups += more;
                 self.make_room(told);
             }
-            Event::Processes(told) => self.engine(host).processes(ts, told),
+            Event::Processes(processes) => {
+                let engine = self.engine(host);
+                let before = engine.cgroups();
+                engine.processes(ts, processes);
+                let more = engine.cgroups().saturating_sub(before);
+                self.cgroups += more;
+                self.make_room(told);
+            }
             Event::Kill(kill) => {
                 let engine = self.engine(host);
                 engine.recall(ts, kill);

@@ -540,15 +540,15 @@ impl Collector {
     fn want_look(&mut self, id: CgroupId, path: &str) {
         let attention = self.engine.attention(path);
         let is_named = !self.is_whole_host();
-        let every = match attention {
-            Some(Attention::Close) => self.interval,
-            Some(Attention::Seldom) => TASKS_EVERY,
-            None if is_named => TASKS_EVERY,
-            None => return self.looks.forget(id),
-        };
+        if attention.is_none() && !is_named {
+            return self.looks.forget(id);
+        }
+        let closely = attention
+            .filter(|attention| *attention == Attention::Close)
+            .map(|_| self.interval);
         // A slice has its units' processes, which are looked at there.
         if !path.ends_with(".slice") && namespaces::pids_are_the_hosts() {
-            self.looks.want(id, every);
+            self.looks.want(id, TASKS_EVERY, closely);
         }
     }
 

@@ -37,6 +37,9 @@ const MANY: u64 = 4;
 /// Programs that began in a unit between two looks and are remembered, at most.
 const BEGUN: usize = 1_024;
 
+/// So many looks in a row are made closely: pressure may stay for days, and who grows is known by then.
+const CLOSELY: u32 = 120;
+
 /// Looks take no more than this share of the time.
 const SHARE: u32 = 100;
 
@@ -57,6 +60,9 @@ struct Looked {
     /// Processes that began a program since, and their parents: many end before the next look.
     begun: Vec<(Tgid, Tgid)>,
     largest: Vec<TaskSize>,
+    /// Whether it is looked at closely, and how often it was without a pause.
+    is_close: bool,
+    closely: u32,
 }
 
 /// The look that is worked on.
@@ -82,9 +88,15 @@ pub(super) struct Looks {
 }
 
 impl Looks {
-    /// A unit is to be looked at, at most so often.
-    pub(super) fn want(&mut self, id: CgroupId, every: Duration) {
+    /// A unit is to be looked at, at most so often; and closely, which is each time, as long as that is new.
+    pub(super) fn want(&mut self, id: CgroupId, every: Duration, closely: Option<Duration>) {
         let now = Clock::boot();
+        let mut every = every;
+        if let Some(looked) = self.of.get_mut(&id) {
+            looked.closely = closely.map_or(0, |_| looked.closely);
+            every = closely.filter(|_| looked.closely < CLOSELY).unwrap_or(every);
+            looked.is_close = closely.is_some();
+        }
         let is_due = self
             .of
             .get(&id)
@@ -168,6 +180,7 @@ impl Looks {
         let told = look.tell(looked, clock);
         looked.largest = largest(&told.tasks);
         looked.begun.clear();
+        looked.closely = looked.closely.saturating_add(u32::from(looked.is_close));
         (looked.at, looked.took) = (Clock::boot(), look.took);
         looked.known = look.seen;
         told
@@ -407,10 +420,41 @@ mod tests {
     }
 
     #[test]
+    fn a_close_look_does_not_go_on_for_days() {
+        let id = CgroupId(1);
+        let mut looks = Looks::default();
+        let (seldom, closely) = (Duration::from_secs(3600), Some(Duration::ZERO));
+        let mut looked = 0;
+        let look = |looks: &mut Looks, closely| {
+            looks.want(id, seldom, closely);
+            let is_due = looks.queue.pop_front().is_some();
+            if is_due {
+                let none = Look {
+                    id,
+                    took: Duration::ZERO,
+                    count: 0,
+                    pids: Vec::new(),
+                    seen: HashMap::new(),
+                    chosen: Some(Vec::new()),
+                    read: Vec::new(),
+                };
+                looks.end(none, &Clock::new());
+            }
+            is_due
+        };
+        while look(&mut looks, closely) && looked < 1_000 {
+            looked += 1;
+        }
+        assert!((100..200).contains(&looked), "{looked}");
+        assert!(!look(&mut looks, None), "it was looked at just now");
+        assert!(look(&mut looks, closely), "after a pause it is new");
+    }
+
+    #[test]
     fn units_that_are_remembered_are_bounded() {
         let mut looks = Looks::default();
         for id in 0..1000 {
-            looks.want(CgroupId(id), Duration::ZERO);
+            looks.want(CgroupId(id), Duration::ZERO, None);
         }
         assert!(looks.queue.len() <= MAX_UNITS);
         for id in 0..1000 {
@@ -436,7 +480,7 @@ mod tests {
         let me = Tgid(std::process::id());
         let Some(path) = cgroup_of(&hierarchy, me) else { return };
         let mut looks = Looks::default();
-        looks.want(CgroupId(1), Duration::ZERO);
+        looks.want(CgroupId(1), Duration::ZERO, None);
         let (clock, mut told) = (Clock::new(), None);
         while looks.is_due() {
             told = looks.step(&hierarchy, &clock, |_| Some(path.as_str())).or(told);

@@ -161,3 +161,47 @@ fn a_plot_shows_the_whole_growth_and_is_zoomed() {
     press(&mut state, &[KeyCode::Char('-'), KeyCode::Char('-')]);
     assert!(text(&state, WIDE).contains("(30min)"));
 }
+
+#[test]
+fn a_units_processes_stand_as_a_tree_with_growth_in_eighty_columns() {
+    let mut state = empty(|_| {});
+    let mut lines = stream();
+    let told = |second: u32, mib: u32| {
+        let process = |pid: u32, ppid: u32, comm: &str, mib: u32| {
+            let held = mib << 20;
+            format!(
+                r#"{{"pid":{pid},"ppid":{ppid},"comm":"{comm}","started":null,"anon":{held},"shmem":0,"swap":0,"pgtables":0}}"#
+            )
+        };
+        let tasks = [
+            process(40, 1, "bash", 1),
+            process(41, 40, "bash", 2),
+            process(51, 41, "python3", mib),
+        ]
+        .join(",");
+        let text = format!(
+            r#"{{"ts":"2026-11-24T14:00:{second:02}Z","seq":0,"host":"h","unit":"etl.service","cgroup":{{"id":7,"path":"/batch.slice/etl.service"}},"event":"processes","count":103,"unseen":0,"tasks":[{tasks}],"others":[{{"ppid":40,"count":100,"held":20000000}}]}}"#
+        );
+        serde_json::from_str::<Line>(&text).unwrap()
+    };
+    lines.extend([told(29, 20), told(49, 40)]);
+    lines.sort_by_key(|line| line.ts);
+    lines.iter().for_each(|line| state.line(line));
+    press(&mut state, &[KeyCode::Enter]);
+    let shown = text(&state, (80, 30));
+
+    for row in [
+        "tasks  103",
+        "bash[40] ",
+        "└ bash[41] ",
+        "  └ python3[51] ",
+        "100 others",
+    ] {
+        assert!(shown.contains(row), "{row}: {shown}");
+    }
+    assert!(shown.contains("40.0M   +60.0M/min"), "{shown}");
+    // Back in time it is what it was then.
+    press(&mut state, &[KeyCode::Left]);
+    let before = text(&state, (80, 30));
+    assert!(before.contains("20.0M") && !before.contains("+60.0M/min"), "{before}");
+}

@@ -12,6 +12,9 @@ use crate::words::middle;
 /// Processes of a tree, the largest, without their ancestors.
 const ROWS: usize = 10;
 
+/// Characters of a name that are kept.
+const NAME: usize = 64;
+
 /// Levels that are indented.
 const DEPTH: usize = 8;
 
@@ -56,7 +59,7 @@ impl Tree {
                 depth,
                 pid: task.pid,
                 started: task.started,
-                comm: task.comm.clone(),
+                comm: task.comm.chars().take(NAME).collect(),
                 held,
                 from,
                 slope,
