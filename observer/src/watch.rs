@@ -13,6 +13,7 @@ mod kills;
 mod ledger;
 mod looks;
 mod placeless;
+mod processes;
 mod programs;
 mod questions;
 mod reconcile;

@@ -273,7 +273,9 @@ impl Followed {
             return None;
         }
         let grower = life.growers(life.at).into_iter().next()?.1;
-        let (pid, comm) = grower.pid.zip(grower.comm)?;
+        // A parent of many is none that grows itself.
+        let pid = grower.pid.filter(|_| grower.children.is_none());
+        let (pid, comm) = pid.zip(grower.comm)?;
         Some(GrowingTask {
             pid,
             comm,

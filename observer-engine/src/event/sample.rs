@@ -69,7 +69,7 @@ pub struct GrowingTask {
     pub comm: String,
     /// Anonymous and shared memory, resident or swapped out.
     pub held: Bytes,
-    /// Its growth since a limit came in sight, in bytes per second.
+    /// Its growth over the last minutes, in bytes per second.
     pub bytes_per_second: f64,
     /// Its share of the cgroup's growth, 0 to 1.
     pub share: f64,

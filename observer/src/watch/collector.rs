@@ -21,14 +21,14 @@ use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, standing, units::UnitStates};
 use crate::cgroup::host::{HostMemory, pressure};
 use crate::cgroup::nodes;
-use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, Which, namespaces, scan, usage};
-use crate::engine::{Attention, Config, Engine};
+use crate::cgroup::{CgroupError, Hierarchy, OpenFiles, Reading, Which, scan, usage};
+use crate::engine::{Config, Engine};
 use crate::event::{
-    self, BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Lost, Relation, Run, Sample, Subject, TaskSize,
-    Unexplained, UnitState, ancestry,
+    self, BeforeSample, CgroupRef, CgroupVersion, Event, Limit, Lost, Relation, Run, Sample, Subject, Unexplained,
+    UnitState,
 };
 use crate::heap;
-use crate::kernel::record::{CgroupChange, Change, Exec, Record};
+use crate::kernel::record::{CgroupChange, Change, Record};
 use crate::kernel::walk::{self, Pass, Row, Walk};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::notice::notice;
@@ -39,10 +39,6 @@ const RESCAN: Duration = Duration::from_secs(5);
 
 /// A cgroup that is told to have moved is looked at again this much later at the earliest, as a share of the interval.
 const LOOK_AGAIN: u32 = 4;
-
-/// The processes of a unit that nears a limit, or is watched by name, are looked at so often, and at each tick where the limit is close
-/// or memory is short.
-const TASKS_EVERY: Duration = Duration::from_secs(10);
 
 /// Where nothing tells who moved, all of so many cgroups are sampled at each tick; of more, those that moved: to look at
 /// what one uses costs a tenth of a sample.
@@ -159,11 +155,11 @@ pub(super) struct Collector {
     pub(super) dying: Dying,
     pub(super) reports: Option<Reports>,
     pub(super) programs: Programs,
-    looks: Looks,
+    pub(super) looks: Looks,
     pub(super) signals: Signals,
     pub(super) holders: Holders,
     pub(super) cmdline: bool,
-    interval: Duration,
+    pub(super) interval: Duration,
     pub(super) reconciler: Reconciler,
     pub(super) ledger: Ledger,
     pub(super) placeless: Placeless,
@@ -312,19 +308,6 @@ impl Collector {
             self.gone(id);
         }
         Ok(())
-    }
-
-    /// A process runs another program.
-    fn begun(&mut self, exec: Exec) {
-        if !self.looks.is_idle()
-            && let (Some(pid), Some(parent)) = (exec.task.tgid, exec.task.parent)
-            && let Some(path) = exec.task.cgroup.and_then(|id| self.cgroups.path(id))
-        {
-            for id in ancestry(path).filter_map(|above| self.cgroups.id(above)) {
-                self.looks.begun(id, pid, parent);
-            }
-        }
-        self.programs.begun(exec);
     }
 
     fn gone(&mut self, id: CgroupId) {
@@ -519,36 +502,6 @@ impl Collector {
         match next {
             Some(id) => self.in_turn(|collector, turn| collector.sample(id, turn, stream)),
             None => Ok(()),
-        }
-    }
-
-    /// A step of a look at a unit's processes; at its end they are told.
-    fn look_on(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
-        let cgroups = &self.cgroups;
-        let told = self.looks.step(&self.hierarchy, &self.clock, |id| cgroups.path(id));
-        let Some((id, mut told)) = told else { return Ok(()) };
-        let Some(path) = self.cgroups.path(id).map(str::to_owned) else {
-            return Ok(());
-        };
-        told.subject = self.subject(Some(id), &path);
-        let ts = self.clock.now().to_millisecond();
-        self.engine.processes(ts, &told);
-        stream.write(ts, Event::Processes(told))
-    }
-
-    /// Who fills a limit is looked for where one nears, where memory is short, and where somebody asked for the unit.
-    fn want_look(&mut self, id: CgroupId, path: &str) {
-        let attention = self.engine.attention(path);
-        let is_named = !self.is_whole_host();
-        if attention.is_none() && !is_named {
-            return self.looks.forget(id);
-        }
-        let closely = attention
-            .filter(|attention| *attention == Attention::Close)
-            .map(|_| self.interval);
-        // A slice has its units' processes, which are looked at there.
-        if !path.ends_with(".slice") && namespaces::pids_are_the_hosts() {
-            self.looks.want(id, TASKS_EVERY, closely);
         }
     }
 
@@ -824,23 +777,6 @@ impl Collector {
             self.sample(owner, turn, stream)?;
         }
         Ok(())
-    }
-
-    /// The largest processes of a unit, as the last look had them; none where they were told a moment ago.
-    fn largest_tasks(&mut self, id: CgroupId) -> Vec<TaskSize> {
-        let now = Clock::boot();
-        let Some(cgroup) = self.cgroups.get_mut(id) else {
-            return Vec::new();
-        };
-        let is_due = cgroup
-            .tasks_told
-            .is_none_or(|last| now.saturating_sub(last) >= TASKS_EVERY);
-        let largest = self.looks.largest(id);
-        if !is_due || largest.is_empty() {
-            return Vec::new();
-        }
-        cgroup.tasks_told = Some(now);
-        largest.to_vec()
     }
 
     /// The owners of the limits above a cgroup: those that are watched are returned, to be sampled; what the others held

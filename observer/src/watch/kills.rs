@@ -270,10 +270,13 @@ impl Collector {
         let mut victim_event = self.victim_event(&victim.task, tgid, sizes, info, ahead.read);
         victim_event.exiting = exiting;
         let subject = self.victim_subject(victim.task.cgroup, path);
-        let tasks = match ahead.tasks {
+        let mut tasks = match ahead.tasks {
             Some(others) => with_victim(others, &victim_event),
             None => self.victim_tasks(path, &victim_event),
         };
+        if let Some(task) = tasks.iter_mut().find(|task| task.pid == tgid) {
+            task.ppid = victim.task.parent;
+        }
         let seen_at = if victim.shared_mm {
             "do_send_sig_info"
         } else {

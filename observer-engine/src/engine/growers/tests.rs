@@ -134,6 +134,7 @@ fn children_that_grow_together_are_told_under_their_parent() {
     let growers = of(&followed, 20);
     let first = growers.first().unwrap();
     assert_eq!(first.pid, Some(Tgid(1)), "{growers:?}");
+    assert_eq!(followed.growing(), None, "no single one");
     let children = first.children.unwrap();
     assert_eq!(
         (children.running, children.ended, children.ended_held),
