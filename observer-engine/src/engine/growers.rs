@@ -34,6 +34,8 @@ const MOST: f64 = 0.5;
 const MANY: u64 = 4;
 /// where they grew so many times what the fastest of them did.
 const TOGETHER: f64 = 2.0;
+/// What started so many seconds before the first look has grown since its start.
+const JUST_BEFORE: f64 = 60.0;
 /// Starts are told to a hundredth of a second, and move with the wall clock, in seconds.
 const SAME_START: f64 = 2.0;
 /// Characters of a name at most: `TASK_COMM_LEN`, each byte one.
@@ -94,6 +96,18 @@ impl Points {
         self.0.push((ts, held));
     }
 
+    /// What was gained between two moments, of which both are known.
+    fn gained(&self, from: Timestamp, until: Timestamp) -> Option<f64> {
+        let within: SmallVec<[u64; POINTS]> = self
+            .0
+            .iter()
+            .filter(|(at, _)| *at >= from && *at <= until)
+            .map(|(_, held)| *held)
+            .collect();
+        let (first, last) = (within.first()?, within.last()?);
+        (within.len() > 1).then(|| Bytes(*last).as_f64() - Bytes(*first).as_f64())
+    }
+
     fn growth(&self, until: Timestamp) -> Option<Growth> {
         let told = self.0.iter().take_while(|(at, _)| *at <= until).count();
         let points = self.0.get(..told)?;
@@ -109,6 +123,11 @@ impl Points {
     }
 }
 
+/// Which part of a unit's growth it was: what it grew by and the unit did not was taken from others.
+fn share(grown: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| significant((grown / whole).clamp(0.0, 1.0)))
+}
+
 /// A process that was told of.
 #[derive(Debug, Clone)]
 struct Seen {
@@ -117,7 +136,7 @@ struct Seen {
     ppid: Option<Tgid>,
     comm: String,
     points: Points,
-    /// Whether it started after the first look.
+    /// Whether it started after the first look, or shortly before.
     is_young: bool,
     /// Whether it is known to have ended.
     is_gone: bool,
@@ -362,9 +381,8 @@ impl Life {
         // What a new one holds it has grown by since it started; another was there, and held what its siblings did on average, or
         // no more than all that were told.
         let average = self.average(task.ppid);
-        let is_young = task
-            .started
-            .map_or(!is_first && self.untold == 0, |started| started > self.since);
+        let is_new = |started: Timestamp| self.since.seconds_since(started) < JUST_BEFORE;
+        let is_young = task.started.map_or(!is_first && self.untold == 0, is_new);
         match task.started.filter(|started| is_young && *started < ts) {
             Some(started) => points.push(started, 0),
             None if is_first => {}
@@ -436,10 +454,12 @@ impl Life {
     }
 
     fn growers(&self, ts: Timestamp) -> Vec<(f64, Grower)> {
-        let whole = self.whole.growth(ts).map(|growth| growth.grown);
+        let whole = self.whole.0.first().map(|(at, _)| *at);
+        let whole = whole.and_then(|from| Some((from, self.whole.gained(from, ts)?)));
         let single = |seen: &Seen| {
             let growth = seen.points.growth(ts)?;
-            Some((growth.score(), self.grower(seen.pid, growth, whole, None)))
+            let share = whole.and_then(|(from, whole)| share(seen.points.gained(from, ts)?, whole));
+            Some((growth.score(), self.grower(seen.pid, growth, share, None)))
         };
         let mut growers: Vec<(f64, Grower)> = Vec::new();
         let mut families: Vec<Tgid> = Vec::new();
@@ -488,7 +508,7 @@ impl Life {
     }
 
     /// A parent whose young children grew together, and none of them by most of it.
-    fn family(&self, parent: Tgid, ts: Timestamp, whole: Option<f64>) -> Option<(f64, Grower)> {
+    fn family(&self, parent: Tgid, ts: Timestamp, whole: Option<(Timestamp, f64)>) -> Option<(f64, Grower)> {
         let others = self.others.iter().find(|others| others.ppid == parent);
         let is_child = |seen: &&Seen| seen.is_young && seen.ppid == Some(parent);
         let living: Vec<&Seen> = self.seen.iter().filter(is_child).collect();
@@ -509,10 +529,11 @@ impl Life {
             ended_held: Bytes(others.map_or(0, |others| others.ended_held)),
         };
         let is_together = growth.score() >= TOGETHER * fastest;
-        is_together.then(|| (growth.score(), self.grower(parent, growth, whole, Some(children))))
+        let share = whole.and_then(|(_, whole)| share(growth.grown, whole));
+        is_together.then(|| (growth.score(), self.grower(parent, growth, share, Some(children))))
     }
 
-    fn grower(&self, pid: Tgid, growth: Growth, whole: Option<f64>, children: Option<Children>) -> Grower {
+    fn grower(&self, pid: Tgid, growth: Growth, share: Option<f64>, children: Option<Children>) -> Grower {
         let of = |pid: Tgid| self.seen.iter().rev().find(|seen| seen.pid == pid);
         let mut ancestors: Vec<Ancestor> = Vec::new();
         let mut at = of(pid).and_then(|seen| seen.ppid);
@@ -526,7 +547,6 @@ impl Life {
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size in bytes")]
         let size = |bytes: f64| Bytes(bytes.max(0.0) as u64);
-        let share = whole.filter(|whole| *whole > 0.0);
         Grower {
             pid: Some(pid),
             comm: of(pid).map(|seen| seen.comm.clone()),
@@ -537,8 +557,7 @@ impl Life {
             grown: size(growth.grown),
             grown_at_trough: size(growth.at_trough),
             seconds: significant(growth.seconds),
-            // What it grew by and the unit did not was taken from others.
-            share: share.map(|whole| significant((growth.grown / whole).clamp(0.0, 1.0))),
+            share,
             children,
         }
     }

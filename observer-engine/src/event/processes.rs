@@ -98,7 +98,7 @@ pub struct Grower {
     pub grown_at_trough: Bytes,
     /// In what time, in seconds: some minutes at most.
     pub seconds: f64,
-    /// Its share of the unit's growth in that time, 0 to 1; `null` if that is not known.
+    /// Its share of the unit's growth in as much of that time as both were looked at, 0 to 1; `null` if that is not known.
     pub share: Option<f64>,
     /// Its short-lived children, where it is they that grew together.
     #[serde(default, skip_serializing_if = "Option::is_none")]

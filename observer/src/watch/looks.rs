@@ -40,8 +40,12 @@ const BEGUN: usize = 1_024;
 /// So many looks in a row are made closely: pressure may stay for days, and who grows is known by then.
 const CLOSELY: u32 = 120;
 
-/// Looks take no more than this share of the time.
+/// Looks take no more than this part of the time, but are never so far apart for it that growth would go unseen.
 const SHARE: u32 = 100;
+const APART: Duration = Duration::from_secs(5);
+
+/// The second look at a unit comes so soon after the first, the third after twice that.
+const FIRST_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a glance told last.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +67,8 @@ struct Looked {
     /// Whether it is looked at closely, and how often it was without a pause.
     is_close: bool,
     closely: u32,
+    /// How often it was looked at.
+    looks: u32,
 }
 
 /// The look that is worked on.
@@ -91,7 +97,9 @@ impl Looks {
     /// A unit is to be looked at, at most so often; and closely, which is each time, as long as that is new.
     pub(super) fn want(&mut self, id: CgroupId, every: Duration, closely: Option<Duration>) {
         let now = Clock::boot();
-        let mut every = every;
+        // The first looks follow on each other, for what was seen once has no growth.
+        let looks = self.of.get(&id).map_or(0, |looked| looked.looks);
+        let mut every = every.min(FIRST_AGAIN * 2_u32.saturating_pow(looks));
         if let Some(looked) = self.of.get_mut(&id) {
             looked.closely = closely.map_or(0, |_| looked.closely);
             every = closely.filter(|_| looked.closely < CLOSELY).unwrap_or(every);
@@ -100,7 +108,7 @@ impl Looks {
         let is_due = self
             .of
             .get(&id)
-            .is_none_or(|looked| now.saturating_sub(looked.at) >= every.max(looked.took * SHARE));
+            .is_none_or(|looked| now.saturating_sub(looked.at) >= every.max((looked.took * SHARE).min(APART)));
         let is_waiting = || self.queue.contains(&id) || self.look.as_ref().is_some_and(|look| look.id == id);
         if is_due && self.queue.len() < MAX_UNITS && !is_waiting() {
             self.queue.push_back(id);
@@ -180,6 +188,7 @@ impl Looks {
         let told = look.tell(looked, clock);
         looked.largest = largest(&told.tasks);
         looked.begun.clear();
+        looked.looks = looked.looks.saturating_add(1);
         looked.closely = looked.closely.saturating_add(u32::from(looked.is_close));
         (looked.at, looked.took) = (Clock::boot(), look.took);
         looked.known = look.seen;
@@ -293,7 +302,8 @@ fn choose(seen: &HashMap<Tgid, Known>, before: Option<&HashMap<Tgid, Known>>) ->
     order.sort_by_key(|(pid, known)| (std::cmp::Reverse(size(known)), **pid));
     // Of a hundred that are alike none is worth a line.
     let least = order.first().map_or(0, |(_, known)| size(known).0 / LITTLE);
-    let largest = order.iter().take(LARGEST).filter(|(_, known)| size(known).0 >= least);
+    let is_large = |known: &Known| known.seen.anon.0 >= least || size(known).0 / 4 >= least;
+    let largest = order.iter().take(LARGEST).filter(|(_, known)| is_large(known));
     let mut chosen: Vec<Tgid> = largest.map(|(pid, _)| **pid).collect();
     order.sort_by_key(|entry| (std::cmp::Reverse(moved(entry)), *entry.0));
     // At the first look all have moved alike.

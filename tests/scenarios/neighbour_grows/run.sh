@@ -7,7 +7,7 @@ until_true quiet_began
 sleep 2
 systemd-run --unit noisy --slice shared.slice -p OOMScoreAdjust=-900 python3 /share/leak.py "$OUT/noisy" 1 0.2
 until_true ended quiet.service
-until_kills 1
+until_true has_kills 1
 for who in quiet noisy; do echo "$who=$(cat "$OUT/$who")"; done >> "$OUT/truth"
 noisy=$(cat "$OUT/noisy") quiet=$(cat "$OUT/quiet")
 mkdir "$OUT/captures"

@@ -80,7 +80,7 @@ fn what_comes_and_goes_is_behind_what_stays() {
         let second_of = u64::try_from(second).unwrap();
         // A collector's saw, at its peak in the end, by more than the other grew.
         let saw = if second % 8 == 3 { 70 * MIB } else { 4 * MIB };
-        let look = told(&[(1, 0, -9, saw), (2, 0, -9, (10 + second_of) * MIB)]);
+        let look = told(&[(1, 0, -900, saw), (2, 0, -900, (10 + second_of) * MIB)]);
         followed.look(at(second), None, &look);
     }
     let growers = of(&followed, 60);
@@ -90,8 +90,8 @@ fn what_comes_and_goes_is_behind_what_stays() {
 #[test]
 fn a_new_process_has_grown_all_that_it_holds_and_an_old_one_what_it_gained() {
     let mut followed = Followed::default();
-    followed.look(at(0), Some(0.0), &told(&[(1, 0, -9, 50 * MIB)]));
-    followed.look(at(10), Some(0.0), &told(&[(1, 0, -9, 51 * MIB), (2, 1, 8, 30 * MIB)]));
+    followed.look(at(0), Some(0.0), &told(&[(1, 0, -900, 50 * MIB)]));
+    followed.look(at(10), Some(0.0), &told(&[(1, 0, -900, 51 * MIB), (2, 1, 8, 30 * MIB)]));
     let growers = of(&followed, 10);
     let named: Vec<_> = growers
         .iter()
@@ -104,10 +104,10 @@ fn a_new_process_has_grown_all_that_it_holds_and_an_old_one_what_it_gained() {
 #[test]
 fn one_that_was_told_of_with_its_siblings_held_what_they_did() {
     let mut followed = Followed::default();
-    let mut look = told(&[(1, 0, -9, MIB), (2, 1, -9, 8 * MIB)]);
+    let mut look = told(&[(1, 0, -900, MIB), (2, 1, -900, 8 * MIB)]);
     look.others.push(siblings(1, 100, 400 * MIB));
     followed.look(at(0), None, &look);
-    let mut look = told(&[(1, 0, -9, MIB), (2, 1, -9, 8 * MIB), (3, 1, -9, 20 * MIB)]);
+    let mut look = told(&[(1, 0, -900, MIB), (2, 1, -900, 8 * MIB), (3, 1, -900, 20 * MIB)]);
     look.others.push(siblings(1, 99, 396 * MIB));
     followed.look(at(10), None, &look);
     let growers = of(&followed, 10);
@@ -120,9 +120,9 @@ fn one_that_was_told_of_with_its_siblings_held_what_they_did() {
 #[test]
 fn children_that_grow_together_are_told_under_their_parent() {
     let mut followed = Followed::default();
-    followed.look(at(0), Some(0.0), &told(&[(1, 0, -9, MIB)]));
+    followed.look(at(0), Some(0.0), &told(&[(1, 0, -900, MIB)]));
     for second in 1..20 {
-        let mut look = told(&[(1, 0, -9, MIB), (90, 1, 1, 2 * MIB)]);
+        let mut look = told(&[(1, 0, -900, MIB), (90, 1, 1, 2 * MIB)]);
         look.others.push(siblings(
             1,
             u64::try_from(second).unwrap() * 5,
@@ -146,9 +146,9 @@ fn children_that_grow_together_are_told_under_their_parent() {
     );
     // One child that has it all is named by itself.
     let mut followed = Followed::default();
-    followed.look(at(0), Some(0.0), &told(&[(1, 0, -9, MIB)]));
+    followed.look(at(0), Some(0.0), &told(&[(1, 0, -900, MIB)]));
     let all = [
-        (1, 0, -9, MIB),
+        (1, 0, -900, MIB),
         (2, 1, 1, 90 * MIB),
         (3, 1, 1, MIB),
         (4, 1, 1, MIB),
@@ -176,7 +176,7 @@ fn growth_that_is_no_processs_is_told_without_one() {
     let mut followed = Followed::default();
     for second in 0..10 {
         let whole = Bytes(u64::try_from(second).unwrap() * 10 * MIB).as_f64();
-        followed.look(at(second), Some(whole), &told(&[(1, 0, -9, 5 * MIB)]));
+        followed.look(at(second), Some(whole), &told(&[(1, 0, -900, 5 * MIB)]));
     }
     let growers = of(&followed, 10);
     assert_eq!(growers.len(), 1, "{growers:?}");
@@ -189,13 +189,13 @@ fn a_kill_that_is_told_late_knows_what_was_before_it() {
     let mut followed = Followed::default();
     for second in 0..10 {
         let grown = u64::try_from(second).unwrap() * MIB;
-        followed.look(at(second), None, &told(&[(1, 0, -9, MIB), (2, 1, -9, grown)]));
+        followed.look(at(second), None, &told(&[(1, 0, -900, MIB), (2, 1, -900, grown)]));
     }
     let kill = |followed: &Followed| of(followed, 10).first().and_then(|grower| grower.pid);
     assert_eq!(kill(&followed), Some(Tgid(2)));
     // The first of its group was told, and what stays was looked at.
     followed.freed();
-    followed.look(at(11), None, &told(&[(1, 0, -9, MIB)]));
+    followed.look(at(11), None, &told(&[(1, 0, -900, MIB)]));
     assert_eq!(kill(&followed), Some(Tgid(2)));
     followed.freed();
     followed.freed();
@@ -205,7 +205,7 @@ fn a_kill_that_is_told_late_knows_what_was_before_it() {
 #[test]
 fn what_a_kill_tells_of_a_process_is_its_last_word() {
     let mut followed = Followed::default();
-    followed.look(at(0), Some(Bytes(10 * MIB).as_f64()), &told(&[(2, 1, -9, 10 * MIB)]));
+    followed.look(at(0), Some(Bytes(10 * MIB).as_f64()), &told(&[(2, 1, -900, 10 * MIB)]));
     let task = |held| Task {
         pid: Tgid(2),
         ppid: None,
@@ -304,4 +304,21 @@ proptest! {
         // 48 processes and 16 parents in each of two lives.
         prop_assert!(followed.heap() <= 48 << 10, "{}", followed.heap());
     }
+}
+
+#[test]
+fn one_that_started_shortly_before_the_first_look_has_grown_since_its_start() {
+    let mut followed = Followed::default();
+    followed.look(
+        at(0),
+        Some(Bytes(70 * MIB).as_f64()),
+        &told(&[(1, 0, -900, MIB), (2, 1, -13, 65 * MIB)]),
+    );
+    let growers = of(&followed, 4);
+    let first = growers.first().unwrap();
+    assert_eq!(
+        (first.pid, first.grown, first.seconds),
+        (Some(Tgid(2)), Bytes(65 * MIB), 13.0)
+    );
+    assert_eq!(first.share, None, "what the unit had before is not known");
 }
