@@ -46,6 +46,8 @@ pub enum Kind {
     CgroupAttach = 10,
     /// An [`ExecRecord`]: a process runs another program.
     Exec = 11,
+    /// A [`PageRecord`]: a page that is followed was taken.
+    Page = 12,
 }
 
 /// The cgroup file that a task is writing to, where that can kill.
@@ -281,6 +283,72 @@ pub struct ExecRecord {
     pub args: [u8; ARGS_LEN],
 }
 
+/// How many return addresses of the kernel's stack cross.
+pub const KERNEL_FRAMES: usize = 32;
+
+/// How much of a process's stack crosses, in bytes: enough for some eighty frames of compiled code.
+pub const STACK_LEN: usize = 8192;
+
+/// A page, or a folio of several, was taken by a process whose cgroup is followed. Made where it was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct PageRecord {
+    /// [`Kind::Page`].
+    pub kind: u32,
+    /// It is of `1 << order` pages.
+    pub order: u32,
+    /// When.
+    pub time: u64,
+    /// The address of its `struct page`.
+    pub page: u64,
+    /// The process's cgroup.
+    pub cgroup_id: u64,
+    /// The process.
+    pub tgid: u32,
+    /// The thread.
+    pub tid: u32,
+    /// What was asked for, as `gfp_t`.
+    pub gfp: u32,
+    /// How many addresses of `kernel` there are.
+    pub kernel_length: u32,
+    /// How many bytes of `stack` there are.
+    pub stack_length: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// The instruction that the process was at when it went into the kernel; [`UNKNOWN_U64`] = not read, as for the next three.
+    pub ip: u64,
+    /// Its stack pointer.
+    pub sp: u64,
+    /// Its frame pointer.
+    pub fp: u64,
+    /// Its link register; no x86-64 has one.
+    pub lr: u64,
+    /// The thread's name.
+    pub comm: [u8; COMM_LEN],
+    /// The kernel's stack, innermost first.
+    pub kernel: [u64; KERNEL_FRAMES],
+    /// What stands at and above the stack pointer.
+    pub stack: [u8; STACK_LEN],
+}
+
+/// Which pages are followed. Written by user space before the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SamplingState {
+    /// A page whose 32 bits of hash are below it is followed.
+    pub threshold: u32,
+    /// The size of a `struct page`, as a power of two.
+    pub page_shift: u32,
+}
+
+impl SamplingState {
+    /// No page is followed.
+    pub const NONE: Self = Self {
+        threshold: 0,
+        page_shift: 6,
+    };
+}
+
 /// The OOM that a task is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -432,6 +500,7 @@ const _: () = assert!(size_of::<OomRecord>() == 200);
 const _: () = assert!(size_of::<SignalRecord>() == 200);
 const _: () = assert!(size_of::<VictimRecord>() == 160);
 const _: () = assert!(size_of::<ExecRecord>() == 328);
+const _: () = assert!(size_of::<PageRecord>() == 8552);
 const _: () = assert!(size_of::<CgroupRecord>() == 1048);
 const _: () = assert!(size_of::<GrowthRecord>() == 16);
 const _: () = assert!(size_of::<GrowthState>() == 32);
@@ -500,6 +569,12 @@ pub struct Offsets {
     pub mm_struct_pgtables_bytes: u32,
     pub mm_struct_arg_start: u32,
     pub mm_struct_arg_end: u32,
+    /// The instruction pointer of `struct pt_regs`; the next two alike, whatever an architecture calls them.
+    pub pt_regs_ip: u32,
+    pub pt_regs_sp: u32,
+    pub pt_regs_fp: u32,
+    /// The link register, where an architecture has one.
+    pub pt_regs_lr: u32,
     /// Of the first counter of `mm_struct.rss_stat`.
     pub mm_struct_rss_stat: u32,
     /// From one counter of `rss_stat` to the next: 8 up to 6.1, the size of a `percpu_counter` since.

@@ -11,17 +11,19 @@ mod exec;
 mod kernel;
 mod kill;
 mod signal;
+mod stack;
 mod walk;
 mod write;
 
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
-    macros::{fentry, fexit, kprobe, kretprobe, map, tracepoint},
-    maps::{Array, LruHashMap, PerCpuArray, RingBuf},
-    programs::{FEntryContext, FExitContext, ProbeContext, RetProbeContext, TracePointContext},
+    macros::{fentry, fexit, kprobe, kretprobe, map, raw_tracepoint, tracepoint},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    programs::{FEntryContext, FExitContext, ProbeContext, RawTracePointContext, RetProbeContext, TracePointContext},
 };
 use observer_common::{
-    GrowthState, Kind, Offsets, OomState, REPEATED, Ring, SenderState, WALK_ROWS, WalkRow, WalkState, Writing,
+    GrowthState, Kind, Offsets, OomState, REPEATED, Ring, SamplingState, SenderState, WALK_ROWS, WalkRow, WalkState,
+    Writing,
 };
 
 /// Kills have a ring of their own: no growth can displace them. Room for a storm of 1,400 while the reader stands still.
@@ -80,6 +82,22 @@ static WALK_TABLE: Array<WalkRow> = Array::with_max_entries(WALK_ROWS, BPF_F_MMA
 #[map]
 static WALK: Array<WalkState> = Array::with_max_entries(1, 0);
 
+/// The cgroups whose processes' pages are followed. This map and the next three are as small as can be unless stacks are taken.
+#[map]
+static CHOSEN: HashMap<u64, u8> = HashMap::with_max_entries(1, 0);
+
+/// When each page was taken that is followed and still there, by the address of its `struct page`.
+#[map]
+static LIVE: HashMap<u64, u64> = HashMap::with_max_entries(1, 0);
+
+/// Pages that were taken, with the stacks.
+#[map]
+static PAGES: RingBuf = RingBuf::with_byte_size(1 << 16, 0);
+
+/// Pages that were to be followed, and found the ring or the map full.
+#[map]
+static UNFOLLOWED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
 /// Records that found their ring full, by [`Ring`], and signals that were too many to be told.
 #[map]
 static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(REPEATED + 1, 0);
@@ -87,6 +105,10 @@ static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(REPEATED + 1, 0);
 /// Set by user space before the load.
 #[unsafe(no_mangle)]
 static OFFSETS: Offsets = Offsets::NONE;
+
+/// Set by user space before the load.
+#[unsafe(no_mangle)]
+static SAMPLING: SamplingState = SamplingState::NONE;
 
 fn count_lost(ring: Ring) {
     count(ring as u32);
@@ -98,7 +120,17 @@ fn count_repeated() {
 }
 
 fn count(index: u32) {
-    if let Some(count) = LOST.get_ptr_mut(index) {
+    add_one(LOST.get_ptr_mut(index));
+}
+
+/// A page that was to be followed is not.
+fn count_unfollowed() {
+    add_one(UNFOLLOWED.get_ptr_mut(0));
+}
+
+#[inline(always)]
+fn add_one(count: Option<*mut u64>) {
+    if let Some(count) = count {
         // SAFETY: the pointer is to this CPU's own value, which nothing else writes while this program runs.
         unsafe { *count = (*count).wrapping_add(1) };
     }
@@ -266,6 +298,18 @@ fn huge_fault() -> i32 {
     if let Some(memcg) = kernel::current_memcg() {
         charge::moved(memcg);
     }
+    0
+}
+
+#[raw_tracepoint(tracepoint = "mm_page_alloc")]
+fn mm_page_alloc(ctx: RawTracePointContext) -> i32 {
+    stack::taken(&ctx);
+    0
+}
+
+#[raw_tracepoint(tracepoint = "mm_page_free")]
+fn mm_page_free(ctx: RawTracePointContext) -> i32 {
+    stack::given_back(&ctx);
     0
 }
 

@@ -12,9 +12,11 @@ mod line;
 mod processes;
 mod run;
 mod sample;
+mod stacks;
 mod subject;
 mod system;
 
+pub use few::FRAMES;
 pub use kill::{
     Before, BeforeSample, Ceiling, CeilingSource, Confidence, Holder, Kill, KillLimit, Killer, OomWithoutKill, Origin,
     Request, Shortage, ShortageKind, Task, Trigger, Victim,
@@ -27,6 +29,7 @@ pub use sample::{
     Class, Forecast, ForecastChange, ForecastState, GrowingTask, Limit, LimitRef, Memory, MemoryEvents, Pressure,
     Relation, Sample, TaskSize, Throttle, ThrottleState, Trend, owner_name, setting,
 };
+pub use stacks::{PageKind, Stack, Stacks};
 pub use subject::{CgroupRef, Container, Subject, ancestry};
 pub use system::{
     CgroupVersion, Crash, Lost, Probe, Start, Stop, StopReason, Stream, Unexplained, Unit, UnitLimit, UnitState, Via,

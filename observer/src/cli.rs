@@ -58,6 +58,7 @@ Examples:
   oomtrace replay /var/lib/oomtrace      replay the recordings as if live
   sudo oomtrace why myapp                why myapp.service was last killed, or failed for another reason
   dmesg -T | oomtrace why                explain the kills in any machine's log; also --log kern.log.1.gz
+  sudo oomtrace stacks -u myapp          which code took the memory that is still there
   oomtrace resolve 4711                  which unit a process belongs to
 
 Exit status:
@@ -97,6 +98,12 @@ pub enum Command {
     Replay(Replay),
     /// Explain past OOM kills from recordings, the journal or the kernel log
     Why(Why),
+    /// Show which code took the memory that is still there
+    ///
+    /// Follows pages that a unit's processes take, from now on: one in --one-in. At the end, or at Ctrl-C, it shows the stacks
+    /// that took those which are still there. The processes need not be restarted or built in a special way; stacks are unwound by
+    /// unwind tables (.eh_frame) or frame pointers. Memory from before, and what has gone to swap, is not in it.
+    Stacks(Stacks),
     /// Write a self-contained HTML report: memory plots, limits, warnings, kills
     Report(Report),
     /// Show every unit's usage, limit, trend and time left, once
@@ -338,6 +345,42 @@ pub struct Replay {
     /// Playback speed, 1 = real time [default: unlimited]
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub speed: Option<f64>,
+}
+
+/// A form of stacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// The largest, to read
+    Table,
+    /// 'root;...;leaf BYTES' per line, for flame graph tools
+    Folded,
+    /// One JSON object per unit
+    Json,
+    /// pprof's protocol buffer, gzipped
+    Pprof,
+}
+
+/// How to follow pages.
+#[derive(Debug, clap::Args)]
+pub struct Stacks {
+    /// Which units.
+    #[command(flatten)]
+    pub which: Which,
+    /// Follow for this long
+    #[arg(long = "for", value_name = "SPAN", default_value = "30s", value_parser = span)]
+    pub span: Duration,
+    /// Follow one page in N; less is more exact and slows the unit more [default: 64, or what a larger unit has room for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    pub one_in: Option<u32>,
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Profile,
+    /// SVG file to write, with a flame graph; '-' = standard output
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<std::path::PathBuf>,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: When,
 }
 
 /// How to report.

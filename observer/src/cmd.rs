@@ -6,6 +6,7 @@ mod output;
 pub mod replay;
 pub mod report;
 pub mod resolve;
+pub mod stacks;
 pub mod units;
 pub mod watch;
 pub mod why;

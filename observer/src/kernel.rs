@@ -7,6 +7,7 @@ pub mod btf;
 pub mod format;
 pub mod load;
 pub mod log;
+pub mod pages;
 pub mod plan;
 pub mod record;
 pub mod walk;

@@ -17,6 +17,7 @@ mod private;
 mod programs;
 pub mod report;
 pub mod sink;
+pub mod stacks;
 pub mod unit;
 pub mod watch;
 mod words;

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Some(Command::Why(why)) => cmd::why::run(&why),
         Some(Command::Report(report)) => cmd::report::run(&report),
         Some(Command::Units(units)) => cmd::units::run(&units),
+        Some(Command::Stacks(stacks)) => cmd::stacks::run(&stacks),
         Some(Command::Resolve { what }) => {
             cmd::resolve::run(&what).and_then(|subjects| subjects.iter().try_for_each(json))
         }

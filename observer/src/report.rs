@@ -25,6 +25,7 @@ use crate::measure::Timestamp;
 
 use past::{Past, Room};
 use words::Words;
+pub(crate) use words::safe;
 
 /// Times without a recorder that are kept of a host.
 const MAX_GAPS: usize = 200;
@@ -190,6 +191,7 @@ impl Host {
             | Event::Kill(_)
             | Event::OomWithoutKill(_)
             | Event::Unit(_)
+            | Event::Stacks(_)
             | Event::Lost(_)
             | Event::Unexplained(_)
             | Event::Stop(_) => {}

@@ -289,6 +289,17 @@ fn is_present(unit: &str) -> bool {
     present(&hierarchy).iter().any(|subject| selection.covers(subject))
 }
 
+/// Whether systemd knows the units that are selected by name, or comes to know them in a moment; without systemd nobody is refused.
+///
+/// # Errors
+/// [`WatchError::UnknownUnit`].
+pub async fn are_known(selection: &Selection) -> Result<(), WatchError> {
+    match Systemd::connect().await {
+        Some(systemd) => known(&systemd, selection).await,
+        None => Ok(()),
+    }
+}
+
 /// Every selected unit that is named in full is one that systemd knows, or comes to know in a moment.
 async fn known(systemd: &Systemd, selection: &Selection) -> Result<(), WatchError> {
     let deadline = Instant::now() + UNKNOWN_UNIT_GRACE;

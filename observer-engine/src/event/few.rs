@@ -18,6 +18,13 @@ pub(super) fn few<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: 
     deserializer.deserialize_seq(List(FEW, PhantomData))
 }
 
+/// Frames of a stack at most: what is followed of it has no room for more (observer-common: `STACK_LEN`).
+pub const FRAMES: usize = 256;
+
+pub(super) fn frames<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    deserializer.deserialize_seq(List(FRAMES, PhantomData))
+}
+
 pub(super) fn samples<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     deserializer.deserialize_seq(List(SAMPLES, PhantomData))
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     CgroupRef, Container, Forecast, ForecastChange, Kill, Ledger, Limit, Lost, Memory, MemoryEvents, OomWithoutKill,
-    Pressure, Processes, Run, Sample, Start, Stop, Subject, TaskSize, Throttle, Trend, Unexplained, Unit, few,
+    Pressure, Processes, Run, Sample, Stacks, Start, Stop, Subject, TaskSize, Throttle, Trend, Unexplained, Unit, few,
 };
 use crate::measure::Timestamp;
 
@@ -51,6 +51,8 @@ pub enum Event {
     Unit(Unit),
     /// Records or events were lost.
     Lost(Lost),
+    /// Which code took the memory that is still there.
+    Stacks(Stacks),
     /// The kernel or systemd counted kills that oomtrace did not see.
     Unexplained(Unexplained),
     /// End of the stream.
@@ -70,6 +72,7 @@ impl Event {
             Self::Kill(kill) => Some(&kill.subject),
             Self::OomWithoutKill(oom) => Some(&oom.subject),
             Self::Unit(unit) => Some(&unit.subject),
+            Self::Stacks(stacks) => Some(&stacks.subject),
             Self::Unexplained(unexplained) => Some(&unexplained.subject),
             Self::Start(_) | Self::Lost(_) | Self::Stop(_) => None,
         }
@@ -140,6 +143,10 @@ impl Line {
                 subject: about()?,
                 ..serde_json::from_slice(text)?
             }),
+            Kind::Stacks => Event::Stacks(Stacks {
+                subject: about()?,
+                ..serde_json::from_slice(text)?
+            }),
             Kind::Lost => Event::Lost(serde_json::from_slice(text)?),
             Kind::Unexplained => Event::Unexplained(Unexplained {
                 subject: about()?,
@@ -201,6 +208,7 @@ enum Kind {
     OomWithoutKill,
     Unit,
     Lost,
+    Stacks,
     Unexplained,
     Stop,
 }

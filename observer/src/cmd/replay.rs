@@ -234,7 +234,12 @@ impl Player {
                 engine.recall(ts, kill);
                 engine.killed(kill);
             }
-            Event::OomWithoutKill(_) | Event::Unit(_) | Event::Lost(_) | Event::Unexplained(_) | Event::Stop(_) => {}
+            Event::OomWithoutKill(_)
+            | Event::Unit(_)
+            | Event::Stacks(_)
+            | Event::Lost(_)
+            | Event::Unexplained(_)
+            | Event::Stop(_) => {}
         }
         if !shown {
             return;

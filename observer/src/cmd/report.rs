@@ -84,7 +84,7 @@ fn plot(report: &Report) -> Result<String, Failure> {
 }
 
 /// To a file, or for `-` to standard output.
-fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
     if path == Path::new("-") {
         return match io::stdout().write_all(content) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

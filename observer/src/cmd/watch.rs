@@ -52,9 +52,8 @@ pub(super) fn start(
     warn_within: Duration,
     mut sinks: Vec<Box<dyn Sink>>,
 ) -> Result<(), Failure> {
-    let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     sinks.extend(beside(&options)?);
-    let host = options.host.unwrap_or_else(hostname);
+    let host = options.host.unwrap_or_else(host_name);
     let known = if options.no_runs {
         Vec::new()
     } else {
@@ -142,6 +141,11 @@ impl Seen {
         let message = anyhow!("no unit, container or cgroup {names} was there{near}");
         Err(Failure::new(Exit::NotFound, message))
     }
+}
+
+/// This machine's name.
+pub(super) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The sinks that are asked for beside the command's own output.

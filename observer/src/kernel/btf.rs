@@ -34,7 +34,7 @@ pub enum BtfError {
 }
 
 /// The structs and enums that offsets are asked of.
-const TYPES: [&str; 17] = [
+const TYPES: [&str; 19] = [
     "cgroup",
     "cgroup_subsys_id",
     "cgroup_subsys_state",
@@ -46,9 +46,11 @@ const TYPES: [&str; 17] = [
     "mm_rss_stat",
     "mm_struct",
     "oom_control",
+    "page",
     "page_counter",
     "percpu_counter",
     "pid",
+    "pt_regs",
     "signal_struct",
     "task_struct",
     "user_namespace",
@@ -231,6 +233,7 @@ impl KernelTypes {
         offsets.mm_struct_pgtables_bytes = at("mm_struct", "pgtables_bytes");
         offsets.mm_struct_arg_start = at("mm_struct", "arg_start");
         offsets.mm_struct_arg_end = at("mm_struct", "arg_end");
+        self.fill_registers(offsets);
         (offsets.mm_struct_rss_stat, offsets.rss_stat_stride) = self.rss_stat();
         offsets.memory_cgrp_id = self.enumerator("cgroup_subsys_id", "memory_cgrp_id");
         let event = |name| self.enumerator("memcg_memory_event", name);
@@ -241,6 +244,26 @@ impl KernelTypes {
         offsets.memcg_oom_kill = event("MEMCG_OOM_KILL");
         offsets.memcg_oom_group_kill = event("MEMCG_OOM_GROUP_KILL");
         offsets.memcg_sock_throttled = event("MEMCG_SOCK_THROTTLED");
+    }
+
+    /// The registers that unwinding begins with, by the names that x86-64 and arm64 have for them.
+    fn fill_registers(&self, offsets: &mut Offsets) {
+        let at = |field| self.offset("pt_regs", field);
+        offsets.pt_regs_sp = at("sp");
+        (offsets.pt_regs_ip, offsets.pt_regs_fp, offsets.pt_regs_lr) = match at("regs") {
+            ABSENT => (at("ip"), at("bp"), ABSENT),
+            // x29 and x30 (arch/arm64/include/asm/ptrace.h).
+            regs => (at("pc"), regs + 29 * 8, regs + 30 * 8),
+        };
+    }
+
+    /// How large a type is, in bytes.
+    #[must_use]
+    pub fn size(&self, name: &str) -> Option<usize> {
+        self.named(name).into_iter().find_map(|candidate| match candidate {
+            Type::Struct(found) => Some(found.size()),
+            _ => None,
+        })
     }
 
     /// Whether the per-CPU stock is part of the page counter, so that the charge path would be met once a charge

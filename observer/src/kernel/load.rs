@@ -23,7 +23,7 @@ use crate::event::{Probe, Via};
 use crate::heap;
 
 /// The kernel side, built into this binary by the build script; empty in a build without it.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/observer-ebpf.o"));
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/observer-ebpf.o"));
 
 /// Why no probe could be attached at all.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,9 @@ pub enum KernelError {
     /// The object does not have what this version needs.
     #[error("the eBPF object has no map {0}; the object and oomtrace do not match, build with 'cargo xtask build'")]
     NoMap(&'static str),
+    /// This kernel has not what it takes.
+    #[error("this kernel cannot: {0}")]
+    Unsupported(String),
     /// A map could not be used.
     #[error("cannot use an eBPF map: {0}")]
     Map(#[from] aya::maps::MapError),

@@ -137,6 +137,7 @@ impl Past {
             | Event::Run(_)
             | Event::Processes(_)
             | Event::OomWithoutKill(_)
+            | Event::Stacks(_)
             | Event::Lost(_)
             | Event::Unexplained(_)
             | Event::Stop(_) => {}

@@ -7,7 +7,7 @@ use crate::measure::{Bytes, Timestamp};
 use crate::shown::shown;
 
 /// Text as a part of markup: what acts or hides is written out first, which XML has no letters for either.
-pub(super) fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     html_escape::encode_double_quoted_attribute(&*shown(text)).into_owned()
 }
 

@@ -107,6 +107,7 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
         | Event::Processes(_)
         | Event::Run(_)
         | Event::Unit(_)
+        | Event::Stacks(_)
         | Event::Lost(_)
         | Event::Stop(_) => {
             return None;

@@ -404,7 +404,12 @@ impl super::Sink for Metrics {
             Event::Unit(unit) if matches!(unit.state, UnitState::Stopped | UnitState::Failed) => {
                 self.ended(&unit.subject);
             }
-            Event::Unit(_) | Event::Start(_) | Event::Processes(_) | Event::Run(_) | Event::Stop(_) => {}
+            Event::Unit(_)
+            | Event::Start(_)
+            | Event::Processes(_)
+            | Event::Run(_)
+            | Event::Stacks(_)
+            | Event::Stop(_) => {}
         }
         Ok(())
     }

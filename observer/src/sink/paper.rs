@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use super::text::TextOptions;
 use crate::shown::shown;
-use crate::words::fold;
+use crate::words::{fold, middle};
 
 /// Colours that mean something.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +91,14 @@ impl<W: Write> Paper<W> {
         let mark = self.fit(mark);
         let text = text.replacen(&mark, &self.paint(&mark, colour), 1);
         writeln!(self.out, "{text}")
+    }
+
+    /// A line that stays one: where there is no room for all of it, its middle is left out.
+    pub(crate) fn cut(&mut self, indent: usize, text: &str, colour: Colour) -> io::Result<()> {
+        let text = self.fit(text);
+        let room = self.width.map_or(usize::MAX, |width| width.saturating_sub(indent));
+        let text = self.paint(&middle(&text, room.max(20), self.unicode), colour);
+        writeln!(self.out, "{:indent$}{text}", "")
     }
 
     /// A line that is coloured behind its first words.

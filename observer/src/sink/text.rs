@@ -16,6 +16,7 @@ use crate::event::{
 use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
 use crate::shown::shown;
+use crate::stacks::table;
 use crate::words::middle;
 use crate::words::paragraph;
 use crate::words::{
@@ -414,6 +415,7 @@ impl<W: Write + Send> Sink for Text<W> {
                 let clock = format!("{}  ", self.clock(ts));
                 self.paper.painted(&clock, &text, Colour::Grey, 10)?;
             }
+            Event::Stacks(stacks) => table(stacks, &mut self.paper)?,
             Event::Unexplained(unexplained) => {
                 let text = format!("UNEXPLAINED  {}", words::unexplained(unexplained));
                 self.mark(ts, "▲", Colour::Yellow, &text)?;

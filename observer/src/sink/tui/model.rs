@@ -235,7 +235,7 @@ impl Model {
                 self.incident(ts, key, Gravity::Note, "?", text);
             }
             Event::Processes(told) => self.known(&key).processes(ts, told),
-            Event::Run(_) => {}
+            Event::Run(_) | Event::Stacks(_) => {}
             Event::Stop(_) => self.ended = true,
         }
     }

@@ -1,0 +1,135 @@
+//! Which code takes pages, and which of those pages are still there.
+//!
+//! In: every page that the kernel hands out (`kmem:mm_page_alloc`) or takes back (`kmem:mm_page_free`). Of the pages that a
+//! process of a chosen cgroup takes, one in N is followed: its taking is a record with the stacks, and until it is given back
+//! it has an entry in a map. Which pages these are is a matter of their address alone, so that giving back any other
+//! page costs no look-up.
+
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::{
+        bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_stack, bpf_ktime_get_boot_ns, bpf_probe_read_user_buf,
+        generated::{bpf_get_current_cgroup_id, bpf_get_current_task_btf, bpf_task_pt_regs},
+    },
+    programs::RawTracePointContext,
+};
+use observer_common::{KERNEL_FRAMES, Kind, PageRecord, STACK_LEN, SamplingState, UNKNOWN_U64};
+
+use crate::{
+    CHOSEN, LIVE, PAGES, SAMPLING, count_unfollowed,
+    kernel::{Address, offset, read},
+};
+
+/// `__GFP_MOVABLE`, of what a process maps or caches, and `__GFP_DIRECT_RECLAIM`, of whoever may sleep: others may ask in an
+/// interrupt, where the current process has nothing to do with it. The same bits since 4.4 (include/linux/gfp_types.h).
+const ON_BEHALF: u32 = 0x8 | 0x400;
+
+/// The largest folio is of `1 << 10` pages as a rule; larger ones are followed as if they were of that size.
+const MAX_ORDER: u32 = 10;
+
+/// What is told of a stack is this, or where its end is nearer, less, in bytes.
+const PARTS: [usize; 3] = [STACK_LEN, STACK_LEN / 4, STACK_LEN / 16];
+
+/// Pages are handed out: `mm_page_alloc(page, order, gfp, migratetype)`.
+#[inline(always)]
+pub(crate) fn taken(ctx: &RawTracePointContext) {
+    let (page, order, gfp): (Address, u32, u32) = (ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    if page == 0 || !is_followed(page, order) || gfp & ON_BEHALF == 0 {
+        return;
+    }
+    // SAFETY: no arguments, no conditions.
+    let cgroup_id = unsafe { bpf_get_current_cgroup_id() };
+    // SAFETY: the value is not used.
+    if unsafe { CHOSEN.get(cgroup_id) }.is_none() {
+        return;
+    }
+    // SAFETY: no arguments, no conditions.
+    let time = unsafe { bpf_ktime_get_boot_ns() };
+    let Some(mut entry) = PAGES.reserve::<PageRecord>(0) else {
+        return count_unfollowed();
+    };
+    if LIVE.insert(page, time, 0).is_err() {
+        entry.discard(0);
+        return count_unfollowed();
+    }
+    // SAFETY: as above; the address is read through helpers that check it.
+    let regs = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) } as Address;
+    let [ip, sp, fp, lr] = [
+        offset!(pt_regs_ip),
+        offset!(pt_regs_sp),
+        offset!(pt_regs_fp),
+        offset!(pt_regs_lr),
+    ]
+    .map(|register| read(regs, register).unwrap_or(UNKNOWN_U64));
+    let pid = bpf_get_current_pid_tgid();
+    let record = entry.as_mut_ptr();
+    // SAFETY: the reserved slot is as long as a record, and every field of it is written but the tails of both stacks, behind
+    // their lengths: what is left there is of records before.
+    unsafe {
+        (*record).kind = Kind::Page as u32;
+        (*record).order = order;
+        (*record).time = time;
+        (*record).page = page;
+        (*record).cgroup_id = cgroup_id;
+        (*record).tgid = (pid >> 32) as u32;
+        (*record).tid = pid as u32;
+        (*record).gfp = gfp;
+        (*record).reserved = 0;
+        (*record).ip = ip;
+        (*record).sp = sp;
+        (*record).fp = fp;
+        (*record).lr = lr;
+        (*record).comm = bpf_get_current_comm().unwrap_or_default();
+        let kernel = (&raw mut (*record).kernel).cast();
+        let got = bpf_get_stack(ctx.as_ptr(), kernel, (KERNEL_FRAMES * 8) as u32, 0);
+        (*record).kernel_length = if got > 0 { got as u32 / 8 } else { 0 };
+        (*record).stack_length = 0;
+        for part in PARTS {
+            let stack = core::slice::from_raw_parts_mut((&raw mut (*record).stack).cast::<u8>(), part);
+            if bpf_probe_read_user_buf(sp as *const u8, stack).is_ok() {
+                (*record).stack_length = part as u32;
+                break;
+            }
+        }
+    }
+    entry.submit(0);
+}
+
+/// Pages are taken back: `mm_page_free(page, order)`.
+#[inline(always)]
+pub(crate) fn given_back(ctx: &RawTracePointContext) {
+    let (page, order): (Address, u32) = (ctx.arg(0), ctx.arg(1));
+    // A large folio may have been split since, but its first page lies as the whole did.
+    if is_followed(page, order.max(alignment(page))) {
+        let _ = LIVE.remove(page);
+    }
+}
+
+#[inline(always)]
+fn sampling() -> SamplingState {
+    // SAFETY: a plain static of this program. Volatile, because user space writes it before the load, which the compiler cannot
+    // know.
+    unsafe { core::ptr::read_volatile(&raw const SAMPLING) }
+}
+
+/// The largest folio that may begin with this page, as an order.
+#[inline(always)]
+fn alignment(page: Address) -> u32 {
+    let number = page >> sampling().page_shift;
+    // The bits below the lowest that is set, counted without an instruction that BPF has not.
+    let mut order = 0;
+    while order < MAX_ORDER && number & (1 << order) == 0 {
+        order += 1;
+    }
+    order
+}
+
+/// Whether this page is one of those that are followed; a folio is as many times more likely to be as it has pages.
+#[inline(always)]
+fn is_followed(page: Address, order: u32) -> bool {
+    let sampling = sampling();
+    let number = page >> sampling.page_shift;
+    // Fibonacci hashing: neighbours do not go together.
+    let hash = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    hash < u64::from(sampling.threshold) << order.min(MAX_ORDER)
+}

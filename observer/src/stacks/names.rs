@@ -1,0 +1,109 @@
+//! Names of a process's functions, by blazesym: ELF symbols, debug information with what was inlined, separate debug files, and the
+//! maps that JITs write (`/tmp/perf-PID.map`).
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use blazesym::Pid;
+use blazesym::symbolize::source::{Process, Source};
+use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
+
+use super::images::Mapping;
+
+/// Addresses whose names are kept.
+const MOST: usize = 65_536;
+
+/// A function on a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Frame {
+    /// Its name, or the place in its file, or its address.
+    pub(super) name: Rc<str>,
+    /// `FILE:LINE`.
+    pub(super) line: Option<Rc<str>>,
+    pub(super) is_named: bool,
+}
+
+/// Looks names up, and keeps them.
+pub(super) struct Names {
+    symbolizer: Symbolizer,
+    /// By process and address, innermost first where functions were inlined.
+    known: HashMap<(u32, u64), Rc<[Frame]>>,
+}
+
+impl Names {
+    pub(super) fn new() -> Self {
+        Self {
+            symbolizer: Symbolizer::builder()
+                .enable_code_info(true)
+                .enable_inlined_fns(true)
+                .build(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// The functions at these addresses of a process.
+    pub(super) fn of(&mut self, pid: u32, addresses: &[u64], images: &[Mapping]) -> Rc<[Frame]> {
+        let new: Vec<u64> = addresses
+            .iter()
+            .copied()
+            .filter(|address| !self.known.contains_key(&(pid, *address)))
+            .collect();
+        if !new.is_empty() {
+            self.learn(pid, &new, images);
+        }
+        addresses
+            .iter()
+            .filter_map(|address| self.known.get(&(pid, *address)))
+            .flat_map(|frames| frames.iter().cloned())
+            .collect()
+    }
+
+    fn learn(&mut self, pid: u32, addresses: &[u64], images: &[Mapping]) {
+        if self.known.len() >= MOST {
+            self.known.clear();
+        }
+        let process = Process::new(Pid::from(pid));
+        let found = self
+            .symbolizer
+            .symbolize(&Source::Process(process), Input::AbsAddr(addresses))
+            .unwrap_or_default();
+        let found = found.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        for (address, symbol) in addresses.iter().zip(found) {
+            let frames: Rc<[Frame]> = match symbol {
+                Some(Symbolized::Sym(symbol)) => frames(&symbol),
+                _ => [unnamed(*address, images)].into(),
+            };
+            self.known.insert((pid, *address), frames);
+        }
+    }
+}
+
+fn frames(symbol: &Sym<'_>) -> Rc<[Frame]> {
+    let frame = |name: &str, code: Option<&CodeInfo<'_>>| Frame {
+        name: name.into(),
+        line: code.and_then(line),
+        is_named: true,
+    };
+    let inlined = symbol
+        .inlined
+        .iter()
+        .rev()
+        .map(|inner| frame(&inner.name, inner.code_info.as_ref()));
+    let outer = frame(&symbol.name, symbol.code_info.as_deref());
+    inlined.chain([outer]).collect()
+}
+
+fn line(code: &CodeInfo<'_>) -> Option<Rc<str>> {
+    Some(format!("{}:{}", code.to_path().display(), code.line?).into())
+}
+
+fn unnamed(address: u64, images: &[Mapping]) -> Frame {
+    let image = images.iter().find(|image| image.range.contains(&address));
+    Frame {
+        name: image
+            .map_or_else(|| format!("{address:#x}"), |image| image.place(address))
+            .into(),
+        line: None,
+        is_named: false,
+    }
+}
