@@ -21,6 +21,7 @@ use crate::measure::{Sizes, Tid};
 
 pub use ledger::Counters;
 pub use record::LogLine;
+pub(crate) use report::header;
 pub use report::{Report, Row, Stack};
 pub(crate) use story::kill_event;
 pub use story::{Stamp, Told};
@@ -195,9 +196,8 @@ impl LogParser {
             Some(Line::Reaped(tid, comm)) => return self.reaped(tid, comm),
             None => {}
         }
-        if self.open.is_none() && text.starts_with("Task in ")
-            || text.starts_with(context::WORDS) && self.open.is_none()
-        {
+        let begins = || text.starts_with("Task in ") || text.starts_with(context::WORDS);
+        if self.open.is_none() && (begins() || self.pasted && report::names_columns(text)) {
             // What came before is cut off.
             self.open = Some(Open::new(Report::default(), time));
         }

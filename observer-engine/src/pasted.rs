@@ -9,6 +9,8 @@ mod anchor;
 mod entry;
 mod programs;
 mod source;
+mod text;
+mod wrapped;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,11 +18,12 @@ use std::hash::{BuildHasher as _, RandomState};
 use crate::event::{Event, Subject};
 use crate::journal::Reader;
 use crate::log::story::{lived_in, shortage_after, unfinished};
-use crate::log::{Kill, LogParser, Logged, Stamp, Told, kill_event};
+use crate::log::{Kill, LogParser, Logged, Report, Stamp, Told, header, kill_event};
 use crate::measure::Tid;
 
 use anchor::Parts;
 use programs::{Note, Programs};
+use text::Mail;
 
 pub use source::{Skipped, read};
 
@@ -36,11 +39,14 @@ const REMEMBERED: usize = 65_536;
 /// Lines that belong to one report, at most: of the largest hosts thousands of tasks.
 const REPORT: usize = 100_000;
 
-/// Wrapped parts of one line that are put together.
-const PARTS: usize = 8;
-
 /// A failed request this soon after a kill, in microseconds, is of the same shortage.
 const SAME_SHORTAGE: u64 = 1_000_000;
+
+/// A kill this long after its report, in microseconds, is another process's that got the same pid.
+const SAME_KILL: u64 = 120_000_000;
+
+/// As [`SAME_SHORTAGE`].
+const SOON: jiff::SignedDuration = jiff::SignedDuration::from_micros(1_000_000);
 
 /// What is read of one machine.
 #[derive(Debug)]
@@ -64,7 +70,7 @@ struct Waiting {
 
 #[derive(Debug)]
 enum What {
-    Kill(Box<Kill>, Option<String>, Option<Box<crate::log::Report>>),
+    Kill(Box<Kill>, Option<String>, Option<Box<Report>>),
     Event(Box<Event>, bool),
 }
 
@@ -83,6 +89,7 @@ pub struct Pasted {
     programs: Programs,
     /// Entries of a journal, whose fields say who wrote them.
     journal: Reader,
+    mail: Mail,
     /// A line whose end may stand on the next.
     half: Option<(String, usize)>,
     /// The time of the message that comes next, in `dmesg --json`.
@@ -96,25 +103,32 @@ impl Pasted {
     #[must_use]
     pub fn is_open(&self) -> bool {
         let open = |host: &Host| host.parser.is_open() && host.lines < REPORT;
-        self.half.is_some() || self.journal.is_open() || self.programs.is_open() || self.hosts.values().any(open)
+        self.half.is_some()
+            || self.mail.is_open()
+            || self.journal.is_open()
+            || self.programs.is_open()
+            || self.hosts.values().any(open)
     }
 
     /// Takes a line, and gives what is known by then.
     pub fn line(&mut self, line: &[u8]) -> Vec<Told> {
         let text = String::from_utf8_lossy(line);
-        let text = plain(text.trim_end_matches(['\r', '\n']));
-        if let Some(told) = self.object(&text) {
-            return told;
-        }
-        // rsyslog writes a newline as its octal number.
-        for part in text.split("#012").flat_map(|part| part.split('\n')) {
-            self.part(part);
+        let text = text::plain(text.trim_end_matches(['\r', '\n']));
+        if !self.object(&text)
+            && let Some(text) = self.mail.line(text)
+        {
+            self.parts(&text);
         }
         self.take(WAITING)
     }
 
     /// There are no more lines.
     pub fn end(&mut self) -> Vec<Told> {
+        if self.mail.is_open()
+            && let Some(rest) = self.mail.end()
+        {
+            self.parts(&rest);
+        }
         if let Some((half, _)) = self.half.take() {
             self.whole(&half);
         }
@@ -131,34 +145,15 @@ impl Pasted {
         told
     }
 
-    fn part(&mut self, part: &str) {
-        let Some((half, parts)) = self.half.take() else {
-            return self.maybe_half(part, 0);
-        };
-        let begins = part.trim_start_matches(['>', ' ', '\t', '|']);
-        if begins.is_empty() || anchor::parts(part).is_some() || anchor::is_stamped(part) {
-            self.whole(&half);
-            return self.maybe_half(part, 0);
-        }
-        // Where a line was broken at a space that is gone, the space is put back: after a comma, and before a word.
-        let space = half.ends_with(',') && half.contains("total-vm:") || begins.starts_with("anon-rss:");
-        let joined = if space {
-            format!("{half} {begins}")
-        } else {
-            format!("{half}{begins}")
-        };
-        self.maybe_half(&joined, parts + 1);
-    }
-
-    fn maybe_half(&mut self, part: &str, parts: usize) {
-        if parts < PARTS && anchor::parts(part).is_some_and(|parts| is_half(parts.text)) {
-            self.half = Some((part.to_owned(), parts));
-        } else {
-            self.whole(part);
+    /// Takes a line that may stand for several: rsyslog writes a newline as its octal number.
+    fn parts(&mut self, text: &str) {
+        for part in text.split("#012").flat_map(|part| part.split('\n')) {
+            self.part(&text::unpaged(part));
         }
     }
 
     fn whole(&mut self, line: &str) {
+        let line = &*text::summary(line);
         let Some(parts) = anchor::parts(line) else {
             let stamp = || Parts { prefix: line, text: "" }.stamp();
             if let Some(note) = self.programs.line(line, stamp) {
@@ -207,7 +202,7 @@ impl Pasted {
             lines: 0,
         });
         host.lines += 1;
-        let is_header = parts.text.contains(" invoked oom-killer: gfp_mask=0x");
+        let is_header = header(parts.text).is_some();
         let told = host
             .parser
             .text(parts.text, parts.caller(), stamp.mono.unwrap_or_default());
@@ -267,6 +262,9 @@ impl Pasted {
             return;
         }
         let host = self.host_name(key);
+        if self.died_before(host.as_deref(), &stamp, &kill) {
+            return;
+        }
         self.wait(stamp, host, What::Kill(Box::new(kill), None, None));
     }
 
@@ -275,6 +273,18 @@ impl Pasted {
         self.waiting
             .iter()
             .any(|waiting| matches!(&waiting.what, What::Kill(kill, ..) if kill.tid == tid && kill.comm == comm))
+    }
+
+    /// Whether it is the chosen one of a group, killed once more as a member, where the line that says so is missing: nothing
+    /// else is killed twice at once.
+    fn died_before(&self, host: Option<&str>, stamp: &Stamp, kill: &Kill) -> bool {
+        let is_same = |waiting: &Waiting| {
+            matches!(&waiting.what, What::Kill(known, ..) if known.tid == kill.tid && known.comm == kill.comm
+                && known.sizes.total_vm == kill.sizes.total_vm)
+                && waiting.host.as_deref() == host
+                && is_at_once(&waiting.stamp, stamp)
+        };
+        kill.killed && kill.report.is_none() && kill.sizes.total_vm.is_some() && self.waiting.iter().any(is_same)
     }
 
     /// The same kill once more, perhaps with its report this time.
@@ -322,9 +332,7 @@ impl Pasted {
             if is_timed && !self.headers.insert((self.hash.hash_one(&words), stamp.clone())) {
                 continue;
             }
-            if let Some(chosen) = report.chosen
-                && self.knows(chosen, report.chosen_comm.as_deref().unwrap_or_default())
-            {
+            if self.belongs(&report, &stamp, name.as_deref()) {
                 continue;
             }
             let follows = after.and_then(|number| self.waiting.iter_mut().find(|waiting| waiting.number == number));
@@ -344,6 +352,38 @@ impl Pasted {
         if self.headers.len() >= REMEMBERED {
             self.headers.clear();
         }
+    }
+
+    /// Whether the kill that a report tells of was told, by a line that stood elsewhere: what is not in its order, or has the
+    /// machine's name in some lines only. Where that line told less, the report is its own.
+    fn belongs(&mut self, report: &Report, stamp: &Stamp, host: Option<&str>) -> bool {
+        let Some(chosen) = report.chosen else { return false };
+        let comm = report.chosen_comm.as_deref().unwrap_or_default();
+        for waiting in &mut self.waiting {
+            let What::Kill(kill, ..) = &mut waiting.what else {
+                continue;
+            };
+            if kill.tid != chosen || kill.comm != comm {
+                continue;
+            }
+            let is_other = waiting
+                .host
+                .as_deref()
+                .zip(host)
+                .is_some_and(|(one, other)| one != other);
+            let is_far = waiting
+                .stamp
+                .mono
+                .zip(stamp.mono)
+                .is_some_and(|(one, other)| one.abs_diff(other) > SAME_KILL);
+            let fits = kill.in_memcg.is_none() || kill.in_memcg == report.in_memcg();
+            if kill.report.is_none() && kill.group.is_none() && fits && !is_other && !is_far {
+                kill.in_memcg = kill.in_memcg.or(report.in_memcg());
+                kill.report = Some(report.clone().into());
+            }
+            return true;
+        }
+        false
     }
 
     /// The kernel left reports out.
@@ -428,29 +468,11 @@ fn is_soon(one: &Stamp, other: &Stamp) -> bool {
         .is_some_and(|(one, other)| one.abs_diff(other) < SAME_SHORTAGE)
 }
 
-/// Whether a line of the kernel's is not whole, and the next may have the rest.
-fn is_half(text: &str) -> bool {
-    if text.contains("Killed process ") {
-        return !text.contains("rss:")
-            || text.ends_with(',')
-            || text.contains("UID:") && !text.contains("oom_score_adj:");
+/// The same, by whatever both tell.
+fn is_at_once(one: &Stamp, other: &Stamp) -> bool {
+    match (one.mono.zip(other.mono), one.ts.zip(other.ts)) {
+        (Some(_), _) => is_soon(one, other),
+        (None, Some((one, other))) => one.0.duration_since(other.0).abs() < SOON,
+        (None, None) => one.clock.is_some() && one.clock == other.clock,
     }
-    (text.starts_with("oom-kill:constraint=") && !text.contains(",uid=") && !text.contains(",task="))
-        || (text.starts_with("Task in /") && !text.contains(" killed as a result of limit of /"))
-        || (text.starts_with("Tasks in /") && !text.contains("memory.oom.group set"))
-}
-
-/// Without colours and other escapes of a terminal, which a log that was shown with them has.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\x1b') {
-        out.push_str(before);
-        let end = after
-            .find(|sign: char| sign.is_ascii_alphabetic())
-            .filter(|_| after.starts_with('['));
-        rest = end.and_then(|end| after.get(end + 1..)).unwrap_or(after);
-    }
-    out.push_str(rest);
-    out
 }

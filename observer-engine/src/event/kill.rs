@@ -87,7 +87,10 @@ impl Kill {
     pub fn who(&self) -> String {
         self.victim.as_ref().map_or_else(
             || "a process that is not named".to_owned(),
-            |victim| format!("{}[{}]", victim.comm, victim.pid),
+            |victim| match victim.comm.as_str() {
+                "" => format!("process {}", victim.pid),
+                comm => format!("{comm}[{}]", victim.pid),
+            },
         )
     }
 }

@@ -60,6 +60,12 @@ pub(super) fn read(report: &mut Report, text: &str) {
         .map(|row| row.comm.clone());
     let lived = report.chosen_cgroup.take();
     let ways = ways(paths, is_cut);
+    // Whoever wrote the line down left out where the victim lived: the kernel never does.
+    let shortened = || {
+        let (owner, comm) = paths.strip_prefix(",oom_memcg=")?.split_once(",task=")?;
+        let is_one = owner.starts_with('/') && !owner.contains(",task_memcg=") && !comm.contains(",task");
+        (!is_cut && is_one).then(|| owner.to_owned())
+    };
     report.chosen_comm = same(ways.iter().map(|way| way.comm))
         .flatten()
         .map(str::to_owned)
@@ -84,7 +90,10 @@ pub(super) fn read(report: &mut Report, text: &str) {
     } else {
         fitting
     };
-    report.owner = same(left.iter().map(|way| way.owner)).flatten().map(str::to_owned);
+    report.owner = same(left.iter().map(|way| way.owner))
+        .flatten()
+        .map(str::to_owned)
+        .or_else(|| shortened().filter(|_| ways.is_empty()));
     report.chosen_cgroup = same(left.iter().map(|way| way.cgroup))
         .filter(|_| !is_cut)
         .map(str::to_owned);

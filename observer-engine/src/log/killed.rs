@@ -29,6 +29,7 @@ fn opening(text: &str) -> (Option<bool>, &str) {
         ("Memory cgroup out of memory: ", true),
         ("Memory cgroup out of memory (oom_kill_allocating_task): ", true),
         ("Out of memory: ", false),
+        ("Out of Memory: ", false),
         ("Out of memory (oom_kill_allocating_task): ", false),
     ]
     .into_iter()
@@ -55,7 +56,7 @@ pub(super) fn read(text: &str) -> Option<Line> {
         .or_else(|| text.strip_prefix("kill process "));
     if let Some(rest) = rest {
         let (pid, rest) = number(rest)?;
-        let rest = rest.strip_prefix(" (")?;
+        let rest = within(rest)?;
         if let Some((comm, _)) = rest.rsplit_once(") sharing same memory") {
             return Some(Line::Sharing(Tid(pid), comm.to_owned()));
         }
@@ -63,6 +64,11 @@ pub(super) fn read(text: &str) -> Option<Line> {
         return Some(Line::Chosen(Tid(pid), comm.to_owned()));
     }
     (in_memcg.is_some() && text.contains(") is already exiting. Skip killing the task")).then_some(Line::Skipped)
+}
+
+/// What follows the parenthesis, before which some editors drop the space.
+fn within(text: &str) -> Option<&str> {
+    text.strip_prefix(' ').unwrap_or(text).strip_prefix('(')
 }
 
 /// The number that `text` begins with, and what follows.
@@ -78,11 +84,16 @@ fn killed(text: &str, in_memcg: Option<bool>) -> Option<Kill> {
     let (early, rest) = match rest.strip_prefix(", UID ") {
         Some(rest) => {
             let (uid, rest) = number(rest)?;
-            (Some(uid), rest.strip_prefix(", (")?)
+            (Some(uid), rest.strip_prefix(',')?)
         }
-        None => (None, rest.strip_prefix(" (")?),
+        None => (None, rest),
     };
-    let (comm, rest) = split_name(rest)?;
+    let (comm, rest) = match within(rest) {
+        Some(rest) => split_name(rest)?,
+        // Whoever wrote it down left the name out.
+        None if in_memcg.is_some() && (rest.is_empty() || rest.starts_with(" total-vm:")) => ("", rest),
+        None => return None,
+    };
     let value = |name: &str| {
         let word = rest.split([' ', ',']).find_map(|word| word.strip_prefix(name))?;
         Some(word.strip_suffix("kB").unwrap_or(word))

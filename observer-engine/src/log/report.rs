@@ -7,6 +7,9 @@ use super::context;
 use crate::measure::{Bytes, Sizes, Tgid, Tid};
 use crate::shortage::Zones;
 
+/// What a report begins with, after the name of the process.
+const WORDS: &str = " invoked oom-killer:";
+
 /// Rows of the table of tasks that are kept: the largest hosts tell thousands, and each of the last choices has its own.
 const MAX_ROWS: usize = 1_024;
 
@@ -163,7 +166,8 @@ impl Report {
 /// `COMM invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0`; 4.6 to 4.19 with `nodemask=(null),` before
 /// the order, without names before 4.6, with `oomkilladj=0` or `oom_adj=0` in 2.6.
 pub(super) fn invoked(text: &str, caller: Option<Tid>) -> Option<Report> {
-    let (comm, rest) = text.rsplit_once(" invoked oom-killer: gfp_mask=0x")?;
+    let (place, rest) = header(text)?;
+    let comm = text.get(..place)?;
     let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
     let (mask, rest) = rest.split_at_checked(digits)?;
     let names = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
@@ -180,6 +184,13 @@ pub(super) fn invoked(text: &str, caller: Option<Tid>) -> Option<Report> {
         nodes: context::nodes(nodemask.map(|(list, _)| list)),
         ..Report::default()
     })
+}
+
+/// Where the words ` invoked oom-killer: ` stand, and what follows `gfp_mask=0x`. Some editors drop the space before it.
+pub(crate) fn header(text: &str) -> Option<(usize, &str)> {
+    let place = text.rfind(WORDS)?;
+    let rest = text.get(place + WORDS.len()..)?;
+    Some((place, rest.trim_start().strip_prefix("gfp_mask=0x")?))
 }
 
 /// A report that is being printed.
@@ -358,6 +369,12 @@ impl Open {
         }
         true
     }
+}
+
+/// Whether it is the line above the table of tasks, which only the killer prints.
+pub(super) fn names_columns(text: &str) -> bool {
+    let columns = text.strip_prefix('[').and_then(|text| text.split_once(']'));
+    columns.is_some_and(|(pid, rest)| pid.trim() == "pid" && rest.contains(" tgid ") && rest.contains(" total_vm "))
 }
 
 fn row(columns: &[String], tid: u32, text: &str) -> Option<Row> {

@@ -7,18 +7,20 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use crate::log::Stamp;
+use crate::log::{Stamp, header};
 use crate::measure::{Tid, Timestamp};
 
 /// What the kernel's lines begin with.
-const WORDS: [&str; 27] = [
+const WORDS: [&str; 29] = [
     "Memory cgroup out of memory",
     "Out of memory: ",
+    "Out of Memory: ",
     "Out of memory (",
     "Out of memory and no killable",
     "Killed process ",
     "Kill process ",
     "oom-kill:constraint=CONSTRAINT_",
+    "oom-kill: constraint=CONSTRAINT_",
     "Task in /",
     "Tasks in /",
     "Memory cgroup stats for ",
@@ -42,13 +44,15 @@ const WORDS: [&str; 27] = [
 ];
 
 /// What makes a line worth reading where no report is open: all else is passed over.
-pub(super) const WORTH: [&str; 14] = [
+pub(super) const WORTH: [&str; 16] = [
     "oom-kill",
     "illed process ",
     "ill process ",
     "killed as a result of limit of",
     "oom_reaper: reaped",
     "ut of memory",
+    "ut of Memory",
+    " total_vm ",
     "memory.oom.group set",
     "callbacks suppressed",
     "systemd-oomd",
@@ -57,6 +61,16 @@ pub(super) const WORTH: [&str; 14] = [
     "earlyoom",
     "nohang",
     "OOM killer",
+];
+
+/// The levels of syslog(3), the newer and the older names of two.
+const LEVELS: [&str; 10] = [
+    "emerg", "alert", "crit", "err", "error", "warn", "warning", "notice", "info", "debug",
+];
+
+/// The facilities of syslog(3) but `local0` to `local7`.
+const FACILITIES: [&str; 12] = [
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
 ];
 
 static FIRST: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
@@ -75,8 +89,8 @@ pub(super) struct Parts<'a> {
 
 /// Takes a line apart where the kernel's words begin; `None` where there are none.
 pub(super) fn parts(line: &str) -> Option<Parts<'_>> {
-    let place = match line.find(" invoked oom-killer: gfp_mask=0x") {
-        Some(place) => name_before(line, place),
+    let place = match header(line) {
+        Some((place, _)) => name_before(line, place),
         None => FIRST
             .as_ref()?
             .find_iter(line)
@@ -172,6 +186,13 @@ impl Parts<'_> {
         let Some(tag) = prefix.trim_end().strip_suffix(':').filter(|_| clock(prefix).is_some()) else {
             return false;
         };
+        if prefix
+            .split_whitespace()
+            .filter_map(priority)
+            .any(|facility| facility != "kern")
+        {
+            return true;
+        }
         let tag = tag
             .rsplit([' ', '\t', ']'])
             .find(|word| !word.is_empty())
@@ -182,11 +203,19 @@ impl Parts<'_> {
             || (!numbered && !name.is_empty() && !name_of_kernel(name) && !name.contains('/'))
     }
 
-    /// The machine that wrote it: the word before `kernel:`.
+    /// The machine that wrote it: the word before `kernel:`, or before facility and level, which OpenWrt's logread and some
+    /// templates of rsyslog's have there.
     pub(super) fn host(&self) -> Option<&str> {
         let (head, _) = self.prefix.split_once("kernel:")?;
-        let host = head.split_whitespace().next_back()?;
-        (!host.contains(':') && !host.ends_with(']')).then_some(host)
+        let mut words = head.split_whitespace().rev();
+        let host = words.find(|word| priority(word).is_none())?;
+        let is_name = host
+            .bytes()
+            .all(|sign| sign.is_ascii_alphanumeric() || b"-._".contains(&sign));
+        let is_year = host.len() == 4
+            && host.bytes().all(|sign| sign.is_ascii_digit())
+            && words.next().is_some_and(|word| word.contains(':'));
+        (is_name && !is_year).then_some(host)
     }
 
     /// When it was written.
@@ -219,8 +248,14 @@ fn name_of_kernel(name: &str) -> bool {
 fn facility(prefix: &str) -> Option<&str> {
     let (facility, rest) = prefix.split_once(':')?;
     let (level, _) = rest.split_once(':')?;
-    let levels = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
-    levels.contains(&level.trim()).then(|| facility.trim())
+    LEVELS.contains(&level.trim()).then(|| facility.trim())
+}
+
+/// `kern.warn`: the facility.
+fn priority(word: &str) -> Option<&str> {
+    let (facility, level) = word.split_once('.')?;
+    let known = FACILITIES.contains(&facility) || facility.strip_prefix("local").is_some_and(|rest| rest.len() == 1);
+    (known && LEVELS.contains(&level)).then_some(facility)
 }
 
 /// `6,1234,5678,-;`: the number of facility and level.
