@@ -6,6 +6,7 @@
 //! `oom_lock`: in the kernel's own log reports never mix, though other lines may stand between theirs; in what people paste
 //! they may. The report is rate-limited to ten in five seconds, the line of the kill is not.
 
+mod before;
 mod context;
 mod killed;
 pub mod ledger;
@@ -18,6 +19,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::measure::{Sizes, Tid};
+use crate::verdict::earlier::Unfreed;
 
 pub use ledger::Counters;
 pub use record::LogLine;
@@ -26,6 +28,7 @@ pub use report::{Report, Row, Stack};
 pub(crate) use story::kill_event;
 pub use story::{Stamp, Told};
 
+use before::Before;
 use killed::Line;
 use report::{Open, invoked};
 
@@ -72,6 +75,8 @@ pub struct Kill {
     pub group: Option<Group>,
     /// Whose memory it shared, where it died for that.
     pub shares: Option<Tid>,
+    /// Who was killed before and held memory still, as the table says.
+    pub earlier: Option<Box<Unfreed>>,
     /// Whether the line of the kill is there; else it is known from the reaper's.
     pub killed: bool,
 }
@@ -103,6 +108,8 @@ pub struct LogParser {
     leader: Option<(Tid, Option<Arc<Report>>)>,
     /// Whose members are being killed, by which thread, and when the last line of it was printed.
     group: Option<(Group, Option<Tid>, u64)>,
+    /// Who was killed.
+    before: Before,
     /// The last line, for one that goes on.
     last: (Option<Tid>, String),
 }
@@ -237,17 +244,20 @@ impl LogParser {
             let last = self.last.clone();
             let chosen = std::mem::take(&mut self.chosen);
             let unfinished = std::mem::take(&mut self.unfinished);
+            let before = std::mem::take(&mut self.before);
             *self = Self {
                 pasted: true,
                 open: Some(open),
                 chosen,
                 unfinished,
+                before,
                 last,
                 ..Self::default()
             };
         } else {
             *self = Self {
                 open: Some(open),
+                before: std::mem::take(&mut self.before),
                 ..Self::default()
             };
         }
@@ -268,12 +278,18 @@ impl LogParser {
             kill.group = Some(group.clone());
             self.group = Some((group, by, time));
         }
+        kill.earlier = self.before.unfreed(&kill, time).map(Box::new);
+        self.before.add(&kill, time);
         if kill.group.is_none() {
             self.leader = Some((kill.tid, kill.report.clone()));
         }
-        if let Some(row) = kill.report.as_ref().and_then(|report| report.row(kill.tid)) {
+        let row = kill.report.as_deref().and_then(|report| {
+            let page = report.page(Some((kill.tid, kill.sizes.total_vm)));
+            Some((report.row(kill.tid)?, page))
+        });
+        if let Some((row, page)) = row {
             // The line of the kill does not tell it.
-            kill.sizes.swap = row.sizes.swap;
+            kill.sizes.swap = row.sizes(page).swap;
             if row.sizes.pgtables.map(|size| size.0.checked_mul(1024)) == Some(kill.sizes.pgtables.map(|size| size.0)) {
                 kill.sizes.pgtables = row.sizes.pgtables;
             }
@@ -344,6 +360,7 @@ impl LogParser {
             report,
             group: None,
             shares: Some(leader),
+            earlier: None,
             killed: true,
         }))
     }
@@ -363,12 +380,16 @@ impl LogParser {
                 .and_then(|row| row.uid)
                 .or(report.as_ref().and_then(|report| report.chosen_uid)),
             oom_score_adj: row.and_then(|row| row.oom_score_adj),
-            sizes: row.map(|row| row.sizes).unwrap_or_default(),
+            sizes: row
+                .zip(report.as_deref())
+                .map(|(row, report)| row.sizes(report.page(None)))
+                .unwrap_or_default(),
             in_memcg: report.as_ref().and_then(|report| report.in_memcg()),
             in_one_line: false,
             report,
             group: None,
             shares: None,
+            earlier: None,
             killed: false,
         }))
     }

@@ -129,6 +129,7 @@ fn killed(text: &str, in_memcg: Option<bool>) -> Option<Kill> {
         report: None,
         group: None,
         shares: None,
+        earlier: None,
         killed: true,
     })
 }

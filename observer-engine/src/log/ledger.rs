@@ -5,7 +5,7 @@ use crate::event::Ledger;
 use crate::measure::Bytes;
 
 /// Counters in pages that every kernel tells once, or adds to: `name:count`.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 17] = [
     "active_anon",
     "inactive_anon",
     "isolated_anon",
@@ -23,8 +23,18 @@ const NAMES: [&str; 19] = [
     "free",
     "free_pcp",
     "free_cma",
-    "gpu_active",
-    "gpu_reclaim",
+];
+
+/// What is told of each node only, in KiB.
+const OF_NODES: [&str; 3] = ["Balloon", "gpu_active", "gpu_reclaim"];
+
+/// Lists that are told of the machine in pages, and of each node in KiB.
+const BOTH: [&str; 5] = [
+    "active_anon",
+    "inactive_anon",
+    "active_file",
+    "inactive_file",
+    "unevictable",
 ];
 
 /// What stands on the LRU lists, each page once.
@@ -37,6 +47,9 @@ const LISTS: [&str; 7] = [
     "isolated_file",
     "unevictable",
 ];
+
+/// What a page may be, as a power of two: 4 KiB to 256 KiB.
+const PAGES: std::ops::RangeInclusive<u32> = 12..=18;
 
 /// The counters of `Mem-Info`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +65,10 @@ pub struct Counters {
     swap_cache: Option<u64>,
     /// Told of each node or zone, in KiB.
     stacks: Option<u64>,
+    /// As [`OF_NODES`] has them.
+    nodes: [Option<u64>; OF_NODES.len()],
+    /// The sum of [`BOTH`], of all nodes.
+    lists: Option<u64>,
     hugetlb: Option<u64>,
 }
 
@@ -86,6 +103,9 @@ impl Counters {
             if name == "kernel_stack" {
                 add(&mut self.stacks, count.strip_suffix("kB"));
             }
+            if let Some(size) = count.strip_suffix("kB") {
+                self.of_node(name, size);
+            }
             // A node's or a zone's own are in KiB.
             let place = NAMES.iter().position(|known| *known == name);
             let kept = place.and_then(|place| self.pages.get_mut(place));
@@ -95,6 +115,27 @@ impl Counters {
             }
         }
         known
+    }
+
+    fn of_node(&mut self, name: &str, kib: &str) {
+        let place = OF_NODES.iter().position(|known| *known == name);
+        if let Some(sum) = place.and_then(|place| self.nodes.get_mut(place)) {
+            add(sum, Some(kib));
+        }
+        if BOTH.contains(&name) {
+            add(&mut self.lists, Some(kib));
+        }
+    }
+
+    /// How large a page is: what is told in pages once, and of the nodes in KiB. The two are counted one after the other.
+    pub(crate) fn page(&self) -> Option<Bytes> {
+        let pages = BOTH.iter().map(|name| self.of(name)).sum::<Option<u64>>()?;
+        let bytes = self.lists?.checked_mul(1024)?;
+        let fits = |page: u64| {
+            let expected = page.saturating_mul(pages);
+            expected.abs_diff(bytes) < expected / 20
+        };
+        PAGES.map(|shift| 1_u64 << shift).find(|page| fits(*page)).map(Bytes)
     }
 
     /// What is told of each node or zone, from a line that is about more than that.
@@ -137,6 +178,8 @@ impl Counters {
             .of("free")
             .map(|free| free.saturating_add(self.of("free_pcp").unwrap_or(0)));
         let other = [self.of("bounce"), self.poisoned].into_iter().flatten();
+        let [balloon, gpu_active, gpu_reclaim] = self.nodes;
+        let of_nodes = |size: Option<u64>| size.map(Bytes::from_kib);
         let ledger = Ledger {
             total: size(total),
             free: size(free),
@@ -150,8 +193,9 @@ impl Counters {
             pagetables: size(self.of("pagetables")),
             sec_pagetables: size(self.of("sec_pagetables")),
             hugetlb: self.hugetlb.map(Bytes::from_kib),
-            gpu_active: size(self.of("gpu_active")),
-            gpu_reclaim: size(self.of("gpu_reclaim")),
+            gpu_active: of_nodes(gpu_active),
+            gpu_reclaim: of_nodes(gpu_reclaim),
+            balloon: of_nodes(balloon),
             other: size(other.reduce(u64::saturating_add)),
             cma_total: size(self.cma),
             cma_free: size(self.of("free_cma")),

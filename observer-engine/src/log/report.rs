@@ -7,6 +7,9 @@ use super::context;
 use crate::measure::{Bytes, Sizes, Tgid, Tid};
 use crate::shortage::Zones;
 
+/// The page that sizes in pages are taken to have until others are known.
+const PAGE: u64 = 4096;
+
 /// What a report begins with, after the name of the process.
 const WORDS: &str = " invoked oom-killer:";
 
@@ -103,8 +106,23 @@ pub struct Row {
     pub oom_score_adj: Option<i16>,
     /// All that is resident, in pages.
     pub rss: Option<u64>,
-    /// How large it was.
+    /// How large it was, as of pages of 4 KiB: how large a page is other lines say.
     pub sizes: Sizes,
+}
+
+impl Row {
+    /// How large it was, where a page is as large as this.
+    pub(crate) fn sizes(&self, page: u64) -> Sizes {
+        let scaled = |size: Option<Bytes>| size.map(|size| Bytes((size.0 / PAGE).saturating_mul(page)));
+        Sizes {
+            total_vm: scaled(self.sizes.total_vm),
+            anon: scaled(self.sizes.anon),
+            file: scaled(self.sizes.file),
+            shmem: scaled(self.sizes.shmem),
+            swap: scaled(self.sizes.swap),
+            pgtables: self.sizes.pgtables,
+        }
+    }
 }
 
 impl Report {
@@ -115,6 +133,19 @@ impl Report {
             .iter()
             .find(|row| row.tid == tid)
             .or_else(|| self.tasks.iter().find(|row| row.tgid.0 == tid.0))
+    }
+
+    /// The machine's page: what the zones say, or the address space of the one who was killed, which the table has in pages and
+    /// the line of the kill in KiB.
+    pub(crate) fn page(&self, killed: Option<(Tid, Option<Bytes>)>) -> u64 {
+        let of_victim = || {
+            let (tid, total_vm) = killed?;
+            let rows = self.row(tid)?.sizes.total_vm?.0 / PAGE;
+            let page = total_vm?.0.checked_div(rows)?;
+            (page >= PAGE && page.is_power_of_two() && page.checked_mul(rows) == Some(total_vm?.0)).then_some(page)
+        };
+        let told = self.memory.told_page().map(|page| page.0);
+        told.or_else(of_victim).unwrap_or(PAGE)
     }
 
     /// Whether a memory cgroup's limit was reached; `None` where nothing says it.

@@ -122,6 +122,7 @@ pub(crate) fn kill_event(kill: &Kill, path: Option<&str>) -> event::Kill {
             .zip(oom.as_ref())
             .and_then(|(report, _)| logged::ledger_of(report, kill.in_memcg)),
         shared_mm: kill.shares.is_some(),
+        unfreed: kill.earlier.as_deref().cloned(),
         oom,
         in_memcg: kill.in_memcg == Some(true),
         ..KillFacts::new(subject, victim, vec!["kernel log".to_owned()])
@@ -154,12 +155,13 @@ pub(crate) fn unfinished(report: Report) -> Option<event::Kill> {
             .unwrap_or_default(),
         uid: report.chosen_uid,
         oom_score_adj: row.and_then(|row| row.oom_score_adj),
-        sizes: row.map(|row| row.sizes).unwrap_or_default(),
+        sizes: row.map(|row| row.sizes(report.page(None))).unwrap_or_default(),
         in_memcg,
         in_one_line: false,
         report: Some(report.into()),
         group: None,
         shares: None,
+        earlier: None,
         killed: true,
     };
     let mut told = kill_event(&kill, None);
@@ -212,36 +214,26 @@ fn trigger(report: &Report, victim: Tgid, subject: &Subject) -> Option<Trigger> 
 
 /// The kernel's table, largest first: all who might have been chosen.
 fn tasks(report: &Report, kill: Option<&Kill>) -> Vec<Task> {
-    let page = page(report, kill);
+    let page = report.page(kill.map(|kill| (kill.tid, kill.sizes.total_vm)));
     let mut rows: Vec<_> = report.tasks.iter().collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.rss));
-    // The sizes of rows are in pages, taken as of 4 KiB.
-    let scale = |size: Option<Bytes>| size.map(|size| Bytes(size.0.saturating_mul(page / 4096)));
     rows.truncate(MAX_TASKS);
-    let task = |row: &super::Row| Task {
-        pid: row.tgid,
-        comm: row.comm.clone(),
-        rss: row.rss.map(|pages| Bytes(pages.saturating_mul(page))),
-        anon: scale(row.sizes.anon),
-        file: scale(row.sizes.file),
-        shmem: scale(row.sizes.shmem),
-        swap: scale(row.sizes.swap),
-        ppid: None,
-        grown: None,
-        oom_score_adj: row.oom_score_adj,
+    let task = |row: &super::Row| {
+        let sizes = row.sizes(page);
+        Task {
+            pid: row.tgid,
+            comm: row.comm.clone(),
+            rss: row.rss.map(|pages| Bytes(pages.saturating_mul(page))),
+            anon: sizes.anon,
+            file: sizes.file,
+            shmem: sizes.shmem,
+            swap: sizes.swap,
+            ppid: None,
+            grown: None,
+            oom_score_adj: row.oom_score_adj,
+        }
     };
     rows.into_iter().map(task).collect()
-}
-
-/// The machine's page: the smallest free block, or what the victim's address space says in pages here and in kB there.
-fn page(report: &Report, kill: Option<&Kill>) -> u64 {
-    let of_victim = || {
-        let kill = kill?;
-        let rows = report.row(kill.tid)?.sizes.total_vm?.0 / 4096;
-        let page = kill.sizes.total_vm?.0.checked_div(rows)?;
-        [4096, 16_384, 65_536].into_iter().find(|size| *size == page)
-    };
-    report.memory.page.map(|page| page.0).or_else(of_victim).unwrap_or(4096)
 }
 
 /// Which of cgroup v1's counters was at its limit.

@@ -2,7 +2,7 @@
 //! `show_free_areas`).
 
 use crate::event::Ledger;
-use crate::measure::{Bytes, Pages};
+use crate::measure::Bytes;
 use crate::shortage::{Zone, Zones};
 
 impl Zones {
@@ -81,10 +81,9 @@ impl Zones {
 
 /// ` … free:94534 free_pcp:14 free_cma:0`: what is free in all zones, in pages; the device has it in one record with the lines
 /// before.
-fn in_all(text: &str) -> Option<Bytes> {
+fn in_all(text: &str) -> Option<u64> {
     let (before, _) = text.split_once(" free_pcp:")?;
-    let pages = before.rsplit_once("free:")?.1.parse().ok()?;
-    Some(Pages(pages).to_bytes())
+    before.rsplit_once("free:")?.1.parse().ok()
 }
 
 /// `Node 0 DMA32`, or `DMA32` alone.

@@ -43,11 +43,22 @@ const WORDS: [&str; 29] = [
     "Mem-Info:",
 ];
 
+/// What the kernel counts in pages, one a line.
+const COUNTED: [&str; 6] = [
+    " total pagecache pages",
+    " pages in swap cache",
+    " pages RAM",
+    " pages reserved",
+    " pages cma reserved",
+    " pages hwpoisoned",
+];
+
 /// What makes a line worth reading where no report is open: all else is passed over.
-pub(super) const WORTH: [&str; 16] = [
+pub(super) const WORTH: [&str; 17] = [
     "oom-kill",
     "illed process ",
     "ill process ",
+    "illing process ",
     "killed as a result of limit of",
     "oom_reaper: reaped",
     "ut of memory",
@@ -97,7 +108,8 @@ pub(super) fn parts(line: &str) -> Option<Parts<'_>> {
             .map(|found| found.start())
             .find(|place| begins_a_word(line, *place))
             .or_else(|| row(line))
-            .or_else(|| zone(line))?,
+            .or_else(|| zone(line))
+            .or_else(|| count(line))?,
     };
     Some(Parts {
         prefix: line.get(..place)?,
@@ -132,10 +144,14 @@ fn name_before(line: &str, end: usize) -> usize {
                 .map(|place| place + 1)
         });
     let start = first + close.unwrap_or(0);
-    let blank = line
-        .get(start..end)
-        .map_or(0, |name| name.len() - name.trim_start().len());
-    start + blank
+    let name = line.get(start..end).unwrap_or_default();
+    // `crashlog: <4>comm`
+    let level = name
+        .strip_prefix('<')
+        .and_then(|rest| rest.split_once('>'))
+        .filter(|(level, _)| !level.is_empty() && level.bytes().all(|sign| sign.is_ascii_digit()));
+    let name = level.map_or(name, |(_, name)| name).trim_start();
+    end - name.len()
 }
 
 /// `[  205]     0   205     5093 …`: where a row of the table of tasks, or the names of its columns, begin.
@@ -168,6 +184,15 @@ fn zone(line: &str) -> Option<usize> {
     Some(head.len() - name.len())
 }
 
+/// `500000 pages RAM`: where a count of pages begins that ends the line.
+fn count(line: &str) -> Option<usize> {
+    let line = line.trim_end();
+    let head = COUNTED.iter().find_map(|words| line.strip_suffix(words))?;
+    let digits = head.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let place = head.len().checked_sub(digits).filter(|_| digits > 0)?;
+    begins_a_word(line, place).then_some(place)
+}
+
 impl Parts<'_> {
     /// Whether the line says that a program wrote it, not the kernel: a syslog line has the writer's name right before the
     /// text, `dmesg -x` the facility, a record its number. Lines that only look like the kernel's cannot be told from its own.
@@ -178,9 +203,10 @@ impl Parts<'_> {
         {
             return true;
         }
-        if facility(prefix).is_some_and(|facility| facility != "kern")
-            || record(prefix).is_some_and(|number| number >> 3 != 0)
-        {
+        if facility(prefix) == Some("kern") {
+            return false;
+        }
+        if facility(prefix).is_some() || record(prefix).is_some_and(|number| number >> 3 != 0) {
             return true;
         }
         let Some(tag) = prefix.trim_end().strip_suffix(':').filter(|_| clock(prefix).is_some()) else {

@@ -103,6 +103,9 @@ impl Programs {
         if let Some(place) = line.find("sending SIG") {
             return self.earlyoom(line.get(place + 8..)?, stamp());
         }
+        if let Some(place) = line.find("illing process ").filter(|_| line.contains("badness")) {
+            return self.early_earlyoom(line.get(place + 15..)?, stamp());
+        }
         if line.contains("TaskOOM event") {
             let id = line
                 .split(|sign: char| !sign.is_ascii_hexdigit())
@@ -229,6 +232,28 @@ impl Programs {
             .strip_prefix('"')?
             .rsplit_once("\": ")
             .or_else(|| rest.strip_prefix('"')?.split_once('"'))?;
+        self.hits(pid, uid, comm, rest, stamp)
+    }
+
+    /// Before 1.3 `5 "COMM" with signal 15: badness 550, …`, before 1.2 `'COMM' with signal 15, pid: 5, …`.
+    fn early_earlyoom(&mut self, text: &str, stamp: Stamp) -> Option<Note> {
+        let (whom, rest) = text.rsplit_once(" with signal ")?;
+        let signal = rest.split([',', ':']).next()?;
+        if !matches!(signal, "15" | "9") {
+            return None;
+        }
+        let (pid, comm) = match whom.strip_prefix('\'') {
+            Some(comm) => (rest.split_once("pid: ")?.1.split(',').next()?, comm.strip_suffix('\'')?),
+            None => {
+                let (pid, comm) = whom.split_once(' ')?;
+                (pid, comm.strip_prefix('"')?.strip_suffix('"')?)
+            }
+        };
+        self.hits(Tgid(pid.parse().ok()?), None, comm, rest, stamp)
+    }
+
+    /// A process was sent a signal; what else is said of it follows.
+    fn hits(&mut self, pid: Tgid, uid: Option<u32>, comm: &str, rest: &str, stamp: Stamp) -> Option<Note> {
         let after = |word: &str| {
             rest.split_once(word)
                 .and_then(|(_, rest)| rest.split([',', ' ']).next())

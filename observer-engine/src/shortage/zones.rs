@@ -39,8 +39,8 @@ pub struct Zone {
 pub struct Zones {
     /// The zones.
     pub zones: Vec<Zone>,
-    /// What is free in all zones, those that are not told here too; `None` = not told, or all are here.
-    pub free: Option<Bytes>,
+    /// What is free in all zones, those that are not told here too, in pages; `None` = not told, or all are here.
+    pub free: Option<u64>,
     /// `Free swap`.
     pub swap_free: Option<Bytes>,
     /// `Total swap`.
@@ -54,7 +54,12 @@ pub struct Zones {
 impl Zones {
     /// How large a page is.
     pub(crate) fn page(&self) -> Bytes {
-        self.page.unwrap_or(PAGE)
+        self.told_page().unwrap_or(PAGE)
+    }
+
+    /// The same, where something says it.
+    pub(crate) fn told_page(&self) -> Option<Bytes> {
+        self.page.or_else(|| self.counters.page())
     }
 
     /// What `/proc/zoneinfo` says (mm/vmstat.c: `zoneinfo_show_print`): the same figures as the log's, in pages. Zones that are
@@ -92,7 +97,8 @@ impl Zones {
     pub(crate) fn free_elsewhere(&self) -> Bytes {
         let told = self.zones.iter().filter_map(|zone| zone.free);
         let told = told.fold(0, |sum: u64, free| sum.saturating_add(free.0));
-        self.free.map_or(Bytes(0), |free| free.saturating_sub(Bytes(told)))
+        let free = self.free.map(|pages| Bytes(pages.saturating_mul(self.page().0)));
+        free.map_or(Bytes(0), |free| free.saturating_sub(Bytes(told)))
     }
 
     /// One more zone, as far as there is room.
