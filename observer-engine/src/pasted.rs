@@ -23,7 +23,7 @@ use crate::measure::Tid;
 
 use anchor::Parts;
 use programs::{Note, Programs};
-use text::Mail;
+use text::{Mail, Page};
 
 pub use source::{Skipped, read};
 
@@ -90,6 +90,7 @@ pub struct Pasted {
     /// Entries of a journal, whose fields say who wrote them.
     journal: Reader,
     mail: Mail,
+    page: Page,
     /// A line whose end may stand on the next.
     half: Option<(String, usize)>,
     /// The time of the message that comes next, in `dmesg --json`.
@@ -148,7 +149,8 @@ impl Pasted {
     /// Takes a line that may stand for several: rsyslog writes a newline as its octal number.
     fn parts(&mut self, text: &str) {
         for part in text.split("#012").flat_map(|part| part.split('\n')) {
-            self.part(&text::unpaged(part));
+            let part = self.page.line(part);
+            self.part(&part);
         }
     }
 

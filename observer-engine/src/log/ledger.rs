@@ -97,9 +97,10 @@ impl Counters {
         }
         let mut known = false;
         for word in text.replace("#012", " ").replace("\\x0a", " ").split_whitespace() {
-            let Some((name, count)) = word.split_once(':') else {
+            let Some((name, count)) = word.trim_end_matches('"').split_once(':') else {
                 continue;
             };
+            let name = name.rsplit('>').next().unwrap_or_default();
             if name == "kernel_stack" {
                 add(&mut self.stacks, count.strip_suffix("kB"));
             }

@@ -23,7 +23,12 @@ impl Zones {
             self.counters.line(text);
         } else if let Some(list) = text.strip_prefix("lowmem_reserve[]:") {
             let Some(zone) = self.zones.last_mut() else { return true };
-            zone.reserve = list.split_whitespace().map_while(|word| word.parse().ok()).collect();
+            let reserve: Option<Vec<u64>> = list.split_whitespace().map(|word| word.parse().ok()).collect();
+            if reserve.is_none() {
+                // What must stay there is not known, and so nothing of what was short.
+                zone.low = None;
+            }
+            zone.reserve = reserve.unwrap_or_default();
         } else if let Some((name, values)) = text.split_once(" free:").filter(|(_, rest)| rest.contains("kB min:")) {
             self.zone(name, values);
         } else if let Some((name, list)) = text

@@ -111,9 +111,13 @@ pub(super) fn parts(line: &str) -> Option<Parts<'_>> {
             .or_else(|| zone(line))
             .or_else(|| count(line))?,
     };
+    let (prefix, text) = line.split_at_checked(place)?;
+    // A field of a table: what its quotes begin they end.
+    let quoted = prefix.matches('"').count() % 2 == 1;
+    let end = text.rfind('"').filter(|_| quoted);
     Some(Parts {
-        prefix: line.get(..place)?,
-        text: line.get(place..)?.trim_end(),
+        prefix,
+        text: end.and_then(|end| text.get(..end)).unwrap_or(text).trim_end(),
     })
 }
 
@@ -136,22 +140,14 @@ fn name_before(line: &str, end: usize) -> usize {
         .into_iter()
         .filter_map(|sign| within.rfind(sign).map(|place| place + sign.len()))
         .max()
-        // `<6>comm`, and a space where the prefix is nothing else.
-        .or_else(|| {
-            within
-                .find('>')
-                .filter(|_| head.starts_with('<'))
-                .map(|place| place + 1)
-        });
+        // `<6>comm`
+        .max(within.match_indices('>').map(|(place, _)| place + 1).find(|place| {
+            let before = head.get(..first + place - 1).unwrap_or_default();
+            let digits = before.trim_end_matches(|sign: char| sign.is_ascii_digit());
+            digits.len() < before.len() && digits.ends_with('<')
+        }));
     let start = first + close.unwrap_or(0);
-    let name = line.get(start..end).unwrap_or_default();
-    // `crashlog: <4>comm`
-    let level = name
-        .strip_prefix('<')
-        .and_then(|rest| rest.split_once('>'))
-        .filter(|(level, _)| !level.is_empty() && level.bytes().all(|sign| sign.is_ascii_digit()));
-    let name = level.map_or(name, |(_, name)| name).trim_start();
-    end - name.len()
+    end - line.get(start..end).map_or(0, |name| name.trim_start().len())
 }
 
 /// `[  205]     0   205     5093 …`: where a row of the table of tasks, or the names of its columns, begin.
@@ -180,13 +176,13 @@ fn row(line: &str) -> Option<usize> {
 /// `DMA32 free:589296kB min:2804kB …` where the kernel has one node only and does not say which.
 fn zone(line: &str) -> Option<usize> {
     let head = line.get(..line.find(" free:").filter(|_| line.contains("kB min:"))?)?;
-    let name = head.rsplit([' ', '\t', ']', ':']).next()?;
+    let name = head.rsplit([' ', '\t', ']', ':', '>']).next()?;
     Some(head.len() - name.len())
 }
 
 /// `500000 pages RAM`: where a count of pages begins that ends the line.
 fn count(line: &str) -> Option<usize> {
-    let line = line.trim_end();
+    let line = line.trim_end().trim_end_matches('"');
     let head = COUNTED.iter().find_map(|words| line.strip_suffix(words))?;
     let digits = head.bytes().rev().take_while(u8::is_ascii_digit).count();
     let place = head.len().checked_sub(digits).filter(|_| digits > 0)?;

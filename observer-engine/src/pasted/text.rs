@@ -33,17 +33,34 @@ pub(super) fn plain(text: &str) -> String {
     out
 }
 
-/// Without the spaces and line ends of a web page.
-pub(super) fn unpaged(text: &str) -> Cow<'_, str> {
-    // A cgroup's name may hold anything: the lines that have one are not touched for what a name may be.
-    let has_path = text.contains("memcg=/") || text.contains("Task in /") || text.contains("Tasks in /");
-    if !has_path && (text.contains('\u{a0}') || text.contains("&nbsp;") || text.contains("<br")) {
-        let text = text.trim_end();
+/// A web page's text as it stands in its source.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    /// Whether the report that is being read came so: what its header ends with is the kernel's own.
+    marked: bool,
+}
+
+impl Page {
+    /// Without the spaces and line ends of a page. A cgroup's name may hold the same signs: of the lines that have one only the
+    /// end is touched, where the header had one too.
+    pub(super) fn line<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
         let ends = ["<br>", "<br/>", "<br />"];
-        let text = ends.iter().find_map(|end| text.strip_suffix(end)).unwrap_or(text);
-        return Cow::Owned(text.replace("&nbsp;", " ").replace('\u{a0}', " "));
+        let end = ends.iter().find_map(|end| text.trim_end().strip_suffix(end));
+        if text.contains(" invoked oom-killer:") {
+            self.marked = end.is_some();
+        }
+        let words = ["oom-kill:", "Task in /", "Tasks in /"];
+        let path = words.iter().filter_map(|word| text.find(word)).min();
+        let text = end.filter(|_| path.is_none() || self.marked).unwrap_or(text);
+        let Some((head, path)) = text.split_at_checked(path.unwrap_or(text.len())) else {
+            return Cow::Borrowed(text);
+        };
+        if head.contains('\u{a0}') || head.contains("&nbsp;") {
+            let head = head.replace("&nbsp;", " ").replace('\u{a0}', " ");
+            return Cow::Owned(head + path);
+        }
+        Cow::Borrowed(text)
     }
-    Cow::Borrowed(text)
 }
 
 /// `oom-kill: constraint=CONSTRAINT_NONE, nodemask=(null), …`: the kernel writes no space behind the constraint, and whoever

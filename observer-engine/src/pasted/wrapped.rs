@@ -13,7 +13,9 @@ impl Pasted {
             return self.maybe_half(part, 0);
         };
         let begins = part.trim_start_matches(['>', ' ', '\t', '|']);
-        if begins.is_empty() || anchor::parts(part).is_some() || anchor::is_stamped(part) {
+        // What is to come of a summary that has the name of the process is its numbers.
+        let is_other = half.contains("oom-kill:") && half.contains("task=") && !begins.contains("uid=");
+        if is_other || begins.is_empty() || anchor::parts(part).is_some() || anchor::is_stamped(part) {
             self.whole(&half);
             return self.maybe_half(part, 0);
         }
@@ -55,8 +57,7 @@ fn is_half(text: &str) -> bool {
             || text.ends_with(',')
             || text.contains("UID:") && !text.contains("oom_score_adj:");
     }
-    let ends = [",uid=", ", uid=", ",task=", ", task="];
-    (text.starts_with("oom-kill:") && !ends.iter().any(|word| text.contains(word)))
+    (text.starts_with("oom-kill:") && !text.contains(",uid=") && !text.contains(", uid="))
         || (text.starts_with("Task in /") && !text.contains(" killed as a result of limit of /"))
         || (text.starts_with("Tasks in /") && !text.contains("memory.oom.group set"))
 }
