@@ -2,9 +2,10 @@
 //!
 //! `kills` are patterns, each of one kill line, and no kill line is left over (`more` allows it); `lines` match a line of any
 //! kind each, `never` match none. A pattern is a part of a line; `{"any": […]}`, `{"has": X}` (a list with X), `{"less": N}`,
-//! `{"more": N}` and `{"re": [PREFIX, SUFFIX]}` are tests.
+//! `{"more": N}` and `{"re": [PREFIX, SUFFIX]}` are tests. `form` and `kernel` say what the log is.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -101,6 +102,34 @@ fn every_report_is_told_rightly() {
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_document_lists_every_report() {
+    let mut text = String::from(
+        "# Logs that `oomtrace why --log` reads
+
+Each row is a log in `observer-engine/tests/reports` with what is true of it beside it: `cargo test -p oomtrace-engine --test reports`
+holds every answer, and that of logs that are cut, mixed or wrapped at random nothing wrong is told. CONTRIBUTING.md says how to add one.
+This file is generated: `UPDATE_DOCS=1` with the same command.
+
+| form | kernel | report |
+|---|---|---|
+",
+    );
+    for (name, _, expect) in reports() {
+        let field = |field: &str| expect.get(field).and_then(Value::as_str).unwrap_or("–").to_owned();
+        writeln!(text, "| {} | {} | `{name}` |", field("form"), field("kernel")).unwrap();
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/logs.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let is = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        is == text,
+        "docs/logs.md is not up to date: UPDATE_DOCS=1 cargo test -p oomtrace-engine --test reports"
+    );
 }
 
 /// A report's lines, and of each of its victims the origin and the limit's owner.

@@ -187,7 +187,8 @@ fn page(tables: &str) -> String {
         "# Conformance: what each tool reports about a memory kill
 
 Measured by `cargo xtask conformance --markdown docs/conformance.md`: every scenario of `tests/scenarios` in a guest,
-with all tools watching the same kills. A tool is scored by what the scenario knows to be true.
+with all tools watching the same kills. A tool is scored by what the scenario knows to be true. What is told of kills from
+logs alone: docs/logs.md.
 
 A cell has a place for each fact that the scenario asks for. Capital letter: right for every kill. Small letter: right for
 some, not reported for others. `·`: not reported. `✗`: reported, and wrong.

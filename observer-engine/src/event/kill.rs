@@ -186,7 +186,7 @@ pub struct Victim {
     pub pid: Tgid,
     /// Thread that the kernel named.
     pub tid: Option<Tid>,
-    /// Name (`comm`).
+    /// Name (`comm`); empty only from `oomtrace why`, if whoever wrote the log down left it out.
     pub comm: String,
     /// Command line, arguments joined with spaces.
     pub cmdline: Option<String>,
