@@ -152,6 +152,9 @@ fn truths() -> Vec<Truth> {
         of("rhel6_memcg_kmem", 4000, "memcg_limit", Some("/lxc/a")),
         of("memsw_limit", 50, "memcg_limit", Some("/docker/x")),
         of("shortage_machine", 5, "host", None),
+        of("openwrt_logread", 901, "host", None),
+        of("talos_kernel_log", 7370, "host", None),
+        of("pages_of_16_kib", 600, "host", None),
         of("lxc_with_docker_inside", 3_902_942, "memcg_limit", Some("/lxc/20417")),
     ]
 }
@@ -160,7 +163,7 @@ proptest::proptest! {
     /// Two reports whose lines stand between each other, some missing, some swapped, some cut: what is told is true or unknown.
     #[test]
     fn nothing_wrong_is_told_of_a_spoiled_report(
-        pair in (0_usize..6, 0_usize..6),
+        pair in (0_usize..9, 0_usize..9),
         turns in proptest::collection::vec(0_u8..5, 240),
         cuts in proptest::collection::vec(0_usize..1200, 9),
         swaps in proptest::collection::vec((0_usize..240, 0_usize..4), 0..9),
