@@ -16,6 +16,7 @@ pub mod notice;
 mod private;
 mod programs;
 pub mod report;
+mod rights;
 pub mod sink;
 pub mod stacks;
 pub mod unit;

@@ -48,6 +48,11 @@ pub trait Sink: Send {
         false
     }
 
+    /// Whether it runs programs, which are to have what rights oomtrace was given: its thread keeps them.
+    fn runs_programs(&self) -> bool {
+        false
+    }
+
     /// Takes the time, now and then: a stream may be silent for long.
     ///
     /// # Errors

@@ -36,6 +36,7 @@ use crate::event::{CgroupVersion, Event, Probe, Run, SCHEMA, Start, StopReason, 
 use crate::heap;
 use crate::kernel::{KernelError, Probes, log, plan};
 use crate::notice::notice;
+use crate::rights;
 use crate::sink::Sink;
 use crate::unit::{Selection, did_you_mean, present, systemd::Systemd};
 
@@ -144,6 +145,8 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
     let mut collector = Collector::new(options, clock, hierarchy, questions, (rings.sees(), walk), log);
     collector.begin(&mut stream)?;
     let mut watchdog = Watchdog::new();
+    // All that takes more is attached or open.
+    rights::for_sampling(|| rings.can_be_asked());
     service::ready();
 
     let reason = loop {

@@ -16,6 +16,7 @@ use crate::engine::{Config, Engine};
 use crate::event::{Event, Line, RunState};
 use crate::measure::Timestamp;
 use crate::notice::notice;
+use crate::rights;
 use crate::sink::{Screen, Sink};
 use crate::unit::{Asked, Selection};
 
@@ -36,6 +37,7 @@ const CGROUPS: usize = 32_768;
 /// # Errors
 /// Where nothing can be read, or not everything could; what could be read has been shown.
 pub fn run(options: &Replay) -> Result<(), Failure> {
+    rights::for_reading();
     let selection = output::selection(&options.which)?;
     let captures = output::captures(&options.paths)?;
     let Outlet { mut sink, screen } = output::open(&options.show, &selection, Source::Replay)?;

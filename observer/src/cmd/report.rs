@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use super::output::{self, Damages};
 use crate::cli::{self, Exit, Failure};
 use crate::report::Report;
+use crate::rights;
 use crate::unit::Asked;
 
 /// Reads captures and writes what is asked for; the page, where nothing is.
@@ -20,6 +21,7 @@ use crate::unit::Asked;
 /// # Errors
 /// Where nothing can be read or written, or not everything could be read; what could be is in the page.
 pub fn run(options: &cli::Report) -> Result<(), Failure> {
+    rights::for_reading();
     let selection = output::selection(&options.which)?;
     let (mut damages, mut asked) = (Damages::default(), Asked::default());
     let mut report = Report::new(TimeZone::system());

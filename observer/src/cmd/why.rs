@@ -20,6 +20,7 @@ use anyhow::anyhow;
 
 use super::output;
 use crate::cli::{Exit, Failure, Output, Why};
+use crate::rights;
 use crate::unit::Selection;
 
 use past::Past;
@@ -29,6 +30,7 @@ use past::Past;
 /// # Errors
 /// Where nothing of the unit is recorded, or not everything could be read; what could be read has been used.
 pub fn run(options: &Why) -> Result<(), Failure> {
+    rights::for_reading();
     let units: Vec<String> = options.units.iter().chain(&options.which.unit).cloned().collect();
     let which = &options.which;
     let selection = Selection::new(&units, &which.user_unit, &which.slice, &which.cgroup)

@@ -161,6 +161,12 @@ impl Attached {
         self.count(REPEATED)
     }
 
+    /// Whether the kernel answers for its maps, with what capabilities are in effect.
+    #[must_use]
+    pub fn can_be_asked(&self) -> bool {
+        self.lost.get(&0, 0).is_ok()
+    }
+
     fn count(&self, index: u32) -> u64 {
         self.lost.get(&index, 0).map_or(0, |counts| counts.iter().sum())
     }

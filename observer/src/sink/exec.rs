@@ -206,6 +206,10 @@ fn is_there(program: &str) -> bool {
 }
 
 impl super::Sink for Exec {
+    fn runs_programs(&self) -> bool {
+        true
+    }
+
     fn line(&mut self, line: &Line) -> io::Result<()> {
         self.reap();
         let news = self.incidents.take(line);

@@ -23,6 +23,7 @@ pub use http::listen;
 
 use crate::event::{Event, ForecastState, Line, Memory, Relation, Sample, Subject, ThrottleState, UnitState};
 use crate::measure::Bytes;
+use crate::rights;
 use crate::words::{HOST, name};
 
 /// Units with labels of their own.
@@ -172,7 +173,10 @@ impl Metrics {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("metrics".to_owned())
-            .spawn(move || runtime.block_on(http::accept(listener, registry)))?;
+            .spawn(move || {
+                rights::for_writing();
+                runtime.block_on(http::accept(listener, registry));
+            })?;
         Ok(metrics)
     }
 

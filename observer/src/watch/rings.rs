@@ -88,6 +88,11 @@ impl Rings {
         }
     }
 
+    /// Whether its maps can be asked with what capabilities are in effect.
+    pub(super) fn can_be_asked(&self) -> bool {
+        self.0.as_ref().is_none_or(|attached| attached.probes.can_be_asked())
+    }
+
     fn attached(&self, name: &str) -> bool {
         self.0.as_ref().is_some_and(|attached| {
             attached

@@ -12,17 +12,18 @@ pub(super) fn take() {
     // It runs for a thousandth of the time, in steps of a millisecond; but when a kill is told, the evidence in the victim's
     // `/proc` is about to go.
     let _ = setpriority_process(None, NICE);
-}
-
-/// Keeps every page that it has touched, and will touch, in memory. To be called when what starting took is given back:
-/// no locked page is given back in pieces (madvise(2): `MADV_DONTNEED`).
-pub(super) fn stay_in_memory() {
+    // For `stay_in_memory`: by then the right to raise it is given up.
     let limit = Rlimit {
         current: None,
         maximum: None,
     };
     let _ = setrlimit(Resource::Memlock, limit);
-    // Under a limit a later mapping would fail (mlockall(2): `MCL_FUTURE`), as soon as the right to exceed it is gone.
+}
+
+/// Keeps every page that it has touched, and will touch, in memory. To be called when what starting took is given back:
+/// no locked page is given back in pieces (madvise(2): `MADV_DONTNEED`).
+pub(super) fn stay_in_memory() {
+    // Under a limit a later mapping would fail (mlockall(2): `MCL_FUTURE`): the right to exceed it is gone.
     if getrlimit(Resource::Memlock).current.is_none() {
         let _ = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT);
     }

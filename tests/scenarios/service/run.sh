@@ -19,6 +19,13 @@ until_true has_kills 1
 # Due after two seconds; a busy machine may take minutes.
 for _ in {1..6}; do until_true alive 2> /dev/null && break; done
 alive && echo WATCHDOG=1 >> "$OUT/truth"
+# What its threads may still do: two capabilities are left for whoever watches, one for who writes.
+main=$(systemctl show -P MainPID oomtrace.service)
+cat /proc/$main/task/*/status > "$OUT/threads"
+held() { awk '/^Cap(Prm|Eff|Inh|Amb)/ {print $2}' "$OUT/threads" | sort -u | paste -sd,; }
+systemd-analyze security --no-pager --threshold=25 oomtrace.service > "$OUT/threshold"
+echo "EXPOSED=$?" >> "$OUT/truth"
+echo "HELD=$(held)" >> "$OUT/truth"
 systemctl stop oomtrace.service
 oomtrace replay -o json /var/lib/oomtrace > "$OUT/service.jsonl" 2> "$OUT/replay.err"
 recorded() { jq -c --argjson pid "$pid" 'select(.event == "kill" and .victim.pid == $pid and .confidence == "observed" and .limit.relation == "own")' "$OUT/service.jsonl" | wc -l; }

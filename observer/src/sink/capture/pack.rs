@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use zstd::zstd_safe::CParameter;
 
 use crate::capture::{Frames, Text};
-use crate::private;
+use crate::{private, rights};
 
 /// A frame's length before it is packed. More makes it hardly smaller, and less is to be unpacked at once.
 const FRAME: usize = 1 << 20;
@@ -49,6 +49,7 @@ impl Packer {
         let _ = fs::remove_file(&copy);
         let (files, closed) = sync_channel::<PathBuf>(QUEUE);
         let work = move || {
+            rights::for_writing();
             // Without the thread's own priority it takes what the recorder could use.
             let _ = rustix::process::setpriority_process(None, 19);
             for file in closed {

@@ -57,6 +57,7 @@ impl Screen {
         let terminal = Terminal::take()?;
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("screen".to_owned()).spawn(move || {
+            crate::rights::for_writing();
             let left = Left(Arc::clone(&theirs));
             let result = run(&theirs, terminal, &signals);
             drop(left);
