@@ -12,7 +12,9 @@ const WRITING: u64 = 1 << 2;
 
 /// A capability set of `/proc/PID/status`.
 fn set(status: &str, name: &str) -> u64 {
-    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
+    let value = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
     u64::from_str_radix(value.unwrap(), 16).unwrap()
 }
 
@@ -23,7 +25,15 @@ fn after_the_attach_no_thread_has_more_than_its_work_takes() {
     let told = UnixDatagram::bind(&place).unwrap();
     told.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("oomtrace"))
-        .args(["record", "--no-runs", "-o", "json", "--metrics-listen", "127.0.0.1:0", "--dir"])
+        .args([
+            "record",
+            "--no-runs",
+            "-o",
+            "json",
+            "--metrics-listen",
+            "127.0.0.1:0",
+            "--dir",
+        ])
         .arg(dir.path().join("captures"))
         .env("NOTIFY_SOCKET", &place)
         .stdout(Stdio::null())
@@ -45,7 +55,10 @@ fn after_the_attach_no_thread_has_more_than_its_work_takes() {
         return;
     }
     assert!(said.starts_with(b"READY=1"), "{ready:?} {output:?}");
-    assert!(threads.len() >= 5, "captures, their packing, the stream, the port, and who watches");
+    assert!(
+        threads.len() >= 5,
+        "captures, their packing, the stream, the port, and who watches"
+    );
     for status in &threads {
         let name = status.lines().next().unwrap();
         let most = if name == "Name:\toomtrace" { SAMPLING } else { WRITING };

@@ -20,6 +20,7 @@ mod conformance;
 mod devtools;
 mod dist;
 mod ebpf;
+mod faults;
 mod fleet;
 mod fuzz;
 mod guest;
@@ -55,6 +56,7 @@ enum Step {
     Bench(bench::Bench),
     Conformance(conformance::Conformance),
     Dist(dist::Dist),
+    Faults(faults::Faults),
     Fleet(fleet::Fleet),
     Fuzz(fuzz::Fuzz),
     Page(page::Page),
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Step::Bench(bench) => bench.run(),
         Step::Conformance(conformance) => conformance.run(),
         Step::Dist(dist) => dist.run(),
+        Step::Faults(faults) => faults.run(),
         Step::Fleet(fleet) => fleet.run(),
         Step::Fuzz(fuzz) => fuzz.run(),
         Step::Page(page) => page.run(),

@@ -171,12 +171,10 @@ impl Metrics {
         let metrics = Self::default();
         let registry = Arc::clone(&metrics.registry);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new()
-            .name("metrics".to_owned())
-            .spawn(move || {
-                rights::for_writing();
-                runtime.block_on(http::accept(listener, registry));
-            })?;
+        std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
+            rights::for_writing();
+            runtime.block_on(http::accept(listener, registry));
+        })?;
         Ok(metrics)
     }
 
