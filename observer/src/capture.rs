@@ -18,6 +18,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::again::Again;
 use crate::event::{Event, Line, Lost, Stop, StopReason, Stream};
 use crate::measure::Timestamp;
 
@@ -110,7 +111,7 @@ struct Place {
 }
 
 enum Source {
-    Plain(BufReader<Box<dyn Read + Send>>),
+    Plain(BufReader<Again<Box<dyn Read + Send>>>),
     Frames { frames: Frames, text: Text },
     Ended,
 }
@@ -159,7 +160,7 @@ fn first_look(path: &Path) -> io::Result<bool> {
 impl Source {
     /// What it is, is told by its first bytes.
     fn new(reader: Box<dyn Read + Send>) -> io::Result<Self> {
-        let mut reader = BufReader::with_capacity(STEP, reader);
+        let mut reader = BufReader::with_capacity(STEP, Again(reader));
         Ok(if reader.fill_buf()?.starts_with(&MAGIC) {
             Self::Frames {
                 frames: Frames::new(Box::new(reader)),

@@ -6,6 +6,7 @@
 // It ends the process where standard error has no reader: `notice` does not.
 #![deny(clippy::print_stderr)]
 
+mod again;
 pub mod capture;
 pub mod cgroup;
 pub mod cli;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory as _, Parser as _};
 use observer::cli::{Cli, Command, Exit, Failure, Output};
@@ -10,6 +11,8 @@ use observer::shown::shown_json;
 use observer::{cmd, event};
 
 fn main() -> ExitCode {
+    // A file that grows to its limit (`LimitFSIZE=`, ulimit -f) is then an error like a full disk, and not the end.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let cli = Cli::parse();
     let done = match cli.command {
         None => cmd::watch::run(cli.watch),

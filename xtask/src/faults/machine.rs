@@ -90,7 +90,7 @@ impl End {
 pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command
-        .env("TZ", "UTC")
+        .env("TZ", "UTC0") // needs no file
         .env("LC_ALL", "C.UTF-8")
         .env_remove("COLUMNS")
         .env_remove("NOTIFY_SOCKET")

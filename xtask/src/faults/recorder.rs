@@ -181,7 +181,7 @@ pub(super) fn calls(bench: &Bench) -> Result<String> {
     for _ in 0..bench.times {
         let (call, errors) = pick(&mut chance, &FAULTS);
         let error = *pick(&mut chance, errors);
-        let number = 1 + chance.below(if FEW.contains(call) { 30 } else { 600 });
+        let number = 1 + chance.below(if FEW.contains(call) { 20 } else { 300 });
         // An interrupted call is made again, for ever where it always is.
         let on = if error != "EINTR" && chance.below(3) == 0 {
             "+"
@@ -284,7 +284,7 @@ fn read_only(bench: &Bench) -> Result<String> {
         ensure!(mount.status()?.success(), "cannot mount a small disk with {options}");
         Ok(())
     };
-    mount("size=64k,mode=700")?;
+    mount("size=24k,mode=700")?;
     let done = (|| {
         let mut child = command(&bench.program)
             .args(arguments(&dir))
@@ -296,9 +296,9 @@ fn read_only(bench: &Bench) -> Result<String> {
         let second = Duration::from_secs(1);
         thread::sleep(second);
         flush_for(&child, second)?;
-        mount("remount,ro,size=64k")?;
+        mount("remount,ro,size=24k")?;
         flush_for(&child, second)?;
-        mount("remount,rw,size=64k")?;
+        mount("remount,rw,size=24k")?;
         flush_for(&child, 3 * second)?;
         Command::new("kill").arg(child.id().to_string()).status()?;
         let output = child.wait_with_output()?;
@@ -317,7 +317,7 @@ fn read_only(bench: &Bench) -> Result<String> {
         let read = replay(bench, &dir)?;
         read.is_civil()?;
         Ok(format!(
-            "; 64 KiB of disk, full and for a second read-only: {} of {told} lines, and: {}",
+            "; 24 KiB of disk, full and for a second read-only: {} of {told} lines, and: {}",
             lines(&read).len(),
             end.err.trim_end().replace('\n', " | ")
         ))

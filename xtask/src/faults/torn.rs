@@ -82,12 +82,12 @@ pub(super) fn torn(bench: &Bench) -> Result<String> {
     ))
 }
 
-/// What was recorded of a line: trends and forecasts are made anew in a replay, of what is left.
+/// What was recorded of a line: numbers, trends and forecasts are made anew in a replay, of what is left.
 fn facts(line: &str) -> String {
     let Ok(serde_json::Value::Object(mut fields)) = serde_json::from_str(line) else {
         return line.to_owned();
     };
-    for made in ["trend", "forecast", "slowed"] {
+    for made in ["seq", "trend", "forecast", "slowed"] {
         fields.remove(made);
     }
     serde_json::Value::Object(fields).to_string()

@@ -41,7 +41,8 @@ fn is_text(stdin: &io::Stdin) -> bool {
 /// Whether there is anything to read, now or later: what starts this command without a thought gives it an empty input.
 fn has_more() -> bool {
     use std::io::BufRead as _;
-    io::stdin().lock().fill_buf().is_ok_and(|block| !block.is_empty())
+    // What cannot be read says so when it is.
+    !matches!(io::stdin().lock().fill_buf(), Ok([]))
 }
 
 /// Reads the logs and tells what they say.

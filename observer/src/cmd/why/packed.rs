@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, BufReader};
 
+use crate::again::Again;
+
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
@@ -20,7 +22,7 @@ const ZSTD_WINDOW: u32 = 27;
 /// # Errors
 /// Where the first bytes cannot be read or a decoder cannot be set up.
 pub(super) fn open(reader: impl io::Read + 'static) -> io::Result<Box<dyn BufRead>> {
-    let mut reader = BufReader::with_capacity(BLOCK, reader);
+    let mut reader = BufReader::with_capacity(BLOCK, Again(reader));
     let first = reader.fill_buf()?;
     if first.starts_with(GZIP) {
         Ok(Box::new(BufReader::with_capacity(
