@@ -5,6 +5,7 @@
 //! when they were made; nothing is computed anew.
 
 mod figures;
+mod markup;
 mod page;
 mod palette;
 mod past;

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::markup::{Markup, markup, put};
 use super::past::{Held, Past};
-use super::words::{Words, safe, size};
+use super::words::{Words, size};
 use super::{Report, UNITS as ROWS, figures, palette, plot};
 use crate::event::{Kill, Relation, Unit, UnitState};
 use crate::human::{bytes, duration};
@@ -26,9 +27,9 @@ const MAX_TOLD: usize = 40;
 
 pub(super) fn page(report: &Report) -> String {
     let order = report.in_order();
-    let mut out = String::new();
+    let mut out = Markup::default();
     head(report, &order, &mut out);
-    out.push_str("<main>\n");
+    put!(out, "<main>\n");
     happened(report, &order, &mut out);
     table(report, &order, &mut out);
     for past in order.iter().take(PLOTS) {
@@ -36,17 +37,18 @@ pub(super) fn page(report: &Report) -> String {
     }
     if order.len() > PLOTS {
         let more = order.len() - PLOTS;
-        let _ = writeln!(
+        put!(
             out,
-            "<p class=\"quiet\">{more} more units have no plot: choose some with -u.</p>"
+            "<p class=\"quiet\">{} more units have no plot: choose some with -u.</p>\n",
+            more
         );
     }
-    let _ = write!(
+    put!(
         out,
         "</main>\n<footer><p>Made by oomtrace {} from its captures.</p></footer>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION")
     );
-    out
+    out.into_text()
 }
 
 /// A number of things.
@@ -54,11 +56,11 @@ fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-fn time(words: &Words, ts: Timestamp) -> String {
-    format!("<time datetime=\"{}\">{}</time>", words.exact(ts), words.date(ts))
+fn time(words: &Words, ts: Timestamp) -> Markup {
+    markup!("<time datetime=\"{}\">{}</time>", words.exact(ts), words.date(ts))
 }
 
-fn head(report: &Report, order: &[&Past], out: &mut String) {
+fn head(report: &Report, order: &[&Past], out: &mut Markup) {
     let words = &report.words;
     let hosts: Vec<&str> = report
         .hosts
@@ -77,12 +79,12 @@ fn head(report: &Report, order: &[&Past], out: &mut String) {
     let begins = order.iter().filter_map(|past| past.begins()).min();
     let ends = order.iter().filter_map(|past| past.ends()).max();
     let span = begins.zip(ends).map(|(begins, ends)| {
-        format!(
+        markup!(
             "From {} to {}, {}. Times are {}. ",
             time(words, begins),
             time(words, ends),
             duration(ends.seconds_since(begins)),
-            safe(&words.zone(begins))
+            words.zone(begins)
         )
     });
     let mut systems: Vec<String> = report.hosts.values().filter_map(|host| host.system.clone()).collect();
@@ -93,10 +95,12 @@ fn head(report: &Report, order: &[&Past], out: &mut String) {
         .map(|system| format!("{system}."));
     let kills: usize = order.iter().map(|past| past.kills.total).sum();
     let warned = order.iter().filter(|past| past.raised().next().is_some()).count();
-    let _ = write!(
+    put!(
         out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n<p class=\"lead\">{}, {} warned of, {} seen.</p>\n<p>{}{}</p>\n",
-        palette::page(),
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<header>\n<h1>{}</h1>\n<p class=\"lead\">{}, {} warned of, {} seen.</p>\n<p>{}{}</p>\n",
+        title,
+        Markup::style(&palette::page()),
+        title,
         count(
             kills,
             "process was killed for memory",
@@ -104,26 +108,25 @@ fn head(report: &Report, order: &[&Past], out: &mut String) {
         ),
         count(warned, "unit", "units"),
         count(order.len(), "unit", "units"),
-        span.unwrap_or_default(),
-        safe(&system.unwrap_or_default()),
-        title = safe(&title),
+        span,
+        system
     );
     missing(report, out);
-    out.push_str("</header>\n");
+    put!(out, "</header>\n");
 }
 
 /// What was not recorded.
-fn missing(report: &Report, out: &mut String) {
+fn missing(report: &Report, out: &mut Markup) {
     let gaps: Vec<_> = report.hosts.values().flat_map(|host| &host.gaps).collect();
     let lost = report
         .hosts
         .values()
         .fold(0, |lost: u64, host| lost.saturating_add(host.missing));
-    let mut told: Vec<String> = gaps
+    let mut told: Vec<Markup> = gaps
         .iter()
         .take(MAX_GAPS)
         .map(|(from, to)| {
-            format!(
+            markup!(
                 "from {} to {} nothing",
                 time(&report.words, *from),
                 time(&report.words, *to)
@@ -131,18 +134,22 @@ fn missing(report: &Report, out: &mut String) {
         })
         .collect();
     if gaps.len() > MAX_GAPS {
-        told.push(format!("and so {} times more", gaps.len() - MAX_GAPS));
+        told.push(markup!("and so {} times more", gaps.len() - MAX_GAPS));
     }
     if lost > 0 {
-        told.push(format!("{lost} lines are missing in between"));
+        told.push(markup!("{} lines are missing in between", lost));
     }
     if !told.is_empty() {
-        let _ = writeln!(out, "<p>Not everything was recorded: {}.</p>", told.join("; "));
+        put!(
+            out,
+            "<p>Not everything was recorded: {}.</p>\n",
+            Markup::joined(&told, "; ")
+        );
     }
 }
 
 /// The kills of all units, as the first thing that is asked for.
-fn happened(report: &Report, order: &[&Past], out: &mut String) {
+fn happened(report: &Report, order: &[&Past], out: &mut Markup) {
     let told = order
         .iter()
         .flat_map(|past| past.kills.kept.iter().map(move |(ts, kill)| (*ts, *past, kill)));
@@ -151,45 +158,50 @@ fn happened(report: &Report, order: &[&Past], out: &mut String) {
         return;
     }
     kills.sort_by_key(|(ts, ..)| *ts);
-    out.push_str("<section aria-labelledby=\"what\">\n<h2 id=\"what\">What happened</h2>\n<ol class=\"what\">\n");
+    put!(
+        out,
+        "<section aria-labelledby=\"what\">\n<h2 id=\"what\">What happened</h2>\n<ol class=\"what\">\n"
+    );
     for (ts, past, kill) in kills.iter().take(MAX_TOP) {
         let (head, _) = paragraph(kill, *ts);
-        let _ = writeln!(
+        put!(
             out,
-            "<li>{} <a href=\"#{}\">{}</a></li>",
+            "<li>{} <a href=\"#{}\">{}</a></li>\n",
             time(&report.words, *ts),
             anchor(past),
-            safe(&head)
+            head
         );
     }
-    out.push_str("</ol>\n");
+    put!(out, "</ol>\n");
     let total: usize = order.iter().map(|past| past.kills.total).sum();
     let told = kills.len().min(MAX_TOP);
     if total > told {
-        let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", total - told);
+        put!(out, "<p class=\"quiet\">And {} more.</p>\n", total - told);
     }
-    out.push_str("</section>\n");
+    put!(out, "</section>\n");
 }
 
-fn table(report: &Report, order: &[&Past], out: &mut String) {
+fn table(report: &Report, order: &[&Past], out: &mut Markup) {
     let several = report.hosts.len() > 1;
-    out.push_str("<section aria-labelledby=\"units\">\n<h2 id=\"units\">Units</h2>\n<div class=\"wide\" role=\"region\" aria-labelledby=\"units\" tabindex=\"0\"><table>\n<caption>The limit is the one that left the least room.</caption>\n<thead><tr><th scope=\"col\" class=\"left\">Unit</th>");
+    put!(
+        out,
+        "<section aria-labelledby=\"units\">\n<h2 id=\"units\">Units</h2>\n<div class=\"wide\" role=\"region\" aria-labelledby=\"units\" tabindex=\"0\"><table>\n<caption>The limit is the one that left the least room.</caption>\n<thead><tr><th scope=\"col\" class=\"left\">Unit</th>"
+    );
     if several {
-        out.push_str("<th scope=\"col\" class=\"left\">Host</th>");
+        put!(out, "<th scope=\"col\" class=\"left\">Host</th>");
     }
-    out.push_str("<th scope=\"col\">Kills</th><th scope=\"col\">Warned</th><th scope=\"col\">Standstills</th><th scope=\"col\">Most used</th><th scope=\"col\">At last</th><th scope=\"col\">Limit</th><th scope=\"col\" class=\"left\">Whose</th><th scope=\"col\">Least room</th></tr></thead>\n<tbody>\n");
+    put!(
+        out,
+        "<th scope=\"col\">Kills</th><th scope=\"col\">Warned</th><th scope=\"col\">Standstills</th><th scope=\"col\">Most used</th><th scope=\"col\">At last</th><th scope=\"col\">Limit</th><th scope=\"col\" class=\"left\">Whose</th><th scope=\"col\">Least room</th></tr></thead>\n<tbody>\n"
+    );
     for (place, past) in order.iter().take(ROWS).enumerate() {
-        let name = safe(&past.name);
+        let name = &past.name;
         let name = if place < PLOTS {
-            format!("<a href=\"#{}\">{name}</a>", anchor(past))
+            markup!("<a href=\"#{}\">{}</a>", anchor(past), name)
         } else {
-            name
+            markup!("{}", name)
         };
-        let host = if several {
-            format!("<td class=\"left\">{}</td>", safe(&past.host))
-        } else {
-            String::new()
-        };
+        let host = several.then(|| markup!("<td class=\"left\">{}</td>", past.host));
         let held = past.nearest();
         let last = past
             .points
@@ -197,32 +209,38 @@ fn table(report: &Report, order: &[&Past], out: &mut String) {
             .map_or_else(|| "?".to_owned(), |point| size(point.current));
         let cell = |number: usize, class: &str| {
             if number == 0 {
-                "<td>–</td>".to_owned()
+                markup!("<td>–</td>")
             } else {
-                format!("<td class=\"{class}\">{number}</td>")
+                markup!("<td class=\"{}\">{}</td>", class, number)
             }
         };
-        let _ = writeln!(
+        put!(
             out,
-            "<tr><th scope=\"row\" class=\"left\">{name}</th>{host}{}{}{}<td>{}</td><td>{last}</td><td>{}</td><td class=\"left\">{}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\" class=\"left\">{}</th>{}{}{}{}<td>{}</td><td>{}</td><td>{}</td><td class=\"left\">{}</td><td>{}</td></tr>\n",
+            name,
+            host,
             cell(past.kills.total, "bad"),
             cell(past.raised().count(), "warned"),
             cell(past.throttles.total.div_ceil(2), "warned"),
             size(past.peak()),
+            last,
             held.map_or_else(|| "none".to_owned(), |held| bytes(held.bytes)),
             held.map_or_else(String::new, |held| {
-                safe(&limit_owner(held.relation, held.unit.as_deref(), &held.cgroup))
+                limit_owner(held.relation, held.unit.as_deref(), &held.cgroup)
             }),
-            held.map_or_else(String::new, |held| size(held.least_room)),
+            held.map_or_else(String::new, |held| size(held.least_room))
         );
     }
-    out.push_str("</tbody>\n</table></div>\n");
+    put!(out, "</tbody>\n</table></div>\n");
     if report.is_short {
-        out.push_str("<p class=\"quiet\">There are more than this report can hold: units that were neither killed nor warned of, and held less, are left out. Choose some with -u.</p>\n");
+        put!(
+            out,
+            "<p class=\"quiet\">There are more than this report can hold: units that were neither killed nor warned of, and held less, are left out. Choose some with -u.</p>\n"
+        );
     } else if order.len() > ROWS {
-        let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", order.len() - ROWS);
+        put!(out, "<p class=\"quiet\">And {} more.</p>\n", order.len() - ROWS);
     }
-    out.push_str("</section>\n");
+    put!(out, "</section>\n");
 }
 
 /// A name for a link: the bytes of the unit's.
@@ -234,35 +252,36 @@ fn anchor(past: &Past) -> String {
     anchor
 }
 
-fn unit(report: &Report, past: &Past, out: &mut String) {
+fn unit(report: &Report, past: &Past, out: &mut Markup) {
     let id = anchor(past);
-    let host = if report.hosts.len() > 1 {
-        format!(" <small>on {}</small>", safe(&past.host))
-    } else {
-        String::new()
-    };
-    let _ = write!(
+    let host = (report.hosts.len() > 1).then(|| markup!(" <small>on {}</small>", past.host));
+    put!(
         out,
-        "<section id=\"{id}\" aria-labelledby=\"{id}-h\">\n<h2 id=\"{id}-h\">{}{host}</h2>\n<p>{}</p>\n",
-        safe(&past.name),
-        safe(&summary(past))
+        "<section id=\"{}\" aria-labelledby=\"{}-h\">\n<h2 id=\"{}-h\">{}{}</h2>\n<p>{}</p>\n",
+        id,
+        id,
+        id,
+        past.name,
+        host,
+        summary(past)
     );
     match plot::within(past, report.gaps(&past.host), &report.words, &id) {
         Some(svg) => {
-            let _ = write!(
+            put!(
                 out,
-                "<figure>\n<div class=\"wide\" role=\"region\" aria-label=\"Plot of {}\" tabindex=\"0\">{svg}</div>\n",
-                safe(&past.name)
+                "<figure>\n<div class=\"wide\" role=\"region\" aria-label=\"Plot of {}\" tabindex=\"0\">{}</div>\n",
+                past.name,
+                svg
             );
             legend(past, out);
-            out.push_str("</figure>\n");
+            put!(out, "</figure>\n");
             figures::table(past, &report.words, out);
         }
-        None => out.push_str("<p class=\"quiet\">No samples of it were recorded.</p>\n"),
+        None => put!(out, "<p class=\"quiet\">No samples of it were recorded.</p>\n"),
     }
     kills(report, past, out);
     told(report, past, out);
-    out.push_str("</section>\n");
+    put!(out, "</section>\n");
 }
 
 /// A unit in a sentence or two.
@@ -290,7 +309,7 @@ fn summary(past: &Past) -> String {
     text
 }
 
-fn legend(past: &Past, out: &mut String) {
+fn legend(past: &Past, out: &mut Markup) {
     // As points::PARTS has them.
     const PARTS: [(&str, &str); 5] = [
         ("anon", "anonymous memory"),
@@ -299,9 +318,9 @@ fn legend(past: &Past, out: &mut String) {
         ("other", "other"),
         ("cache", "page cache, which can be given back"),
     ];
-    out.push_str("<figcaption>");
+    put!(out, "<figcaption>");
     let mut key = |class: &str, words: &str| {
-        let _ = write!(out, "<span><i class=\"key {class}\"></i>{words}</span>");
+        put!(out, "<span><i class=\"key {}\"></i>{}</span>", class, words);
     };
     for ((class, words), part) in PARTS.into_iter().zip(past.points.sums()) {
         if part > 0.0 {
@@ -325,42 +344,42 @@ fn legend(past: &Past, out: &mut String) {
     }
     let far: Vec<String> = past.limits.iter().map(Held::words).collect();
     if !far.is_empty() {
-        let _ = write!(out, "<br>It was held by {}.", safe(&far.join("; ")));
+        put!(out, "<br>It was held by {}.", far.join("; "));
     }
-    out.push_str("</figcaption>\n");
+    put!(out, "</figcaption>\n");
 }
 
-fn kills(report: &Report, past: &Past, out: &mut String) {
+fn kills(report: &Report, past: &Past, out: &mut Markup) {
     for (ts, kill) in past.kills.kept.iter().take(MAX_KILLS) {
         let (head, lines) = paragraph(kill, *ts);
-        let _ = write!(
+        put!(
             out,
             "<article class=\"kill\">\n<h3><span aria-hidden=\"true\">✖</span> Killed on {}</h3>\n<p>{}</p>\n<dl>\n",
             time(&report.words, *ts),
-            safe(&head)
+            head
         );
         for (label, text) in lines {
             let (label, class) = if label == "→" {
-                ("advice", " class=\"advice\"")
+                ("advice", markup!(" class=\"advice\""))
             } else {
-                (label, "")
+                (label, Markup::default())
             };
-            let _ = writeln!(out, "<div{class}><dt>{label}</dt><dd>{}</dd></div>", safe(&text));
+            put!(out, "<div{}><dt>{}</dt><dd>{}</dd></div>\n", class, label, text);
         }
-        out.push_str("</dl>\n</article>\n");
+        put!(out, "</dl>\n</article>\n");
     }
     let told = past.kills.kept.len().min(MAX_KILLS);
     if past.kills.total > told {
-        let _ = writeln!(
+        put!(
             out,
-            "<p class=\"quiet\">And {} more kills.</p>",
+            "<p class=\"quiet\">And {} more kills.</p>\n",
             past.kills.total - told
         );
     }
 }
 
 /// Warnings, standstills and ends, in the order of time.
-fn told(report: &Report, past: &Past, out: &mut String) {
+fn told(report: &Report, past: &Past, out: &mut Markup) {
     let warnings = past
         .warnings
         .kept
@@ -377,20 +396,24 @@ fn told(report: &Report, past: &Past, out: &mut String) {
         return;
     }
     lines.sort_by_key(|(ts, ..)| *ts);
-    out.push_str("<h3>Warnings, standstills, starts and ends</h3>\n<ul class=\"told\">\n");
+    put!(
+        out,
+        "<h3>Warnings, standstills, starts and ends</h3>\n<ul class=\"told\">\n"
+    );
     for (ts, mark, text) in lines.iter().take(MAX_TOLD) {
-        let _ = writeln!(
+        put!(
             out,
-            "<li>{} <span aria-hidden=\"true\">{mark}</span> {}</li>",
+            "<li>{} <span aria-hidden=\"true\">{}</span> {}</li>\n",
             time(&report.words, *ts),
-            safe(text)
+            mark,
+            text
         );
     }
-    out.push_str("</ul>\n");
+    put!(out, "</ul>\n");
     let total = past.warnings.total + past.throttles.total + past.ends.total;
     let told = lines.len().min(MAX_TOLD);
     if total > told {
-        let _ = writeln!(out, "<p class=\"quiet\">And {} more.</p>", total - told);
+        put!(out, "<p class=\"quiet\">And {} more.</p>\n", total - told);
     }
 }
 

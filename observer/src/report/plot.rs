@@ -4,10 +4,11 @@
 
 use std::fmt::Write as _;
 
+use super::markup::{Markup, put};
 use super::past::Past;
 use super::points::{PARTS, Point};
 use super::scale::{Heights, LEFT, Path, RIGHT, Times, WIDTH};
-use super::words::{self, Words, safe, size};
+use super::words::{self, Words, size};
 use crate::event::{ForecastChange, ForecastState, Relation, ThrottleState};
 use crate::human::duration;
 use crate::measure::Timestamp;
@@ -39,21 +40,27 @@ struct Plot<'a> {
     times: Times,
     sizes: Heights,
     left: Option<Heights>,
-    out: String,
+    out: Markup,
 }
 
 /// The plot as a part of the page; `None` without samples.
-pub(super) fn within(past: &Past, gaps: &[(Timestamp, Timestamp)], words: &Words, id: &str) -> Option<String> {
+pub(super) fn within(past: &Past, gaps: &[(Timestamp, Timestamp)], words: &Words, id: &str) -> Option<Markup> {
     let mut plot = Plot::new(past, gaps, words)?;
     let height = plot.height();
-    let _ = write!(
+    put!(
         plot.out,
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n<title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>\n",
-        safe(&format!("Memory of {}", past.name)),
-        safe(&plot.description())
+        "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-labelledby=\"{}-t {}-d\">\n<title id=\"{}-t\">{}</title>\n<desc id=\"{}-d\">{}</desc>\n",
+        WIDTH,
+        height,
+        id,
+        id,
+        id,
+        format!("Memory of {}", past.name),
+        id,
+        plot.description()
     );
     plot.draw();
-    plot.out.push_str("</svg>\n");
+    put!(plot.out, "</svg>\n");
     Some(plot.out)
 }
 
@@ -62,30 +69,40 @@ pub(super) fn alone(past: &Past, gaps: &[(Timestamp, Timestamp)], words: &Words)
     let mut plot = Plot::new(past, gaps, words)?;
     let (head, foot) = (60, 50);
     let height = plot.height() + head + foot;
-    let _ = write!(
+    put!(
         plot.out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{}\" height=\"{}\">\n<title>{}</title>\n<desc>{}</desc>\n<style>\n{}</style>\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n<text class=\"title\" x=\"{LEFT}\" y=\"44\">{}</text>\n<g transform=\"translate(0 {head})\">\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" width=\"{}\" height=\"{}\">\n<title>{}</title>\n<desc>{}</desc>\n<style>\n{}</style>\n<rect width=\"{}\" height=\"{}\" fill=\"#ffffff\"/>\n<text class=\"title\" x=\"{}\" y=\"44\">{}</text>\n<g transform=\"translate(0 {})\">\n",
+        WIDTH,
+        height,
         WIDTH / 2,
         height / 2,
-        safe(&format!("Memory of {}", past.name)),
-        safe(&plot.description()),
-        super::palette::plot(),
-        safe(&plot.heading())
+        format!("Memory of {}", past.name),
+        plot.description(),
+        Markup::style(&super::palette::plot()),
+        WIDTH,
+        height,
+        LEFT,
+        plot.heading(),
+        head
     );
     plot.draw();
-    plot.out.push_str("</g>\n");
+    put!(plot.out, "</g>\n");
     let (mut x, y) = (LEFT, height - 18);
     for part in PARTS {
-        let _ = writeln!(
+        put!(
             plot.out,
-            "<rect class=\"{part}\" x=\"{x}\" y=\"{}\" width=\"20\" height=\"20\"/><text class=\"axis\" x=\"{}\" y=\"{y}\">{part}</text>",
+            "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"20\" height=\"20\"/><text class=\"axis\" x=\"{}\" y=\"{}\">{}</text>\n",
+            part,
+            x,
             y - 18,
-            x + 30
+            x + 30,
+            y,
+            part
         );
         x += 150;
     }
-    plot.out.push_str("</svg>\n");
-    Some(plot.out)
+    put!(plot.out, "</svg>\n");
+    Some(plot.out.into_text())
 }
 
 impl<'a> Plot<'a> {
@@ -116,7 +133,7 @@ impl<'a> Plot<'a> {
                 bottom: BOTTOM,
                 most,
             },
-            out: String::new(),
+            out: Markup::default(),
         })
     }
 
@@ -191,17 +208,23 @@ impl<'a> Plot<'a> {
         for (heights, _, _) in &panels {
             let (top, height) = (heights.top, heights.bottom - heights.top);
             let width = right - LEFT;
-            let _ = writeln!(
+            put!(
                 self.out,
-                "<rect class=\"ground\" x=\"{LEFT}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>"
+                "<rect class=\"ground\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n",
+                LEFT,
+                top,
+                width,
+                height
             );
         }
         for (from, to) in self.gaps {
             let (from, to) = (self.times.x(*from), self.times.x(*to));
             if to > from {
-                let _ = writeln!(
+                put!(
                     self.out,
-                    "<rect class=\"gap\" x=\"{from}\" y=\"{TOP}\" width=\"{}\" height=\"{}\"><title>nothing recorded</title></rect>",
+                    "<rect class=\"gap\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>nothing recorded</title></rect>\n",
+                    from,
+                    TOP,
                     to - from,
                     ground - TOP
                 );
@@ -210,9 +233,12 @@ impl<'a> Plot<'a> {
         for (heights, values, name) in panels {
             for value in values {
                 let y = heights.y(value);
-                let _ = writeln!(
+                put!(
                     self.out,
-                    "<path class=\"grid\" d=\"M{LEFT} {y}H{right}\"/><text class=\"axis end\" x=\"{}\" y=\"{}\">{}</text>",
+                    "<path class=\"grid\" d=\"M{} {}H{}\"/><text class=\"axis end\" x=\"{}\" y=\"{}\">{}</text>\n",
+                    LEFT,
+                    y,
+                    right,
                     LEFT - 12,
                     y + 8,
                     name(value)
@@ -223,9 +249,14 @@ impl<'a> Plot<'a> {
         for ts in ticks {
             let x = self.times.x(ts);
             let anchor = if x > right - 60 { "end" } else { "middle" };
-            let _ = writeln!(
+            put!(
                 self.out,
-                "<path class=\"grid\" d=\"M{x} {TOP}V{ground}\"/><text class=\"axis {anchor}\" x=\"{x}\" y=\"{}\">{}</text>",
+                "<path class=\"grid\" d=\"M{} {}V{}\"/><text class=\"axis {}\" x=\"{}\" y=\"{}\">{}</text>\n",
+                x,
+                TOP,
+                ground,
+                anchor,
+                x,
                 ground + 30,
                 self.words.tick(ts, step)
             );
@@ -254,14 +285,14 @@ impl<'a> Plot<'a> {
             }
             if let Some((_, last)) = before {
                 path.to(last, BOTTOM);
-                path.text.push('z');
+                path.close();
             }
             if self
                 .points
                 .iter()
                 .any(|point| point.parts.get(count).is_some_and(|part| *part > 0.0))
             {
-                let _ = writeln!(self.out, "<path class=\"{part}\" d=\"{}\"/>", path.text);
+                put!(self.out, "<path class=\"{}\" d=\"{}\"/>\n", part, path);
             }
         }
     }
@@ -300,12 +331,14 @@ impl<'a> Plot<'a> {
             } else {
                 ("ceiling above", format!("as far as {limit} allowed"))
             };
-            let _ = writeln!(
+            put!(
                 self.out,
-                "<path class=\"{class}\" d=\"{}\"/><text class=\"words\" x=\"{}\" y=\"{y}\">{}</text>",
-                path.text,
+                "<path class=\"{}\" d=\"{}\"/><text class=\"words\" x=\"{}\" y=\"{}\">{}</text>\n",
+                class,
+                path,
                 LEFT + 14,
-                safe(&limit)
+                y,
+                limit
             );
         }
     }
@@ -341,11 +374,11 @@ impl<'a> Plot<'a> {
         path.to(x, y);
         path.to(self.times.x_after(at + forecast.low_seconds), height);
         path.to(self.times.x_after(at + late), height);
-        let _ = writeln!(
+        put!(
             self.out,
-            "<path class=\"fan\" d=\"{}z\"><title>{}</title></path>",
-            path.text,
-            safe(&warning(change))
+            "<path class=\"fan\" d=\"{}z\"><title>{}</title></path>\n",
+            path,
+            warning(change)
         );
         Some(())
     }
@@ -353,7 +386,7 @@ impl<'a> Plot<'a> {
     /// The panel below: what was believed then, and, where a kill says it, what was true.
     fn time_left(&mut self) {
         let Some(heights) = self.left else { return };
-        let (mut band, mut belief) = (String::new(), Path::default());
+        let (mut band, mut belief) = (Path::default(), Path::default());
         let told = |a: &Point, b: &Point| a.life == b.life && a.left.is_some() == b.left.is_some();
         for run in self.points.chunk_by(told) {
             let lefts = || {
@@ -374,10 +407,7 @@ impl<'a> Plot<'a> {
             for (x, left) in back.into_iter().rev() {
                 edge.to(x, heights.y(left.low));
             }
-            if !edge.text.is_empty() {
-                band += &edge.text;
-                band.push('z');
-            }
+            band.area(&edge);
         }
         let mut truth = Path::default();
         let mut since = self.times.first;
@@ -389,11 +419,13 @@ impl<'a> Plot<'a> {
             truth.lift();
             since = *ts;
         }
-        let _ = writeln!(
+        put!(
             self.out,
-            "<path class=\"band\" d=\"{band}\"/><path class=\"belief\" d=\"{}\"/><path class=\"truth\" d=\"{}\"/><text class=\"name\" x=\"{LEFT}\" y=\"{}\">time left, as it was forecast at the time{}</text>",
-            belief.text,
-            truth.text,
+            "<path class=\"band\" d=\"{}\"/><path class=\"belief\" d=\"{}\"/><path class=\"truth\" d=\"{}\"/><text class=\"name\" x=\"{}\" y=\"{}\">time left, as it was forecast at the time{}</text>\n",
+            band,
+            belief,
+            truth,
+            LEFT,
             heights.top - 12,
             if self.past.kills.total > 0 {
                 "; dotted: as it was"
@@ -416,9 +448,10 @@ impl<'a> Plot<'a> {
         bars.extend(since.map(|since| (since, self.end())));
         for (from, to) in bars {
             let x = self.times.x(from);
-            let _ = writeln!(
+            put!(
                 self.out,
-                "<rect class=\"throttled\" x=\"{x}\" y=\"{}\" width=\"{}\" height=\"12\"><title>at a standstill from {} to {}</title></rect>",
+                "<rect class=\"throttled\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"12\"><title>at a standstill from {} to {}</title></rect>\n",
+                x,
                 BOTTOM - 12,
                 (self.times.x(to) - x).max(4),
                 self.words.date(from),
@@ -437,24 +470,28 @@ impl<'a> Plot<'a> {
         {
             let Some(fixed) = fixed(change) else { continue };
             let (x, y) = (self.times.x(*ts), self.sizes.y(fixed));
-            let _ = writeln!(
+            put!(
                 self.out,
-                "<path class=\"warning\" d=\"M{x} {}l13 23h-26z\"><title>{}: {}</title></path>",
+                "<path class=\"warning\" d=\"M{} {}l13 23h-26z\"><title>{}: {}</title></path>\n",
+                x,
                 y - 14,
                 self.words.date(*ts),
-                safe(&warning(change))
+                warning(change)
             );
         }
         for (ts, kill) in &self.past.kills.kept {
             let x = self.times.x(*ts);
             let label = format!("{}: {} killed", self.words.date(*ts), kill.who());
-            let _ = writeln!(
+            put!(
                 self.out,
-                "<g role=\"img\" aria-label=\"{}\"><title>{}</title><path class=\"killed\" d=\"M{x} {TOP}V{BOTTOM}\"/><path class=\"cross\" d=\"M{} {}l24 24m-24 0l24 -24\"/></g>",
-                safe(&label),
-                safe(&label),
+                "<g role=\"img\" aria-label=\"{}\"><title>{}</title><path class=\"killed\" d=\"M{} {}V{}\"/><path class=\"cross\" d=\"M{} {}l24 24m-24 0l24 -24\"/></g>\n",
+                label,
+                label,
+                x,
+                TOP,
+                BOTTOM,
                 x - 12,
-                TOP - 28,
+                TOP - 28
             );
         }
     }

@@ -2,6 +2,9 @@
 //!
 //! Places are whole numbers, two a pixel: that is as fine as a screen shows, and short to write.
 
+use std::borrow::Cow;
+
+use super::markup::Part;
 use crate::measure::Timestamp;
 
 /// The width of a plot, and the room beside it for an axis.
@@ -101,7 +104,7 @@ fn share(share: f64, length: i64) -> i64 {
 /// A path through places, each as its distance from the one before.
 #[derive(Debug, Default)]
 pub(super) struct Path {
-    pub(super) text: String,
+    text: String,
     at: Option<(i64, i64)>,
 }
 
@@ -124,13 +127,33 @@ impl Path {
         self.at = None;
     }
 
+    /// Goes back to where it began.
+    pub(super) fn close(&mut self) {
+        self.text.push('z');
+    }
+
+    /// An area with this edge, where it has one.
+    pub(super) fn area(&mut self, edge: &Self) {
+        if !edge.text.is_empty() {
+            self.text += &edge.text;
+            self.close();
+        }
+    }
+
     /// Ends an area that was begun at `x` on the ground.
     pub(super) fn ground(&mut self, x: i64, bottom: i64) {
         if let Some((at, _)) = self.at {
             self.to(at, bottom);
             self.to(x, bottom);
-            self.text.push('z');
+            self.close();
             self.lift();
         }
+    }
+}
+
+/// Made of numbers and of letters of ours, and of nothing else.
+impl Part for Path {
+    fn part(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.text)
     }
 }

@@ -4,12 +4,6 @@ use jiff::tz::TimeZone;
 
 use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
-use crate::shown::shown;
-
-/// Text as a part of markup: what acts or hides is written out first, which XML has no letters for either.
-pub(crate) fn safe(text: &str) -> String {
-    html_escape::encode_double_quoted_attribute(&*shown(text)).into_owned()
-}
 
 /// The zone that times are told in.
 #[derive(Debug)]

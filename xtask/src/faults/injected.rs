@@ -1,12 +1,12 @@
 //! The commands that read, with each of their system calls failing in turn, with few files and with little memory.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::machine::{End, Fault, command, each, run, run_with};
+use super::machine::{End, Fault, command, each, is_before_main, run, run_with};
 use super::{Bench, fixture, log};
 
 /// Calls, and how each can fail.
@@ -73,7 +73,7 @@ pub(super) fn calls(bench: &Bench) -> Result<String> {
                     return Ok(());
                 }
                 met.fetch_add(1, Ordering::Relaxed);
-                if end.is_loaders() || is_before_main(bench, &end, &fault, &log)? {
+                if end.is_loaders() || is_before_main(&bench.program, &end, &fault, &log)? {
                     loaders.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
@@ -88,15 +88,6 @@ pub(super) fn calls(bench: &Bench) -> Result<String> {
         commands().len(),
         loaders.into_inner()
     ))
-}
-
-/// Whether it ended before oomtrace was asked anything: the dynamic loader does not survive each of its faults.
-fn is_before_main(bench: &Bench, end: &End, fault: &Fault, log: &Path) -> Result<bool> {
-    if end.status.code().is_some() || !end.err.is_empty() {
-        return Ok(false);
-    }
-    let (end, _) = run_with(&bench.program, fault, log, &[OsStr::new("--version")])?;
-    Ok(end.status.code().is_none() && end.out.is_empty())
 }
 
 fn judge(end: &End, whole: &[u8], fault: &Fault) -> Result<()> {

@@ -162,6 +162,15 @@ pub(super) fn run_with(program: &Path, fault: &Fault, log: &Path, arguments: &[&
     Ok((end, log.windows(10).any(|window| window == b"(INJECTED)")))
 }
 
+/// Whether it ended before oomtrace was asked anything: the dynamic loader does not survive each of its faults.
+pub(super) fn is_before_main(program: &Path, end: &End, fault: &Fault, log: &Path) -> Result<bool> {
+    if end.status.code().is_some() || !end.err.is_empty() {
+        return Ok(false);
+    }
+    let (end, _) = run_with(program, fault, log, &[OsStr::new("--version")])?;
+    Ok(end.status.code().is_none() && end.out.is_empty())
+}
+
 /// Does something with each, a few at a time; the first failure that is met.
 pub(super) fn each<T: Sync>(items: &[T], work: impl Fn(usize, &T) -> Result<()> + Sync) -> Result<()> {
     each_of(items, AT_ONCE, work)

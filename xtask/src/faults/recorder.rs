@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Bench;
-use super::machine::{Chance, End, Fault, command, each, each_of, run, run_with};
+use super::machine::{Chance, End, Fault, command, each, each_of, is_before_main, run, run_with};
 use crate::packages;
 use crate::step;
 
@@ -201,6 +201,9 @@ pub(super) fn calls(bench: &Bench) -> Result<String> {
         let mut arguments = arguments(&dir);
         arguments.extend(["--duration", "1s"].map(OsStr::new));
         let (end, was_met) = run_with(&bench.program, fault, &log, &arguments)?;
+        if is_before_main(&bench.program, &end, fault, &log)? {
+            return Ok(());
+        }
         let told = judge(bench, &dir, &end, fault).with_context(|| format!("{fault:?}: {}", end.err))?;
         let mut seen = seen.lock().map_err(|_| anyhow::anyhow!("poisoned"))?;
         *seen = (seen.0 + usize::from(was_met), seen.1 + usize::from(told));
