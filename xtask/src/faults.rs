@@ -5,6 +5,7 @@
 
 mod injected;
 mod machine;
+mod mutated;
 mod outputs;
 mod recorder;
 mod torn;
@@ -69,7 +70,7 @@ pub(crate) struct Bench {
 type Row = fn(&Bench) -> Result<String>;
 
 /// In the order of `docs/reliability.md`.
-const ROWS: [(&str, Row); 9] = [
+const ROWS: [(&str, Row); 10] = [
     ("killed", recorder::killed),
     ("recorder-calls", recorder::calls),
     ("disk", recorder::disk),
@@ -79,6 +80,7 @@ const ROWS: [(&str, Row); 9] = [
     ("output", outputs::failing),
     ("stalled", outputs::stalled),
     ("torn", torn::torn),
+    ("mutated", mutated::mutated),
 ];
 
 impl Faults {

@@ -30,6 +30,8 @@ pub(super) struct End {
     pub(super) status: ExitStatus,
     pub(super) out: Vec<u8>,
     pub(super) err: String,
+    /// The most that was resident, in KiB, as often as it was looked at.
+    pub(super) peak_kib: u64,
 }
 
 impl End {
@@ -115,7 +117,9 @@ pub(super) fn run(command: &mut Command) -> Result<End> {
             stderr.read_to_end(&mut bytes).map(|_| bytes)
         });
         let began = Instant::now();
+        let mut peak_kib = 0;
         let status = loop {
+            peak_kib = most_resident(child.id()).max(peak_kib);
             if let Some(status) = child.try_wait()? {
                 break status;
             }
@@ -134,8 +138,17 @@ pub(super) fn run(command: &mut Command) -> Result<End> {
             status,
             out: joined(out)?,
             err: String::from_utf8_lossy(&joined(err)?).into_owned(),
+            peak_kib,
         })
     })
+}
+
+/// The most that was resident so far, in KiB; 0 of a process that has ended.
+fn most_resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    most.and_then(|most| most.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
 }
 
 /// A fault of a system call: which call, how it fails, and the how manieth of each thread.

@@ -95,6 +95,7 @@ fn as_end(output: std::process::Output) -> End {
         status: output.status,
         out: output.stdout,
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        peak_kib: 0,
     }
 }
 

@@ -309,6 +309,7 @@ fn read_only(bench: &Bench) -> Result<String> {
             status: output.status,
             out: Vec::new(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            peak_kib: 0,
         };
         end.is_civil()?;
         ensure!(
