@@ -1,6 +1,11 @@
 //! Bytes that a ring never held are refused, not believed and not the end of it.
 #![no_main]
 
+#[path = "../bound.rs"]
+mod bound;
+
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let _ = observer::kernel::record::decode(bytes);
+    bound::held(bytes, || {
+        let _ = observer::kernel::record::decode(bytes);
+    });
 });

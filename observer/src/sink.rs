@@ -22,7 +22,7 @@ pub use capture::{Capture, CaptureError, CaptureOptions};
 pub use exec::Exec;
 pub use journal::Journal;
 pub use json::Json;
-pub use metrics::{Metrics, listen};
+pub use metrics::{Metrics, answer_to, listen};
 pub use outbox::Outbox;
 pub(crate) use paper::{Colour, Paper};
 pub use runs::Runs;

@@ -19,20 +19,25 @@ const TOOLS: [Tool; 1] = [Tool {
     purpose: "builds libFuzzer",
 }];
 
-/// The targets, and the fixtures that each begins with, below `observer/tests/fixtures`.
-const TARGETS: [(&str, Option<&str>); 6] = [
-    ("capture", Some("")),
+/// The targets, and the folder of fixtures that each begins with.
+const TARGETS: [(&str, Option<&str>); 10] = [
+    ("capture", Some("observer/tests/fixtures")),
     ("engine", None),
+    ("files", None),
+    ("http", None),
     ("journal", None),
-    ("kernel_log", Some("kmsg")),
-    ("pasted", Some("kmsg")),
+    ("kernel_log", Some("observer-engine/tests/fixtures/kmsg")),
+    ("pasted", Some("observer-engine/tests/fixtures/kmsg")),
     ("records", None),
+    ("report", Some("observer/tests/fixtures")),
+    ("runs", Some("observer/tests/fixtures")),
 ];
 
 /// Longer than any of the fixtures, in bytes.
 const MAX_LENGTH: u32 = 1 << 16;
 
-/// Seconds that one input may take, and MiB.
+/// Seconds that one input may take; and MiB of the process, with all inputs that libFuzzer keeps. What a reader holds of one input
+/// is bounded by the targets themselves (`fuzz/bound.rs`).
 const TOO_LONG: u32 = 10;
 const TOO_LARGE: u32 = 1024;
 
@@ -45,7 +50,7 @@ const LAST_LINES: usize = 12;
 /// named and kept in target/fuzz/failed.
 #[derive(Debug, Args)]
 pub(crate) struct Fuzz {
-    /// capture, engine, journal, kernel_log, pasted, records [default: all, one after the other]
+    /// capture, engine, files, http, journal, kernel_log, pasted, records, report, runs [default: all, one after the other]
     #[arg(value_name = "TARGET", value_parser = TARGETS.map(|(name, _)| name))]
     targets: Vec<String>,
 
@@ -77,7 +82,7 @@ fn feed(cargo_fuzz: &Path, target: &str, seeds: Option<&str>, seconds: u32) -> R
         fs::create_dir_all(made).with_context(|| format!("cannot make {}", made.display()))?;
     }
     if let Some(seeds) = seeds {
-        let fixtures = workspace().join("observer/tests/fixtures").join(seeds);
+        let fixtures = workspace().join(seeds);
         for seed in fs::read_dir(&fixtures).with_context(|| format!("cannot read {}", fixtures.display()))? {
             let seed = seed?.path();
             if let Some(name) = seed.file_name().filter(|_| seed.is_file()) {

@@ -337,6 +337,14 @@ pub(super) fn pressure(text: &str) -> Option<Pressure> {
     })
 }
 
+/// Every parser of this module, for `super::feed`.
+pub(super) fn feed(text: &str) {
+    for v1 in [false, true] {
+        let _ = stat(text, v1, &mut Memory::default());
+    }
+    let _ = (number(text), events(text), pressure(text));
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

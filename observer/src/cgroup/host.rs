@@ -114,6 +114,14 @@ impl HostMemory {
     }
 }
 
+/// Every parser of this module, for `super::feed`.
+pub(super) fn feed(text: &str) {
+    if let Some(host) = HostMemory::parse(text) {
+        let _ = (host.used(), host.limit(), host.ledger());
+    }
+    zram::feed(text);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

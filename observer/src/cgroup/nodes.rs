@@ -52,6 +52,13 @@ fn total(text: &str) -> Option<u64> {
         .map(|kib| Bytes::from_kib(kib).0)
 }
 
+/// Every parser of this module, for `super::feed`.
+pub(super) fn feed(text: &str) {
+    let _ = total(text);
+    let mut zones = Zones::from_zoneinfo(text);
+    zones.add_buddyinfo(text);
+}
+
 /// Whether this cgroup names memory nodes of its own. Not on cgroup v1, where cpusets are a tree of their own.
 #[must_use]
 pub fn confines(hierarchy: &Hierarchy, path: &str) -> bool {

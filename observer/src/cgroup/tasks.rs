@@ -216,6 +216,11 @@ fn place(text: &[u8], hierarchy: u32) -> Option<&[u8]> {
     Some(path.strip_suffix(b" (deleted)").unwrap_or(path))
 }
 
+/// Every parser of this module, for `super::feed`.
+pub(super) fn feed(bytes: &[u8]) {
+    let _ = (words(bytes), place(bytes, 0));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

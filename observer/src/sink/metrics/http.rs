@@ -14,6 +14,7 @@ use hyper::{Method, Request, Response, StatusCode, header, server::conn::http1, 
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::AbortHandle;
 
 use super::plain::plain;
@@ -63,21 +64,46 @@ pub(super) async fn accept(listener: TcpListener, registry: Arc<Mutex<Registry>>
             oldest.abort();
         }
         let registry = Arc::clone(&registry);
-        let connection = tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let answer = answer(&request, &registry, is_local);
-                async { Ok::<_, Infallible>(answer) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(REQUEST)
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), service);
-            // Whoever breaks off, or is too slow, asks again.
-            let _ = tokio::time::timeout(CONNECTION, connection).await;
-        });
+        let connection = tokio::spawn(async move { serve(stream, &registry, is_local).await });
         open.push_back(connection.abort_handle());
     }
+}
+
+/// One connection: its request and the answer.
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, registry: &Mutex<Registry>, is_local: bool) {
+    let service = service_fn(|request| {
+        let answer = answer(&request, registry, is_local);
+        async { Ok::<_, Infallible>(answer) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // Whoever breaks off, or is too slow, asks again.
+    let _ = tokio::time::timeout(CONNECTION, connection).await;
+}
+
+/// What is answered to these bytes, for `fuzz/`.
+///
+/// # Errors
+/// Where there can be no runtime.
+#[doc(hidden)]
+pub fn answer_to(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let mut told = Vec::new();
+    runtime.block_on(async {
+        let (mut client, server) = tokio::io::duplex(4096);
+        let registry = Mutex::new(Registry::default());
+        let ask = async {
+            // A server that has heard enough closes.
+            let _ = client.write_all(bytes).await;
+            let _ = client.shutdown().await;
+            let _ = client.read_to_end(&mut told).await;
+        };
+        tokio::join!(serve(server, &registry, true), ask);
+    });
+    Ok(told)
 }
 
 /// Whether a request that came to this machine's own address is meant for it. A page in a browser may have its own name
