@@ -59,7 +59,7 @@ pub fn run(options: &cli::Report) -> Result<(), Failure> {
     } else if options.svg.is_none() && options.png.is_none() {
         let name = report.file_name();
         write(Path::new(&name), report.page().as_bytes())?;
-        println!("{name}");
+        write(Path::new("-"), format!("{name}\n").as_bytes())?;
     }
     damages.end()
 }

@@ -24,6 +24,8 @@ fn commands() -> Vec<Vec<PathBuf>> {
         words(&["why", "--all", "-o", "json", "--dir"], &[fixture()]),
         words(&["why", "--log"], &[log()]),
         words(&["report", "--html", "-"], &[fixture()]),
+        // Writes a page into the folder that it is run in.
+        words(&["report"], &[fixture()]),
         words(&["schema"], &[]),
         words(&["doctor"], &[]),
         words(&["man"], &[]),
@@ -34,6 +36,12 @@ fn commands() -> Vec<Vec<PathBuf>> {
             &[],
         ),
     ]
+}
+
+fn program(bench: &Bench) -> Command {
+    let mut program = command(&bench.program);
+    program.current_dir(bench.scratch.path());
+    program
 }
 
 fn full() -> Result<File> {
@@ -47,11 +55,11 @@ pub(super) fn failing(bench: &Bench) -> Result<String> {
             end.is_civil()
                 .with_context(|| format!("{arguments:?}, standard output {name}"))
         };
-        let output = command(&bench.program).args(&arguments).stdout(full()?).output()?;
+        let output = program(bench).args(&arguments).stdout(full()?).output()?;
         let end = as_end(output);
         judged("full", &end)?;
         ensure!(!end.status.success(), "{arguments:?}: a full output is no success");
-        let output = command(&bench.program)
+        let output = program(bench)
             .args(&arguments)
             .stdout(full()?)
             .stderr(full()?)
@@ -68,6 +76,7 @@ pub(super) fn failing(bench: &Bench) -> Result<String> {
             "exec \"$@\" <&- >&- 2>&-",
         ] {
             let mut shell = command("sh");
+            shell.current_dir(bench.scratch.path());
             shell.args(["-c", closed, "sh"]).arg(&bench.program).args(&arguments);
             let end = run(&mut shell)?;
             let is_silent = closed.contains("2>") && end.status.code().is_some_and(|code| code != 101);
@@ -77,7 +86,7 @@ pub(super) fn failing(bench: &Bench) -> Result<String> {
                 end.err
             );
         }
-        let mut child = command(&bench.program)
+        let mut child = program(bench)
             .args(&arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -102,7 +111,7 @@ fn as_end(output: std::process::Output) -> End {
 /// A reader that never reads holds nobody up, a slow one gets everything.
 pub(super) fn stalled(bench: &Bench) -> Result<String> {
     let dir = bench.scratch.path().join("stalled");
-    let mut child = command(&bench.program)
+    let mut child = program(bench)
         .args(recorder::arguments(&dir))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -139,9 +148,10 @@ pub(super) fn stalled(bench: &Bench) -> Result<String> {
 /// Everything comes through a pipe that is read a byte at a time.
 fn slow(bench: &Bench) -> Result<()> {
     for arguments in commands().iter().take(5) {
-        let whole = run(command(&bench.program).args(arguments))?;
-        let mut child = command(&bench.program).args(arguments).stdout(Stdio::piped()).spawn()?;
+        let whole = run(program(bench).args(arguments))?;
+        let mut child = program(bench).args(arguments).stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().context("no standard output")?;
+        #[expect(clippy::unbuffered_bytes, reason = "slow is what it is to be")]
         let slowly: Result<Vec<u8>, _> = stdout.bytes().collect();
         ensure!(
             child.wait()?.success() && slowly? == whole.out,
