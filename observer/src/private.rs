@@ -169,6 +169,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_somebody_elses_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "").unwrap();
+        read(&path).unwrap();
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(&path, Some(65_534), None).is_err() {
+            return;
+        }
+        for open in [read as fn(&Path) -> _, append, lock] {
+            let error = open(&path).unwrap_err().to_string();
+            assert!(error.contains("somebody else's"), "{error}");
+        }
+        std::os::unix::fs::chown(dir.path(), Some(65_534), None).unwrap();
+        assert!(folder(dir.path()).is_err());
+    }
+
+    #[test]
     fn a_folder_that_others_may_write_to_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         for mode in [0o777, 0o1777, 0o702] {

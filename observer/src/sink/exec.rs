@@ -380,6 +380,19 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_longer_than_its_time_is_ended() {
+        let mut exec = Exec::new("sleep 1000").unwrap();
+        exec.line(&warning(ForecastState::Raised)).unwrap();
+        exec.reap();
+        assert_eq!(exec.running.len(), 1);
+        let pid = exec.running[0].child.id();
+        exec.running[0].since = Instant::now().checked_sub(TIME).unwrap();
+        exec.reap();
+        assert!(exec.running.is_empty());
+        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "it was waited for");
+    }
+
+    #[test]
     fn what_it_says_without_end_holds_nobody_up() {
         let mut exec = Exec::new("sh -c 'head -c 10000000 /dev/zero >&2; exit 3'").unwrap();
         exec.line(&warning(ForecastState::Raised)).unwrap();
