@@ -146,7 +146,7 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
     collector.begin(&mut stream)?;
     let mut watchdog = Watchdog::new();
     // All that takes more is attached or open.
-    rights::for_sampling(|| rings.can_be_asked());
+    rights::for_sampling(|| rings.can_be_asked() && collector.can_walk());
     service::ready();
 
     let reason = loop {

@@ -136,6 +136,12 @@ impl Walk {
         self.room = rows.clamp(1, WALK_ROWS);
     }
 
+    /// Whether the kernel lets it walk, with what capabilities are in effect. What it writes on the way the next pass writes anew.
+    #[must_use]
+    pub fn can_run(&self) -> bool {
+        self.link.run().is_ok()
+    }
+
     /// Begins anew: the next pass tells the first cgroups.
     pub fn begin(&mut self) {
         self.next = WalkState::default();

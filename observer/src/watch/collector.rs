@@ -532,6 +532,11 @@ impl Collector {
         }
     }
 
+    /// Whether the kernel lets it walk over the cgroups, with what capabilities are in effect; yes where it does not walk.
+    pub(super) fn can_walk(&self) -> bool {
+        self.walk.as_ref().is_none_or(Walk::can_run)
+    }
+
     /// One pass of the walk: who moved is to be sampled. A walk that fails is not tried again: files are read instead.
     fn walk_on(&mut self) {
         let Some(walk) = &mut self.walk else {
