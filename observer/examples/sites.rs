@@ -3,6 +3,9 @@
 //!
 //! Functions have names that no compiler changes, and no frame pointers, as programs are built.
 
+// What fails here fails the scenario.
+#![allow(clippy::expect_used)]
+
 use std::fs::File;
 use std::io::Write as _;
 use std::time::Duration;

@@ -5,6 +5,7 @@
 //! when they were made; nothing is computed anew.
 
 mod figures;
+mod flame;
 mod markup;
 mod page;
 mod palette;
@@ -26,7 +27,8 @@ use crate::measure::Timestamp;
 
 use past::{Past, Room};
 use words::Words;
-pub(crate) use words::safe;
+
+pub use flame::flame;
 
 /// Times without a recorder that are kept of a host.
 const MAX_GAPS: usize = 200;

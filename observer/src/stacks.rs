@@ -4,7 +4,6 @@
 //! them are still there. Out: [`Stacks`] events, and the forms that tools for flame graphs and profiles take them in. A stack is
 //! unwound and named when it comes, since its process may be gone a moment later.
 
-mod flame;
 mod folded;
 mod images;
 mod kallsyms;
@@ -19,11 +18,11 @@ use std::rc::Rc;
 
 use observer_common::{COMM_LEN, PageRecord};
 
-use crate::event::{FRAMES, Stack};
+use crate::event::{FRAMES, Stack, Stacks, Subject, owner_name};
 use crate::measure::{Bytes, CgroupId, Tgid};
 
-pub use flame::{flame, together};
 pub use folded::folded;
+pub(crate) use folded::path;
 pub use pprof::pprof;
 pub(crate) use table::table;
 
@@ -235,12 +234,41 @@ fn stack(kept: &Kept, bytes: u64, kind: crate::event::PageKind, kernel: Vec<Stri
     (stack, is_named && kept.end != Walked::Lost)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{PageKind, Stacks, Subject};
+/// What a unit's stacks are called.
+pub(crate) fn name(stacks: &Stacks) -> String {
+    let subject = &stacks.subject;
+    let unit = subject.user_unit.as_deref().or(subject.unit.as_deref());
+    owner_name(unit, subject.cgroup.path.as_deref()).unwrap_or_else(|| "all units".to_owned())
+}
 
-    pub(super) fn stacks() -> Stacks {
+/// The stacks of several units as one, each below its unit's name.
+#[must_use]
+pub fn together(units: &[Stacks]) -> Option<Stacks> {
+    let mut all = units.first()?.clone();
+    if units.len() == 1 {
+        return Some(all);
+    }
+    all.subject = Subject::default();
+    all.bytes = Bytes(units.iter().map(|unit| unit.bytes.0).sum());
+    all.stacks = units
+        .iter()
+        .flat_map(|unit| {
+            let name = name(unit);
+            unit.stacks.iter().map(move |stack| Stack {
+                comm: format!("{name}: {}", stack.comm),
+                ..stack.clone()
+            })
+        })
+        .collect();
+    Some(all)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::event::PageKind;
+
+    pub(crate) fn stacks() -> Stacks {
         let text = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let lines = |lines: &[Option<&str>]| lines.iter().map(|line| line.map(str::to_owned)).collect::<Vec<_>>();
         Stacks {

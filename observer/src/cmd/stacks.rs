@@ -19,9 +19,10 @@ use crate::kernel::KernelError;
 use crate::kernel::pages::{MOST_LIVE, Pages, decode};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::notice::notice;
+use crate::report::flame;
 use crate::shown::shown;
 use crate::sink::{Json, Paper, Sink as _};
-use crate::stacks::{Follower, TOLD, flame, folded, pprof, table, together};
+use crate::stacks::{Follower, TOLD, folded, pprof, table, together};
 use crate::unit::{Selection, UnitPath, invocation_id, unit_cgroup};
 use crate::watch;
 

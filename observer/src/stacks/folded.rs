@@ -20,7 +20,7 @@ pub fn folded(stacks: &[Stack], out: &mut impl Write) -> io::Result<()> {
 }
 
 /// From the outermost to the innermost, the thread's name first.
-pub(super) fn path(stack: &Stack) -> Vec<String> {
+pub(crate) fn path(stack: &Stack) -> Vec<String> {
     let mut path = vec![stack.comm.clone()];
     if stack.frames.is_empty() {
         path.push("[unknown]".to_owned());

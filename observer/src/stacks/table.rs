@@ -18,7 +18,7 @@ const FRAMES_AT: usize = 19;
 /// # Errors
 /// Where it cannot be written.
 pub(crate) fn table<W: Write>(stacks: &Stacks, paper: &mut Paper<W>) -> io::Result<()> {
-    let name = super::flame::name(stacks);
+    let name = super::name(stacks);
     let window = duration(stacks.window_seconds);
     if stacks.stacks.is_empty() {
         let text = format!(

@@ -3,14 +3,12 @@
 //! No script: names that do not fit stand in tooltips, which browsers show for `<title>`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use super::folded::path;
+use super::markup::{Markup, put};
 use crate::event::Stacks;
-use crate::event::{Stack, owner_name};
 use crate::human::{bytes, duration};
 use crate::measure::Bytes;
-use crate::report::safe;
+use crate::stacks::{name, path};
 
 const WIDTH: f64 = 1200.0;
 const ROW: f64 = 18.0;
@@ -56,44 +54,47 @@ pub fn flame(stacks: &Stacks) -> String {
         bytes(stacks.bytes),
         duration(stacks.window_seconds)
     );
-    let mut svg = String::new();
-    let _ = write!(
+    let mut svg = Markup::default();
+    put!(
         svg,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-         role=\"img\" font-family=\"sans-serif\" font-size=\"12\">\n<title>{}</title>\n<rect width=\"100%\" height=\"100%\" \
-         fill=\"#fff\"/>\n<text x=\"{MARGIN}\" y=\"24\" font-size=\"16\">{}</text>\n",
-        safe(&heading),
-        safe(&heading)
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" width=\"{}\" height=\"{}\" role=\"img\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n<title>{}</title>\n<rect width=\"100%\" height=\"100%\" \
+         fill=\"#fff\"/>\n<text x=\"{}\" y=\"24\" font-size=\"16\">{}</text>\n",
+        place(WIDTH),
+        place(height),
+        place(WIDTH),
+        place(height),
+        heading,
+        place(MARGIN),
+        heading
     );
     let scale = (WIDTH - 2.0 * MARGIN) / root.bytes.max(1) as f64;
     let base = height - MARGIN - ROW;
     draw(&mut svg, "all", &root, MARGIN, base, scale, root.bytes);
-    svg.push_str("</svg>\n");
-    svg
+    put!(svg, "</svg>\n");
+    svg.into_text()
 }
 
-pub(super) fn name(stacks: &Stacks) -> String {
-    let subject = &stacks.subject;
-    owner_name(
-        subject.user_unit.as_deref().or(subject.unit.as_deref()),
-        subject.cgroup.path.as_deref(),
-    )
-    .unwrap_or_else(|| "all".to_owned())
+fn place(points: f64) -> String {
+    format!("{points:.1}")
 }
 
-fn draw(svg: &mut String, name: &str, node: &Node, x: f64, y: f64, scale: f64, total: u64) {
+fn draw(svg: &mut Markup, name: &str, node: &Node, x: f64, y: f64, scale: f64, total: u64) {
     let width = node.bytes as f64 * scale;
     if width < NARROWEST {
         return;
     }
     let share = node.bytes as f64 / total.max(1) as f64 * 100.0;
     let title = format!("{name}: {} ({share:.1} %)", bytes(Bytes(node.bytes)));
-    let _ = write!(
+    put!(
         svg,
-        "<g><title>{}</title><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{:.1}\" rx=\"2\" fill=\"{}\" \
-         stroke=\"#fff\" stroke-width=\"0.5\"/>",
-        safe(&title),
-        ROW - 1.0,
+        "<g><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"2\" fill=\"{}\" stroke=\"#fff\" \
+         stroke-width=\"0.5\"/>",
+        title,
+        place(x),
+        place(y),
+        place(width),
+        place(ROW - 1.0),
         colour(name)
     );
     // Rounded down, and with some room at both ends.
@@ -105,15 +106,15 @@ fn draw(svg: &mut String, name: &str, node: &Node, x: f64, y: f64, scale: f64, t
         } else {
             name.chars().take(letters - 2).chain("..".chars()).collect()
         };
-        let _ = write!(
+        put!(
             svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-            x + 3.0,
-            y + 12.5,
-            safe(&label)
+            "<text x=\"{}\" y=\"{}\">{}</text>",
+            place(x + 3.0),
+            place(y + 12.5),
+            label
         );
     }
-    svg.push_str("</g>\n");
+    put!(svg, "</g>\n");
     let mut at = x;
     for (name, above) in &node.above {
         draw(svg, name, above, at, y - ROW, scale, total);
@@ -132,28 +133,6 @@ fn colour(name: &str) -> String {
         (18 + hash % 34, 66 + hash / 34 % 10)
     };
     format!("hsl({hue} 85% {light}%)")
-}
-
-/// The stacks of several units as one, each below its unit's name.
-#[must_use]
-pub fn together(units: &[Stacks]) -> Option<Stacks> {
-    let mut all = units.first()?.clone();
-    if units.len() == 1 {
-        return Some(all);
-    }
-    all.subject = crate::event::Subject::default();
-    all.bytes = Bytes(units.iter().map(|unit| unit.bytes.0).sum());
-    all.stacks = units
-        .iter()
-        .flat_map(|unit| {
-            let name = name(unit);
-            unit.stacks.iter().map(move |stack| Stack {
-                comm: format!("{name}: {}", stack.comm),
-                ..stack.clone()
-            })
-        })
-        .collect();
-    Some(all)
 }
 
 #[cfg(test)]
