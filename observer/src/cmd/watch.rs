@@ -162,6 +162,9 @@ fn beside(options: &Learn) -> Result<Vec<Box<dyn Sink>>, Failure> {
     if let Some(address) = &options.metrics_listen {
         let metrics = listen(address).and_then(Metrics::serve).map_err(|error| {
             let mend = match error.kind() {
+                _ if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
+                    "; the service has no network as it is shipped: set PrivateNetwork=no and RestrictAddressFamilies=AF_INET AF_INET6"
+                }
                 io::ErrorKind::AddrInUse => "; take another port, or see who has it with 'ss -ltnp'",
                 io::ErrorKind::PermissionDenied => "; ports below 1024 take CAP_NET_BIND_SERVICE",
                 _ => "; it is PORT, or ADDRESS:PORT of this machine",

@@ -6,9 +6,12 @@ use crate::event::{PageKind, Stack, Stacks};
 use crate::human::{bytes, duration};
 use crate::sink::{Colour, Paper};
 
-/// Stacks that are shown, and frames of each.
+/// Stacks that are shown at most, and frames of each.
 const ROWS: usize = 10;
 const FRAMES: usize = 12;
+
+/// What is less than this share of all is summed up, but for the largest.
+const LITTLE: f64 = 0.01;
 
 /// The column that frames begin in.
 const FRAMES_AT: usize = 19;
@@ -35,7 +38,8 @@ pub(crate) fn table<W: Write>(stacks: &Stacks, paper: &mut Paper<W>) -> io::Resu
     );
     paper.put(&head, 2)?;
     let total = stacks.bytes.0.max(1) as f64;
-    for stack in stacks.stacks.iter().take(ROWS) {
+    let shown = shown(stacks);
+    for stack in shown {
         let share = stack.bytes.0 as f64 / total * 100.0;
         let head = format!(
             "{:>10} {share:>4.0} %  {:<6}  {}[{}]",
@@ -50,7 +54,7 @@ pub(crate) fn table<W: Write>(stacks: &Stacks, paper: &mut Paper<W>) -> io::Resu
             paper.cut(FRAMES_AT, &frame_text(&frame, line.as_deref()), Colour::Grey)?;
         }
     }
-    for note in notes(stacks) {
+    for note in notes(stacks, shown.len()) {
         paper.row("")?;
         paper.put(&note, 2)?;
     }
@@ -103,13 +107,25 @@ fn rows(stack: &Stack) -> Vec<(String, Option<String>)> {
     rows
 }
 
-fn notes(stacks: &Stacks) -> Vec<String> {
+/// The largest.
+fn shown(stacks: &Stacks) -> &[Stack] {
+    let least = stacks.bytes.as_f64() * LITTLE;
+    let large = stacks.stacks.partition_point(|stack| stack.bytes.as_f64() >= least);
+    stacks.stacks.get(..large.clamp(1, ROWS)).unwrap_or(&stacks.stacks)
+}
+
+fn notes(stacks: &Stacks, shown: usize) -> Vec<String> {
     let mut notes = Vec::new();
-    if stacks.stacks.len() > ROWS {
-        let rest: u64 = stacks.stacks.iter().skip(ROWS).map(|stack| stack.bytes.0).sum();
-        let count = stacks.stacks.len() - ROWS;
+    let count = stacks.stacks.len().saturating_sub(shown);
+    if count > 0 {
+        let rest: u64 = stacks.stacks.iter().skip(shown).map(|stack| stack.bytes.0).sum();
+        let more = if count == 1 {
+            "1 more stack holds"
+        } else {
+            &format!("{count} more stacks hold")
+        };
         notes.push(format!(
-            "{count} more stacks hold {}; '-o folded', '-o json' or '--svg' has them all",
+            "{more} {}; '-o folded', '-o json' or '--svg' has them all",
             bytes(crate::measure::Bytes(rest))
         ));
     }
@@ -128,4 +144,71 @@ fn notes(stacks: &Stacks) -> Vec<String> {
         ));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::sink::TextOptions;
+    use crate::stacks::tests::stacks;
+
+    fn told(stacks: &Stacks) -> String {
+        let options = TextOptions {
+            color: false,
+            unicode: true,
+            width: Some(60),
+            today: date(2026, 11, 29),
+            time_zone: TimeZone::UTC,
+            quiet: false,
+            names: false,
+        };
+        let mut out = Vec::new();
+        table(stacks, &mut Paper::new(&mut out, &options)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_largest_come_first_with_lines_and_the_kernels_part() {
+        let expected = "\
+a.service: 4.0M taken in 30s are still there (memory.current
+  grew by 5.0M); 1 page in 64 followed
+
+      3.0M   75 %  anon    a[7]
+                   leaf  src/a.c:12
+                   main  src/a.c:30
+
+      1.0M   25 %  kernel  a[7]
+                   anon_pipe_write [kernel]
+                   vfs_write [kernel]
+                   write
+                   main  src/a.c:31
+";
+        assert_eq!(told(&stacks()), expected);
+    }
+
+    #[test]
+    fn what_is_little_is_summed_up_and_what_is_not_known_is_said() {
+        let mut unit = stacks();
+        unit.stacks[1].bytes = crate::measure::Bytes(1024);
+        unit.stacks[0].whole = false;
+        (unit.unresolved, unit.lost) = (0.2, 3);
+        let text = told(&unit);
+        for part in [
+            "1 more stack holds 1.0K",
+            "… not followed further",
+            "20 % has stacks",
+            "3 pages",
+            "--one-in",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        unit.stacks.clear();
+        assert_eq!(
+            told(&unit),
+            "a.service: nothing that was taken in 30s is still there\n  (memory.current grew by 5.0M)\n"
+        );
+    }
 }
