@@ -168,23 +168,31 @@ impl Follower {
             }
         }
         let kernel = Kallsyms::of(self.stacks.iter().flat_map(|stack| stack.kernel.iter().copied()));
-        let mut held: Vec<Held> = (0..groups).map(|_| Held::default()).collect();
+        // What differs in the kernel's part alone is told as one.
+        let mut alike: HashMap<_, (u64, u32)> = HashMap::new();
         for ((group, number), bytes) in sums {
-            let (Some(kept), Some(held)) = (self.stacks.get(number as usize), held.get_mut(group)) else {
+            let Some(kept) = self.stacks.get(number as usize) else {
                 continue;
             };
-            let addresses = kept.kernel.iter().filter(|address| **address != 0);
-            let functions: Vec<String> = addresses.filter_map(|address| kernel.name(*address)).collect();
+            let functions = kernel.names(&kept.kernel);
             let Some(kind) = kinds::kind(&functions, kept.gfp) else {
                 continue;
             };
-            held.add(stack(kept, bytes, kind, kinds::beyond_the_allocator(functions)));
+            let key = (group, kind, kept.pid, kept.comm, Rc::clone(&kept.frames), kept.end);
+            let sum = alike.entry(key).or_insert((0, number));
+            *sum = (sum.0 + bytes, sum.1.min(number));
+        }
+        let mut held: Vec<Held> = (0..groups).map(|_| Held::default()).collect();
+        for ((group, kind, ..), (bytes, number)) in alike {
+            if let (Some(kept), Some(held)) = (self.stacks.get(number as usize), held.get_mut(group)) {
+                let functions = kinds::beyond_the_allocator(kernel.names(&kept.kernel));
+                held.add(stack(kept, bytes, kind, functions));
+            }
         }
         for held in &mut held {
             held.stacks.sort_by(|a, b| {
-                b.bytes
-                    .cmp(&a.bytes)
-                    .then_with(|| (&a.comm, &a.frames).cmp(&(&b.comm, &b.frames)))
+                let names = || (&a.comm, &a.frames).cmp(&(&b.comm, &b.frames));
+                b.bytes.cmp(&a.bytes).then_with(names)
             });
         }
         held
@@ -193,21 +201,11 @@ impl Follower {
 
 impl Held {
     fn add(&mut self, (stack, is_resolved): (Stack, bool)) {
-        let bytes = stack.bytes.0;
-        self.bytes += bytes;
+        self.bytes += stack.bytes.0;
         if !is_resolved {
-            self.unresolved += bytes;
+            self.unresolved += stack.bytes.0;
         }
-        // What differs in an address only is told alike.
-        let same = |other: &Stack| {
-            let of = |stack: &Stack| (stack.kind, stack.pid, stack.whole);
-            of(other) == of(&stack)
-                && (&other.comm, &other.frames, &other.lines) == (&stack.comm, &stack.frames, &stack.lines)
-        };
-        match self.stacks.iter_mut().find(|other| same(other)) {
-            Some(other) => other.bytes = Bytes(other.bytes.0 + bytes),
-            None => self.stacks.push(stack),
-        }
+        self.stacks.push(stack);
     }
 }
 

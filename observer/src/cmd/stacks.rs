@@ -26,8 +26,10 @@ use crate::stacks::{Follower, TOLD, folded, pprof, table, together};
 use crate::unit::{Selection, UnitPath, invocation_id, unit_cgroup};
 use crate::watch;
 
-/// Cgroups that are made meanwhile are found this soon, and so is a unit that starts.
+/// Cgroups that are made meanwhile are found this soon, and so is a unit that starts; on a host of thousands later, so that looking
+/// takes no more than this part of the time.
 const RESCAN: Duration = Duration::from_millis(500);
+const SHARE: u32 = 20;
 
 /// The ring is looked at this often: it holds more than is taken meanwhile.
 const POLL: Timespec = Timespec {
@@ -190,16 +192,17 @@ fn follow(
     end: Instant,
     ended: &AtomicBool,
 ) -> Result<(), Failure> {
-    let mut scanned = Instant::now();
+    let mut next = Instant::now() + RESCAN;
     while Instant::now() < end && !ended.load(Ordering::Relaxed) {
         // A signal interrupts it, and is looked at above.
         let _ = poll(&mut [PollFd::new(&pages.ring, PollFlags::IN)], Some(&POLL));
         drain(pages, follower);
-        if scanned.elapsed() >= RESCAN {
-            scanned = Instant::now();
+        let now = Instant::now();
+        if now >= next {
             for id in chosen.look(hierarchy, selection) {
                 pages.choose(id).context("cannot follow so many cgroups")?;
             }
+            next = now + RESCAN.max(now.elapsed() * SHARE);
         }
         if follower.len() > MOST_KEPT {
             follower.keep(&pages.live().collect());

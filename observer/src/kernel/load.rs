@@ -321,7 +321,7 @@ fn way_name(via: Via) -> &'static str {
 }
 
 /// The cause at the end of an error's chain, on one line: what the kernel said, not what the library wrapped it in.
-fn reason(error: &ProgramError) -> String {
+pub(super) fn reason(error: &ProgramError) -> String {
     if let ProgramError::LoadError { io_error, .. } = error {
         return format!("the kernel refuses the program: {io_error}");
     }

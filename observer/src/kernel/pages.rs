@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use aya::maps::{HashMap, MapData, MapError, PerCpuArray, RingBuf};
-use aya::programs::RawTracePoint;
-use aya::{Ebpf, EbpfError, EbpfLoader};
+use aya::programs::{ProgramError, RawTracePoint};
+use aya::{Ebpf, EbpfLoader};
 use observer_common::{Offsets, PageRecord, SamplingState};
 
-use super::load::{KernelError, OBJECT, missing_capabilities};
+use super::load::{KernelError, OBJECT, missing_capabilities, reason};
 use super::{btf::KernelTypes, record::DecodeError};
 use crate::heap;
 use crate::measure::CgroupId;
@@ -81,7 +81,7 @@ impl Pages {
         let mut map = |name| ebpf.take_map(name).ok_or(KernelError::NoMap(name));
         let (ring, chosen, live, unfollowed) = (map("PAGES")?, map("CHOSEN")?, map("LIVE")?, map("UNFOLLOWED")?);
         for name in ["mm_page_alloc", "mm_page_free"] {
-            attach(&mut ebpf, name).map_err(|error| KernelError::Unsupported(format!("{name}: {error}")))?;
+            attach(&mut ebpf, name).map_err(|error| KernelError::Unsupported(format!("{name}: {}", reason(&error))))?;
         }
         Ok(Self {
             ring: RingBuf::try_from(ring)?,
@@ -113,8 +113,8 @@ impl Pages {
     }
 }
 
-fn attach(ebpf: &mut Ebpf, name: &str) -> Result<(), EbpfError> {
-    let missing = || EbpfError::ProgramError(aya::programs::ProgramError::InvalidName { name: name.to_owned() });
+fn attach(ebpf: &mut Ebpf, name: &str) -> Result<(), ProgramError> {
+    let missing = || ProgramError::InvalidName { name: name.to_owned() };
     let program: &mut RawTracePoint = ebpf.program_mut(name).ok_or_else(missing)?.try_into()?;
     program.load()?;
     program.attach(name)?;

@@ -61,8 +61,12 @@ impl Kallsyms {
         Self { names }
     }
 
-    /// The function that an address is in.
-    pub(super) fn name(&self, address: u64) -> Option<String> {
+    /// The functions that these addresses are in, without those that are not known.
+    pub(super) fn names(&self, addresses: &[u64]) -> Vec<String> {
+        addresses.iter().filter_map(|address| self.name(*address)).collect()
+    }
+
+    fn name(&self, address: u64) -> Option<String> {
         self.names.get(&address).cloned()
     }
 }

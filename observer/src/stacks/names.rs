@@ -26,8 +26,8 @@ pub(super) struct Frame {
 /// Looks names up, and keeps them.
 pub(super) struct Names {
     symbolizer: Symbolizer,
-    /// By process and address, innermost first where functions were inlined.
-    known: HashMap<(u32, u64), Rc<[Frame]>>,
+    /// By what was mapped and address, innermost first where functions were inlined.
+    known: HashMap<(u64, u64), Rc<[Frame]>>,
 }
 
 impl Names {
@@ -41,27 +41,27 @@ impl Names {
         }
     }
 
-    /// The functions at these addresses of a process.
-    pub(super) fn of(&mut self, pid: u32, addresses: &[u64], images: &[Mapping]) -> Rc<[Frame]> {
+    /// The functions at these addresses of a process, which had these mappings then; their number is no other's.
+    pub(super) fn of(&mut self, pid: u32, addresses: &[u64], (images, number): (&[Mapping], u64)) -> Rc<[Frame]> {
+        if self.known.len().saturating_add(addresses.len()) > MOST {
+            self.known.clear();
+        }
         let new: Vec<u64> = addresses
             .iter()
             .copied()
-            .filter(|address| !self.known.contains_key(&(pid, *address)))
+            .filter(|address| !self.known.contains_key(&(number, *address)))
             .collect();
         if !new.is_empty() {
-            self.learn(pid, &new, images);
+            self.learn(pid, &new, (images, number));
         }
         addresses
             .iter()
-            .filter_map(|address| self.known.get(&(pid, *address)))
+            .filter_map(|address| self.known.get(&(number, *address)))
             .flat_map(|frames| frames.iter().cloned())
             .collect()
     }
 
-    fn learn(&mut self, pid: u32, addresses: &[u64], images: &[Mapping]) {
-        if self.known.len() >= MOST {
-            self.known.clear();
-        }
+    fn learn(&mut self, pid: u32, addresses: &[u64], (images, number): (&[Mapping], u64)) {
         let process = Process::new(Pid::from(pid));
         let found = self
             .symbolizer
@@ -73,7 +73,7 @@ impl Names {
                 Some(Symbolized::Sym(symbol)) => frames(&symbol),
                 _ => [unnamed(*address, images)].into(),
             };
-            self.known.insert((pid, *address), frames);
+            self.known.insert((number, *address), frames);
         }
     }
 }

@@ -40,6 +40,8 @@ pub(super) enum Walked {
 struct Process {
     unwinder: Unwinder<Section>,
     mappings: Vec<Mapping>,
+    /// Another one each time that the mappings change: what an address was called holds for these only.
+    number: u64,
     looked: Instant,
 }
 
@@ -49,6 +51,7 @@ pub(super) struct Unwinding {
     processes: HashMap<u32, Process>,
     images: Images,
     cache: Cache,
+    numbers: u64,
 }
 
 impl Unwinding {
@@ -102,9 +105,11 @@ impl Unwinding {
         (addresses, end)
     }
 
-    /// What a process that was met can execute.
-    pub(super) fn images(&self, pid: u32) -> &[Mapping] {
-        self.processes.get(&pid).map_or(&[], |process| &process.mappings)
+    /// What a process that was met can execute, with a number that no other mappings have.
+    pub(super) fn images(&self, pid: u32) -> (&[Mapping], u64) {
+        self.processes
+            .get(&pid)
+            .map_or((&[], 0), |process| (&process.mappings, process.number))
     }
 
     /// Sees to it that a process's mappings are known, one of this address among them.
@@ -136,9 +141,11 @@ impl Unwinding {
                 self.processes.remove(&oldest);
             }
         }
+        self.numbers += 1;
         let process = Process {
             unwinder,
             mappings,
+            number: self.numbers,
             looked,
         };
         self.processes.insert(pid, process);
