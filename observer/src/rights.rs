@@ -23,6 +23,22 @@ const READING: [Capability; 3] = [
     Capability::CAP_SYSLOG,
 ];
 
+/// Naming the functions of a unit's processes: their memory maps and files (`/proc/PID/map_files`), the kernel's symbols, the maps that
+/// tell which pages are there, and writing a picture where root may.
+const NAMING: [Capability; 6] = [
+    Capability::CAP_BPF,
+    Capability::CAP_CHECKPOINT_RESTORE,
+    Capability::CAP_DAC_OVERRIDE,
+    Capability::CAP_DAC_READ_SEARCH,
+    Capability::CAP_SYS_PTRACE,
+    Capability::CAP_SYSLOG,
+];
+
+/// For `oomtrace stacks`, once pages are followed: it reads the programs of others.
+pub(crate) fn for_naming() {
+    keep(&NAMING);
+}
+
 /// For the thread that watches, once everything is attached. `maps_work` tries whether maps can be used without a capability:
 /// that is no matter of a version, for distributions have it in older kernels too.
 pub(crate) fn for_sampling(maps_work: impl FnOnce() -> bool) {

@@ -20,6 +20,7 @@ use crate::kernel::pages::{MOST_LIVE, Pages, decode};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::notice::notice;
 use crate::report::flame;
+use crate::rights;
 use crate::shown::shown;
 use crate::sink::{Json, Paper, Sink as _};
 use crate::stacks::{Follower, TOLD, folded, pprof, table, together};
@@ -81,6 +82,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     wait_for(&hierarchy, &selection, &mut chosen, &ended)?;
     let one_in = options.one_in.unwrap_or_else(|| one_in(&chosen, page_size));
     let mut pages = Pages::load(one_in).map_err(refused)?;
+    rights::for_naming();
     for id in chosen.by_id.keys() {
         pages.choose(*id).context("cannot follow so many cgroups")?;
     }
