@@ -231,27 +231,37 @@ fn told(
     window: Duration,
     (one_in, page_size): (u32, u64),
 ) -> Vec<Stacks> {
+    // At once: naming takes a while, in which the unit grows on.
+    let sizes: Vec<Option<Bytes>> = chosen
+        .groups
+        .iter()
+        .map(|group| usage(hierarchy, &group.path))
+        .collect();
     let lost = pages.lost();
     follower.keep(&pages.live().collect());
     let held = follower.held(|id| chosen.by_id.get(&id).copied(), chosen.groups.len(), page_size);
-    let units = chosen.groups.iter().zip(held).map(|(group, mut held)| {
-        held.stacks.truncate(TOLD);
-        let id = hierarchy.id_of(&group.path).ok();
-        let unit = UnitPath::parse(&group.path);
-        let invocation = invocation_id(hierarchy, &group.path, &unit);
-        let now = usage(hierarchy, &group.path);
-        let signed = |bytes: Bytes| i64::try_from(bytes.0).unwrap_or(i64::MAX);
-        Stacks {
-            subject: unit.into_subject(id, &group.path, invocation),
-            window_seconds: window.as_secs_f64(),
-            one_in,
-            bytes: Bytes(held.bytes),
-            grown: group.before.zip(now).map(|(before, now)| signed(now) - signed(before)),
-            unresolved: held.unresolved as f64 / held.bytes.max(1) as f64,
-            lost,
-            stacks: held.stacks,
-        }
-    });
+    let units = chosen
+        .groups
+        .iter()
+        .zip(sizes)
+        .zip(held)
+        .map(|((group, now), mut held)| {
+            held.stacks.truncate(TOLD);
+            let id = hierarchy.id_of(&group.path).ok();
+            let unit = UnitPath::parse(&group.path);
+            let invocation = invocation_id(hierarchy, &group.path, &unit);
+            let signed = |bytes: Bytes| i64::try_from(bytes.0).unwrap_or(i64::MAX);
+            Stacks {
+                subject: unit.into_subject(id, &group.path, invocation),
+                window_seconds: window.as_secs_f64(),
+                one_in,
+                bytes: Bytes(held.bytes),
+                grown: group.before.zip(now).map(|(before, now)| signed(now) - signed(before)),
+                unresolved: held.unresolved as f64 / held.bytes.max(1) as f64,
+                lost,
+                stacks: held.stacks,
+            }
+        });
     units.collect()
 }
 

@@ -5,6 +5,10 @@ systemd-run --unit follower -p RemainAfterExit=yes -p StandardOutput="file:$OUT/
     -p KillSignal=SIGINT oomtrace stacks -u sites --for 30min --one-in 16 -o json --svg "$OUT/stacks.svg"
 is_done() { grep -q done /run/sites 2> /dev/null; }
 until_true is_done
+# It reads the programs of others: with no more rights than that takes.
+follower=$(systemctl show -P MainPID follower.service)
+sed -n 's/^CapEff:\s*/RIGHTS=/p' "/proc/$follower/status" >> "$OUT/truth"
+grep -E '^Vm(HWM|RSS)' "/proc/$follower/status"
 # Who wants to see it earlier sends SIGINT.
 systemctl kill --signal INT follower.service
 is_told() { grep -q '"event":"stacks"' "$OUT/stacks.json"; }
