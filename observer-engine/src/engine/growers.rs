@@ -96,16 +96,28 @@ impl Points {
         self.0.push((ts, held));
     }
 
-    /// What was gained between two moments, of which both are known.
+    /// When it begins.
+    fn begun(&self) -> Option<Timestamp> {
+        self.0.first().map(|(at, _)| *at)
+    }
+
+    /// What was gained from a moment to the last look until another. Histories are thinned each in its own way: between two points of
+    /// one it is taken to have gone straight.
     fn gained(&self, from: Timestamp, until: Timestamp) -> Option<f64> {
-        let within: SmallVec<[u64; POINTS]> = self
-            .0
-            .iter()
-            .filter(|(at, _)| *at >= from && *at <= until)
-            .map(|(_, held)| *held)
-            .collect();
-        let (first, last) = (within.first()?, within.last()?);
-        (within.len() > 1).then(|| Bytes(*last).as_f64() - Bytes(*first).as_f64())
+        let told = self.0.iter().take_while(|(at, _)| *at <= until).count();
+        let points = self.0.get(..told)?;
+        let (_, held) = points.last().filter(|(last, _)| *last > from)?;
+        let later = points.iter().position(|(at, _)| *at >= from)?;
+        let (after, above) = points.get(later)?;
+        let begin = if *after == from {
+            Bytes(*above).as_f64()
+        } else {
+            let (before, below) = points.get(later.checked_sub(1)?)?;
+            let part = from.seconds_since(*before) / after.seconds_since(*before);
+            let (below, above) = (Bytes(*below).as_f64(), Bytes(*above).as_f64());
+            below + part * (above - below)
+        };
+        Some(Bytes(*held).as_f64() - begin)
     }
 
     fn growth(&self, until: Timestamp) -> Option<Growth> {
@@ -454,11 +466,16 @@ impl Life {
     }
 
     fn growers(&self, ts: Timestamp) -> Vec<(f64, Grower)> {
-        let whole = self.whole.0.first().map(|(at, _)| *at);
+        let whole = self.whole.begun();
         let whole = whole.and_then(|from| Some((from, self.whole.gained(from, ts)?)));
+        // In as much of the time as both were looked at.
+        let of_whole = |points: &Points| {
+            let from = points.begun()?.max(self.whole.begun()?);
+            share(points.gained(from, ts)?, self.whole.gained(from, ts)?)
+        };
         let single = |seen: &Seen| {
             let growth = seen.points.growth(ts)?;
-            let share = whole.and_then(|(from, whole)| share(seen.points.gained(from, ts)?, whole));
+            let share = of_whole(&seen.points);
             Some((growth.score(), self.grower(seen.pid, growth, share, None)))
         };
         let mut growers: Vec<(f64, Grower)> = Vec::new();

@@ -322,3 +322,26 @@ fn one_that_started_shortly_before_the_first_look_has_grown_since_its_start() {
     );
     assert_eq!(first.share, None, "what the unit had before is not known");
 }
+
+#[test]
+fn the_only_process_that_grows_has_the_units_growth_however_the_histories_were_thinned() {
+    for started in [-12, -500] {
+        let mut followed = Followed::default();
+        let mut second = 0;
+        for look in 0..80 {
+            second += 1 + look % 3;
+            let held = u64::try_from(second + 12).unwrap() * MIB;
+            let whole = Bytes(held + 2 * MIB).as_f64();
+            followed.look(at(second), Some(whole), &told(&[(10, 1, started, held)]));
+            if second > 10 {
+                let growing = followed
+                    .growing()
+                    .unwrap_or_else(|| panic!("at {second} of one that started at {started}"));
+                assert!(
+                    growing.share >= 0.95,
+                    "{growing:?} at {second} of one that started at {started}"
+                );
+            }
+        }
+    }
+}
