@@ -95,7 +95,7 @@ impl Pages {
     /// Follows pages of a cgroup's own processes, too.
     ///
     /// # Errors
-    /// Where there are more than [`MOST_CGROUPS`].
+    /// Where there are more than 4,096 of them.
     pub fn choose(&mut self, id: CgroupId) -> Result<(), MapError> {
         self.chosen.insert(id.0, 0, 0)
     }
