@@ -79,15 +79,7 @@ impl Probes {
     /// # Errors
     /// Where nothing can be loaded. A probe that cannot be attached is no error: see [`Attached::list`].
     pub fn load(hierarchy: u32, best: Via) -> Result<Self, KernelError> {
-        let missing = missing_capabilities();
-        if !missing.is_empty() {
-            return Err(KernelError::NotPermitted {
-                missing: missing.join(" and "),
-            });
-        }
-        if OBJECT.is_empty() {
-            return Err(KernelError::NoObject);
-        }
+        may_load()?;
         let mut offsets = Offsets {
             hierarchy,
             ..Offsets::NONE
@@ -330,6 +322,20 @@ pub(super) fn reason(error: &ProgramError) -> String {
         last = source;
     }
     last.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Whether there is something to load, and the right to.
+pub(super) fn may_load() -> Result<(), KernelError> {
+    let missing = missing_capabilities();
+    if !missing.is_empty() {
+        return Err(KernelError::NotPermitted {
+            missing: missing.join(" and "),
+        });
+    }
+    if OBJECT.is_empty() {
+        return Err(KernelError::NoObject);
+    }
+    Ok(())
 }
 
 /// The capabilities that loading and attaching need and this process does not have.

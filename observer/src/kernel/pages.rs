@@ -9,7 +9,7 @@ use aya::programs::{ProgramError, RawTracePoint};
 use aya::{Ebpf, EbpfLoader};
 use observer_common::{Offsets, PageRecord, SamplingState};
 
-use super::load::{KernelError, OBJECT, missing_capabilities, reason};
+use super::load::{KernelError, OBJECT, may_load, reason};
 use super::{btf::KernelTypes, record::DecodeError};
 use crate::heap;
 use crate::measure::CgroupId;
@@ -40,15 +40,7 @@ impl Pages {
     /// # Errors
     /// Where the kernel's types cannot be read, or the programs cannot be loaded or attached.
     pub fn load(one_in: u32) -> Result<Self, KernelError> {
-        let missing = missing_capabilities();
-        if !missing.is_empty() {
-            return Err(KernelError::NotPermitted {
-                missing: missing.join(" and "),
-            });
-        }
-        if OBJECT.is_empty() {
-            return Err(KernelError::NoObject);
-        }
+        may_load()?;
         let mut offsets = Offsets::NONE;
         let types = KernelTypes::read(Path::new("/sys/kernel/btf/vmlinux"))
             .map_err(|error| KernelError::Unsupported(error.to_string()))?;
