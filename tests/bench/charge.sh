@@ -3,7 +3,7 @@
 # followed. Prints `CASE STATE NANOSECONDS` lines; under
 # `--icount` a nanosecond of the guest is an instruction.
 set -eu
-rounds=${1:-3} what=${2:-watch}
+rounds=${1:-3} what=${2:-watch} one_in=${3:-}
 measure() {
     for _ in $(seq "$rounds"); do
         # A unit that is new is followed within a second.
@@ -15,7 +15,7 @@ measure() {
 measure warm-up > /run/warm-up
 measure off
 if [ "$what" = stacks ]; then
-    oomtrace stacks --slice system -o json --for 1h > /run/events.jsonl 2> /run/stderr &
+    oomtrace stacks --slice system -o json --for 1h ${one_in:+--one-in "$one_in"} > /run/events.jsonl 2> /run/stderr &
     # Its programs are attached when it has asked for the links.
     until [ "$(ls -l "/proc/$!/fd" | grep -c bpf_link)" -ge 2 ] || [ "$(ls -l "/proc/$!/fd" | grep -c raw_tracepoint)" -ge 2 ]; do sleep 0.5; done
 else

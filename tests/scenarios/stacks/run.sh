@@ -7,7 +7,7 @@ is_done() { grep -q done /run/sites 2> /dev/null; }
 until_true is_done
 # It reads the programs of others: with no more rights than that takes.
 follower=$(systemctl show -P MainPID follower.service)
-sed -n 's/^CapEff:\s*/RIGHTS=/p' "/proc/$follower/status" >> "$OUT/truth"
+sed -n 's/^CapEff:\s*/RIGHTS=bits /p' "/proc/$follower/status" >> "$OUT/truth"
 grep -E '^Vm(HWM|RSS)' "/proc/$follower/status"
 # Who wants to see it earlier sends SIGINT.
 systemctl kill --signal INT follower.service

@@ -31,6 +31,10 @@ pub(crate) struct Charge {
     #[arg(long)]
     stacks: bool,
 
+    /// With --stacks, how many pages one stands for [default: as `oomtrace stacks` has it]
+    #[arg(long, value_name = "N", requires = "stacks")]
+    one_in: Option<u32>,
+
     /// The highest ratio that is no failure, for faults with room below the limit [default: 1.01, with --stacks 1.03]
     #[arg(long, value_name = "RATIO")]
     at_most: Option<f64>,
@@ -40,6 +44,7 @@ impl Charge {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let rounds = self.rounds.to_string();
         let what = if self.stacks { "stacks" } else { "watch" };
+        let one_in = self.one_in.map(|one_in| one_in.to_string()).unwrap_or_default();
         let at_most = self.at_most.unwrap_or(if self.stacks { 1.03 } else { 1.01 });
         let text = Inside {
             kernel: self.kernel,
@@ -50,7 +55,7 @@ impl Charge {
             programs: &["faults"],
             files: &["tests/bench/charge.sh"],
         }
-        .run(&["bash", "/share/charge.sh", &rounds, what])?;
+        .run(&["bash", "/share/charge.sh", &rounds, what, &one_in])?;
         let mut cases: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
         for line in text.lines() {
             match *line.split(' ').collect::<Vec<_>>() {
