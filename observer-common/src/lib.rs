@@ -284,10 +284,10 @@ pub struct ExecRecord {
 }
 
 /// How many return addresses of the kernel's stack cross.
-pub const KERNEL_FRAMES: usize = 32;
+pub const KERNEL_FRAMES: usize = 20;
 
-/// How much of a process's stack crosses, in bytes: enough for some eighty frames of compiled code.
-pub const STACK_LEN: usize = 8192;
+/// How much of a process's stack crosses, in bytes: enough for some forty frames of compiled code.
+pub const STACK_LEN: usize = 4096;
 
 /// A page, or a folio of several, was taken by a process whose cgroup is followed. Made where it was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -335,8 +335,10 @@ pub struct PageRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct SamplingState {
-    /// A page whose 32 bits of hash are below it is followed.
-    pub threshold: u32,
+    /// One page in `mask + 1`, a power of two, is followed; all bits set = none but the one at `place`.
+    pub mask: u32,
+    /// Which of them.
+    pub place: u32,
     /// The size of a `struct page`, as a power of two.
     pub page_shift: u32,
 }
@@ -344,7 +346,8 @@ pub struct SamplingState {
 impl SamplingState {
     /// No page is followed.
     pub const NONE: Self = Self {
-        threshold: 0,
+        mask: u32::MAX,
+        place: 0,
         page_shift: 6,
     };
 }
@@ -500,7 +503,7 @@ const _: () = assert!(size_of::<OomRecord>() == 200);
 const _: () = assert!(size_of::<SignalRecord>() == 200);
 const _: () = assert!(size_of::<VictimRecord>() == 160);
 const _: () = assert!(size_of::<ExecRecord>() == 328);
-const _: () = assert!(size_of::<PageRecord>() == 8552);
+const _: () = assert!(size_of::<PageRecord>() == 4360);
 const _: () = assert!(size_of::<CgroupRecord>() == 1048);
 const _: () = assert!(size_of::<GrowthRecord>() == 16);
 const _: () = assert!(size_of::<GrowthState>() == 32);

@@ -2,8 +2,8 @@
 //!
 //! In: every page that the kernel hands out (`kmem:mm_page_alloc`) or takes back (`kmem:mm_page_free`). Of the pages that a
 //! process of a chosen cgroup takes, one in N is followed: its taking is a record with the stacks, and until it is given back
-//! it has an entry in a map. Which pages these are is a matter of their address alone, so that giving back any other
-//! page costs no look-up.
+//! it has an entry in a map. Which pages these are is a matter of their address alone, so that giving back most others
+//! costs no look-up.
 
 use aya_ebpf::{
     EbpfContext as _,
@@ -124,12 +124,12 @@ fn alignment(page: Address) -> u32 {
     order
 }
 
-/// Whether this page is one of those that are followed; a folio is as many times more likely to be as it has pages.
+/// Whether this page is one of those that are followed, or the first of a folio that one of those is in: it is as many times more
+/// likely to be as it has pages.
 #[inline(always)]
 fn is_followed(page: Address, order: u32) -> bool {
     let sampling = sampling();
     let number = page >> sampling.page_shift;
-    // Fibonacci hashing: neighbours do not go together.
-    let hash = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    hash < u64::from(sampling.threshold) << order.min(MAX_ORDER)
+    // Every so-manieth page of the memory: pages are handed out in runs, and each run has its share of them.
+    ((number ^ u64::from(sampling.place)) & u64::from(sampling.mask)) >> order.min(MAX_ORDER) == 0
 }

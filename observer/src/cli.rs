@@ -369,7 +369,8 @@ pub struct Stacks {
     /// Follow for this long
     #[arg(long = "for", value_name = "SPAN", default_value = "30s", value_parser = span)]
     pub span: Duration,
-    /// Follow one page in N; less is more exact and slows the unit more [default: 64, or what a larger unit has room for]
+    /// Follow one page in N, a power of two; less is more exact and slows the unit more [default: 256, or what a larger unit has
+    /// room for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     pub one_in: Option<u32>,
     /// Output format

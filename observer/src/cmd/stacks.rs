@@ -39,7 +39,7 @@ const POLL: Timespec = Timespec {
 };
 
 /// One page in so many at least: below that a fault costs 3 % more (`cargo xtask bench charge --stacks`).
-const LEAST: u32 = 64;
+const LEAST: u32 = 256;
 
 /// More pages than this are not kept in mind: those that have gone are forgotten before.
 const MOST_KEPT: usize = 2 * MOST_LIVE as usize;
@@ -80,7 +80,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let page_size = u64::try_from(rustix::param::page_size())?;
     let mut chosen = Chosen::default();
     wait_for(&hierarchy, &selection, &mut chosen, &ended)?;
-    let one_in = options.one_in.unwrap_or_else(|| one_in(&chosen, page_size));
+    let one_in = options
+        .one_in
+        .map_or_else(|| one_in(&chosen, page_size), u32::next_power_of_two);
     let mut pages = Pages::load(one_in).map_err(refused)?;
     rights::for_naming();
     for id in chosen.by_id.keys() {

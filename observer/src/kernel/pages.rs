@@ -17,8 +17,8 @@ use crate::measure::CgroupId;
 /// How many pages are followed at once. An entry takes some 80 bytes.
 pub const MOST_LIVE: u32 = 65_536;
 
-/// Room for 490 records: while the first stack of a large program is named, which takes a moment, more of them come.
-const RING_SIZE: u32 = 4 << 20;
+/// Room for 480 records: while the first stack of a large program is named, which takes a moment, more of them come.
+const RING_SIZE: u32 = 2 << 20;
 
 /// Cgroups whose pages are followed.
 const MOST_CGROUPS: u32 = 4_096;
@@ -35,18 +35,21 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Attaches. One page in `one_in` is followed, of those that processes of [chosen](Self::choose) cgroups take.
+    /// Attaches. One page in `one_in`, rounded up to a power of two, is followed, of those that processes of [chosen](Self::choose) cgroups take.
     ///
     /// # Errors
     /// Where the kernel's types cannot be read, or the programs cannot be loaded or attached.
     pub fn load(one_in: u32) -> Result<Self, KernelError> {
         may_load()?;
+        let one_in = one_in.max(1).next_power_of_two();
         let mut offsets = Offsets::NONE;
         let types = KernelTypes::read(Path::new("/sys/kernel/btf/vmlinux"))
             .map_err(|error| KernelError::Unsupported(error.to_string()))?;
         types.fill(&mut offsets);
         let sampling = SamplingState {
-            threshold: u32::MAX / one_in.max(1),
+            mask: one_in - 1,
+            // In the middle, where no folio begins.
+            place: (one_in / 2) | (one_in / 3),
             // A size that is no power of two only makes the choice of pages a little less even.
             page_shift: types.size("page").map_or(6, |size| size.max(1).ilog2()),
         };
