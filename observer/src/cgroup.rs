@@ -21,7 +21,7 @@ use crate::engine::raw;
 use crate::event::CgroupVersion;
 use crate::measure::CgroupId;
 
-pub use files::{MemoryFiles, Reading, Which, usage};
+pub use files::{Buffer, MemoryFiles, Reading, Which, usage};
 pub use open::OpenFiles;
 pub use processes::{Birth, Glance, Whole, birth, glance, pids, whole};
 pub use program::program;
@@ -54,8 +54,8 @@ pub enum CgroupError {
 #[doc(hidden)]
 pub fn feed(bytes: &[u8]) {
     tasks::feed(bytes);
+    files::feed(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
-        files::feed(text);
         host::feed(text);
         nodes::feed(text);
     }

@@ -8,7 +8,7 @@ use lru::LruCache;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{CgroupError, Hierarchy, MemoryFiles, Reading, Which};
+use super::{Buffer, CgroupError, Hierarchy, MemoryFiles, Reading, Which};
 use crate::measure::CgroupId;
 
 /// Files held open, at most: 8 MiB of the kernel's memory.
@@ -23,6 +23,7 @@ pub struct OpenFiles {
     cgroups: LruCache<CgroupId, MemoryFiles>,
     files: usize,
     most: usize,
+    buffer: Buffer,
 }
 
 impl OpenFiles {
@@ -51,6 +52,7 @@ impl OpenFiles {
             cgroups: LruCache::unbounded(),
             files: 0,
             most: most.max(MemoryFiles::MOST),
+            buffer: Buffer::default(),
         }
     }
 
@@ -65,8 +67,7 @@ impl OpenFiles {
         path: &str,
         which: Which,
     ) -> Result<Reading, CgroupError> {
-        let has_enough = |files: &MemoryFiles| files.are_all() || which == Which::Composition;
-        if !self.cgroups.get(&id).is_some_and(has_enough) {
+        if !self.cgroups.get(&id).is_some_and(|files| files.has(which)) {
             self.close(id);
             self.make_room(self.most.saturating_sub(MemoryFiles::MOST));
             let files = match MemoryFiles::open(hierarchy, path, which) {
@@ -84,7 +85,7 @@ impl OpenFiles {
             .cgroups
             .peek(&id)
             .ok_or_else(|| CgroupError::Gone(path.to_owned()))?;
-        let reading = files.read(which);
+        let reading = files.read(which, &mut self.buffer);
         if reading.is_err() {
             self.close(id);
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::cgroup::MAX_LIVE;
 use crate::engine::holds;
 use crate::event::Container;
-use crate::kernel::walk::Row;
+use crate::kernel::walk::{Limit, Row};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::unit::{Names, Selection, UnitPath};
 
@@ -26,6 +26,37 @@ const INVOCATION_TRIES: u8 = 3;
 const STEPS: u64 = 64;
 const STEP_MIN: u64 = 512 << 10;
 const STEP_MAX: u64 = 16 << 20;
+
+/// So long what a walk told of limits is taken for what they are, in seconds: on a host of thousands of cgroups there is not a
+/// walk in every turn, and reading the files of each limit costs more than all that else is read.
+const LIMITS_STAY: f64 = 10.0;
+
+/// The limits of a cgroup; `None` where one is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) low: Option<Limit>,
+    pub(super) high: Option<Limit>,
+    pub(super) max: Option<Limit>,
+    pub(super) swap_max: Option<Limit>,
+}
+
+impl Limits {
+    pub(super) fn of(row: &Row) -> Self {
+        let Row {
+            low,
+            high,
+            max,
+            swap_max,
+            ..
+        } = *row;
+        Self {
+            low,
+            high,
+            max,
+            swap_max,
+        }
+    }
+}
 
 /// What is known of a cgroup.
 #[derive(Debug)]
@@ -60,6 +91,7 @@ struct Walked {
     /// The time of that turn.
     ts: Timestamp,
     current: Option<Bytes>,
+    low: Option<Limit>,
     may_limit: bool,
     /// All of it, where that turn may need it: of who moved, and of who may hold a limit. Of thousands most do neither.
     row: Option<Box<Row>>,
@@ -109,6 +141,7 @@ impl Cgroup {
         self.walked = Some(Walked {
             ts,
             current: row.current,
+            low: row.low,
             may_limit,
             row: kept,
         });
@@ -121,18 +154,35 @@ impl Cgroup {
         walked.row.as_deref().copied()
     }
 
-    /// Whether it may have a limit: not where the walk of this turn told that it has none.
-    pub(super) fn may_limit(&self, turn: Timestamp) -> bool {
-        self.walked
-            .as_ref()
-            .is_none_or(|walked| walked.ts != turn || walked.may_limit)
+    /// Whether it may have a limit: not where a walk told lately that it has none.
+    pub(super) fn may_limit(&self, now: Timestamp) -> bool {
+        self.walked_within(now, LIMITS_STAY)
+            .is_none_or(|walked| walked.may_limit)
+    }
+
+    /// Its limits, where a walk told them lately.
+    pub(super) fn limits(&self, now: Timestamp) -> Option<Limits> {
+        let walked = self.walked_within(now, LIMITS_STAY)?;
+        Some(match &walked.row {
+            Some(row) => Limits::of(row),
+            None if walked.may_limit => return None,
+            None => Limits {
+                low: walked.low,
+                high: Some(Limit::Unlimited),
+                max: Some(Limit::Unlimited),
+                swap_max: Some(Limit::Unlimited),
+            },
+        })
     }
 
     /// What it used when a walk came to it, where that is no more than so many seconds ago.
     pub(super) fn used_since(&self, now: Timestamp, seconds: f64) -> Option<Bytes> {
+        self.walked_within(now, seconds)?.current
+    }
+
+    fn walked_within(&self, now: Timestamp, seconds: f64) -> Option<&Walked> {
         let walked = self.walked.as_ref()?;
-        let is_new = (0.0..seconds).contains(&now.seconds_since(walked.ts));
-        walked.current.filter(|_| is_new)
+        (0.0..seconds).contains(&now.seconds_since(walked.ts)).then_some(walked)
     }
 
     /// Whether it moved by a step that matters since it was sampled last: as the kernel side has it (observer-ebpf,
@@ -398,12 +448,23 @@ mod tests {
         assert!(cgroup.may_limit(first) && cgroup.row(first).is_none(), "never met");
         assert!(cgroup.met(first, &row(100 << 20, Limit::Unlimited)), "never sampled");
         assert!(cgroup.row(first).is_some() && cgroup.row(second).is_none() && !cgroup.may_limit(first));
+        let (late, none) = (at(11), Some(Limit::Unlimited));
+        assert!(
+            !cgroup.may_limit(second) && cgroup.may_limit(late),
+            "what was told goes stale"
+        );
         cgroup.used = Some((Bytes(100 << 20), None));
         assert!(!cgroup.met(second, &row(101 << 20, Limit::Unlimited)));
         assert!(cgroup.row(second).is_none() && !cgroup.may_limit(second) && cgroup.may_limit(first));
+        let limits = cgroup.limits(at(3)).unwrap();
+        assert_eq!(
+            (limits.low, limits.max, cgroup.limits(at(12))),
+            (Some(Limit::At(Bytes(0))), none, None)
+        );
         assert_eq!(cgroup.used_since(second, 1.0), Some(Bytes(101 << 20)));
         assert!(!cgroup.met(second, &row(101 << 20, Limit::At(Bytes(1 << 30)))));
         assert!(cgroup.row(second).is_some() && cgroup.may_limit(second));
+        assert_eq!(cgroup.limits(at(3)).unwrap().max, Some(Limit::At(Bytes(1 << 30))));
     }
 
     #[test]

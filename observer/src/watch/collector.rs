@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use super::ahead::{Ahead, Dying};
-use super::cgroups::{Cgroup, Cgroups};
+use super::cgroups::{Cgroup, Cgroups, Limits};
 use super::clock::Clock;
 use super::holders::Holders;
 use super::kernel_log::KernelLog;
@@ -651,13 +651,24 @@ impl Collector {
         if let Some(reading) = turn.readings.get(&id) {
             return *reading;
         }
-        let row = self.cgroups.get(id).and_then(|cgroup| cgroup.row(turn.ts));
-        let which = if row.is_some() { Which::Composition } else { Which::All };
+        let cgroup = self.cgroups.get(id);
+        let row = cgroup.and_then(|cgroup| cgroup.row(turn.ts));
+        let limits = cgroup.and_then(|cgroup| cgroup.limits(turn.ts));
+        let which = match (row, limits) {
+            (Some(_), _) => Which::Composition,
+            (None, Some(_)) => Which::Counters,
+            (None, None) => Which::All,
+        };
         let reading = match self.files.read(&self.hierarchy, id, path, which) {
-            Ok(reading) => Some(match row {
-                Some(row) => walked(reading, &row, self.has_swap_files),
-                None => reading,
-            }),
+            Ok(mut reading) => {
+                if let Some(row) = row {
+                    counters(&mut reading, &row, self.has_swap_files);
+                }
+                if let Some(limits) = limits {
+                    set(&mut reading.memory, limits, self.has_swap_files);
+                }
+                Some(reading)
+            }
             Err(error) => {
                 self.say_unread(&error);
                 None
@@ -729,7 +740,7 @@ impl Collector {
         limits
     }
 
-    /// Whether a cgroup may have a limit: not where the walk of this turn told that it has none.
+    /// Whether a cgroup may have a limit: not where a walk told lately that it has none.
     fn may_limit(&self, path: &str, turn: &Turn) -> bool {
         let cgroup = self.cgroups.id(path).and_then(|id| self.cgroups.get(id));
         cgroup.is_none_or(|cgroup| cgroup.may_limit(turn.ts))
@@ -858,24 +869,21 @@ impl Collector {
     }
 }
 
-/// What a cgroup is made of, as read from its files, with what a walk told of it.
-fn walked(composition: Reading, row: &Row, has_swap_files: bool) -> Reading {
-    let limit = |limit: Option<walk::Limit>| limit.and_then(walk::Limit::bytes);
-    Reading {
-        memory: event::Memory {
-            current: row.current,
-            peak: row.peak,
-            low: limit(row.low),
-            high: limit(row.high),
-            max: limit(row.max),
-            swap_current: row.swap_current.filter(|_| has_swap_files),
-            swap_max: limit(row.swap_max).filter(|_| has_swap_files),
-            ..composition.memory
-        },
-        events: row.events,
-        events_local: row.events_local,
-        ..composition
-    }
+/// What a walk told of a cgroup, beside what was read from its files.
+fn counters(reading: &mut Reading, row: &Row, has_swap_files: bool) {
+    let memory = &mut reading.memory;
+    (memory.current, memory.peak) = (row.current, row.peak);
+    memory.swap_current = row.swap_current.filter(|_| has_swap_files);
+    (reading.events, reading.events_local) = (row.events, row.events_local);
+}
+
+/// The limits that a walk told of.
+fn set(memory: &mut event::Memory, limits: Limits, has_swap_files: bool) {
+    let bytes = |limit: Option<walk::Limit>| limit.and_then(walk::Limit::bytes);
+    memory.low = bytes(limits.low);
+    memory.high = bytes(limits.high);
+    memory.max = bytes(limits.max);
+    memory.swap_max = bytes(limits.swap_max).filter(|_| has_swap_files);
 }
 
 /// The path of the unit that a cgroup belongs to. A cgroup below the unit's own has no invocation id of its own.
@@ -928,13 +936,19 @@ mod tests {
         };
         let mut composition = Reading::default();
         composition.memory.anon = Some(Bytes(1024));
-        let memory = walked(composition, &row, false).memory;
+        let walked = |has_swap_files| {
+            let mut reading = composition;
+            counters(&mut reading, &row, has_swap_files);
+            set(&mut reading.memory, Limits::of(&row), has_swap_files);
+            reading.memory
+        };
+        let memory = walked(false);
         assert_eq!((memory.current, memory.anon), (Some(Bytes(4096)), Some(Bytes(1024))));
         assert_eq!((memory.max, memory.high), (Some(Bytes(8192)), None));
         assert_eq!(
             memory.swap_current, None,
             "the kernel accounts no swap: there is no such file"
         );
-        assert_eq!(walked(composition, &row, true).memory.swap_current, Some(Bytes(0)));
+        assert_eq!(walked(true).swap_current, Some(Bytes(0)));
     }
 }

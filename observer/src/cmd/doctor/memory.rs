@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{Finding, State, not, ok, read};
-use crate::cgroup::{Hierarchy, MemoryFiles, Which, scan};
+use crate::cgroup::{Buffer, Hierarchy, MemoryFiles, Which, scan};
 use crate::event::{self, CgroupVersion, Memory};
 use crate::human::bytes;
 use crate::measure::Bytes;
@@ -85,7 +85,10 @@ fn swaps() -> Vec<Bytes> {
 pub(super) fn limits(hierarchy: &Hierarchy) -> Vec<Finding> {
     let memory = |path: &str| -> Option<Memory> {
         let files = MemoryFiles::open(hierarchy, path, Which::All).ok()?;
-        files.read(Which::All).ok().map(|reading| reading.memory)
+        files
+            .read(Which::All, &mut Buffer::default())
+            .ok()
+            .map(|reading| reading.memory)
     };
     let has_swap = !swaps().is_empty();
     let found = scan(hierarchy);
