@@ -14,7 +14,7 @@ use crate::human::{bytes, duration, rate};
 use crate::measure::Bytes;
 
 pub use told::{NO_KILL, Sentences, sentences};
-pub use verdict::{cause, limit_brief, paragraph};
+pub use verdict::{cause, killed, limit_brief, paragraph};
 
 /// A share from which on it is as good as all.
 const ALL: f64 = 0.9;
@@ -224,7 +224,7 @@ pub fn ground(change: &ForecastChange) -> Option<String> {
 fn part(part: &GrowingPart) -> String {
     let held = bytes(part.held);
     if part.part == UNACCOUNTED {
-        format!("{UNACCOUNTED} {held} (memory that no cgroup and no counter has: a driver's?)")
+        format!("{UNACCOUNTED} {held} (memory that no cgroup and no counter accounts for: a driver's?)")
     } else {
         format!("{} {held}", part.part)
     }
@@ -279,11 +279,11 @@ pub fn unexplained(unexplained: &Unexplained) -> String {
 pub fn repeated(lost: &Lost) -> String {
     let count = lost.count;
     let Some(killer) = &lost.killer else {
-        return format!("{count} signals of users who send very many were not looked at");
+        return format!("{count} signals from users who send very many were not examined");
     };
     let uid = killer.uid.map(|uid| format!(" of uid {uid}")).unwrap_or_default();
     let comm = killer.comm.as_deref().unwrap_or("a program");
-    format!("{count} more kills by programs{uid}, as {comm}, are not told one by one")
+    format!("{count} more kills by programs{uid} named {comm} are not listed one by one")
 }
 
 #[cfg(test)]
@@ -316,7 +316,7 @@ mod tests {
         };
         assert_eq!(
             grows("unaccounted"),
-            "unaccounted 4.0G (memory that no cgroup and no counter has: a driver's?)"
+            "unaccounted 4.0G (memory that no cgroup and no counter accounts for: a driver's?)"
         );
         assert_eq!(grows("anon"), "anon 4.0G");
     }

@@ -58,7 +58,7 @@ pub fn explain(log: &[u8]) -> Told {
     let left = count - u64::try_from(told.len()).unwrap_or(count);
     if left > 0 {
         trouble.push(format!(
-            "Only the last {MOST} are shown; {left} before them are not: oomtrace why --log FILE --all tells them."
+            "Only the last {MOST} are shown, {left} earlier ones are not: oomtrace why --log FILE --all shows them."
         ));
     }
     Told {
@@ -71,18 +71,15 @@ pub fn explain(log: &[u8]) -> Told {
 fn summary(count: u64, kills: u64) -> String {
     match (count, kills) {
         (0, _) => format!(
-            "{NO_KILL} Looked for: the kernel's OOM killer, and kills told by systemd, systemd-oomd, earlyoom, nohang and \
-             container runtimes."
+            "{NO_KILL} Looked for: the kernel's OOM killer, and kills reported by systemd, systemd-oomd, earlyoom, \
+             nohang and container runtimes."
         ),
-        (_, 0) => format!(
-            "{NO_KILL} It tells of {} that bear on memory.",
-            counted(count, "other thing")
-        ),
-        (_, kills) if kills == count => format!("The log tells of {}.", counted(kills, "kill")),
+        (_, 0) => format!("{NO_KILL} It has {} about memory.", counted(count, "other message")),
+        (_, kills) if kills == count => format!("This log has {}.", counted(kills, "kill")),
         (count, kills) => format!(
-            "The log tells of {}, and of {}.",
+            "This log has {} and {}.",
             counted(kills, "kill"),
-            counted(count - kills, "other thing")
+            counted(count - kills, "other message")
         ),
     }
 }
@@ -96,7 +93,7 @@ mod tests {
     #[test]
     fn the_sample_is_told_as_why_tells_it() {
         let told = explain(LOG.as_bytes());
-        assert_eq!(told.summary, "The log tells of 1 kill.");
+        assert_eq!(told.summary, "This log has 1 kill.");
         let text = serde_json::to_string(&told).unwrap();
         for part in [
             "java[4711] of shop.service was killed",
@@ -112,10 +109,7 @@ mod tests {
     fn nothing_found_says_what_was_looked_for() {
         let told = explain(b"Nov  2 03:00:01 web1 sshd[1]: nothing of interest\n");
         assert!(told.told.is_empty());
-        assert!(
-            told.summary
-                .starts_with("The log tells of no kill for memory. Looked for: ")
-        );
+        assert!(told.summary.starts_with("No OOM kill found in this log. Looked for: "));
     }
 
     #[test]
@@ -129,7 +123,7 @@ mod tests {
         let told = explain(log.as_bytes());
         assert_eq!(told.told.len(), MOST);
         assert!(
-            told.trouble[0].contains("; 5 before them are not"),
+            told.trouble[0].contains(", 5 earlier ones are not"),
             "{:?}",
             told.trouble
         );

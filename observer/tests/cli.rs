@@ -348,11 +348,11 @@ fn a_kill_is_explained_from_a_journal_alone() {
     let told = why().arg("own").assert().success();
     told.stdout(
         predicate::str::contains(
-            "own.service was hit on Tue 2026-11-24 16:45:53 UTC: python3[167] was killed by the kernel",
+            "own.service: python3[167] was killed by the kernel on Tue 2026-11-24 16:45:53 UTC: its own",
         )
         .and(predicate::str::contains("its own MemoryMax=64.0M was reached"))
         .and(predicate::str::contains("Result=oom-kill, main process killed/KILL"))
-        .and(predicate::str::contains("Not known: the command line")),
+        .and(predicate::str::contains("Unknown: the command line")),
     );
     let told = why().arg("big.service").assert().success();
     told.stdout(predicate::str::contains("why.slice's MemoryMax=64.0M was reached"));
@@ -494,14 +494,14 @@ fn what_a_user_wrote_into_the_journal_of_a_service_is_not_told() {
     };
     let told = why().arg("sshd").assert().code(66);
     told.stdout(predicate::str::contains("sshd").not())
-        .stderr(predicate::str::contains("nothing is recorded of sshd.service"));
+        .stderr(predicate::str::contains("sshd.service: no OOM kill or failure found"));
     why().assert().stdout(predicate::str::contains("sshd").not());
 }
 
 #[test]
 fn a_unit_of_which_nothing_is_known_is_said_so() {
     let told = why().arg("nosuch").assert().code(66);
-    told.stderr(predicate::str::contains("nothing is recorded of nosuch.service"));
+    told.stderr(predicate::str::contains("nosuch.service: no OOM kill or failure found"));
     let told = why().args(["--since", "2026-11-25", "own"]).assert().code(66);
     told.stdout(predicate::str::is_empty());
     oomtrace()
@@ -650,7 +650,7 @@ fn a_kill_is_told_with_its_growth_its_warning_and_its_like() {
     // A command stays in one piece: it is to be copied.
     let text = narrow.lines().filter(|line| !line.contains("oomtrace record"));
     assert!(text.into_iter().all(|line| line.chars().count() <= 40), "{narrow}");
-    assert_eq!(tell("100", &["--all"]).matches("was hit on").count(), 2);
+    assert_eq!(tell("100", &["--all"]).matches("was killed by").count(), 2);
     assert!(!tell("100", &["--until", "2026-11-13"]).contains("such kill"));
 }
 

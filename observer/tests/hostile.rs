@@ -313,7 +313,7 @@ fn many_of_everything_are_told_in_the_same_room() {
     zst(&path, 3, (0..40_000).map(|number| kill(number).into_bytes()));
     let Run { status, out, .. } = read_in_bounds(&path, &["why", "report"]);
     assert_eq!(status, Some(0));
-    assert!(out.contains("earlier ends are left out"));
+    assert!(out.contains("earlier kills and failures are omitted"));
 }
 
 #[test]

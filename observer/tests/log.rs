@@ -21,7 +21,7 @@ fn why() -> Command {
 
 fn is_told() -> impl Predicate<str> {
     predicate::str::contains(
-        "node[77] of web.service was killed 12s after its boot by the kernel: its own MemoryMax=8.0M was reached",
+        "node[77] of web.service was killed by the kernel 12s after its boot: its own MemoryMax=8.0M was reached",
     )
 }
 

@@ -553,8 +553,8 @@ fn advice_rests_on_the_limit_that_was_met_and_on_what_filled_it() {
         owner.swap_max = Some(Bytes(32 * MIB));
     }
     let told = engine.kill(at(60.0), swapping).advice.join("\n");
-    assert!(told.contains("MemorySwapMax= was used up too: 32.0M"), "{told}");
-    assert!(told.contains("a kill gives none of that back"), "{told}");
+    assert!(told.contains("Swap was full too: 32.0M"), "{told}");
+    assert!(told.contains("which a kill does not free"), "{told}");
     // A cpuset's nodes are no MemoryMax=: more of that would buy nothing.
     let mut engine = Engine::new(Config::default());
     let _ = feed(&mut engine, 60, |second| {
@@ -605,11 +605,11 @@ fn whoever_held_most_of_a_shared_limit_is_named_with_its_share() {
     );
     let itself = told(vec![holder("leak.service", 60)], above);
     assert!(
-        itself[0].starts_with("leak.service held 94% of system.slice's 64.0M: a limit of its own"),
+        itself[0].starts_with("leak.service held 94% of system.slice's 64.0M: set MemoryMax= on it"),
         "{itself:?}"
     );
     let many = told(vec![holder("leak.service", 8), holder("b.service", 7)], above);
-    assert!(many[0].ends_with("what ran out was used by many."), "{many:?}");
+    assert!(many[0].ends_with("no single unit used most of it."), "{many:?}");
     assert!(told(vec![holder("leak.service", 60)], Some("/system.slice/leak.service")).is_empty());
 }
 
@@ -623,7 +623,7 @@ fn a_lowered_limit_is_told_with_what_was_used() {
     assert_eq!(kill.origin, Origin::LimitLowered);
     assert_eq!(
         kill.advice[0],
-        "MemoryMax= was set to 64.0M while 100.0M was used: the kernel kills until that fits."
+        "MemoryMax= was set to 64.0M while 100.0M was in use: the kernel kills until usage fits."
     );
     assert!(kill.advice.len() <= 3 && !kill.advice.iter().any(|told| told.contains("Doubling")));
 }

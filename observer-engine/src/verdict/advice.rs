@@ -74,7 +74,7 @@ fn lowered(kill: &Kill, last: Option<&Memory>) -> Option<String> {
     let used = last?.current.filter(|used| *used > max)?;
     (kill.origin == Origin::LimitLowered).then(|| {
         format!(
-            "{} was set to {} while {} was used: the kernel kills until that fits.",
+            "{} was set to {} while {} was in use: the kernel kills until usage fits.",
             set(limit),
             bytes(max),
             bytes(used)
@@ -85,12 +85,12 @@ fn lowered(kill: &Kill, last: Option<&Memory>) -> Option<String> {
 /// One was killed before, and what it held was still there.
 fn second(kill: &Kill, earlier: &Unfreed) -> String {
     let why = if kill.origin == Origin::Sysrq {
-        "the magic key does not wait for that"
+        "the magic SysRq key does not wait for that"
     } else {
-        "the kernel had stopped waiting for that"
+        "the kernel had stopped waiting for that memory"
     };
     format!(
-        "{}[{}], killed {:.1}s before, still held {} as {} was chosen: {why}.",
+        "{}[{}], killed {:.1}s earlier, still held {} when {} was chosen: {why}.",
         earlier.comm,
         earlier.pid,
         earlier.before.as_secs_f64(),
@@ -129,10 +129,10 @@ fn shares(kill: &Kill, last: Option<&Memory>) -> Option<String> {
             ))
         }
         (_, Some(own)) if own >= MOST => Some(format!(
-            "{name} held {own:.0}% of {whole}: a limit of its own would keep it from taking the others' share."
+            "{name} held {own:.0}% of {whole}: set MemoryMax= on it to protect the others."
         )),
         (_, Some(own)) => Some(format!(
-            "{name} held {own:.0}% of {whole}: what ran out was used by many."
+            "{name} held {own:.0}% of {whole}: no single unit used most of it."
         )),
         _ => None,
     }
@@ -147,10 +147,10 @@ fn nobodys(kill: &Kill) -> Option<String> {
         let whose = if ledger.is_whole() {
             "a driver or the kernel took these pages directly"
         } else {
-            "a driver's, vmalloc or per-CPU memory, which is not told apart here"
+            "a driver's, vmalloc or per-CPU memory, which cannot be told apart here"
         };
         format!(
-            "{} of the host's {} ({share:.0}%) no process and no cgroup has: {whose}. Killing gives none of it back.",
+            "{} of the host's {} ({share:.0}%) belong to no process and no cgroup: {whose}. A kill frees none of it.",
             bytes(unaccounted),
             bytes(total)
         )
@@ -169,21 +169,21 @@ fn ceiling(kill: &Kill) -> Option<String> {
     let max = limit.bytes.filter(|max| max.0 > 0)?;
     let name = &ceiling.name;
     let of = match limit.relation {
-        Some(Relation::Host) => format!("the host has {}", bytes(max)),
+        Some(Relation::Host) => format!("while the host has {}", bytes(max)),
         Some(Relation::Own | Relation::Ancestor) | None => {
-            format!("the limit that was reached ({}) is {}", set(limit), bytes(max))
+            format!("while the limit that was reached ({}) is {}", set(limit), bytes(max))
         }
     };
     if most >= max {
         return Some(format!(
-            "{name} lets it have {}, {of}: both cannot hold. It fills up to the lower one without a leak.",
+            "{name} allows {}, {of}: the two contradict each other, and it reaches the lower one without a leak.",
             bytes(most)
         ));
     }
     let left = max.saturating_sub(most);
     if left.as_f64() < max.as_f64() * NARROW {
         return Some(format!(
-            "{name} lets it have {}, {of}: that leaves {} for all else it holds (stacks, code, buffers).",
+            "{name} allows {}, {of}: that leaves {} for everything else (stacks, code, buffers).",
             bytes(most),
             bytes(left)
         ));
@@ -193,7 +193,7 @@ fn ceiling(kill: &Kill) -> Option<String> {
     let beyond = held.saturating_sub(most);
     (name != SHARED && beyond.as_f64() > most.as_f64() * BEYOND).then(|| {
         format!(
-            "It held {}, {} more than {name} lets it have ({}): what is beyond that is not the heap's or the cache's, but native memory.",
+            "It held {}, {} more than {name} allows ({}): the excess is native memory, not heap or cache.",
             bytes(held),
             bytes(beyond),
             bytes(most)
@@ -218,7 +218,7 @@ fn growth(kill: &Kill) -> Option<String> {
         .filter(|max| max.0 > 0 && leaks && own && kill.origin != Origin::LimitLowered)
         .filter(|max| !has_no_room(kill, *max))?;
     Some(format!(
-        "Doubling {} buys about {} at this growth: it is a leak.",
+        "This is a leak: doubling {} would delay the next kill by only about {}.",
         set(limit),
         duration(max.as_f64() / trend.bytes_per_second)
     ))
@@ -228,7 +228,7 @@ fn growth(kill: &Kill) -> Option<String> {
 fn swap(limit: Option<&KillLimit>) -> Option<String> {
     let (usage, max) = limit?.swap_usage.zip(limit?.swap_max)?;
     let full = max.0 > 0 && usage.as_f64() >= SWAP_FULL * max.as_f64();
-    full.then(|| format!("MemorySwapMax= was used up too: {} in swap.", bytes(usage)))
+    full.then(|| format!("Swap was full too: {} of MemorySwapMax= in use.", bytes(usage)))
 }
 
 /// What the machine lacked, and whether a kill or more memory would have helped.
@@ -238,7 +238,7 @@ fn short(kill: &Kill) -> Option<String> {
         (Some(zone), Some(node)) => format!("zone {zone} of node {node}"),
         (Some(zone), None) => format!("zone {zone}"),
         (None, Some(node)) => format!("node {node}"),
-        (None, None) if shortage.kind == ShortageKind::Node => "certain nodes, which are not known,".to_owned(),
+        (None, None) if shortage.kind == ShortageKind::Node => "certain unknown nodes".to_owned(),
         (None, None) => "the zones that it may use".to_owned(),
     };
     let held = shortage
@@ -249,29 +249,29 @@ fn short(kill: &Kill) -> Option<String> {
     let no_swap = match (shortage.swap_free, shortage.swap_total) {
         (_, Some(Bytes(0))) => "; there is no swap".to_owned(),
         (Some(free), Some(total)) if free.as_f64() <= (1.0 - SWAP_FULL) * total.as_f64() => {
-            format!("; swap was used up too, all {}", bytes(total))
+            format!("; all {} of swap were in use too", bytes(total))
         }
         _ => String::new(),
     };
     Some(match shortage.kind {
-        ShortageKind::Machine => format!("All of the machine's memory was used up{held}{no_swap}."),
+        ShortageKind::Machine => format!("All of the machine's memory was in use{held}{no_swap}."),
         ShortageKind::Zone => format!(
-            "What the kernel asked for fits only into {zone}{held}, and other memory was free: more RAM would not help, and killing processes hardly does."
+            "Only {zone} could satisfy the request{held}, and other memory was free: more RAM would not help, and killing processes hardly does."
         ),
         ShortageKind::Node => format!(
-            "Only memory of {zone} was allowed{held}: what other nodes have does not help; see AllowedMemoryNodes= or numactl."
+            "Only memory of {zone} was allowed{held}: free memory on other nodes does not help; see AllowedMemoryNodes= and numactl(8)."
         ),
         ShortageKind::Order => format!(
-            "There was memory{held}, in pieces too small for {} contiguous pages: fragmentation; more RAM or a kill hardly helps.",
+            "Memory was free{held}, but in pieces too small for {} contiguous pages: it is fragmented, and neither more RAM nor a kill helps much.",
             1_u64.checked_shl(shortage.order?.unsigned_abs()).unwrap_or(0)
         ),
         ShortageKind::None if kill.origin == Origin::PageFault => format!(
-            "Nothing was short{held}: a page fault's handler returned an error, a driver's or a file system's as a rule. Killing could not help."
+            "Nothing was short{held}: a page fault handler returned an error, usually a driver's or a file system's. Killing could not help."
         ),
         ShortageKind::None if kill.origin == Origin::Sysrq => {
-            format!("Nothing was short{held}: it died of the key alone.")
+            format!("Nothing was short{held}: only the key press caused this kill.")
         }
-        ShortageKind::None => format!("Nothing that the kernel shows was short{held}: killing could not help."),
+        ShortageKind::None => format!("Nothing was short as far as the kernel shows{held}: killing could not help."),
     })
 }
 
@@ -282,17 +282,17 @@ fn makeup(last: Option<&Memory>) -> Option<String> {
     let half = |part: &Bytes| part.0 >= current.0 / 2;
     if let Some(shmem) = last.shmem.filter(half) {
         return Some(format!(
-            "{} of it was shared memory or files on a tmpfs: a kill gives none of that back.",
+            "{} of the usage was shared memory or files on a tmpfs, which a kill does not free.",
             bytes(shmem)
         ));
     }
     let kernel = last.kernel.filter(half)?;
     let what = last.mostly_kernel().map_or_else(
-        || "files, pipes, sockets it holds".to_owned(),
+        || "files, pipes, sockets".to_owned(),
         |(part, size)| format!("{} of that {part}", bytes(size)),
     );
     Some(format!(
-        "{} of it was the kernel's on the unit's behalf ({what}), not its processes' own.",
+        "{} of the usage was kernel memory charged to the unit ({what}), not memory of its processes.",
         bytes(kernel)
     ))
 }
@@ -316,9 +316,9 @@ fn reclaim(origin: Origin, last: Option<&Memory>) -> Option<String> {
     let cache = last.file?.saturating_sub(last.shmem.unwrap_or_default());
     let share = per_cent(cache, last.current?);
     Some(if share < LITTLE {
-        format!("Reclaim had nothing to give back: {share:.0}% of what was used was page cache.")
+        format!("Nothing was left to reclaim: {share:.0}% of the usage was page cache.")
     } else {
-        format!("{share:.0}% of what was used was page cache, which reclaim gives back.")
+        format!("{share:.0}% of the usage was page cache, which can be reclaimed.")
     })
 }
 
@@ -390,21 +390,21 @@ mod tests {
     #[test]
     fn a_ceiling_that_the_limit_does_not_hold_is_told_with_both_numbers_and_is_no_leak() {
         let both = told("java -Xmx2g Main", 1024, 900);
-        assert!(both.contains("-Xmx lets it have 2.0G"), "{both}");
-        assert!(both.contains("MemoryMax=) is 1.0G: both cannot hold"), "{both}");
-        assert!(!both.contains("it is a leak"), "{both}");
+        assert!(both.contains("-Xmx allows 2.0G"), "{both}");
+        assert!(both.contains("MemoryMax=) is 1.0G: the two contradict"), "{both}");
+        assert!(!both.contains("This is a leak"), "{both}");
         let narrow = told("java -Xmx1000m Main", 1024, 900);
         assert!(narrow.contains("that leaves 24.0M"), "{narrow}");
         let native = told("java -Xmx256m Main", 1024, 900);
         assert!(native.contains("It held 900.0M, 644.0M more than -Xmx"), "{native}");
-        assert!(native.contains("it is a leak"), "{native}");
+        assert!(native.contains("This is a leak"), "{native}");
         for line in [
             "java -Xmx800m Main",
             "python3 leak.py",
             "postgres -c shared_buffers=256MB",
         ] {
             let said = told(line, 1024, 900);
-            assert!(said.starts_with("Doubling"), "{line}: {said}");
+            assert!(said.starts_with("This is a leak: doubling"), "{line}: {said}");
         }
     }
 
@@ -421,14 +421,14 @@ mod tests {
         kill.ledger = Some(Box::new(ledger(2048)));
         let said = nobodys(&kill).unwrap();
         assert!(
-            said.starts_with("2.0G of the host's 8.0G (25%) no process and no cgroup has: a driver"),
+            said.starts_with("2.0G of the host's 8.0G (25%) belong to no process and no cgroup: a driver"),
             "{said}"
         );
         kill.ledger = Some(Box::new(Ledger {
             vmalloc: None,
             ..ledger(2048)
         }));
-        assert!(nobodys(&kill).unwrap().contains("not told apart"));
+        assert!(nobodys(&kill).unwrap().contains("cannot be told apart"));
         kill.ledger = Some(Box::new(ledger(400)));
         assert_eq!(nobodys(&kill), None);
     }

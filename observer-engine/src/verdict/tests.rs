@@ -211,7 +211,7 @@ fn the_machines_memory_is_the_limit_only_where_all_of_it_was_short() {
             asked(Constraint::Host, 0, "GFP_KERNEL", Some(Machine)),
             Host,
             true,
-            Some("All of the machine's memory was used up"),
+            Some("All of the machine's memory was in use"),
         ),
         (
             asked(Constraint::Host, 0, "GFP_KERNEL", Some(Zone)),
@@ -229,7 +229,7 @@ fn the_machines_memory_is_the_limit_only_where_all_of_it_was_short() {
             asked(Constraint::Host, 0, "GFP_KERNEL", Some(Nothing)),
             Host,
             true,
-            Some("Nothing that the kernel shows"),
+            Some("Nothing was short as far as the kernel shows"),
         ),
         (
             asked(Constraint::Cpuset, 0, "GFP_KERNEL", Some(Node)),
@@ -242,19 +242,19 @@ fn the_machines_memory_is_the_limit_only_where_all_of_it_was_short() {
             asked(Constraint::Host, 0, "0x0", Some(Nothing)),
             PageFault,
             false,
-            Some("a page fault's handler"),
+            Some("a page fault handler"),
         ),
         (
             asked(Constraint::Host, 0, "0x0", Some(Machine)),
             Host,
             true,
-            Some("All of the machine's memory was used up"),
+            Some("All of the machine's memory was in use"),
         ),
         (
             asked(Constraint::Host, -1, "GFP_KERNEL", Some(Nothing)),
             Sysrq,
             false,
-            Some("it died of the key alone"),
+            Some("only the key press"),
         ),
     ];
     for (facts, origin, has_limit, words) in cases {
@@ -282,7 +282,10 @@ fn a_second_kill_names_the_first_what_it_held_and_the_time_between() {
         let kill = verdict(KillFacts { unfreed, ..chosen(oom) }, |_| None);
         kill.advice.first().cloned().unwrap_or_default()
     };
-    let words = "first[5], killed 2.3s before, still held 32.0M as a[7] was chosen: ";
-    assert_eq!(told(0), format!("{words}the kernel had stopped waiting for that."));
-    assert_eq!(told(-1), format!("{words}the magic key does not wait for that."));
+    let words = "first[5], killed 2.3s earlier, still held 32.0M when a[7] was chosen: ";
+    assert_eq!(
+        told(0),
+        format!("{words}the kernel had stopped waiting for that memory.")
+    );
+    assert_eq!(told(-1), format!("{words}the magic SysRq key does not wait for that."));
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{cause, paragraph};
+use super::{killed as was_killed, paragraph};
 use crate::event::{Event, Kill, Unexplained};
 use crate::human::{date, duration};
 use crate::log::{Stamp, Told};
 use crate::measure::Timestamp;
 
 /// Of a log that has none.
-pub const NO_KILL: &str = "The log tells of no kill for memory.";
+pub const NO_KILL: &str = "No OOM kill found in this log.";
 
 /// Characters of a container's id that are shown, as the runtimes do.
 const ID_SHOWN: usize = 12;
@@ -50,9 +50,9 @@ pub fn sentences(told: &Told) -> Option<Sentences> {
             )))
         }
         Event::OomWithoutKill(event) => {
-            let owner = event.subject.cgroup.path.as_deref().unwrap_or("the machine");
+            let owner = event.subject.cgroup.path.as_deref().unwrap_or("The machine");
             Some(Sentences::alone(format!(
-                "Out of memory{when} in {owner}, and nothing could be killed."
+                "{owner} ran out of memory{when} and had no killable process."
             )))
         }
         Event::Unexplained(event) => Some(Sentences::alone(unexplained(event, &when))),
@@ -81,7 +81,7 @@ fn killed(kill: &Kill, told: &Told, when: &str) -> Sentences {
         (None, Some(whose)) => format!("Something in {whose}"),
         (None, None) => "Something".to_owned(),
     };
-    let headline = format!("{who} was killed{host}{when} {}.", cause(kill));
+    let headline = format!("{}.", was_killed(&who, kill, &format!("{host}{when}")));
     let at = told.stamp.ts.unwrap_or(Timestamp(jiff::Timestamp::UNIX_EPOCH));
     Sentences {
         headline,
@@ -114,18 +114,20 @@ fn unexplained(event: &Unexplained, when: &str) -> String {
     };
     match (name.or_else(container), event.counted) {
         (Some(name), _) => format!(
-            "Something of {name} was killed by the kernel's OOM killer{when}; the kernel's own lines are not in the log."
+            "The kernel's OOM killer killed a process of {name}{when}; the kernel's own lines are not in this log."
         ),
         (None, 1) => {
-            format!("A report of the OOM killer{when} is not all in the log: who was killed, and whether, is not told.")
+            format!(
+                "A report of the OOM killer{when} is incomplete in this log: whether a process was killed, and which, is unknown."
+            )
         }
         (None, count) => format!(
-            "{count} reports of the OOM killer are missing{when}: the kernel left them out for there were too many."
+            "{count} reports of the OOM killer are missing{when}: the kernel suppressed them, because there were too many."
         ),
     }
 }
 
-/// What it rests on, and what the log leaves open.
+/// Where it comes from, and what the log leaves open.
 fn rests(kill: &Kill, checked: bool) -> String {
     let unknown: Vec<&str> = [
         (kill.victim.is_none(), "who was killed"),
@@ -152,12 +154,12 @@ fn rests(kill: &Kill, checked: bool) -> String {
     let text = if checked {
         "the journal's fields"
     } else {
-        "the text alone, which anyone may have written"
+        "plain text, which anyone may have written"
     };
     let unknown = if unknown.is_empty() {
         String::new()
     } else {
-        format!(" Not told: {}.", unknown.join(", "))
+        format!(" Unknown: {}.", unknown.join(", "))
     };
-    format!("Rests on: {} ({text}).{unknown}", kill.evidence.join(", "))
+    format!("Source: {} ({text}).{unknown}", kill.evidence.join(", "))
 }

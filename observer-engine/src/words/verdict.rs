@@ -24,67 +24,85 @@ fn limit_name(limit: &KillLimit) -> String {
     limit_words(limit.relation, unit, cgroup, &limit.file, &size(limit.bytes))
 }
 
-/// Why: `by the kernel: its own MemoryMax=64.0M was reached`.
-pub fn cause(kill: &Kill) -> String {
+/// By whom, and why: `by the kernel`, `its own MemoryMax=64.0M was reached`.
+fn cause_parts(kill: &Kill) -> (String, Option<String>) {
     let reached = kill
         .limit
         .as_ref()
         .map(|limit| format!("{} was reached", limit_name(limit)));
-    let probably = if kill.confidence == Confidence::Inferred {
-        "probably "
-    } else {
-        ""
-    };
+    let kernel = |why: String| ("by the kernel".to_owned(), Some(why));
+    let leader = || kill.leader_pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string());
     match kill.origin {
-        Origin::MemcgLimit => {
-            format!(
-                "{probably}by the kernel: {}{}",
-                reached.unwrap_or_else(|| "a memory cgroup's limit was reached".into()),
-                own_limit(kill).unwrap_or_default()
-            )
-        }
-        Origin::Host => format!("{probably}by the kernel: {}", lacking(kill)),
-        Origin::PageFault => format!("{probably}by the kernel: a page fault failed, and no shortage is shown"),
-        Origin::Cpuset => format!("{probably}by the kernel: {} used up", nodes(kill, "its cpuset")),
-        Origin::Mempolicy => format!("{probably}by the kernel: {} used up", nodes(kill, "a memory policy")),
-        Origin::Sysrq => format!("{probably}by the kernel: someone pressed the magic SysRq key"),
+        Origin::MemcgLimit => kernel(format!(
+            "{}{}",
+            reached.unwrap_or_else(|| "a memory cgroup's limit was reached".into()),
+            own_limit(kill).unwrap_or_default()
+        )),
+        Origin::Host => kernel(lacking(kill).to_owned()),
+        Origin::PageFault => kernel("a page fault failed, although no memory was short".to_owned()),
+        Origin::Cpuset => kernel(format!("{} full", nodes(kill, "its cpuset"))),
+        Origin::Mempolicy => kernel(format!("{} full", nodes(kill, "a memory policy"))),
+        Origin::Sysrq => kernel("someone pressed the magic SysRq key".to_owned()),
         Origin::LimitLowered => {
             let limit = kill.limit.as_ref().map_or_else(|| "a limit".to_owned(), limit_name);
-            format!("{probably}by the kernel: {limit} was set below what was used")
+            kernel(format!("{limit} was set below what was in use"))
         }
-        Origin::OomGroup => format!(
-            "{probably}by the kernel, together with pid {}: memory.oom.group; {}",
-            kill.leader_pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string()),
-            reached.unwrap_or_else(|| "a limit was reached".into())
+        Origin::OomGroup => (
+            format!("by the kernel together with pid {} (memory.oom.group)", leader()),
+            Some(reached.unwrap_or_else(|| "a limit was reached".into())),
         ),
-        Origin::SharedMm => format!("{probably}by the kernel: it shared the memory of the chosen process"),
+        Origin::SharedMm => kernel("it shared the memory of the process that was chosen".to_owned()),
         Origin::SystemdOomd => {
-            let killer = kill.killer.as_ref();
-            let reason = killer.and_then(|killer| {
+            let reason = kill.killer.as_ref().and_then(|killer| {
                 let named = || killer.reason.as_deref().map(|reason| reason.replace('-', " "));
                 killer.words.clone().or_else(named)
             });
-            let reason = reason.map(|reason| format!(": {reason}"));
-            format!("{probably}by systemd-oomd{}", reason.unwrap_or_default())
+            ("by systemd-oomd".to_owned(), reason)
         }
-        Origin::CgroupKill => format!("{probably}by {} through cgroup.kill", killer(kill)),
-        Origin::UnitOomPolicy => format!(
-            "{probably}by systemd (OOMPolicy=), because the kernel had killed pid {} of the same unit",
-            kill.leader_pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string())
+        Origin::CgroupKill => (format!("by {} through cgroup.kill", killer(kill)), None),
+        Origin::UnitOomPolicy => (
+            "by systemd (OOMPolicy=)".to_owned(),
+            Some(format!("the kernel had killed pid {} of the same unit", leader())),
         ),
-        Origin::Userspace => format!("{probably}for memory by {}", killer(kill)),
-        Origin::Unknown => "by the kernel's OOM killer; at whose limit is not known".to_owned(),
+        Origin::Userspace => (format!("for memory by {}", killer(kill)), None),
+        Origin::Unknown => (
+            "by the kernel's OOM killer".to_owned(),
+            Some("whose limit was reached is unknown".to_owned()),
+        ),
     }
+}
+
+/// What is inferred is said to be.
+fn probably(kill: &Kill) -> &'static str {
+    match kill.confidence {
+        Confidence::Inferred if kill.origin != Origin::Unknown => "probably ",
+        _ => "",
+    }
+}
+
+/// By whom and why in one: `by the kernel: its own MemoryMax=64.0M was reached`.
+pub fn cause(kill: &Kill) -> String {
+    let (by, why) = cause_parts(kill);
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    format!("{}{by}{why}", probably(kill))
+}
+
+/// What happened in a sentence without its end: `python3[425] was killed by the kernel on Sat …: its own MemoryMax=64.0M was
+/// reached`. `when` has its own space in front.
+pub fn killed(who: &str, kill: &Kill, when: &str) -> String {
+    let (by, why) = cause_parts(kill);
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    format!("{who} was {}killed {by}{when}{why}", probably(kill))
 }
 
 /// What the machine lacked.
 fn lacking(kill: &Kill) -> &'static str {
     match kill.shortage.as_ref().map(|shortage| shortage.kind) {
         None | Some(ShortageKind::Machine) => "the whole host was out of memory",
-        Some(ShortageKind::Zone) => "the zones of memory that the kernel's request may use were full, others were not",
-        Some(ShortageKind::Node) => "the memory nodes that the request may use were full, others were not",
-        Some(ShortageKind::Order) => "there was memory, but no contiguous piece large enough",
-        Some(ShortageKind::None) => "an allocation failed, and no shortage is shown",
+        Some(ShortageKind::Zone) => "the memory zones that the request could use were full, others were not",
+        Some(ShortageKind::Node) => "the memory nodes that the request could use were full, others were not",
+        Some(ShortageKind::Order) => "memory was free, but no contiguous piece was large enough",
+        Some(ShortageKind::None) => "an allocation failed, although no memory was short",
     }
 }
 
@@ -96,7 +114,7 @@ pub fn limit_brief(kill: &Kill) -> String {
         (Origin::UnitOomPolicy, _) => "by systemd (OOMPolicy=)".to_owned(),
         (_, Some(limit)) => limit_name(limit),
         (Origin::Host | Origin::PageFault, None) => lacking(kill).to_owned(),
-        (_, None) => "at a limit that is not known".to_owned(),
+        (_, None) => "an unknown limit".to_owned(),
     }
 }
 
@@ -232,7 +250,7 @@ fn victim_line(victim: &Victim, at: Timestamp) -> String {
         .map(|adj| format!(", oom_score_adj {adj}"))
         .unwrap_or_default();
     let ending = match victim.exiting {
-        Some(true) => ", was ending already",
+        Some(true) => ", already exiting",
         Some(false) | None => "",
     };
     format!(
@@ -245,7 +263,7 @@ fn victim_line(victim: &Victim, at: Timestamp) -> String {
     )
 }
 
-/// `-Xmx 2.0G, by its command line`
+/// `-Xmx 2.0G, from its command line`
 fn ceiling_line(ceiling: &Ceiling) -> String {
     let share = ceiling.percent.map(|percent| format!("{percent}%"));
     let told: Vec<String> = share.into_iter().chain(ceiling.bytes.map(bytes)).collect();
@@ -253,7 +271,11 @@ fn ceiling_line(ceiling: &Ceiling) -> String {
         CeilingSource::Cmdline => "command line",
         CeilingSource::Environment => "environment",
     };
-    format!("{} {}, by its {source}", ceiling.name, told.join(" of what it sees, "))
+    format!(
+        "{} {}, from its {source}",
+        ceiling.name,
+        told.join(" of what it sees, ")
+    )
 }
 
 /// The paragraph: its first line without the clock, then the labelled ones.

@@ -67,16 +67,16 @@ pub fn run(options: &Why) -> Result<(), Failure> {
     }
     if past.looked.is_empty() {
         let message = anyhow!(
-            "nothing to search: no captures, and neither journal nor kernel log{}",
+            "nothing to search: no recordings, and neither journal nor kernel log could be read{}",
             past.hint()
         );
         return Err(Failure::new(Exit::NotFound, message));
     }
     if past.ends.is_empty() && !past.selection.is_empty() {
         let message = anyhow!(
-            "nothing is recorded of {}: neither a kill nor another failure; looked at {}{}",
+            "{}: no OOM kill or failure found; searched {}{}",
             past.name(),
-            past.looked_at(),
+            past.searched(),
             past.hint()
         );
         return Err(Failure::new(Exit::NotFound, message));

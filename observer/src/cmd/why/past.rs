@@ -37,9 +37,9 @@ impl Source {
 
     pub(super) fn words(self) -> &'static str {
         match self {
-            Self::Capture => "captures",
+            Self::Capture => "recordings",
             Self::Journal => "the journal",
-            Self::KernelLog => "the kernel's log (/dev/kmsg)",
+            Self::KernelLog => "the kernel log (/dev/kmsg)",
         }
     }
 }
@@ -202,18 +202,16 @@ impl Past {
         match self.selection.single_unit() {
             Some(unit) => unit.to_owned(),
             None if self.selection.is_empty() => "any unit".to_owned(),
-            None => "the units that are asked for".to_owned(),
+            None => "these units".to_owned(),
         }
     }
 
-    pub(super) fn looked_at(&self) -> String {
+    pub(super) fn searched(&self) -> String {
         let words: Vec<&str> = self.looked.iter().map(|source| source.words()).collect();
         if words.is_empty() {
-            return "nothing: there are no captures and no journal".to_owned();
+            return "nothing: there are no recordings and no journal".to_owned();
         }
-        let since = self
-            .begins
-            .map(|begins| format!(", with something to tell since {}", date(begins)));
+        let since = self.begins.map(|begins| format!(", back to {}", date(begins)));
         format!("{}{}", words.join(" and "), since.unwrap_or_default())
     }
 

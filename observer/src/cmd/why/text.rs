@@ -15,7 +15,7 @@ use crate::journal::What;
 use crate::measure::Timestamp;
 use crate::sink::{Colour, Paper, TextOptions};
 use crate::unit::ends::explain;
-use crate::words::{cause, paragraph};
+use crate::words::{killed, paragraph};
 
 /// Earlier kills that are named.
 const MAX_NAMED: usize = 6;
@@ -59,7 +59,7 @@ impl Past {
         if self.let_go > 0 {
             out.put(
                 &format!(
-                    "{} earlier ends are left out: there are too many; choose a time with --since and --until.",
+                    "{} earlier kills and failures are omitted; narrow the time with --since and --until.",
                     self.let_go
                 ),
                 2,
@@ -117,9 +117,8 @@ impl Past {
         out: &mut Out,
     ) -> io::Result<()> {
         let ts = end.told.ts;
-        let victim = kill.who();
-        let head = format!("{} was hit on {}: ", whose(kill), date(ts));
-        let line = format!("{head}{victim} was killed {}.", cause(kill));
+        let when = format!(" on {}", date(ts));
+        let line = format!("{}: {}.", whose(kill), killed(&kill.who(), kill, &when));
         out.marked(&line, "killed", Colour::Red, 2)?;
         let (_, lines) = paragraph(kill, ts);
         for (label, words) in lines {
@@ -201,12 +200,12 @@ impl Past {
                 && is_run(other.told.what.subject(), kill)
         });
         let rests = match (end.source, journal) {
-            (Source::Capture, true) => "a capture, the journal (PID 1)",
-            (Source::Capture, false) => "a capture",
+            (Source::Capture, true) => "a recording, the journal (PID 1)",
+            (Source::Capture, false) => "a recording",
             (Source::Journal, true) => "the journal (the kernel, PID 1)",
             (Source::Journal, false) => "the journal (the kernel)",
-            (Source::KernelLog, true) => "the kernel's log, the journal (PID 1)",
-            (Source::KernelLog, false) => "the kernel's log",
+            (Source::KernelLog, true) => "the kernel log, the journal (PID 1)",
+            (Source::KernelLog, false) => "the kernel log",
         };
         let recorded = end.source == Source::Capture;
         let no_cmdline = kill.victim.as_ref().is_none_or(|victim| victim.cmdline.is_none());
@@ -215,7 +214,7 @@ impl Past {
             (no_cmdline && !recorded, "the command line"),
             (
                 kill.before.is_none() && !recorded,
-                "the growth before it (for the next time: oomtrace record)",
+                "growth before the kill (run 'oomtrace record' to have it next time)",
             ),
             (kill.limit.is_none() && kill.killer.is_none(), "whose limit it was"),
             (kill.subject.cgroup.path.is_none(), "the victim's cgroup"),
@@ -226,9 +225,9 @@ impl Past {
         let unknown = if unknown.is_empty() {
             String::new()
         } else {
-            format!(" Not known: {}.", unknown.join(", "))
+            format!(" Unknown: {}.", unknown.join(", "))
         };
-        format!("Rests on: {rests}.{unknown}")
+        format!("Source: {rests}.{unknown}")
     }
 
     /// What was not the kernel's kill, or is known from systemd's word alone: the last of each, where it came after the last
@@ -239,14 +238,14 @@ impl Past {
         let killed = rest.iter().rev().find_map(|end| match &end.told.what {
             What::Oomd(subject, words) => Some((end, subject, words.trim_end_matches('.').to_owned())),
             What::OutOfMemory(subject) => {
-                let words = "systemd saw that the kernel's OOM killer had killed a process of it, and the kernel's own lines are gone: at whose limit is not known any more";
+                let words = "systemd reported that the kernel's OOM killer killed one of its processes; the kernel's own lines are gone, so whose limit was reached is unknown";
                 Some((end, subject, words.to_owned()))
             }
             _ => None,
         });
         if let Some((end, subject, words)) = &killed {
             let name = name(subject).unwrap_or("a unit");
-            out.put(&format!("{name} was hit on {}: {words}.", date(end.told.ts)), 2)?;
+            out.put(&format!("{name}, {}: {words}.", date(end.told.ts)), 2)?;
         }
         let failed = rest.iter().rev().find_map(|end| match &end.told.what {
             What::Failed(unit) if unit.result.as_deref() != Some("oom-kill") => Some((end, unit)),
@@ -261,9 +260,9 @@ impl Past {
         } else if last_kill.is_none() && killed.is_none() {
             out.put(
                 &format!(
-                    "No memory kill of {} is recorded; looked at {}.",
+                    "No memory kill of {} is recorded. Searched: {}.",
                     self.name(),
-                    self.looked_at()
+                    self.searched()
                 ),
                 2,
             )?;
@@ -290,7 +289,7 @@ impl Past {
         }
         if !had_kill {
             out.put(
-                &format!("  No memory kill is recorded for it; looked at {}.", self.looked_at()),
+                &format!("  No memory kill is recorded for it. Searched: {}.", self.searched()),
                 4,
             )?;
         }
