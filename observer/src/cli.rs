@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::ArgValueCompleter;
+
+use crate::complete;
 
 /// Exit statuses; sysexits.h's where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +70,9 @@ Exit status:
 
 Environment:
   NO_COLOR, SYSTEMD_COLORS=0   no colour
-  LC_ALL, LC_CTYPE, LANG       plain ASCII where the locale is not UTF-8";
+  LC_ALL, LC_CTYPE, LANG       plain ASCII where the locale is not UTF-8
+  SYSTEMD_PAGER, PAGER, SYSTEMD_LESS, SYSTEMD_PAGERSECURE
+                               the pager of 'oomtrace why', as for systemctl(1)";
 
 /// Explains OOM kills of systemd services, and warns before the next one.
 ///
@@ -111,20 +116,21 @@ pub enum Command {
     /// Show which unit, slice, user unit and container a cgroup or process belongs to
     Resolve {
         /// A cgroup's path, a process id, or the name of a running unit or container
-        #[arg(value_name = "PATH|PID|NAME")]
+        #[arg(value_name = "PATH|PID|NAME", add = ArgValueCompleter::new(complete::running))]
         what: String,
     },
     /// Check what oomtrace can see here, and how to fix what it cannot
     Doctor {
-        /// Output format
-        #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-        output: Output,
+        /// How to show it
+        #[command(flatten)]
+        format: Format,
     },
     /// Print the JSON Schema of the events
     Schema,
     /// Print a man page
     Man {
         /// Command to print it for [default: oomtrace itself]
+        #[arg(add = ArgValueCompleter::new(commands))]
         command: Option<String>,
     },
     /// Print shell completions: oomtrace completions bash > /usr/share/bash-completion/completions/oomtrace
@@ -183,17 +189,36 @@ pub enum ProbeChoice {
 pub struct Which {
     /// A unit ('.service' is implied), container (name or id), pod (NAMESPACE/POD) or cgroup path; globs work, repeatable
     /// [default: every unit]
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", add = ArgValueCompleter::new(complete::running))]
     pub unit: Vec<String>,
     /// A user's unit (systemctl --user)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::user_units))]
     pub user_unit: Vec<String>,
     /// Everything below a slice
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::slices))]
     pub slice: Vec<String>,
     /// A cgroup and everything below it
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", add = ArgValueCompleter::new(complete::cgroups))]
     pub cgroup: Vec<String>,
+}
+
+/// How to show what is there, once.
+#[derive(Debug, clap::Args)]
+pub struct Format {
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+    /// Same as --output json
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
+}
+
+impl Format {
+    /// The format that is asked for.
+    #[must_use]
+    pub fn output(&self) -> Output {
+        if self.json { Output::Json } else { self.output }
+    }
 }
 
 /// How to show it.
@@ -284,7 +309,7 @@ pub struct Learn {
 #[derive(Debug, clap::Args)]
 pub struct Record {
     /// Directory for the recordings
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/oomtrace")]
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/oomtrace", value_hint = ValueHint::DirPath)]
     pub dir: std::path::PathBuf,
     /// Maximum size of all recordings; the oldest are deleted first
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
@@ -295,6 +320,9 @@ pub struct Record {
     /// Print the stream to standard output too
     #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Output>,
+    /// Same as --output json
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
     /// Warn when less than this is left
     #[arg(long, value_name = "SPAN", default_value = "30min", value_parser = span)]
     pub warn_within: Duration,
@@ -337,10 +365,10 @@ pub struct Replay {
     #[command(flatten)]
     pub show: Show,
     /// Start at this time: '2026-11-21 03:00', 'yesterday', '-2h'
-    #[arg(long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
+    #[arg(short = 'S', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub since: Option<jiff::Timestamp>,
     /// End at this time
-    #[arg(long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
+    #[arg(short = 'U', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub until: Option<jiff::Timestamp>,
     /// Playback speed, 1 = real time [default: unlimited]
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
@@ -419,9 +447,9 @@ pub struct Units {
     /// Sample for this long before printing; trends need a few seconds
     #[arg(long, value_name = "SPAN", default_value = "3s", value_parser = span)]
     pub wait: Duration,
-    /// Output format
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    pub output: Output,
+    /// How to show it.
+    #[command(flatten)]
+    pub format: Format,
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: When,
@@ -431,7 +459,7 @@ pub struct Units {
 #[derive(Debug, clap::Args)]
 pub struct Why {
     /// A unit ('.service' is implied), container, pod or cgroup path; globs work [default: every unit]
-    #[arg(value_name = "UNIT")]
+    #[arg(value_name = "UNIT", add = ArgValueCompleter::new(complete::known))]
     pub units: Vec<String>,
     /// Which units.
     #[command(flatten)]
@@ -439,15 +467,21 @@ pub struct Why {
     /// Explain every kill, not only the last one
     #[arg(short, long)]
     pub all: bool,
+    /// Explain the last N kills
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "all", value_parser = clap::value_parser!(u32).range(1..))]
+    pub last: Option<u32>,
+    /// Newest first
+    #[arg(short, long)]
+    pub reverse: bool,
     /// Start at this time: '2026-11-21 03:00', 'yesterday', '-2h'
     #[arg(short = 'S', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub since: Option<jiff::Timestamp>,
     /// End at this time
     #[arg(short = 'U', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub until: Option<jiff::Timestamp>,
-    /// Only the current boot
-    #[arg(short, long)]
-    pub boot: bool,
+    /// Only this boot: an id, or 0 for the current one, -1 for the one before (journalctl --list-boots) [default: 0]
+    #[arg(short, long, value_name = "ID", num_args = 0..=1, default_missing_value = "0", allow_negative_numbers = true)]
+    pub boot: Option<String>,
     /// Recording file or folder [default: /var/lib/oomtrace, if present]
     #[arg(long, value_name = "PATH")]
     pub dir: Option<std::path::PathBuf>,
@@ -458,12 +492,39 @@ pub struct Why {
     /// report; also gzip, zstd or xz; repeatable; '-' = standard input, the default if that is a pipe or a file
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["journal_file", "dir", "boot"])]
     pub log: Vec<std::path::PathBuf>,
-    /// Output format
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    pub output: Output,
+    /// How to show it.
+    #[command(flatten)]
+    pub format: Format,
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: When,
+    /// Do not show the text in a pager
+    #[arg(long)]
+    pub no_pager: bool,
+}
+
+impl Why {
+    /// How many kills are explained.
+    #[must_use]
+    pub fn wanted(&self) -> usize {
+        match self.last {
+            _ if self.all => usize::MAX,
+            Some(last) => usize::try_from(last).unwrap_or(usize::MAX),
+            None => 1,
+        }
+    }
+}
+
+/// The commands that have a manual page, for a shell.
+fn commands(current: &std::ffi::OsStr) -> Vec<clap_complete::CompletionCandidate> {
+    use clap::CommandFactory as _;
+    let begun = current.to_string_lossy();
+    let all = Cli::command();
+    let names = all.get_subcommands().map(clap::Command::get_name);
+    names
+        .filter(|name| name.starts_with(&*begun))
+        .map(clap_complete::CompletionCandidate::new)
+        .collect()
 }
 
 fn factor(text: &str) -> Result<f64, String> {

@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod man;
 mod output;
+mod pager;
 pub mod replay;
 pub mod report;
 pub mod resolve;

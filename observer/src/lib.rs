@@ -11,6 +11,7 @@ pub mod capture;
 pub mod cgroup;
 pub mod cli;
 pub mod cmd;
+pub mod complete;
 mod heap;
 pub mod kernel;
 pub mod notice;

@@ -5,14 +5,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{CommandFactory as _, Parser as _};
+use clap_complete::CompleteEnv;
 use observer::cli::{Cli, Command, Exit, Failure, Output};
 use observer::notice::notice;
 use observer::shown::shown_json;
-use observer::{cmd, event};
+use observer::{cmd, complete, event};
 
 fn main() -> ExitCode {
     // A file that grows to its limit (`LimitFSIZE=`, ulimit -f) is then an error like a full disk, and not the end.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    // A shell that completes a word gets its answer, and that is all.
+    CompleteEnv::with_factory(Cli::command)
+        .var(complete::VARIABLE)
+        .complete();
     let cli = Cli::parse();
     let done = match cli.command {
         None => cmd::watch::run(cli.watch),
@@ -25,9 +30,9 @@ fn main() -> ExitCode {
         Some(Command::Resolve { what }) => {
             cmd::resolve::run(&what).and_then(|subjects| subjects.iter().try_for_each(json))
         }
-        Some(Command::Doctor { output }) => {
+        Some(Command::Doctor { format }) => {
             let report = cmd::doctor::examine();
-            let told = match output {
+            let told = match format.output() {
                 Output::Text => print(cmd::doctor::text(&report).as_bytes()),
                 Output::Json => json(&report),
             };
@@ -38,11 +43,7 @@ fn main() -> ExitCode {
         }
         Some(Command::Schema) => json(&schemars::schema_for!(event::Line)),
         Some(Command::Man { command }) => cmd::man::page(command.as_deref()).and_then(|page| print(&page)),
-        Some(Command::Completions { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "oomtrace", &mut script);
-            print(&script)
-        }
+        Some(Command::Completions { shell }) => complete::script(shell).and_then(|script| print(&script)),
     };
     match done {
         Ok(()) => ExitCode::from(Exit::Done as u8),

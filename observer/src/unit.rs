@@ -11,7 +11,7 @@ mod owner;
 mod select;
 pub mod systemd;
 
-pub use asked::{Asked, did_you_mean, present};
+pub use asked::{Asked, container_names, did_you_mean, present};
 pub use container::Names;
 pub use invocation::invocation_id;
 pub use oomtrace_engine::unit::{UnitPath, ends, is_same_unit, unit_cgroup};

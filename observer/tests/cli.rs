@@ -148,7 +148,7 @@ fn the_manual_page_is_one() {
 #[test]
 fn completions_are_made_for_a_shell() {
     let bash = oomtrace().args(["completions", "bash"]).assert().success();
-    bash.stdout(predicate::str::contains("--unit"));
+    bash.stdout(predicate::str::contains("COMPLETE=\"bash\"").and(predicate::str::contains("oomtrace")));
 }
 
 #[test]
@@ -652,6 +652,15 @@ fn a_kill_is_told_with_its_growth_its_warning_and_its_like() {
     assert!(text.into_iter().all(|line| line.chars().count() <= 40), "{narrow}");
     assert_eq!(tell("100", &["--all"]).matches("was killed by").count(), 2);
     assert!(!tell("100", &["--until", "2026-11-13"]).contains("such kill"));
+    let last = tell("100", &["-n", "2", "--reverse"]);
+    let order =
+        ["Mon 2026-11-16", "Thu 2026-11-12"].map(|day| last.find(&format!("was killed by the kernel on {day}")));
+    assert!(order[0].is_some() && order[0] < order[1], "{last}");
+    assert!(
+        last.contains("2nd such kill"),
+        "what came before is told of in any order: {last}"
+    );
+    assert_eq!(tell("100", &["-n", "2", "--json"]).lines().count(), 2);
 }
 
 #[test]

@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// As [`watch::run`].
 pub fn run(options: &Units) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
-    let sink: Box<dyn Sink> = match options.output {
+    let sink: Box<dyn Sink> = match options.format.output() {
         Output::Text => {
             let text = output::text_options(options.color, false, &selection);
             Box::new(Table::new(io::stdout(), text))

@@ -9,7 +9,7 @@ use anyhow::anyhow;
 
 use super::output::{self, Outlet, Source};
 use crate::cgroup::{CgroupError, Hierarchy};
-use crate::cli::{Exit, Failure, Learn, ProbeChoice, Record, Watch, When};
+use crate::cli::{Exit, Failure, Learn, Output, ProbeChoice, Record, Watch, When};
 use crate::event::{Event, Line, UnitState, Via};
 use crate::measure::Timestamp;
 use crate::sink::{Capture, CaptureOptions, Exec, Journal, Metrics, Runs, Screen, Sink, listen, runs};
@@ -42,7 +42,12 @@ pub fn record(options: Record) -> Result<(), Failure> {
     })?;
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(capture)];
     let shown = |form| output::stdout(form, output::text_options(When::Auto, false, &selection));
-    sinks.extend(options.output.map(shown));
+    let output = if options.json {
+        Some(Output::Json)
+    } else {
+        options.output
+    };
+    sinks.extend(output.map(shown));
     start(options.learn, selection, options.warn_within, sinks)
 }
 

@@ -4,6 +4,7 @@
 //! has it. The text is a function of that list. A log that is pasted (`log`) is told alone: it may be any machine's.
 
 mod attempt;
+mod boot;
 mod growth;
 mod json;
 mod log;
@@ -19,6 +20,7 @@ use std::io;
 use anyhow::anyhow;
 
 use super::output;
+use super::pager::Pager;
 use crate::cli::{Exit, Failure, Output, Why};
 use crate::rights;
 use crate::unit::Selection;
@@ -31,7 +33,11 @@ use past::Past;
 /// Where nothing of the unit is recorded, or not everything could be read; what could be read has been used.
 pub fn run(options: &Why) -> Result<(), Failure> {
     rights::for_reading();
-    let units: Vec<String> = options.units.iter().chain(&options.which.unit).cloned().collect();
+    let boot = boot::Boot::asked(options.boot.as_deref());
+    let named = boot.as_ref().err().cloned();
+    let boot = boot.unwrap_or(Some(boot::Boot::CURRENT));
+    let units = named.into_iter().chain(options.units.clone());
+    let units: Vec<String> = units.chain(options.which.unit.clone()).collect();
     let which = &options.which;
     let selection = Selection::new(&units, &which.user_unit, &which.slice, &which.cgroup)
         .map_err(|error| Failure::new(Exit::Usage, error))?;
@@ -40,16 +46,20 @@ pub fn run(options: &Why) -> Result<(), Failure> {
     }
     let mut past = Past {
         selection,
+        boot,
         ..Past::default()
     };
     past.captures(options)?;
     past.journal(options)?;
     past.settle(options);
-    let told = match options.output {
-        Output::Json => past.json(options.all),
+    let (wanted, reverse) = (options.wanted(), options.reverse);
+    let told = match options.format.output() {
+        Output::Json => past.json(wanted, reverse),
         Output::Text => {
+            // As wide as the terminal that the pager is on.
             let text = output::text_options(options.color, false, &past.selection);
-            past.text(options.all, &text)
+            let _pager = (!options.no_pager).then(Pager::open).flatten();
+            past.text(wanted, reverse, &text)
         }
     };
     match told {

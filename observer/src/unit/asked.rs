@@ -66,7 +66,8 @@ fn names(subject: &Subject) -> impl Iterator<Item = String> {
 }
 
 /// A container's name and that of its pod, as `-u` takes them.
-pub(super) fn container_names(container: &Container) -> Vec<String> {
+#[must_use]
+pub fn container_names(container: &Container) -> Vec<String> {
     let pod = container.pod_name.as_ref().map(|pod| match &container.namespace {
         Some(namespace) => format!("{namespace}/{pod}"),
         None => pod.clone(),

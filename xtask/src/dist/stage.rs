@@ -31,7 +31,9 @@ const FILES: [(&str, &str); 9] = [
 ];
 
 /// Commands that have a manual page of their own.
-const COMMANDS: [&str; 7] = ["record", "replay", "why", "report", "units", "resolve", "doctor"];
+const COMMANDS: [&str; 8] = [
+    "record", "replay", "why", "stacks", "report", "units", "resolve", "doctor",
+];
 
 /// Shells, and where their completions are looked for.
 const SHELLS: [(&str, &str); 3] = [

@@ -8,22 +8,31 @@ use crate::journal::{OOMD_UNIT, What};
 use crate::sink::{Json, Sink as _};
 
 impl Past {
-    /// The last of each kind, or all.
-    pub(super) fn json(&self, all: bool) -> io::Result<()> {
+    /// The last of each kind, so many of them.
+    pub(super) fn json(&self, wanted: usize, reverse: bool) -> io::Result<()> {
         let kills = self.kills();
-        let ends: Vec<&End> = self.ends.iter().filter(|end| !is_echo(end, &kills)).collect();
-        let last = |kind: Kind| ends.iter().rposition(|end| kind_of(&end.told.what) == Some(kind));
-        let chosen = [Kind::Kernel, Kind::Told, Kind::Failed].map(last);
-        let (kernel, told) = (chosen[0], chosen[1]);
-        let mut sink = Json::new(io::stdout());
-        let mut seq = 0;
-        for (place, end) in ends.iter().enumerate() {
-            let is_last = chosen.contains(&Some(place)) && !(told == Some(place) && kernel > told);
-            let Some(mut line) = self.event(end).filter(|_| all || is_last) else {
-                continue;
+        let mut ends: Vec<&End> = self.ends.iter().filter(|end| !is_echo(end, &kills)).collect();
+        let (mut kernel, mut told, mut failed) = (0, 0, 0);
+        // From the end: what only systemd tells of is passed over where enough later kills are known whole.
+        let mut chosen: Vec<&End> = Vec::new();
+        while let Some(end) = ends.pop() {
+            let is_wanted = match kind_of(&end.told.what) {
+                Some(Kind::Kernel) => within(&mut kernel, wanted),
+                Some(Kind::Told) => kernel < wanted && within(&mut told, wanted),
+                Some(Kind::Failed) => within(&mut failed, wanted),
+                None => false,
             };
+            if is_wanted {
+                chosen.push(end);
+            }
+        }
+        if !reverse {
+            chosen.reverse();
+        }
+        let mut sink = Json::new(io::stdout());
+        let lines = chosen.into_iter().filter_map(|end| self.event(end));
+        for (seq, mut line) in (0..).zip(lines) {
             line.seq = seq;
-            seq += 1;
             sink.line(&line)?;
         }
         sink.flush()
@@ -64,6 +73,13 @@ impl Past {
             host: end.told.host.clone(),
         })
     }
+}
+
+/// Counts one more, where that is within what is wanted.
+fn within(count: &mut usize, wanted: usize) -> bool {
+    let is_within = *count < wanted;
+    *count += usize::from(is_within);
+    is_within
 }
 
 /// Whether it is only systemd's word on a kill that the kernel's own lines tell. The kills are in the order of time.

@@ -1,5 +1,6 @@
 //! `oomtrace why --log`: what a log says of kills, of whatever machine, without this one's help.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ pub(super) fn given(options: &Why) -> Option<Vec<PathBuf>> {
     if !options.log.is_empty() {
         return Some(options.log.clone());
     }
-    let other = options.journal_file.is_some() || options.dir.is_some() || options.boot;
+    let other = options.journal_file.is_some() || options.dir.is_some() || options.boot.is_some();
     (!other && is_text(&io::stdin()) && has_more()).then(|| vec![PathBuf::from("-")])
 }
 
@@ -88,13 +89,20 @@ fn open(path: &Path) -> Result<Box<dyn io::BufRead>, Failure> {
     File::open(path).and_then(packed::open).map_err(failed)
 }
 
-/// Tells each as it comes, or the last of all.
+/// So many kills are kept to be shown newest first.
+const MAX_KEPT: usize = 10_000;
+
+fn is_kill(event: &Event) -> bool {
+    matches!(event, Event::Kill(_))
+}
+
+/// Tells each as it comes, or the last ones at the end.
 struct Teller<'a> {
     options: &'a Why,
     selection: &'a Selection,
     text: TextOptions,
-    /// The last kill, and whatever came after it.
-    last: Option<Told>,
+    /// The last kills, as many as are wanted; as long as there is none, the last other thing.
+    kept: VecDeque<Told>,
     seq: u64,
     count: u64,
     earlier: u64,
@@ -107,7 +115,7 @@ impl<'a> Teller<'a> {
             options,
             selection,
             text: output::text_options(options.color, false, selection),
-            last: None,
+            kept: VecDeque::new(),
             seq: 0,
             count: 0,
             earlier: 0,
@@ -120,22 +128,20 @@ impl<'a> Teller<'a> {
             return Ok(());
         }
         self.count += 1;
-        if self.options.all {
+        if self.options.all && !self.options.reverse {
             return self.write(&told);
         }
-        let is_kill = matches!(told.event, Event::Kill(_));
-        if is_kill
-            || self
-                .last
-                .as_ref()
-                .is_none_or(|last| !matches!(last.event, Event::Kill(_)))
-        {
-            self.earlier += u64::from(matches!(
-                self.last.as_ref().map(|last| &last.event),
-                Some(Event::Kill(_))
-            ));
-            self.last = Some(told);
+        let has_kill = self.kept.back().is_some_and(|last| is_kill(&last.event));
+        if !has_kill {
+            self.kept.clear();
+        } else if !is_kill(&told.event) {
+            return Ok(());
         }
+        if self.kept.len() >= self.options.wanted().min(MAX_KEPT) {
+            self.kept.pop_front();
+            self.earlier += 1;
+        }
+        self.kept.push_back(told);
         Ok(())
     }
 
@@ -155,25 +161,27 @@ impl<'a> Teller<'a> {
     }
 
     fn end(&mut self) -> io::Result<()> {
-        if let Some(last) = self.last.take() {
-            self.write(&last)?;
+        let mut kept: Vec<Told> = std::mem::take(&mut self.kept).into();
+        if self.options.reverse {
+            kept.reverse();
         }
-        if self.options.output == Output::Text {
+        kept.iter().try_for_each(|told| self.write(told))?;
+        if self.options.format.output() == Output::Text {
             let mut out = io::stdout().lock();
             if self.count == 0 {
                 writeln!(out, "{NO_KILL}")?;
             }
             match self.earlier {
                 0 => {}
-                1 => writeln!(out, "  It tells of 1 kill before: --all shows both.")?,
-                more => writeln!(out, "  It tells of {more} kills before: --all shows them.")?,
+                1 => writeln!(out, "  1 earlier kill is in this log: --all shows it too.")?,
+                more => writeln!(out, "  {more} earlier kills are in this log: --all shows them.")?,
             }
         }
         io::stdout().flush()
     }
 
     fn write(&mut self, told: &Told) -> io::Result<()> {
-        let written = match self.options.output {
+        let written = match self.options.format.output() {
             Output::Json => self.json(told),
             Output::Text => self.words(told),
         };
@@ -193,7 +201,7 @@ impl<'a> Teller<'a> {
 
     fn words(&self, told: &Told) -> io::Result<()> {
         let out = &mut Paper::new(io::stdout(), &self.text);
-        if self.options.all && self.seq > 0 {
+        if self.seq > 0 {
             out.row("")?;
         }
         let Some(told) = sentences(told) else { return Ok(()) };

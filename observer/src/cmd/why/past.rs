@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 
+use super::boot::Boot;
 use super::growth::Growth;
 use crate::cli::Why;
 use crate::cmd::output::Damages;
@@ -70,6 +71,8 @@ fn weight(what: &What) -> usize {
 #[derive(Debug, Default)]
 pub(super) struct Past {
     pub(super) selection: Selection,
+    /// The boot that is asked about; `None` = all.
+    pub(super) boot: Option<Boot>,
     /// What was told of against that, for what is called alike.
     pub(super) asked: Asked,
     pub(super) ends: Vec<End>,

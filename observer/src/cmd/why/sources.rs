@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::anyhow;
 
+use super::boot;
 use super::past::{Past, Source};
 use crate::capture::{self, CAPTURES};
 use crate::cli::{Exit, Failure, Why};
@@ -41,7 +42,7 @@ impl Past {
                 return Ok(());
             }
         };
-        let boot = options.boot.then(this_boot).flatten();
+        let boot = self.boot.as_ref().map(boot::Boot::id).transpose()?;
         for lines in sources {
             // Though it may hold samples alone, which are passed over.
             self.looked.insert(Source::Capture);
@@ -118,9 +119,7 @@ impl Past {
         let mut journalctl = Command::new("journalctl");
         journalctl.env("PATH", PATH);
         journalctl.args(["--output=json", "--quiet", "--no-pager", "--all"]);
-        if options.boot {
-            journalctl.arg("--boot");
-        }
+        journalctl.args(self.boot.as_ref().map(|boot| format!("--boot={boot}")));
         // Some time before, for a report begins before its kill.
         let before = options
             .since
@@ -201,6 +200,10 @@ impl Past {
 
     /// What the kernel still has in memory, where there is no journal.
     fn kernel_log(&mut self) {
+        // It has no other boot's.
+        if self.boot.as_ref().is_some_and(|boot| !boot.is_current()) {
+            return;
+        }
         let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
         let mut device = match OpenOptions::new().read(true).custom_flags(nonblocking).open(DEVICE) {
             Ok(device) => device,
@@ -283,9 +286,4 @@ fn bounded(source: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Option<bo
 
 pub(super) fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-fn this_boot() -> Option<String> {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(id.trim().replace('-', ""))
 }

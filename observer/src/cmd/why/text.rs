@@ -36,25 +36,35 @@ pub(super) type Killed<'a> = (&'a End, &'a Kill);
 type Out = Paper<io::Stdout>;
 
 impl Past {
-    pub(super) fn text(&self, all: bool, options: &TextOptions) -> io::Result<()> {
+    pub(super) fn text(&self, wanted: usize, reverse: bool, options: &TextOptions) -> io::Result<()> {
         let is_error = !self.selection.is_empty() || !self.denied.is_empty() || self.looked.is_empty();
         if self.ends.is_empty() && is_error {
             return Ok(()); // told as the error that it is
         }
         let out = &mut Paper::new(io::stdout(), options);
         let kills = self.kills();
-        let from = if all { 0 } else { kills.len().saturating_sub(1) };
-        // Those before it that are like it, of each kind.
+        // Those that are alike, and how many of these came before each.
         let mut like: HashMap<(Option<&str>, Origin), Vec<Killed<'_>>> = HashMap::new();
-        for (place, (end, kill)) in kills.iter().enumerate() {
-            let earlier = like.entry((place_of(&kill.subject), kill.origin)).or_default();
-            if place > from {
+        let mut ranks = Vec::with_capacity(kills.len());
+        for (end, kill) in &kills {
+            let alike = like.entry((place_of(&kill.subject), kill.origin)).or_default();
+            ranks.push(alike.len());
+            alike.push((end, kill));
+        }
+        let mut shown: Vec<usize> = (kills.len().saturating_sub(wanted)..kills.len()).collect();
+        if reverse {
+            shown.reverse();
+        }
+        for (number, place) in shown.into_iter().enumerate() {
+            let (Some((end, kill)), Some(rank)) = (kills.get(place), ranks.get(place)) else {
+                continue;
+            };
+            if number > 0 {
                 out.row("")?;
             }
-            if place >= from {
-                self.kill(end, kill, (earlier, together(&kills, place)), options, out)?;
-            }
-            earlier.push((end, kill));
+            let alike = like.get(&(place_of(&kill.subject), kill.origin));
+            let earlier = alike.and_then(|alike| alike.get(..*rank)).unwrap_or_default();
+            self.kill(end, kill, (earlier, together(&kills, place)), options, out)?;
         }
         if self.let_go > 0 {
             out.put(

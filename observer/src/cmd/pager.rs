@@ -1,0 +1,72 @@
+//! Standard output through a pager, as systemctl(1) and journalctl(1) have it, with the same variables.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::{Child, Command, Stdio};
+
+/// less's options: fold nothing, leave what fits on the screen, keep colours, interrupts end it (systemd's default).
+const LESS: &str = "FRSXMK";
+
+/// A pager that reads what goes to standard output until this is dropped.
+#[derive(Debug)]
+pub(super) struct Pager(Child);
+
+impl Pager {
+    /// Starts one where standard output is a terminal that can have it, and none is declined by `$SYSTEMD_PAGER` or `$PAGER` being
+    /// empty or `cat`.
+    pub(super) fn open() -> Option<Self> {
+        if !io::stdout().is_terminal() || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+            return None;
+        }
+        let is_secure = is_secure();
+        let wanted = ["SYSTEMD_PAGER", "PAGER"]
+            .iter()
+            .filter(|_| !is_secure)
+            .find_map(|name| std::env::var(name).ok());
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<String>>();
+        let lines = match wanted.as_deref().map(str::trim) {
+            Some("" | "cat") => return None,
+            Some(line) => vec![words(line)],
+            None => vec![words("less"), words("more")],
+        };
+        lines.iter().find_map(|line| Self::start(line, is_secure))
+    }
+
+    fn start(line: &[String], is_secure: bool) -> Option<Self> {
+        let (program, arguments) = line.split_first()?;
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::piped());
+        let options = std::env::var("SYSTEMD_LESS").unwrap_or_else(|_| LESS.to_owned());
+        command.env("LESS", options);
+        if is_secure {
+            // No shell, no editor and no other file from within (less(1), SECURITY).
+            command.env("LESSSECURE", "1");
+        }
+        let mut child = command.spawn().ok()?;
+        let stdin = child.stdin.take()?;
+        rustix::stdio::dup2_stdout(&stdin).ok()?;
+        // Ctrl-C is the pager's, which ends at it.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, std::sync::Arc::default());
+        Some(Self(child))
+    }
+}
+
+impl Drop for Pager {
+    fn drop(&mut self) {
+        let _ = io::stdout().flush();
+        // The pager finds the end of its input once nobody can write to it.
+        if let Ok(null) = std::fs::File::options().write(true).open("/dev/null") {
+            let _ = rustix::stdio::dup2_stdout(&null);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+/// Whether the pager must not be a way to more rights than whoever looks has: root's, by way of sudo. `$SYSTEMD_PAGERSECURE` decides
+/// where it is set, as for systemctl.
+fn is_secure() -> bool {
+    match std::env::var("SYSTEMD_PAGERSECURE").as_deref() {
+        Ok("0" | "no" | "false" | "off") => false,
+        Ok(_) => true,
+        Err(_) => rustix::process::geteuid().is_root() && std::env::var_os("SUDO_UID").is_some(),
+    }
+}

@@ -1,0 +1,116 @@
+//! Which boot is asked about, in journalctl's words: an id, or how many boots ago.
+
+use std::fmt;
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::anyhow;
+
+use crate::cli::{Exit, Failure};
+use crate::programs::PATH;
+
+/// A boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Boot {
+    /// 0 is the current one, -1 the one before; 1 the oldest that the journal has.
+    Offset(i32),
+    /// 32 hexadecimal digits.
+    Id(String),
+}
+
+impl Boot {
+    pub(super) const CURRENT: Self = Self::Offset(0);
+
+    /// What stands behind `-b`.
+    ///
+    /// # Errors
+    /// With the word itself where it is no boot: it is a unit's name then, behind an option that needs no value.
+    pub(super) fn asked(word: Option<&str>) -> Result<Option<Self>, String> {
+        let Some(word) = word else { return Ok(None) };
+        let id = word.replace('-', "");
+        if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Some(Self::Id(id.to_ascii_lowercase())));
+        }
+        word.parse()
+            .map(|offset| Some(Self::Offset(offset)))
+            .map_err(|_| word.to_owned())
+    }
+
+    pub(super) fn is_current(&self) -> bool {
+        *self == Self::CURRENT || this().is_some_and(|this| *self == Self::Id(this))
+    }
+
+    /// Its id, 32 hexadecimal digits.
+    ///
+    /// # Errors
+    /// Where the journal has no such boot.
+    pub(super) fn id(&self) -> Result<String, Failure> {
+        let id = match self {
+            Self::Id(id) => return Ok(id.clone()),
+            Self::Offset(0) => this(),
+            Self::Offset(offset) => list().and_then(|list| find(&list, *offset)),
+        };
+        id.ok_or_else(|| {
+            let message = anyhow!("the journal has no boot {self}; see 'journalctl --list-boots'");
+            Failure::new(Exit::NotFound, message)
+        })
+    }
+}
+
+impl fmt::Display for Boot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offset(offset) => write!(formatter, "{offset}"),
+            Self::Id(id) => formatter.write_str(id),
+        }
+    }
+}
+
+fn this() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().replace('-', ""))
+}
+
+fn list() -> Option<String> {
+    let mut journalctl = Command::new("journalctl");
+    journalctl
+        .env("PATH", PATH)
+        .args(["--list-boots", "--no-pager", "--quiet"]);
+    let output = journalctl.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    String::from_utf8(output.stdout).ok()
+}
+
+/// The boot of an offset in a list: `-1 0123… Mon …`. From 1 on the oldest is the first.
+fn find(list: &str, offset: i32) -> Option<String> {
+    let mut boots = list.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let offset: i32 = words.next()?.parse().ok()?;
+        Some((offset, words.next()?.to_owned()))
+    });
+    if offset > 0 {
+        return boots.nth(usize::try_from(offset).ok()? - 1).map(|(_, id)| id);
+    }
+    boots.find(|(own, _)| *own == offset).map(|(_, id)| id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boot_is_an_id_or_an_offset_and_anything_else_is_a_unit() {
+        let id = "0123456789abcdef0123456789ABCDEF";
+        assert_eq!(Boot::asked(None), Ok(None));
+        assert_eq!(Boot::asked(Some("-1")), Ok(Some(Boot::Offset(-1))));
+        assert_eq!(Boot::asked(Some(id)), Ok(Some(Boot::Id(id.to_lowercase()))));
+        assert_eq!(Boot::asked(Some("myapp")), Err("myapp".to_owned()));
+    }
+
+    #[test]
+    fn an_offset_is_looked_up_in_journalctls_list() {
+        let list = "IDX BOOT ID FIRST ENTRY\n -2 aa Mon 2026\n -1 bb Tue 2026\n  0 cc Wed 2026\n";
+        let found = [-2, -1, 0, 1, 3, 4, -3].map(|offset| find(list, offset));
+        let found = found.each_ref().map(|id| id.as_deref().unwrap_or("-"));
+        assert_eq!(found, ["aa", "bb", "cc", "aa", "cc", "-", "-"]);
+    }
+}
