@@ -17,6 +17,13 @@ use crate::shown::shown;
 
 pub use rights::Capabilities;
 
+/// Marks, and what stands below them, each as wide as the other.
+const OK: &str = "ok      ";
+const DEGRADED: &str = "degraded";
+const MISSING: &str = "missing ";
+const IMPACT: &str = "            impact: ";
+const CAUSE: &str = "            cause:  ";
+
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -168,7 +175,7 @@ pub fn examine() -> Report {
     }
 }
 
-/// The report for a person.
+/// The report for a person: what works, what that costs, and at its end what to do.
 #[must_use]
 pub fn text(report: &Report) -> String {
     let can = if report.sees_kills { "can" } else { "cannot" };
@@ -178,6 +185,7 @@ pub fn text(report: &Report) -> String {
         report.kernel,
         systemd.map_or(String::new(), |version| format!(", systemd {version}"))
     )];
+    let mut causes: Vec<(&str, &str)> = Vec::new();
     for probe in &report.probes {
         let via = match probe.via {
             Via::Fentry => "fentry",
@@ -185,30 +193,47 @@ pub fn text(report: &Report) -> String {
             Via::Kprobe => "kprobe",
             Via::Tracepoint => "tracepoint",
             Via::Poll => "polled",
-            Via::None => "missing",
+            Via::None => "unavailable",
         };
-        // What is lost without it is told of every probe that is not attached, and of a log that cannot be read.
-        let mark = if probe.loss.is_none() { "ok     " } else { "missing" };
+        // Of every probe that is not attached it is known what that costs, and of a log that cannot be read.
+        let mark = match (&probe.loss, probe.via) {
+            (None, _) => OK,
+            (Some(_), Via::None) => MISSING,
+            (Some(_), _) => DEGRADED,
+        };
         lines.push(format!("  {mark}  {:<24} {via}", probe.name));
-        if probe.loss.is_some() {
-            lines.extend(probe.loss.iter().map(|loss| format!("           lost: {loss}")));
-            lines.extend(
-                probe
-                    .reason
-                    .iter()
-                    .map(|reason| format!("           because: {reason}")),
-            );
+        let Some(loss) = &probe.loss else { continue };
+        lines.push(format!("{IMPACT}{loss}"));
+        // The kernel refuses most programs for one reason, which is said once.
+        let Some(reason) = probe.reason.as_deref() else {
+            continue;
+        };
+        match causes.iter().find(|(known, _)| *known == reason) {
+            Some((_, first)) => lines.push(format!("{CAUSE}as for {first}")),
+            None => {
+                lines.push(format!("{CAUSE}{reason}"));
+                causes.push((reason, &probe.name));
+            }
         }
     }
     for finding in &report.findings {
         let mark = match finding.state {
-            State::Ok => "ok     ",
-            State::Missing => "missing",
-            State::Warning => "warning",
+            State::Ok => OK,
+            State::Missing => MISSING,
+            State::Warning => "warning ",
         };
         lines.push(format!("  {mark}  {:<24} {}", finding.name, finding.found));
-        lines.extend(finding.loss.iter().map(|loss| format!("           lost: {loss}")));
-        lines.extend(finding.mend.iter().map(|mend| format!("           mend: {mend}")));
+        lines.extend(finding.loss.iter().map(|loss| format!("{IMPACT}{loss}")));
+    }
+    let fixes: Vec<String> = report
+        .findings
+        .iter()
+        .filter_map(|finding| Some(format!("  {}: {}", finding.name, finding.mend.as_ref()?)))
+        .collect();
+    if !fixes.is_empty() {
+        lines.push(String::new());
+        lines.push("To get more:".to_owned());
+        lines.extend(fixes);
     }
     lines.iter().map(|line| format!("{}\n", shown(line))).collect()
 }

@@ -155,7 +155,10 @@ macro_rules! cgroup_plan {
     ($name:literal) => {
         Plan {
             name: $name,
-            without: ("the cgroup tree is read again and again", Via::Poll),
+            without: (
+                "new and removed cgroups are found by scanning the cgroup tree",
+                Via::Poll,
+            ),
             ways: &[Way {
                 via: Via::Tracepoint,
                 programs: &[Program {
@@ -225,7 +228,7 @@ pub const PLANS: &[Plan] = &[
     Plan {
         name: "oom_kill_process",
         without: (
-            "the kernel's choice is known from its log, or concluded where that leaves it out",
+            "trigger and limit come from the kernel log, or are inferred where it leaves them out",
             Via::Poll,
         ),
         ways: &[
@@ -262,7 +265,7 @@ pub const PLANS: &[Plan] = &[
     Plan {
         name: "mark_victim",
         without: (
-            "kills are known from the kernel's log: not who was exiting already or shared the victim's memory",
+            "kills come from the kernel log, which leaves out victims that were exiting or shared the chosen process's memory",
             Via::Poll,
         ),
         ways: &[
@@ -294,7 +297,7 @@ pub const PLANS: &[Plan] = &[
     },
     Plan {
         name: "refill_stock",
-        without: ("growth between samples is not seen", Via::Poll),
+        without: ("growth between two samples goes unseen", Via::Poll),
         ways: &[
             Way {
                 via: Via::Fentry,
@@ -338,7 +341,7 @@ pub const PLANS: &[Plan] = &[
     Plan {
         name: "out_of_memory",
         without: (
-            "an OOM in which nothing could be killed is known from the kernel's log",
+            "an OOM without a killable process is known from the kernel log only",
             Via::Poll,
         ),
         ways: &[Way {
@@ -355,18 +358,21 @@ pub const PLANS: &[Plan] = &[
         "memory_max_write_exit",
         "memory_max_write_kprobe",
         "memory_max_write_kretprobe",
-        "a limit that was set below what is used is concluded from who triggered the kill"
+        "a limit lowered below usage is inferred from the trigger"
     ),
     write_plan!(
         "cgroup_kill_write",
         "cgroup_kill_write_exit",
         "cgroup_kill_write_kprobe",
         "cgroup_kill_write_kretprobe",
-        "a kill through cgroup.kill is taken for one signal after the other"
+        "a kill through cgroup.kill shows up as separate SIGKILLs"
     ),
     Plan {
         name: "do_send_sig_info",
-        without: ("kills by user space are not seen", Via::None),
+        without: (
+            "kills by user space (earlyoom, systemd-oomd without its signals) go unseen",
+            Via::None,
+        ),
         ways: &[
             Way {
                 via: Via::Fentry,
@@ -396,7 +402,7 @@ pub const PLANS: &[Plan] = &[
     },
     Plan {
         name: "sched_process_exit",
-        without: ("whether a process died of a SIGTERM is not seen", Via::None),
+        without: ("whether a process died of a SIGTERM is unknown", Via::None),
         ways: &[Way {
             via: Via::Tracepoint,
             programs: &[Program {
@@ -409,7 +415,7 @@ pub const PLANS: &[Plan] = &[
     Plan {
         name: "sched_process_exec",
         without: (
-            "the command line of a victim is known only where it stood in /proc before",
+            "a victim's command line is known only if /proc was read before",
             Via::Poll,
         ),
         ways: &[Way {
@@ -426,7 +432,10 @@ pub const PLANS: &[Plan] = &[
     cgroup_plan!("cgroup_rename"),
     Plan {
         name: "cgroup_attach_task",
-        without: ("a cgroup whose birth was lost is learnt at the next look", Via::Poll),
+        without: (
+            "a cgroup whose creation was missed is found at the next scan",
+            Via::Poll,
+        ),
         ways: &[Way {
             via: Via::Tracepoint,
             programs: &[Program {
@@ -439,7 +448,7 @@ pub const PLANS: &[Plan] = &[
     Plan {
         name: "cgroup_iter",
         without: (
-            "the counters of cgroups are read from their files, one after the other",
+            "counters are read from each cgroup's files, which costs more",
             Via::Poll,
         ),
         ways: &[Way {

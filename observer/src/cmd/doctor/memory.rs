@@ -36,15 +36,15 @@ pub(super) fn controllers(hierarchy: &Hierarchy) -> Option<Finding> {
             State::Missing,
             "controllers",
             there,
-            "no cgroup's memory is counted",
+            "no cgroup's memory is accounted",
             "boot without cgroup_disable=memory",
         )
     } else if !file("cgroup.subtree_control").is_some_and(|list| has_memory(&list)) {
         not(
             State::Warning,
             "controllers",
-            format!("{there}; memory is not on below the root"),
-            "no unit's memory is counted",
+            format!("{there}; memory is not enabled below the root"),
+            "no unit's memory is accounted",
             "set DefaultMemoryAccounting=yes in systemd's system.conf",
         )
     } else {
@@ -59,7 +59,7 @@ pub(super) fn pressure() -> Finding {
             State::Missing,
             "pressure (PSI)",
             format!("/proc/pressure/memory: {error}"),
-            "stalls are not seen, and systemd-oomd cannot work",
+            "stalls go unseen, and systemd-oomd does not work",
             "boot with psi=1",
         ),
     }
@@ -116,7 +116,7 @@ pub(super) fn limits(hierarchy: &Hierarchy) -> Vec<Finding> {
             State::Warning,
             "swap accounting",
             "off",
-            "MemorySwapMax= has no effect, and what units have in swap is not known",
+            "MemorySwapMax= has no effect, and units' swap usage is unknown",
             "boot with swapaccount=1",
         ));
     }
@@ -131,7 +131,7 @@ fn throttled(name: &str, memory: &Memory) -> Option<Finding> {
             State::Warning,
             name,
             format!("MemoryHigh={} and no swap", bytes(high)),
-            "what cannot be reclaimed is throttled to a standstill there, long before a kill ends it",
+            "what cannot be reclaimed is throttled to a halt there, long before a kill",
             "set MemoryMax= close above it, or add swap",
         )
     })
@@ -146,7 +146,7 @@ fn unreachable(name: &str, max: Bytes, above: &str, limit: Bytes) -> Option<Find
             State::Warning,
             name,
             format!("MemoryMax={} is above {owner}'s MemoryMax={}", bytes(max), bytes(limit)),
-            "its own limit can never be reached",
+            "the unit's own limit can never be reached",
             "raise the slice's or lower the unit's",
         )
     })

@@ -33,27 +33,27 @@ struct Right {
 const RIGHTS: [Right; 5] = [
     Right {
         capability: Capability::CAP_BPF,
-        gives: "probes",
+        gives: "no probes",
         otherwise: is_admin,
     },
     Right {
         capability: Capability::CAP_PERFMON,
-        gives: "probes",
+        gives: "no probes",
         otherwise: is_admin,
     },
     Right {
         capability: Capability::CAP_DAC_READ_SEARCH,
-        gives: "tracepoints (the tracing files are root's)",
+        gives: "no tracepoints (the tracing files are root's)",
         otherwise: || fs::read_dir("/sys/kernel/tracing/events/oom").is_ok(),
     },
     Right {
         capability: Capability::CAP_SYSLOG,
-        gives: "the kernel's log where it stands in for probes",
+        gives: "no kernel log where it has to replace probes",
         otherwise: || fs::File::open(log::DEVICE).is_ok(),
     },
     Right {
         capability: Capability::CAP_SYS_RESOURCE,
-        gives: "not to be chosen by the OOM killer itself",
+        gives: "oomtrace itself may be chosen by the OOM killer",
         otherwise: || read("/proc/self/oom_score_adj").is_some_and(|adj| adj == "-1000"),
     },
 ];
@@ -86,7 +86,7 @@ pub(super) fn capabilities() -> (Capabilities, Finding) {
     } else {
         let missing = told.missing.join(" ");
         let mend = if rustix::process::geteuid().is_root() {
-            format!("let it keep them (CapabilityBoundingSet= of its unit, --cap-add of its container): {missing}")
+            format!("keep {missing} (CapabilityBoundingSet= of the unit, --cap-add of the container)")
         } else {
             format!("run as root, or with AmbientCapabilities={missing}")
         };
@@ -105,8 +105,8 @@ pub(super) fn types() -> Finding {
             State::Missing,
             "kernel types",
             error.to_string(),
-            "fentry and kprobes: the kernel's choice is known from its log, or concluded where that leaves it out",
-            "a kernel with CONFIG_DEBUG_INFO_BTF=y that shows the file",
+            "no fentry and no kprobes: trigger and limit come from the kernel log, or are inferred",
+            "use a kernel with CONFIG_DEBUG_INFO_BTF=y",
         ),
     }
 }
@@ -125,11 +125,11 @@ pub(super) fn lockdown() -> Finding {
                 std::io::ErrorKind::NotFound => not(
                     State::Warning,
                     name,
-                    format!("not known: securityfs is not mounted at {folder}"),
-                    "why the kernel refuses probes, where it does",
+                    format!("unknown: securityfs is not mounted at {folder}"),
+                    "if the kernel refuses probes, the reason is unknown",
                     &format!("mount -t securityfs securityfs {folder}"),
                 ),
-                _ => not(State::Warning, name, format!("not known: {error}"), "", ""),
+                _ => not(State::Warning, name, format!("unknown: {error}"), "", ""),
             };
         }
     };
@@ -139,11 +139,11 @@ pub(super) fn lockdown() -> Finding {
             State::Warning,
             name,
             "confidentiality",
-            "kprobes, tracepoints and programs that read kernel memory: no probe is left",
+            "no kprobes, tracepoints or programs that read kernel memory: no probe works",
             "boot with lockdown=integrity or none",
         ),
         Some(level) => ok(name, level),
-        None => not(State::Warning, name, format!("not known: {}", text.trim()), "", ""),
+        None => not(State::Warning, name, format!("unknown: {}", text.trim()), "", ""),
     }
 }
 
@@ -155,8 +155,8 @@ pub(super) fn namespaces(hierarchy: Option<&Hierarchy>) -> Vec<Finding> {
             State::Warning,
             "pid namespace",
             "a container's own",
-            "command lines and sizes of processes that are told by nothing but /proc",
-            "run the container with the host's (--pid=host)",
+            "command lines and sizes that only /proc has are unknown",
+            "run the container in the host's (--pid=host)",
         ));
     }
     if hierarchy.is_some_and(|hierarchy| !hierarchy.is_whole()) {
@@ -164,8 +164,8 @@ pub(super) fn namespaces(hierarchy: Option<&Hierarchy>) -> Vec<Finding> {
             State::Warning,
             "cgroup file system",
             "a part of the host's",
-            "every unit and limit outside this part",
-            "bind the host's into the container (--volume /sys/fs/cgroup:/sys/fs/cgroup:ro)",
+            "units and limits outside this part are invisible",
+            "mount the host's into the container (--volume /sys/fs/cgroup:/sys/fs/cgroup:ro)",
         ));
     }
     // On v1 paths are told from the hierarchy's root as well, each hierarchy its own.
@@ -175,8 +175,8 @@ pub(super) fn namespaces(hierarchy: Option<&Hierarchy>) -> Vec<Finding> {
             State::Warning,
             "cgroup namespace",
             "a container's own",
-            "the unit of a process that no probe and no file of its cgroup tells",
-            "run the container with the host's (--cgroupns=host)",
+            "processes that only /proc knows have no unit",
+            "run the container in the host's (--cgroupns=host)",
         ));
     }
     findings

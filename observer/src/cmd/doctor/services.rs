@@ -21,7 +21,7 @@ pub(super) fn systemd() -> (Option<String>, Vec<Finding>) {
     let mut findings = vec![ok("systemd", format!("{version} answers on the system bus"))];
     let oomd = told.oomd.as_deref().unwrap_or("unknown");
     findings.push(match oomd {
-        "active" => ok("systemd-oomd", "running: its kills are told with its reason"),
+        "active" => ok("systemd-oomd", "running; its kills are reported with its reason"),
         state => ok("systemd-oomd", format!("{state}: it kills nothing")),
     });
     (told.version, findings)
@@ -53,15 +53,15 @@ fn unasked() -> Finding {
             State::Missing,
             "systemd",
             "does not answer on the system bus",
-            "invocations, results and restarts of units, and systemd-oomd's reasons",
+            "results, restarts and invocation ids of units, and systemd-oomd's reasons, are unknown",
             "let oomtrace reach /run/dbus/system_bus_socket (in a container: bind /run/dbus)",
         );
     }
     not(
         State::Missing,
         "systemd",
-        "is not PID 1",
-        "units are known from cgroup paths alone",
+        "not PID 1",
+        "units are known from cgroup paths only",
         "",
     )
 }
