@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use lru::LruCache;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 use prometheus_client::registry::{Registry, Unit};
 
@@ -32,19 +32,72 @@ const MAX_UNITS: usize = 1_000;
 /// The units beyond them.
 const OTHER: &str = "other";
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+/// Whose value it is; of a container its name (its id as long as that is unknown), its pod and the pod's namespace too.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 struct Of {
     unit: String,
     slice: String,
+    container: Option<String>,
+    pod: Option<String>,
+    namespace: Option<String>,
+}
+
+impl Of {
+    fn subject(subject: &Subject) -> Self {
+        let container = subject.container.as_ref();
+        Self {
+            unit: name(subject).to_owned(),
+            slice: subject.slice.clone().unwrap_or_default(),
+            container: container.map(|container| container.name.clone().unwrap_or_else(|| container.id.clone())),
+            pod: container.and_then(|container| container.pod_name.clone().or_else(|| container.pod.clone())),
+            namespace: container.and_then(|container| container.namespace.clone()),
+        }
+    }
+
+    /// What is no unit and no container.
+    fn only(unit: &str) -> Self {
+        Self {
+            unit: unit.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+impl EncodeLabelSet for Of {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let mut put = |label: &str, value: &str| (label, value).encode(encoder.encode_label());
+        put("unit", &self.unit)?;
+        put("slice", &self.slice)?;
+        // An empty label is none for Prometheus: who has no container has no such labels.
+        for (label, value) in [
+            ("container", &self.container),
+            ("pod", &self.pod),
+            ("namespace", &self.namespace),
+        ] {
+            if let Some(value) = value {
+                put(label, value)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 macro_rules! labels {
     ($name:ident, $more:ident) => {
         #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
         struct $name {
-            unit: String,
-            slice: String,
+            #[prometheus(flatten)]
+            of: Of,
             $more: String,
+        }
+
+        impl $name {
+            fn new(of: &Of, $more: &str) -> Self {
+                Self {
+                    of: of.clone(),
+                    $more: $more.to_owned(),
+                }
+            }
         }
     };
 }
@@ -66,7 +119,7 @@ struct OfVersion {
 type Value = Gauge<f64, AtomicU64>;
 
 /// What was counted of a unit.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Counted {
     /// By origin.
     kills: HashMap<String, u64>,
@@ -80,6 +133,8 @@ pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     /// Who has labels, and what was counted of it.
     known: LruCache<Of, Counted>,
+    /// Of each unit its labels as they are now.
+    labels: HashMap<String, Of>,
     kills: Family<OfOrigin, Counter>,
     nothing_killed: Family<Of, Counter>,
     unexplained: Family<Of, Counter>,
@@ -100,6 +155,7 @@ impl Default for Metrics {
         let mut metrics = Self {
             registry: Arc::default(),
             known: LruCache::unbounded(),
+            labels: HashMap::new(),
             kills: Family::default(),
             nothing_killed: Family::default(),
             unexplained: Family::default(),
@@ -116,44 +172,54 @@ impl Default for Metrics {
         let build = Family::<OfVersion, Gauge>::default();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         build.get_or_create(&OfVersion { version }).set(1);
-        registry.register("build_info", "This oomtrace", build);
+        registry.register("build_info", "Build information", build);
         let bytes = || Unit::Bytes;
-        registry.register("kills", "Processes killed for memory", metrics.kills.clone());
+        registry.register("kills", "Processes killed because of memory", metrics.kills.clone());
         registry.register(
             "out_of_memory_without_kill",
-            "Limits that were reached with nothing to kill",
+            "Out-of-memory events without a killable process",
             metrics.nothing_killed.clone(),
         );
         registry.register(
             "unexplained_kills",
-            "Kills that were counted by the kernel or recorded by systemd and not seen",
+            "Kills that the kernel counted or systemd recorded but oomtrace did not see",
             metrics.unexplained.clone(),
         );
-        registry.register("lost_records", "Records that were lost", metrics.lost.clone());
-        registry.register_with_unit("usage", "memory.current", bytes(), metrics.usage.clone());
-        registry.register_with_unit("memory", "What it is made of", bytes(), metrics.parts.clone());
-        registry.register_with_unit("limit", "The unit's own limits", bytes(), metrics.limits.clone());
+        registry.register("lost_records", "Events dropped", metrics.lost.clone());
+        registry.register_with_unit("usage", "Memory usage (memory.current)", bytes(), metrics.usage.clone());
+        registry.register_with_unit(
+            "memory",
+            "Memory usage by kind; all but swap add up to the usage, kernel is without slab",
+            bytes(),
+            metrics.parts.clone(),
+        );
+        registry.register_with_unit(
+            "limit",
+            "Limits set on the unit itself, by file",
+            bytes(),
+            metrics.limits.clone(),
+        );
         registry.register_with_unit(
             "growth",
-            "The trend of what cannot be reclaimed",
+            "Growth of unreclaimable memory",
             Unit::Other("bytes_per_second".to_owned()),
             metrics.growth.clone(),
         );
         registry.register_with_unit(
             "time_left",
-            "To the limit that is reached first, with its interval; absent where none is in sight",
+            "Forecast time until the first limit is reached, with its interval; absent without a forecast",
             Unit::Seconds,
             metrics.left.clone(),
         );
-        registry.register("warning", "1 while a warning stands", metrics.warned.clone());
+        registry.register("warning", "1 while a warning is active", metrics.warned.clone());
         registry.register(
             "throttled",
-            "1 while memory.high brings it to a standstill",
+            "1 while memory.high throttles the unit to a halt",
             metrics.throttled.clone(),
         );
         registry.register_with_unit(
             "stalled",
-            "The share of the last ten seconds in which every task waited for memory",
+            "Share of the last ten seconds in which every task was stalled on memory",
             Unit::Other("ratio".to_owned()),
             metrics.stalled.clone(),
         );
@@ -180,16 +246,24 @@ impl Metrics {
 
     /// The labels of a subject; the one not heard of longest makes room for them.
     fn of(&mut self, subject: &Subject) -> Of {
-        let of = Of {
-            unit: name(subject).to_owned(),
-            slice: subject.slice.clone().unwrap_or_default(),
-        };
+        let of = Of::subject(subject);
+        // A container's name is known some time after its cgroup.
+        match self.labels.get(&of.unit) {
+            Some(before) if *before == of => {}
+            Some(before) => {
+                let before = before.clone();
+                self.renamed(&before, &of);
+                self.labels.insert(of.unit.clone(), of.clone());
+            }
+            None => drop(self.labels.insert(of.unit.clone(), of.clone())),
+        }
         if self.known.len() >= MAX_UNITS
             && !self.known.contains(&of)
             && let Some((gone, counted)) = self.known.pop_lru()
         {
+            self.labels.remove(&gone.unit);
             self.undescribe(&gone);
-            self.count_as_other(&gone, counted);
+            self.count_as(&Of::only(OTHER), &gone, counted);
         }
         self.known.get_or_insert_mut_ref(&of, Counted::default);
         of
@@ -202,15 +276,20 @@ impl Metrics {
         of
     }
 
+    /// The same unit has other labels from now on.
+    fn renamed(&mut self, before: &Of, now: &Of) {
+        self.undescribe(before);
+        if let Some(counted) = self.known.pop(before) {
+            self.count_as(now, before, counted.clone());
+            self.known.put(now.clone(), counted);
+        }
+    }
+
     /// Totals stay what they are, whoever they are told of.
-    fn count_as_other(&self, gone: &Of, counted: Counted) {
-        let other = Of {
-            unit: OTHER.to_owned(),
-            slice: String::new(),
-        };
+    fn count_as(&self, other: &Of, gone: &Of, counted: Counted) {
         for (origin, kills) in counted.kills {
             self.kills.remove(&OfOrigin::new(gone, &origin));
-            self.kills.get_or_create(&OfOrigin::new(&other, &origin)).inc_by(kills);
+            self.kills.get_or_create(&OfOrigin::new(other, &origin)).inc_by(kills);
         }
         for (family, count) in [
             (&self.nothing_killed, counted.nothing_killed),
@@ -218,7 +297,7 @@ impl Metrics {
         ] {
             family.remove(gone);
             if count > 0 {
-                family.get_or_create(&other).inc_by(count);
+                family.get_or_create(other).inc_by(count);
             }
         }
     }
@@ -238,10 +317,7 @@ impl Metrics {
         }
         // The host's has no file of a cgroup.
         for limit in sample.limits.iter().filter(|limit| limit.relation == Relation::Host) {
-            let host = Of {
-                unit: HOST.to_owned(),
-                slice: String::new(),
-            };
+            let host = Of::only(HOST);
             set(
                 &self.limits,
                 &OfFile::new(&host, &limit.file),
@@ -274,6 +350,7 @@ impl Metrics {
         for (of, is_uncounted) in gone {
             if is_uncounted {
                 self.known.pop(&of);
+                self.labels.remove(&of.unit);
             }
             self.undescribe(&of);
         }
@@ -295,26 +372,15 @@ impl Metrics {
     }
 }
 
-macro_rules! labelled {
-    ($name:ident, $more:ident) => {
-        impl $name {
-            fn new(of: &Of, $more: &str) -> Self {
-                Self {
-                    unit: of.unit.clone(),
-                    slice: of.slice.clone(),
-                    $more: $more.to_owned(),
-                }
-            }
-        }
-    };
-}
-labelled!(OfKind, kind);
-labelled!(OfOrigin, origin);
-labelled!(OfFile, file);
-labelled!(OfBound, bound);
-
-/// What a unit's memory is made of.
+/// What a unit's memory is made of: all but what is in swap add up to what it uses, as far as the kernel counts by kind.
 fn parts(memory: &Memory) -> [(&'static str, Option<Bytes>); 8] {
+    let slab = [memory.slab_reclaimable, memory.slab_unreclaimable];
+    let slab = Bytes(
+        slab.into_iter()
+            .flatten()
+            .map(|part| part.0)
+            .fold(0, u64::saturating_add),
+    );
     [
         ("anon", memory.anon),
         (
@@ -324,7 +390,7 @@ fn parts(memory: &Memory) -> [(&'static str, Option<Bytes>); 8] {
                 .map(|file| file.saturating_sub(memory.shmem.unwrap_or_default())),
         ),
         ("shmem", memory.shmem),
-        ("kernel", memory.kernel),
+        ("kernel", memory.kernel.map(|kernel| kernel.saturating_sub(slab))),
         ("slab_reclaimable", memory.slab_reclaimable),
         ("slab_unreclaimable", memory.slab_unreclaimable),
         ("sock", memory.sock),
@@ -448,6 +514,42 @@ mod tests {
         let mut text = String::new();
         encode(&mut text, &metrics.registry.lock().unwrap()).unwrap();
         text
+    }
+
+    #[test]
+    fn a_container_has_its_name_its_pod_and_its_namespace_once_they_are_known() {
+        let mut metrics = Metrics::default();
+        let line = |container: &str| -> Line {
+            let text = format!(
+                r#"{{"event":"sample","ts":"2026-11-21T03:12:44Z","seq":1,"host":"h","unit":null,"slice":null,"cgroup":{{"id":7,"path":"/kubepods/pod1/c1"}},"container":{{"runtime":"containerd","id":"c1","pod":"1"{container}}},"memory":{{"current":64,"anon":40,"file":12,"shmem":2,"kernel":10,"slab_reclaimable":3,"slab_unreclaimable":4,"sock":2}}}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let mut kill: Line = serde_json::from_str(KILL).unwrap();
+        if let Event::Kill(kill) = &mut kill.event
+            && let Event::Sample(sample) = line("").event
+        {
+            kill.subject = sample.subject;
+        }
+        metrics.line(&line("")).unwrap();
+        metrics.line(&kill).unwrap();
+        metrics
+            .line(&line(r#","name":"app","pod_name":"web-1","namespace":"prod""#))
+            .unwrap();
+        let mut told = String::new();
+        encode(&mut told, &metrics.registry.lock().unwrap()).unwrap();
+        let labels = r#"unit="/kubepods/pod1/c1",slice="",container="app",pod="web-1",namespace="prod""#;
+        assert!(told.contains(&format!("oomtrace_usage_bytes{{{labels}}} 64")), "{told}");
+        assert!(
+            told.contains(&format!("oomtrace_kills_total{{{labels},origin=\"memcg_limit\"}} 1")),
+            "what was counted before stays counted: {told}"
+        );
+        assert!(!told.contains("container=\"c1\""), "{told}");
+        let sizes = told.lines().filter(|line| line.starts_with("oomtrace_memory_bytes{"));
+        let sum: f64 = sizes
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum();
+        assert!((sum - 64.0).abs() < 1e-9, "kinds add up to what is used: {told}");
     }
 
     #[test]
