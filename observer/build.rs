@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::io::Write as _;
 use std::{env, fs, io};
 
 use object::build::elf;
@@ -34,7 +35,19 @@ fn main() -> io::Result<()> {
         }),
         Err(error) => return Err(error),
     };
-    fs::write(out.join("observer-ebpf.o"), without_debug_sections(&bytes)?)
+    let object = without_debug_sections(&bytes)?;
+    fs::write(out.join("observer-ebpf.o.length"), object.len().to_string())?;
+    fs::write(out.join("observer-ebpf.o.z"), packed(&object)?)?;
+    let schema = workspace.join("docs/schema/oomtrace-1.json");
+    println!("cargo::rerun-if-changed={}", schema.display());
+    fs::write(out.join("schema.json.z"), packed(&fs::read(schema)?)?)
+}
+
+/// Raw deflate: what is embedded is needed once or never, and takes a quarter of the room so.
+fn packed(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 /// The object as it is embedded: DWARF is two thirds of it, and neither the kernel nor aya reads that (they read BTF).

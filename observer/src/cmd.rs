@@ -7,6 +7,7 @@ mod pager;
 pub mod replay;
 pub mod report;
 pub mod resolve;
+pub mod schema;
 pub mod stacks;
 pub mod units;
 pub mod watch;

@@ -9,7 +9,7 @@ use clap_complete::CompleteEnv;
 use observer::cli::{Cli, Command, Exit, Failure, Output};
 use observer::notice::notice;
 use observer::shown::shown_json;
-use observer::{cmd, complete, event};
+use observer::{cmd, complete};
 
 fn main() -> ExitCode {
     // A file that grows to its limit (`LimitFSIZE=`, ulimit -f) is then an error like a full disk, and not the end.
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
                 failed => failed,
             }
         }
-        Some(Command::Schema) => json(&schemars::schema_for!(event::Line)),
+        Some(Command::Schema) => cmd::schema::text().and_then(|text| print(&text)),
         Some(Command::Man { command }) => cmd::man::page(command.as_deref()).and_then(|page| print(&page)),
         Some(Command::Completions { shell }) => complete::script(shell).and_then(|script| print(&script)),
     };

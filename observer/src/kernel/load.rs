@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use std::io::Read as _;
+
 use aya::{
     Btf, Ebpf, EbpfLoader, Endianness,
     maps::{MapData, PerCpuArray, RingBuf},
@@ -22,8 +24,34 @@ use super::{
 use crate::event::{Probe, Via};
 use crate::heap;
 
-/// The kernel side, built into this binary by the build script; empty in a build without it.
-pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/observer-ebpf.o"));
+/// The kernel side, built into this binary by the build script and packed by it (deflate), and how long it is unpacked; 0 in a
+/// build without it.
+static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/observer-ebpf.o.z"));
+const LENGTH: &str = include_str!(concat!(env!("OUT_DIR"), "/observer-ebpf.o.length"));
+
+/// The kernel side, unpacked.
+pub(super) struct Object(Vec<u64>);
+
+impl Object {
+    /// # Errors
+    /// [`KernelError::NoObject`] in a build without it.
+    pub(super) fn unpack() -> Result<Self, KernelError> {
+        let length = LENGTH.parse().unwrap_or(0_usize);
+        // An ELF file is read in place, and its tables are of words.
+        let mut words = vec![0_u64; length.div_ceil(size_of::<u64>())];
+        let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut words);
+        let read = flate2::read::DeflateDecoder::new(PACKED).read_exact(bytes.get_mut(..length).unwrap_or_default());
+        if length == 0 || read.is_err() {
+            return Err(KernelError::NoObject);
+        }
+        Ok(Self(words))
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        let length = LENGTH.parse().unwrap_or(0_usize);
+        bytemuck::cast_slice(&self.0).get(..length).unwrap_or_default()
+    }
+}
 
 /// Why no probe could be attached at all.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +132,7 @@ impl Probes {
         let mut ebpf = EbpfLoader::new()
             .btf(btf.as_ref())
             .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
-            .load(OBJECT)
+            .load(Object::unpack()?.bytes())
             .map_err(|error| KernelError::Load(Box::new(error)))?;
         let mut context = Context {
             best,
@@ -332,7 +360,7 @@ pub(super) fn may_load() -> Result<(), KernelError> {
             missing: missing.join(" and "),
         });
     }
-    if OBJECT.is_empty() {
+    if LENGTH == "0" {
         return Err(KernelError::NoObject);
     }
     Ok(())

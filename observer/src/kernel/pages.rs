@@ -9,7 +9,7 @@ use aya::programs::{ProgramError, RawTracePoint};
 use aya::{Ebpf, EbpfLoader};
 use observer_common::{Offsets, PageRecord, SamplingState};
 
-use super::load::{KernelError, OBJECT, may_load, reason};
+use super::load::{KernelError, Object, may_load, reason};
 use super::{btf::KernelTypes, record::DecodeError};
 use crate::heap;
 use crate::measure::CgroupId;
@@ -70,7 +70,7 @@ impl Pages {
             .map_max_entries("SIGNALLED", 1)
             .map_max_entries("SENDERS", 1)
             .map_max_entries("WALK_TABLE", 1)
-            .load(OBJECT)
+            .load(Object::unpack()?.bytes())
             .map_err(|error| KernelError::Load(Box::new(error)))?;
         heap::give_back();
         let mut map = |name| ebpf.take_map(name).ok_or(KernelError::NoMap(name));

@@ -1,6 +1,6 @@
 //! Which units a command is about, as systemctl and journalctl have it.
 
-use globset::{Glob, GlobMatcher};
+use glob::Pattern as Glob;
 
 use super::UnitPath;
 use super::asked::container_names;
@@ -22,7 +22,7 @@ pub struct SelectionError {
 #[derive(Debug, Clone)]
 struct Pattern {
     text: String,
-    glob: GlobMatcher,
+    glob: Glob,
 }
 
 /// What `-u` takes: a unit, a user's unit, a container by its name or its id's beginning, a pod as `namespace/pod`.
@@ -59,7 +59,7 @@ impl Name {
         let pod = container.pod_name.as_deref();
         let names = container_names(container);
         is_id
-            || self.written.glob.is_match(&container.id)
+            || self.written.glob.matches(&container.id)
             || names.iter().any(|name| self.written.matches(name))
             || pod.is_some_and(|pod| self.written.matches(pod))
     }
@@ -67,19 +67,16 @@ impl Name {
 
 impl Pattern {
     fn new(text: String) -> Result<Self, SelectionError> {
-        // systemd escapes with backslashes, which a glob would take for its own.
-        let glob = Glob::new(&text.replace('\\', "\\\\")).map_err(|error| SelectionError {
+        // A backslash is itself, as in the names that systemd escapes.
+        let glob = Glob::new(&text).map_err(|error| SelectionError {
             pattern: text.clone(),
-            reason: error.kind().to_string(),
+            reason: error.msg.to_owned(),
         })?;
-        Ok(Self {
-            text,
-            glob: glob.compile_matcher(),
-        })
+        Ok(Self { text, glob })
     }
 
     fn matches(&self, name: &str) -> bool {
-        self.text == name || self.glob.is_match(name)
+        self.text == name || self.glob.matches(name)
     }
 }
 
