@@ -24,6 +24,7 @@ use crate::measure::Tid;
 use anchor::Parts;
 use programs::{Note, Programs};
 use text::{Mail, Page};
+use wrapped::Folded;
 
 pub use source::{Skipped, read};
 
@@ -89,6 +90,7 @@ pub struct Pasted {
     programs: Programs,
     /// Entries of a journal, whose fields say who wrote them.
     journal: Reader,
+    folded: Folded,
     mail: Mail,
     page: Page,
     /// A line whose end may stand on the next.
@@ -105,6 +107,7 @@ impl Pasted {
     pub fn is_open(&self) -> bool {
         let open = |host: &Host| host.parser.is_open() && host.lines < REPORT;
         self.half.is_some()
+            || self.folded.is_open()
             || self.mail.is_open()
             || self.journal.is_open()
             || self.programs.is_open()
@@ -115,16 +118,25 @@ impl Pasted {
     pub fn line(&mut self, line: &[u8]) -> Vec<Told> {
         let text = String::from_utf8_lossy(line);
         let text = text::plain(text.trim_end_matches(['\r', '\n']));
+        for text in self.folded.line(text).into_iter().flatten() {
+            self.unfolded(text);
+        }
+        self.take(WAITING)
+    }
+
+    fn unfolded(&mut self, text: String) {
         if !self.object(&text)
             && let Some(text) = self.mail.line(text)
         {
             self.parts(&text);
         }
-        self.take(WAITING)
     }
 
     /// There are no more lines.
     pub fn end(&mut self) -> Vec<Told> {
+        if let Some(text) = self.folded.end() {
+            self.unfolded(text);
+        }
         if self.mail.is_open()
             && let Some(rest) = self.mail.end()
         {

@@ -1,10 +1,74 @@
 //! Lines that were wrapped: the parts of one are put together where the first is not whole and the next does not begin as a
-//! line does.
+//! line does; and where every line was cut at the same width, as a terminal does it.
 
 use super::{Pasted, anchor};
 
 /// Wrapped parts of one line that are put together.
 const PARTS: usize = 8;
+
+/// No terminal is narrower, in signs.
+const NARROW: usize = 60;
+
+/// What is put together of cut lines, at most, in bytes.
+const MOST: usize = 16 << 10;
+
+/// A log whose lines were cut at one width: each has a time, and what has none goes on with a line of exactly that width. Lines are
+/// as they come as long as no two have the greatest width so far.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    width: usize,
+    /// How many lines had that width.
+    seen: u32,
+    /// A line that may go on, and how wide its last part is.
+    held: Option<(String, usize)>,
+}
+
+impl Folded {
+    /// Whether a line waits for what may follow.
+    pub(super) fn is_open(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Takes a line; gives those that are whole.
+    pub(super) fn line(&mut self, text: String) -> [Option<String>; 2] {
+        let width = if text.len() < NARROW {
+            text.len()
+        } else {
+            text.chars().count()
+        };
+        if width > self.width && width >= NARROW {
+            (self.width, self.seen) = (width, 0);
+        }
+        self.seen = self.seen.saturating_add(u32::from(width == self.width));
+        let mut whole = self.held.take();
+        if let Some((held, last)) = &mut whole
+            && *last == self.width
+            && held.len() < MOST
+            && goes_on(&text)
+        {
+            held.push_str(&text);
+            *last = width;
+            self.held = whole.take();
+            return [None, None];
+        }
+        let whole = whole.map(|(held, _)| held);
+        if self.seen > 1 && width == self.width && anchor::is_stamped(&text) {
+            self.held = Some((text, width));
+            return [whole, None];
+        }
+        [whole, Some(text)]
+    }
+
+    /// The line that waits, where nothing follows.
+    pub(super) fn end(&mut self) -> Option<String> {
+        self.held.take().map(|(held, _)| held)
+    }
+}
+
+/// Whether a line does not begin as one of a log of times does; journalctl marks a boot with `--`.
+fn goes_on(text: &str) -> bool {
+    !text.trim().is_empty() && !text.starts_with("-- ") && !anchor::is_stamped(text)
+}
 
 impl Pasted {
     /// Takes a line, or a part of one.
@@ -60,4 +124,47 @@ fn is_half(text: &str) -> bool {
     (text.starts_with("oom-kill:") && !text.contains(",uid=") && !text.contains(", uid="))
         || (text.starts_with("Task in /") && !text.contains(" killed as a result of limit of /"))
         || (text.starts_with("Tasks in /") && !text.contains("memory.oom.group set"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unfolded(lines: &[&str]) -> Vec<String> {
+        let mut folded = Folded::default();
+        let mut whole: Vec<String> = lines
+            .iter()
+            .flat_map(|line| folded.line((*line).to_owned()).into_iter().flatten())
+            .collect();
+        whole.extend(folded.end());
+        whole
+    }
+
+    #[test]
+    fn lines_cut_at_one_width_are_put_together_and_others_stay_as_they_are() {
+        let line = |second: u32, length: usize| format!("[{second:5}.000000] {}", "x".repeat(length));
+        let whole: Vec<String> = (1..6).map(|second| line(second, 50 + 37 * second as usize)).collect();
+        let cut: Vec<String> = whole
+            .iter()
+            .flat_map(|line| {
+                line.as_bytes()
+                    .chunks(80)
+                    .map(|part| String::from_utf8(part.to_vec()).unwrap())
+            })
+            .collect();
+        let parts: Vec<&str> = cut.iter().map(String::as_str).collect();
+        let joined = unfolded(&parts);
+        // The first that was cut is not known for it yet.
+        assert_eq!(joined[joined.len() - 3..], whole[2..], "{joined:?}");
+        let long = line(1, 90);
+        let others = [
+            long.as_str(),
+            long.as_str(),
+            "-- Boot 2 --",
+            long.as_str(),
+            "",
+            "no time",
+        ];
+        assert_eq!(unfolded(&others), others);
+    }
 }
