@@ -14,6 +14,8 @@ mod runs;
 mod series;
 mod slot;
 mod throttle;
+mod warning;
+mod waves;
 
 use crate::event::{
     Before, BeforeSample, Class, Earlier, Event, Forecast, ForecastChange, ForecastState, Grower, GrowingPart, Kill,
@@ -29,38 +31,7 @@ use parts::PartsOverTime;
 use recent::Recent;
 use runs::Runs;
 use series::{Detail, Series};
-
-/// A warning that said this or less, in seconds, is not said again: nobody could do more with the next one.
-const LAST_WORD: f64 = 15.0;
-
-/// How long growth must have lasted, as a share of the time that is left, before it is warned of.
-const LASTED: f64 = 0.7;
-
-/// What starts, grows: so many steps of it say nothing. A step is from sample to sample, and [`STEP`] at least.
-const START: f64 = 8.0;
-
-/// How long growth must have lasted, as a share of the longest time that may be left: growth by leaps says little of when.
-const LASTED_OF_HIGH: f64 = 0.4;
-
-/// And in steps: of what is seen more rarely, less is known in the same time.
-const LASTED_AT_LEAST: f64 = 30.0;
-
-/// A step of what is sampled more often, in seconds: memory moves no faster for being looked at.
-const STEP: f64 = 1.0;
-
-/// A warning stands while growth would have to go on for no more than so many times what would raise it.
-const HYSTERESIS: f64 = 2.0;
-
-/// How long there must be no reason for a warning before it is cleared: a share of the growth's own time, and so many
-/// steps at least.
-const QUIET: f64 = 0.2;
-const QUIET_AT_LEAST: f64 = 5.0;
-
-/// What stands below this share of what it was has given something back.
-const GIVEN_BACK: f64 = 0.95;
-
-/// And what stands above this one goes on growing.
-const GOES_ON: f64 = 1.02;
+use warning::Told;
 
 /// Cgroups that are looked at closely, at most: ten times what the others take is spent on each.
 const MAX_CLOSE: usize = 512;
@@ -159,21 +130,6 @@ struct History {
     is_over: bool,
     /// Samples since a limit was in sight.
     blind: u8,
-}
-
-/// A warning that stands.
-#[derive(Debug)]
-struct Told {
-    /// What it said last, in seconds.
-    left: f64,
-    /// When it was raised.
-    at: Timestamp,
-    /// How long growth had lasted then, in seconds.
-    lasted: f64,
-    /// The most that was held since, in bytes.
-    held: f64,
-    /// Since when there would be no warning, were there none.
-    quiet_since: Option<Timestamp>,
 }
 
 /// How closely the processes of a unit are looked at.
@@ -303,14 +259,13 @@ impl Engine {
         history
             .last
             .push(ts, sample.subject.unit.as_deref(), &sample.memory, room);
-        let change = warning(
-            ts,
-            history,
+        let case = warning::Case {
             class,
-            sample.forecast.as_ref(),
+            forecast: sample.forecast.as_ref(),
             may_end,
-            self.config.warn_within_seconds,
-        );
+            within: self.config.warn_within_seconds,
+        };
+        let change = warning::change(ts, history, &case);
         out.extend(change.map(|state| {
             Event::Forecast(ForecastChange {
                 subject: sample.subject.clone(),
@@ -730,92 +685,6 @@ fn ended(subject: Subject, run: RunOutline) -> Event {
         state: RunState::Ended,
         run,
     })
-}
-
-/// How long growth is taken to go on that has lasted so long, seen in such steps; all in seconds.
-fn goes_on_for(lasted: f64, step: f64) -> f64 {
-    (lasted - START * step).max(0.0) / LASTED
-}
-
-/// Whether the state of a warning changes. Raised once, updated when the time left has halved, cleared when the limit is
-/// twice as far as would raise it or out of sight, but not where it is met.
-fn warning(
-    ts: Timestamp,
-    history: &mut History,
-    class: Class,
-    forecast: Option<&Forecast>,
-    may_end: bool,
-    within: f64,
-) -> Option<ForecastState> {
-    let was_killed = history.earlier.is_some_and(|earlier| earlier.end == RunEnd::Killed);
-    let step = history.growth.spacing().max(STEP);
-    let line = history.growth.line();
-    let lasted = line.map_or(0.0, |line| line.window());
-    let slope = line.map_or(0.0, |line| line.slope().middle);
-    // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
-    // the same at first. A run that was killed after it had grown the same way is.
-    let is_sure = |forecast: &&Forecast| {
-        was_killed
-            || lasted >= LASTED_AT_LEAST * step
-                && forecast.seconds <= goes_on_for(lasted, step)
-                && forecast
-                    .high_seconds
-                    .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
-                && !may_end
-                && history.growth.is_record(forecast.seconds * slope)
-    };
-    let forecast = forecast.filter(|_| grows(class));
-    let held = history.growth.last().unwrap_or_default();
-    // What was given back is not on its way any more.
-    history.calmed = history.calmed.take().filter(|calmed| held >= calmed.held * GIVEN_BACK);
-    let Some(told) = history.told.as_deref_mut() else {
-        let goes_on = |forecast: &&Forecast| {
-            history.calmed.as_ref().is_some_and(|calmed| {
-                let lasted = calmed.lasted + ts.seconds_since(calmed.at);
-                held > calmed.held * GOES_ON && forecast.seconds <= goes_on_for(lasted, step)
-            })
-        };
-        let left = forecast
-            .filter(|forecast| is_sure(forecast) || goes_on(forecast))?
-            .seconds;
-        history.told = (left <= within).then(|| {
-            Box::new(Told {
-                left,
-                at: ts,
-                lasted,
-                held,
-                quiet_since: None,
-            })
-        });
-        return history.told.as_ref().map(|_| ForecastState::Raised);
-    };
-    told.held = told.held.max(held);
-    let believed = if was_killed {
-        within
-    } else {
-        within.min(goes_on_for(told.lasted + ts.seconds_since(told.at), step))
-    };
-    let left = forecast
-        .map(|forecast| forecast.seconds)
-        .filter(|left| *left <= believed * HYSTERESIS);
-    if left.is_none() && history.met_since.is_none() {
-        let since = *told.quiet_since.get_or_insert(ts);
-        // A trough is no end: what still grows, if more slowly, is given a share of all the time that it grew.
-        let lasted = if line.is_some_and(|line| line.slope().low > 0.0) {
-            told.lasted + since.seconds_since(told.at)
-        } else {
-            lasted
-        };
-        if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST * step) {
-            return None;
-        }
-        history.calmed = history.told.take();
-        return Some(ForecastState::Cleared);
-    }
-    told.quiet_since = None;
-    let left = left.filter(|left| *left <= told.left / 2.0 && told.left > LAST_WORD)?;
-    told.left = left;
-    Some(ForecastState::Updated)
 }
 
 #[cfg(test)]

@@ -159,6 +159,16 @@ impl Line {
         Some(if rest.is_finite() { rest } else { 0.0 })
     }
 
+    /// The same as one of growth that goes on through waves: what the last flank did says nothing of what comes.
+    pub(super) fn through_waves(self) -> Self {
+        Self {
+            early: self.fit.middle,
+            late: self.fit.middle,
+            breathes: true,
+            ..self
+        }
+    }
+
     /// By how much it may be off at its window's end.
     pub(super) fn tolerance(&self) -> f64 {
         self.fit.tolerance()
@@ -260,6 +270,15 @@ pub(super) fn line(slots: &Slots<'_>, is_finest: bool) -> Option<Line> {
         floor: short(floor),
         breathes: breath > 0.0,
     })
+}
+
+/// The slope of the first so many of a window's points, and the value of its line at the last of those.
+pub(super) fn first(points: &[(f64, f64)], count: usize) -> Option<(f64, f64)> {
+    let points = points.get(..count)?;
+    let mut room = Slopes::new();
+    let slope = around(slopes(points, &mut room))?.middle;
+    let (end, _) = points.last()?;
+    Some((slope, median(points.iter().map(|(x, y)| y - slope * (x - end)))?))
 }
 
 /// Whether a single step makes most of the growth.

@@ -199,6 +199,11 @@ impl Runs {
         present.push(ts.seconds_since(present.since), held);
     }
 
+    /// When the present run was seen first, and what it held, in bytes; `None` before that.
+    pub(super) fn begun(&self) -> Option<(Timestamp, f64)> {
+        self.begun.map(|(since, held)| (since, f64::from(held)))
+    }
+
     /// The present run is over; what is told of it, where it was long enough to tell something.
     pub(super) fn end(&mut self, end: RunEnd) -> Option<RunOutline> {
         self.begun = None;

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use super::line::{Line, MIN_SLOTS, Z, median, points};
 use super::slot::{Level, MAX_SLOTS, MERGE, Parts, Slot, Slots, Span, Tick, short};
+use super::waves::{Belief, Through, wrong};
 use crate::event::{Class, Memory, Trend};
 use crate::measure::{Timestamp, significant};
 
@@ -34,8 +35,14 @@ const RECORD: f64 = 1.15;
 /// What a belief is taken to be wrong by before there is experience, as a logarithm, and for how many errors that counts.
 const PRIOR_ERROR: f64 = 0.20;
 const PRIOR_WEIGHT: f64 = 3.0;
-/// An error beyond this is as good as any other.
-const MAX_ERROR: f64 = 1.5;
+
+/// A window whose line goes through waves is so many times as long as that of the last flank.
+const LONGER: f64 = 1.5;
+/// Growth that has come down to this share of what it was has ceased.
+const CEASED: f64 = 0.05;
+/// How wrong the time left is in a trough.
+const TROUGH_ERROR: f64 = 0.6;
+const TROUGH_LOOKS: f64 = 6.0;
 
 /// What should have come some time ago, and has not, takes as long again in the median, and four times in five between a ninth
 /// of that time and nine times it (Gott 1993): nothing is known of the page that reclaim will not find.
@@ -69,14 +76,6 @@ impl Detail {
     }
 }
 
-/// What was believed at a time: to be held against what came.
-#[derive(Debug, Clone, Copy)]
-struct Belief {
-    at: Tick,
-    value: f32,
-    slope: f32,
-}
-
 /// The time until a value is reached, in seconds, and its interval of 80 %.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Reach {
@@ -99,6 +98,16 @@ impl Reach {
     }
 }
 
+/// How far a line through waves is to be trusted.
+#[derive(Debug, Clone, Copy)]
+struct Waves {
+    /// How wrong it was in retrospect, as a sum of squares, and how often it was looked at.
+    squares: f64,
+    looks: f64,
+    /// Whether it is a guess: growth has become slow, in a trough or for good.
+    is_trough: bool,
+}
+
 /// What is believed of it now.
 #[derive(Debug, Clone, Copy)]
 struct Judged {
@@ -110,6 +119,10 @@ struct Judged {
     until: Tick,
     /// The mean time between the window's samples, in seconds.
     spacing: f64,
+    /// The line of the last flank, which would be believed were there no waves.
+    last: Line,
+    /// Where it is a line through waves.
+    waves: Option<Waves>,
 }
 
 impl Judged {
@@ -209,7 +222,23 @@ impl Series {
     }
 
     fn judge(&self) -> Option<Judged> {
-        let (place, slots, line) = self.believed()?;
+        let (place, slots, last) = self.believed()?;
+        let through = self.through_waves(place, &last).map(|(place, slots, through)| {
+            let Through { line, squares, looks } = *through;
+            let is_trough = false;
+            (
+                place,
+                slots,
+                line,
+                Some(Waves {
+                    squares,
+                    looks,
+                    is_trough,
+                }),
+            )
+        });
+        let through = through.or_else(|| self.through_trough(place, &slots, &last));
+        let (place, slots, line, waves) = through.unwrap_or((place, slots, last, None));
         let steps = (slots.len() - 1) * MERGE.pow(u32::try_from(place).ok()?);
         let now = Judged {
             line,
@@ -217,12 +246,61 @@ impl Series {
             since: slots.clone().next()?.at,
             until: self.newest()?.at,
             spacing: line.window() / steps as f64,
+            last,
+            waves,
         };
         let before = self
             .judged
             .as_deref()
             .filter(|before| !now.grows() && before.grows() && self.pauses(before));
         Some(before.copied().unwrap_or(now))
+    }
+
+    /// The line through waves that is believed in place of the last flank's, of which level, of which slots.
+    fn through_waves(&self, flank: usize, last: &Line) -> Option<(usize, Slots<'_>, &Through)> {
+        if self.detail == Detail::Plain {
+            return None;
+        }
+        let levels = self.levels.iter().enumerate().skip(flank.max(1)).rev();
+        let mut windows = levels.flat_map(|level| Span::ALL.map(|span| (level, span)));
+        windows.find_map(|((place, level), span)| {
+            let slots = level.window(span);
+            if slots.len() < MIN_COARSE || level.reaches(span) < last.window() * LONGER {
+                return None;
+            }
+            let through = level.through(span, |slots| Through::of(slots, self.beliefs.iter()))?;
+            Some((place, slots, through))
+        })
+    }
+
+    /// The line of all that is known, where growth that was believed has become slow and not ceased: a trough, as likely as an
+    /// end.
+    fn through_trough(
+        &self,
+        flank: usize,
+        slots: &Slots<'_>,
+        last: &Line,
+    ) -> Option<(usize, Slots<'_>, Line, Option<Waves>)> {
+        let slope = last.slope();
+        let before = self.judged.as_deref().filter(|before| before.grows())?;
+        if self.detail == Detail::Plain || slope.low <= 0.0 || self.classify(slots, last) != Class::Steady {
+            return None;
+        }
+        let levels = self.levels.iter().enumerate().skip(flank.max(1)).rev();
+        let mut levels = levels.filter(|(_, level)| level.slots.len() >= MIN_COARSE);
+        let (place, level) = levels.next()?;
+        let line = level.rough_line()?.through_waves();
+        let is_trough = line.slope().low > 0.0
+            && line.floor_rises()
+            && line.window() > last.window() * LONGER
+            && slope.middle > line.slope().middle * CEASED
+            && slope.middle > before.line.slope().middle * CEASED;
+        let guess = Waves {
+            squares: TROUGH_ERROR * TROUGH_ERROR * TROUGH_LOOKS,
+            looks: TROUGH_LOOKS,
+            is_trough,
+        };
+        is_trough.then(|| (place, level.window(Span::Whole), line, Some(guess)))
     }
 
     /// Whether growth that lasted has only paused: for a short time against its own, and without giving anything back.
@@ -256,7 +334,7 @@ impl Series {
 
     /// Remembers what is believed now, so that the beliefs span the whole life evenly.
     fn believe(&mut self) {
-        let (Some(line), Some(newest)) = (self.line(), self.newest()) else {
+        let (Some(Judged { last: line, .. }), Some(newest)) = (self.judged.as_deref(), self.newest()) else {
             return;
         };
         let belief = Belief {
@@ -294,6 +372,9 @@ impl Series {
         };
         let now = line.at(newest.at);
         let (mut sum, mut count) = (PRIOR_ERROR * PRIOR_ERROR * PRIOR_WEIGHT, PRIOR_WEIGHT);
+        if let Some(waves) = self.judged.as_deref().and_then(|judged| judged.waves) {
+            return ((sum + waves.squares) / (count + waves.looks)).sqrt();
+        }
         for belief in &self.beliefs {
             let took = newest.at.since(belief.at);
             // What was said of the next moment says little of a time that is far.
@@ -302,13 +383,7 @@ impl Series {
             if took < seconds * 0.2 || took <= 0.0 || is_old {
                 continue;
             }
-            let believed = (now - f64::from(belief.value)) / f64::from(belief.slope);
-            let ratio = if believed > 0.0 {
-                (took / believed).ln()
-            } else {
-                MAX_ERROR
-            };
-            sum += ratio.clamp(-MAX_ERROR, MAX_ERROR).powi(2);
+            sum += wrong(now - f64::from(belief.value), f64::from(belief.slope), took).powi(2);
             count += 1.0;
         }
         (sum / count).sqrt()
@@ -316,7 +391,7 @@ impl Series {
 
     /// When `target` is reached; `None` where it does not grow towards it.
     pub(super) fn reach(&self, target: f64, now: f64) -> Option<Reach> {
-        let Judged { line, until, .. } = *self.judged.as_deref()?;
+        let Judged { line, until, waves, .. } = *self.judged.as_deref()?;
         if line.slope().low <= 0.0 || !line.slope().middle.is_finite() {
             return None;
         }
@@ -335,7 +410,7 @@ impl Series {
             high: (seconds * error)
                 .max(line.seconds_for(room + line.swing()))
                 .max(late.high),
-            may_end: line.still_to_come().is_some_and(|rest| rest < room),
+            may_end: waves.is_some_and(|waves| waves.is_trough) || line.still_to_come().is_some_and(|rest| rest < room),
         })
     }
 

@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use std::collections::{VecDeque, vec_deque};
 
 use super::line::{Line, line};
+use super::waves::Through;
 use crate::event::Memory;
 use crate::measure::Bytes;
 
@@ -160,6 +161,8 @@ pub(super) struct Level {
     whole: OnceCell<Option<Line>>,
     /// Apart: few have use for it.
     half: OnceCell<Box<Option<Line>>>,
+    /// The lines through waves, of the whole and of its half: only where a limit is in sight.
+    through: [OnceCell<Option<Box<Through>>>; 2],
 }
 
 impl Level {
@@ -193,6 +196,13 @@ impl Level {
         self.slots.range(self.slots.len() - count..)
     }
 
+    /// How long a window is, in seconds.
+    pub(super) fn reaches(&self, span: Span) -> f64 {
+        let slots = self.window(span);
+        let ends = slots.clone().next().zip(slots.clone().next_back());
+        ends.map_or(0.0, |(first, last)| last.at.since(first.at))
+    }
+
     /// The line through a window; `None` from too few slots.
     pub(super) fn line(&self, span: Span, is_finest: bool) -> Option<Line> {
         let line = || line(&self.window(span), is_finest);
@@ -202,11 +212,28 @@ impl Level {
         }
     }
 
+    /// The line through all, whether or not it tells its own end.
+    pub(super) fn rough_line(&self) -> Option<Line> {
+        line(&self.window(Span::Whole), true)
+    }
+
+    /// What a window's line through waves is worth, as `judge` has it; reckoned once for each slot.
+    pub(super) fn through(&self, span: Span, judge: impl FnOnce(&Slots<'_>) -> Option<Through>) -> Option<&Through> {
+        let [whole, half] = &self.through;
+        let cell = match span {
+            Span::Whole => whole,
+            Span::Half => half,
+        };
+        cell.get_or_init(|| judge(&self.window(span)).map(Box::new)).as_deref()
+    }
+
     /// What it takes on the heap, in bytes.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
+        let through = self.through.iter().filter_map(|cell| cell.get()?.as_ref());
+        let through = through.count() * size_of::<Through>();
         let half = self.half.get().map_or(0, |_| size_of::<Option<Line>>());
-        self.slots.capacity() * size_of::<Slot>() + half
+        self.slots.capacity() * size_of::<Slot>() + half + through
     }
 
     /// Gives back what is more than `room`.
@@ -221,5 +248,6 @@ impl Level {
     fn forget_lines(&mut self) {
         self.whole.take();
         self.half.take();
+        self.through = Default::default();
     }
 }

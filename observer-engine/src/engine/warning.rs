@@ -1,0 +1,173 @@
+//! Whether the state of a warning changes: growth is worth waking someone where it has lasted long enough to be believed.
+
+use super::{History, grows};
+use crate::event::{Class, Forecast, ForecastState, RunEnd};
+use crate::measure::Timestamp;
+
+/// A warning that said this or less, in seconds, is not said again: nobody could do more with the next one.
+const LAST_WORD: f64 = 15.0;
+
+/// How long growth must have lasted, as a share of the time that is left, before it is warned of.
+const LASTED: f64 = 0.7;
+
+/// What starts, grows: so many steps of it say nothing. A step is from sample to sample, and [`STEP`] at least.
+const START: f64 = 8.0;
+
+/// And what is seen from its start on is starting for so many seconds: as long as systemd waits for a unit to be started
+/// (`DefaultTimeoutStartSec=`).
+const STARTING: f64 = 90.0;
+
+/// Where it would fill its limit within so many seconds of its start: runtimes, caches and workers that are started together
+/// do, and most of them stop there.
+const FAST: f64 = 120.0;
+
+/// It was seen from its start on where it held no more than this share of the limit at first.
+const BEGAN_BELOW: f64 = 0.25;
+
+/// A start that leaves no more than this share of the limit is warned of nonetheless: few stop there.
+const START_STOPS: f64 = 0.06;
+
+/// How long growth must have lasted, as a share of the longest time that may be left: growth by leaps says little of when.
+const LASTED_OF_HIGH: f64 = 0.4;
+
+/// And in steps: of what is seen more rarely, less is known in the same time.
+const LASTED_AT_LEAST: f64 = 30.0;
+
+/// A step of what is sampled more often, in seconds: memory moves no faster for being looked at.
+const STEP: f64 = 1.0;
+
+/// A warning stands while growth would have to go on for no more than so many times what would raise it.
+const HYSTERESIS: f64 = 2.0;
+
+/// How long there must be no reason for a warning before it is cleared: a share of the growth's own time, and so many
+/// steps at least.
+const QUIET: f64 = 0.2;
+const QUIET_AT_LEAST: f64 = 5.0;
+
+/// What stands below this share of what it was has given something back.
+const GIVEN_BACK: f64 = 0.95;
+
+/// And what stands above this one goes on growing.
+const GOES_ON: f64 = 1.02;
+
+/// A warning that stands.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// What it said last, in seconds.
+    pub(super) left: f64,
+    /// When it was raised.
+    pub(super) at: Timestamp,
+    /// How long growth had lasted then, in seconds.
+    pub(super) lasted: f64,
+    /// The most that was held since, in bytes.
+    pub(super) held: f64,
+    /// Since when there would be no warning, were there none.
+    pub(super) quiet_since: Option<Timestamp>,
+}
+
+/// How long growth is taken to go on that has lasted so long, seen in such steps; all in seconds.
+fn goes_on_for(lasted: f64, step: f64) -> f64 {
+    (lasted - START * step).max(0.0) / LASTED
+}
+
+/// What speaks for a warning, and against one.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    pub(super) class: Class,
+    pub(super) forecast: Option<&'a Forecast>,
+    /// Whether growth that slowed would end below the limit, were it to go on slowing.
+    pub(super) may_end: bool,
+    /// A warning is wanted of what comes within so many seconds.
+    pub(super) within: f64,
+}
+
+/// Whether it has just been started, and there is room enough for its start to end in.
+fn starts(ts: Timestamp, begun: Option<(Timestamp, f64)>, forecast: &Forecast, rest: f64) -> bool {
+    let limit = forecast.limit.bytes.as_f64();
+    begun.is_some_and(|(since, held)| {
+        let age = ts.seconds_since(since);
+        age < STARTING && age + forecast.seconds < FAST && held <= limit * BEGAN_BELOW && rest > limit * START_STOPS
+    })
+}
+
+/// Whether the state of a warning changes. Raised once, updated when the time left has halved, cleared when the limit is
+/// twice as far as would raise it or out of sight, but not where it is met.
+pub(super) fn change(ts: Timestamp, history: &mut History, case: &Case<'_>) -> Option<ForecastState> {
+    let Case {
+        class,
+        forecast,
+        may_end,
+        within,
+    } = *case;
+    let was_killed = history.earlier.is_some_and(|earlier| earlier.end == RunEnd::Killed);
+    let step = history.growth.spacing().max(STEP);
+    let line = history.growth.line();
+    let begun = history.runs.begun();
+    let lasted = line.map_or(0.0, |line| line.window());
+    let slope = line.map_or(0.0, |line| line.slope().middle);
+    // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
+    // the same at first. A run that was killed after it had grown the same way is.
+    let is_sure = |forecast: &&Forecast| {
+        was_killed
+            || lasted >= LASTED_AT_LEAST * step
+                && forecast.seconds <= goes_on_for(lasted, step)
+                && forecast
+                    .high_seconds
+                    .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
+                && !may_end
+                && !starts(ts, begun, forecast, forecast.seconds * slope)
+                && history.growth.is_record(forecast.seconds * slope)
+    };
+    let forecast = forecast.filter(|_| grows(class));
+    let held = history.growth.last().unwrap_or_default();
+    // What was given back is not on its way any more.
+    history.calmed = history.calmed.take().filter(|calmed| held >= calmed.held * GIVEN_BACK);
+    let Some(told) = history.told.as_deref_mut() else {
+        let goes_on = |forecast: &&Forecast| {
+            history.calmed.as_ref().is_some_and(|calmed| {
+                let lasted = calmed.lasted + ts.seconds_since(calmed.at);
+                held > calmed.held * GOES_ON && forecast.seconds <= goes_on_for(lasted, step)
+            })
+        };
+        let left = forecast
+            .filter(|forecast| is_sure(forecast) || goes_on(forecast))?
+            .seconds;
+        history.told = (left <= within).then(|| {
+            Box::new(Told {
+                left,
+                at: ts,
+                lasted,
+                held,
+                quiet_since: None,
+            })
+        });
+        return history.told.as_ref().map(|_| ForecastState::Raised);
+    };
+    told.held = told.held.max(held);
+    let believed = if was_killed {
+        within
+    } else {
+        within.min(goes_on_for(told.lasted + ts.seconds_since(told.at), step))
+    };
+    let left = forecast
+        .map(|forecast| forecast.seconds)
+        .filter(|left| *left <= believed * HYSTERESIS);
+    if left.is_none() && history.met_since.is_none() {
+        let since = *told.quiet_since.get_or_insert(ts);
+        // A trough is no end: what still grows, if more slowly, is given a share of all the time that it grew.
+        let lasted = if line.is_some_and(|line| line.slope().low > 0.0) {
+            told.lasted + since.seconds_since(told.at)
+        } else {
+            lasted
+        };
+        if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST * step) {
+            return None;
+        }
+        history.calmed = history.told.take();
+        return Some(ForecastState::Cleared);
+    }
+    told.quiet_since = None;
+    let left = left.filter(|left| *left <= told.left / 2.0 && told.left > LAST_WORD)?;
+    told.left = left;
+    Some(ForecastState::Updated)
+}
