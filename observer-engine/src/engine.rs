@@ -5,6 +5,7 @@
 
 mod above;
 mod bounded;
+mod bursts;
 mod forecast;
 mod growers;
 mod line;
@@ -26,6 +27,7 @@ use crate::verdict::{self, KillFacts};
 
 use above::HOST;
 use bounded::Bounded;
+use bursts::Bursts;
 use growers::Followed;
 use parts::PartsOverTime;
 use recent::Recent;
@@ -60,6 +62,9 @@ const SOON: f64 = 120.0;
 
 /// A unit is under pressure from this share of time on, in per cent of the last 10 s, in which some of its tasks waited for memory.
 const PRESSED: f64 = 1.0;
+
+/// Templates whose instances' runs are remembered, at most: a third of a KiB each.
+const MAX_TEMPLATES: usize = 256;
 
 /// Units whose processes are followed, at most; the one not told of for longest goes first. 48 KiB each at most.
 const MAX_FOLLOWED: usize = 64;
@@ -113,6 +118,7 @@ struct History {
     was_killed: bool,
     throttling: throttle::Throttling,
     last: Recent,
+    bursts: Bursts,
     /// The owners of the limits above it, nearest first.
     owners: above::Owners,
     forecast: Option<Box<(Timestamp, Forecast)>>,
@@ -148,6 +154,8 @@ pub struct Engine {
     cgroups: Bounded<History>,
     owners: Bounded<Series>,
     above: above::Above,
+    /// The last runs of any instance of a template, by the path that the template itself would have.
+    templates: Bounded<Runs>,
     /// Units whose processes are told of.
     followed: Bounded<Followed>,
     /// How many of the cgroups are looked at closely.
@@ -165,6 +173,7 @@ impl Engine {
             owners: Bounded::new(MAX_OWNERS),
             config,
             above: above::Above::default(),
+            templates: Bounded::new(MAX_TEMPLATES),
             followed: Bounded::new(MAX_FOLLOWED),
             close: 0,
             ended: Vec::new(),
@@ -224,9 +233,12 @@ impl Engine {
             out.push(history.cleared(sample.subject.clone()));
         }
         let held = forecast::held(current, reclaimable, sample.memory.swap_current);
+        let rise = history.growth.last().map_or(0.0, |last| held - last);
+        let before = history.last.last_seen();
         history.growth.push_parts(ts, held, &sample.memory);
         history.runs.push(ts, held);
-        history.compare(&sample.limits);
+        let siblings = runs::template(&path).and_then(|template| self.templates.get(&template));
+        history.compare(&sample.limits, siblings);
         out.extend(history.throttling.push(ts, sample).map(Event::Throttle));
         sample.trend = history.trend();
         let class = sample.trend.map_or(Class::Unknown, |trend| trend.class);
@@ -236,8 +248,14 @@ impl Engine {
         {
             ahead.binding = Some(forecast::overdue(limit, ts.seconds_since(since)));
         }
+        let bursty = history.bursts.push(ts, before, rise, ahead.room);
+        // Who was warned is told on.
+        if bursty.is_some() && history.told.is_none() {
+            ahead.binding = None;
+        }
         let may_end = ahead.may_end;
         (sample.forecast, sample.slowed) = (ahead.binding, ahead.slowed);
+        sample.bursty = bursty;
         history.say(ts, sample.forecast.as_ref());
         history.look(sample.forecast.is_some(), self.close < MAX_CLOSE);
         history.is_pressed = sample.pressure.is_some_and(|pressure| pressure.some_avg10 >= PRESSED);
@@ -259,10 +277,11 @@ impl Engine {
         history
             .last
             .push(ts, sample.subject.unit.as_deref(), &sample.memory, room);
+        let ends = self.followed.get(&path).and_then(|followed| followed.ends(ts));
         let case = warning::Case {
             class,
             forecast: sample.forecast.as_ref(),
-            may_end,
+            may_end: may_end || history.ends_below(ends, sample.forecast.as_ref()),
             within: self.config.warn_within_seconds,
         };
         let change = warning::change(ts, history, &case);
@@ -305,7 +324,10 @@ impl Engine {
             invocation_id: old.invocation.clone(),
             ..subject.clone()
         };
-        let run = run.map(|run| ended(subject.clone(), run));
+        let run = run.map(|run| {
+            self.know_of_template(path, &run);
+            ended(subject.clone(), run)
+        });
         let throttle = old.throttling.over(subject.clone()).map(Event::Throttle);
         [run, throttle, old.told.is_some().then(|| old.cleared(subject))]
     }
@@ -315,6 +337,14 @@ impl Engine {
         if let Some(path) = &run.subject.cgroup.path {
             let (history, _) = self.cgroups.entry(path);
             history.runs.know(&run.run);
+            self.know_of_template(path, &run.run);
+        }
+    }
+
+    /// A run of an instance says something of the next one of any other.
+    fn know_of_template(&mut self, path: &str, run: &RunOutline) {
+        if let Some(template) = runs::template(path) {
+            self.templates.entry(&template).0.know(run);
         }
     }
 
@@ -329,6 +359,9 @@ impl Engine {
         history.was_killed = true;
         let is_over = history.growth.last().is_some_and(|last| freed >= last * MUCH);
         let run = is_over.then(|| history.runs.end(RunEnd::Killed)).flatten();
+        if let Some(run) = &run {
+            self.know_of_template(&path, run);
+        }
         self.freed(&killed, freed);
         let mut subject = subject;
         subject.cgroup.id = subject.cgroup.id.filter(|_| killed == path);
@@ -549,6 +582,7 @@ impl Engine {
             trend: history.trend(),
             forecast: forecast.map(|(_, forecast)| forecast.clone()),
             forecast_age_seconds: forecast.map(|(said, _)| ts.seconds_since(*said).max(0.0)),
+            bursty: history.bursts.told(),
         };
         // Those of the stream first: a replay finds them there, and the others in the kill.
         let (sampled, others): (Vec<&str>, Vec<&str>) = history
@@ -581,7 +615,7 @@ impl History {
 
     /// Looks whether the present growth is that of an earlier run. One that settled is no guide where it would not have
     /// room to.
-    fn compare(&mut self, limits: &[Limit]) {
+    fn compare(&mut self, limits: &[Limit], siblings: Option<&Runs>) {
         let grows = self.growth.class().is_some_and(grows);
         let has_room = |earlier: &Earlier| {
             let own = limits.iter().filter(|limit| limit.relation == Relation::Own);
@@ -589,9 +623,18 @@ impl History {
                 .all(|bytes| bytes > earlier.peak.as_f64() * (1.0 + ROOM))
         };
         self.earlier = grows
-            .then(|| self.runs.alike())
+            .then(|| self.runs.alike(siblings))
             .flatten()
             .filter(|earlier| earlier.end == RunEnd::Killed || has_room(earlier));
+    }
+
+    /// Whether growth ends with a tenth of the limit to spare where its program was told to end it.
+    fn ends_below(&self, ends: Option<f64>, forecast: Option<&Forecast>) -> bool {
+        let (Some(ends), Some(forecast), Some(held)) = (ends, forecast, self.growth.last()) else {
+            return false;
+        };
+        let slope = self.growth.line().map_or(0.0, |line| line.slope().middle);
+        ends - held + forecast.limit.bytes.as_f64() * ROOM <= forecast.seconds * slope
     }
 
     /// That its warning stands no more.
@@ -669,6 +712,7 @@ impl History {
         told + self.growth.heap()
             + self.runs.heap()
             + self.last.heap()
+            + self.bursts.heap()
             + forecast
             + self.invocation.as_ref().map_or(0, name)
     }

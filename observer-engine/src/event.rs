@@ -26,8 +26,8 @@ pub use line::{Event, Line};
 pub use processes::{Ancestor, Children, Grower, Process, Processes, Siblings, sum};
 pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};
 pub use sample::{
-    Class, Forecast, ForecastChange, ForecastState, GrowingTask, Limit, LimitRef, Memory, MemoryEvents, Pressure,
-    Relation, Sample, TaskSize, Throttle, ThrottleState, Trend, owner_name, setting,
+    Bursty, Class, Forecast, ForecastChange, ForecastState, GrowingTask, Limit, LimitRef, Memory, MemoryEvents,
+    Pressure, Relation, Sample, TaskSize, Throttle, ThrottleState, Trend, owner_name, setting,
 };
 pub use stacks::{PageKind, Stack, Stacks};
 pub use subject::{CgroupRef, Container, Subject, ancestry};

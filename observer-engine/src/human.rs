@@ -41,6 +41,14 @@ pub fn rate(bytes_per_second: f64) -> String {
     format!("{sign}{size}/min")
 }
 
+/// The pace of a burst: `1.2G/s`.
+#[must_use]
+pub fn burst(bytes_per_second: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating")]
+    let size = bytes(Bytes(bytes_per_second as u64));
+    format!("{size}/s")
+}
+
 /// A duration: `2h 10min`, `46min`, `58s`; the two largest units.
 #[must_use]
 pub fn duration(seconds: f64) -> String {

@@ -7,10 +7,11 @@ mod told;
 mod verdict;
 
 use crate::event::{
-    Class, Forecast, ForecastChange, ForecastState, GrowingPart, Ledger, LimitRef, Lost, Memory, OomWithoutKill,
-    Relation, Subject, Throttle, ThrottleState, Trend, UNACCOUNTED, Unexplained, owner_name, setting,
+    Bursty, Class, Forecast, ForecastChange, ForecastState, GrowingPart, Ledger, LimitRef, Lost, Memory,
+    OomWithoutKill, Relation, RunEnd, Subject, Throttle, ThrottleState, Trend, UNACCOUNTED, Unexplained, owner_name,
+    setting,
 };
-use crate::human::{bytes, duration, rate};
+use crate::human::{burst, bytes, duration, rate};
 use crate::measure::Bytes;
 
 pub use told::{NO_KILL, Sentences, sentences};
@@ -53,6 +54,21 @@ pub fn trend_name(trend: &Trend) -> &'static str {
         "rising"
     } else {
         class_name(trend.class)
+    }
+}
+
+/// Whether nothing tells a leak from what fills and will stop: it has grown, and no earlier run was killed after it had.
+fn may_stop(trend: &Trend, class: Class) -> bool {
+    let was_killed = trend.earlier.is_some_and(|earlier| earlier.end == RunEnd::Killed);
+    class == Class::Leak && !was_killed
+}
+
+/// Growth that is warned of in a word or two.
+fn growth_name(trend: &Trend, class: Class) -> &'static str {
+    if may_stop(trend, class) {
+        "fills or leaks"
+    } else {
+        class_name(class)
     }
 }
 
@@ -147,6 +163,12 @@ pub fn limit(relation: Option<Relation>, unit: Option<&str>, cgroup: Option<&str
     }
 }
 
+/// `bursty: up to 1.2G/s lately, 3.0G left`.
+pub fn bursty(bursty: &Bursty) -> String {
+    let pace = burst(bursty.bytes_per_second);
+    format!("bursty: up to {pace} lately, {} left", bytes(bursty.left))
+}
+
 /// A warning in a sentence.
 pub fn warning(change: &ForecastChange) -> String {
     let unit = name(&change.subject);
@@ -176,7 +198,7 @@ pub fn warning(change: &ForecastChange) -> String {
         format!(
             "; {}, {}",
             pace(trend.bytes_per_second, change.class),
-            class_name(change.class)
+            growth_name(&trend, change.class)
         )
     });
     format!(
@@ -212,10 +234,13 @@ pub fn ground(change: &ForecastChange) -> Option<String> {
         text += &format!("{mainly} in {}[{}]", task.comm, task.pid);
     }
     text += &format!("; {} reclaimable", bytes(memory.reclaimable()));
-    // What earlier runs did is news; why growth is a leak is not.
-    let earlier = change.trend.filter(|trend| trend.earlier.is_some());
-    if let Some(reason) = earlier.and_then(|trend| trend.reason()) {
-        text += &format!("; {reason}");
+    // What earlier runs did is news; why growth is taken for growth is not.
+    if let Some(trend) = &change.trend {
+        let earlier = trend.reason().filter(|_| trend.earlier.is_some());
+        let only_grown = || may_stop(trend, change.class).then(|| "it has only grown so far".to_owned());
+        if let Some(reason) = earlier.or_else(only_grown) {
+            text += &format!("; {reason}");
+        }
     }
     Some(text)
 }
@@ -289,6 +314,7 @@ pub fn repeated(lost: &Lost) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Earlier;
 
     #[test]
     fn what_no_cgroup_has_is_named_where_it_grows_and_where_it_ran_out() {
@@ -319,6 +345,31 @@ mod tests {
             "unaccounted 4.0G (memory that no cgroup and no counter accounts for: a driver's?)"
         );
         assert_eq!(grows("anon"), "anon 4.0G");
+    }
+
+    #[test]
+    fn growth_is_called_a_leak_where_an_earlier_run_was_killed_after_it() {
+        let mut trend = Trend {
+            bytes_per_second: 1e6,
+            low: 1e6,
+            high: 1e6,
+            window_seconds: 600.0,
+            class: Class::Leak,
+            since: None,
+            earlier: None,
+        };
+        let growth = |trend: &Trend| growth_name(trend, trend.class);
+        assert_eq!(growth(&trend), "fills or leaks");
+        let earlier = |end| Earlier {
+            end,
+            seconds: 900.0,
+            peak: Bytes(1 << 30),
+        };
+        trend.earlier = Some(earlier(RunEnd::Killed));
+        assert_eq!(growth(&trend), "a leak");
+        trend.class = Class::Kernel;
+        trend.earlier = None;
+        assert_eq!(growth(&trend), "kernel memory");
     }
 
     #[test]

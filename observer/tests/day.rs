@@ -153,6 +153,7 @@ fn sample(memory: Memory, second: i64) -> Sample {
         },
         slowed: None,
         ledger: None,
+        bursty: None,
     }
 }
 

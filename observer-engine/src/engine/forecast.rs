@@ -4,6 +4,7 @@
 //! swap together are the limit and the room in swap (mm/vmscan.c: `can_reclaim_anon_pages`).
 
 use super::bounded::Bounded;
+use super::bursts::Room;
 use super::series::{Reach, Series};
 use crate::event::{Class, Forecast, Limit, LimitRef, Memory, Relation, Sample};
 use crate::measure::{Bytes, significant};
@@ -29,6 +30,8 @@ pub(super) struct Ahead<'a> {
     /// The first limit that kills and is met: what stands there has not come to rest, reclaim keeps it from the kill for as
     /// long as it finds a page.
     pub(super) met: Option<&'a Limit>,
+    /// What is left to the nearest limit that kills.
+    pub(super) room: Option<Room>,
 }
 
 /// What counts against a limit: what reclaim cannot give back, and what was swapped out already.
@@ -53,6 +56,13 @@ pub(super) fn ahead<'a>(
         let Some((now, until)) = against(limit, class, &sample.memory, reclaimable) else {
             continue;
         };
+        let room = Room {
+            left: until - now,
+            limit: until,
+        };
+        if !is_high && ahead.room.is_none_or(|nearest| room.left < nearest.left) {
+            ahead.room = Some(room);
+        }
         if !is_high && ahead.met.is_none() && now >= until * MET {
             ahead.met = Some(limit);
         }

@@ -200,6 +200,8 @@ pub(super) struct Followed {
     before: Option<Life>,
     /// Whether looks are told as such; in a stream that has none, samples name the largest processes.
     has_looks: bool,
+    /// Where the unit's growth would end, in bytes, were it to end where its largest process was told to, and when that was seen.
+    ends: Option<(Timestamp, f64)>,
 }
 
 impl Followed {
@@ -208,7 +210,15 @@ impl Followed {
         let subject = &told.subject;
         self.unit = subject.user_unit.clone().or_else(|| subject.unit.clone());
         self.has_looks = true;
+        self.ends = held.and_then(|held| Some((ts, held + to_ceiling(held, told)?)));
         self.take(ts, held, told);
+    }
+
+    /// Where growth would end, were it to end where the process that has most of it was told to; `None` where none was.
+    pub(super) fn ends(&self, ts: Timestamp) -> Option<f64> {
+        self.ends
+            .filter(|(at, _)| ts.seconds_since(*at) <= FRESH)
+            .map(|(_, ends)| ends)
     }
 
     /// Takes the largest processes of a sample, where the stream has no looks.
@@ -225,6 +235,7 @@ impl Followed {
             shmem: None,
             swap: None,
             pgtables: None,
+            ceiling: None,
         };
         let told = Processes {
             unseen: u64::from(tasks.len() >= TaskSize::TOLD),
@@ -326,6 +337,15 @@ impl Followed {
         };
         lives.map(of_life).sum()
     }
+}
+
+/// How much the largest process may still grow by its own word, where it has most of what its unit holds.
+fn to_ceiling(held: f64, told: &Processes) -> Option<f64> {
+    let largest = told.tasks.iter().max_by_key(|task| task.held())?;
+    let own = largest.held().as_f64();
+    // What holds more than that is not bound by it.
+    let rest = largest.ceiling?.as_f64() - own;
+    (rest >= 0.0 && own >= held * MOST).then_some(rest)
 }
 
 impl Life {

@@ -20,10 +20,14 @@ const SHORTEST: f64 = 30.0;
 /// third of the present one.
 const ALIKE: f64 = 0.15;
 const AGES_ALIKE: usize = 4;
+/// And of different instances of a template, which may be given different work: up to a fifth.
+const AGES_ALIKE_OF_TEMPLATE: usize = 6;
 /// A run says nothing any more of one that has lived so many times as long.
 const OUTLIVED: f32 = 1.25;
-/// A run has settled that grew by no more than this share in the last half of its life.
+/// A run has settled that grew by no more than this share in the last half of its life, or by no more than the other in the last
+/// third: jobs read for as long as they work.
 const SETTLED: f64 = 0.10;
+const SETTLED_LATE: f64 = 0.03;
 
 /// What was held on average at an age, in bytes, to 8 bits; 0 = not known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,6 +73,15 @@ struct Present {
     age: usize,
     sum: f64,
     count: f64,
+}
+
+/// The path that the template of an instance would have: `/system.slice/a@.service` of `/system.slice/a@1.service`; `None`
+/// where it is no instance.
+pub(super) fn template(path: &str) -> Option<String> {
+    let (above, name) = path.rsplit_once('/')?;
+    let (prefix, rest) = name.split_once('@')?;
+    let (instance, kind) = rest.rsplit_once('.')?;
+    (!prefix.is_empty() && !instance.is_empty()).then(|| format!("{above}/{prefix}@.{kind}"))
 }
 
 /// Which of the ages it is; `None` before the first.
@@ -142,7 +155,7 @@ impl Present {
 
 impl Outline {
     /// Whether it held at the last ages that `present` has been through what that did, and lived about as long at least.
-    fn is_like(&self, present: &Present) -> bool {
+    fn is_like(&self, present: &Present, ages: usize) -> bool {
         if self.seconds * OUTLIVED < present.outline.seconds {
             return false;
         }
@@ -153,17 +166,19 @@ impl Outline {
             .rev();
         known
             .by_ref()
-            .take(AGES_ALIKE)
+            .take(ages)
             .inspect(|_| count += 1)
             .all(|(earlier, now)| (now / earlier).ln().abs() <= ALIKE)
-            && count == AGES_ALIKE
+            && count == ages
     }
 
     /// Whether it had stopped growing: what was restarted while it grew says nothing of where it would have ended.
     fn has_settled(&self) -> bool {
         let mut last = self.held.iter().rev().filter_map(|held| held.bytes());
-        match (last.next(), last.nth(1)) {
-            (Some(end), Some(half)) => end <= half * (1.0 + SETTLED),
+        match (last.next(), last.next(), last.next()) {
+            (Some(end), Some(third), Some(half)) => {
+                end <= half * (1.0 + SETTLED) || end <= third * (1.0 + SETTLED_LATE)
+            }
             _ => false,
         }
     }
@@ -246,10 +261,15 @@ impl Runs {
     }
 
     /// The earlier run that the present one is like, where it says how that goes on: it was killed, or it settled. One that
-    /// was killed says more than one that was not.
-    pub(super) fn alike(&self) -> Option<Earlier> {
+    /// was killed says more than one that was not. A unit without runs of its own is held against those of its template's
+    /// other instances.
+    pub(super) fn alike(&self, siblings: Option<&Self>) -> Option<Earlier> {
         let present = self.present.as_deref()?;
-        let alike = || self.earlier.iter().rev().filter(|outline| outline.is_like(present));
+        let (runs, ages) = match siblings.filter(|_| self.earlier.is_empty()) {
+            Some(siblings) => (&siblings.earlier, AGES_ALIKE_OF_TEMPLATE),
+            None => (&self.earlier, AGES_ALIKE),
+        };
+        let alike = || runs.iter().rev().filter(|outline| outline.is_like(present, ages));
         let killed = alike().find(|outline| outline.end == RunEnd::Killed);
         let outline = killed.or_else(|| alike().find(|outline| outline.has_settled()))?;
         Some(Earlier {
@@ -290,12 +310,56 @@ mod tests {
         live(&mut runs, 400, fills);
         assert!(runs.end(RunEnd::Stopped).is_some());
         live(&mut runs, 50, fills);
-        let alike = runs.alike().unwrap();
+        let alike = runs.alike(None).unwrap();
         assert_eq!((alike.end, alike.seconds), (RunEnd::Stopped, 399.0));
         assert!((alike.peak.as_f64() / 1.1e8 - 1.0).abs() < 0.01, "{:?}", alike.peak);
         // What goes on where that stopped is another thing.
         live(&mut runs, 300, |second| 1e7 + 1e6 * second);
-        assert_eq!(runs.alike(), None);
+        assert_eq!(runs.alike(None), None);
+    }
+
+    #[test]
+    fn an_instance_goes_the_way_of_another_one_of_its_template_where_it_has_no_runs_itself() {
+        assert_eq!(
+            template("/a.slice/b@1.2.service").as_deref(),
+            Some("/a.slice/b@.service")
+        );
+        for other in [
+            "/a.slice/b.service",
+            "/a.slice/b@.service",
+            "/user@1.service/b.scope",
+            "/b",
+        ] {
+            assert_eq!(template(other), None, "{other}");
+        }
+        let mut other = Runs::default();
+        live(&mut other, 400, fills);
+        other.end(RunEnd::Stopped);
+        let mut runs = Runs::default();
+        live(&mut runs, 50, fills);
+        assert_eq!(runs.alike(Some(&other)).map(|alike| alike.end), Some(RunEnd::Stopped));
+        assert_eq!(runs.alike(None), None);
+        // It takes longer to tell than of its own.
+        let mut runs = Runs::default();
+        live(&mut runs, 25, fills);
+        assert_eq!(runs.alike(Some(&other)), None);
+        runs.earlier.clone_from(&other.earlier);
+        assert!(runs.alike(None).is_some());
+        // Its own runs count, where there are some.
+        let mut runs = Runs::default();
+        live(&mut runs, 100, |second| 1e6 + 1e5 * second);
+        runs.end(RunEnd::Stopped);
+        live(&mut runs, 50, fills);
+        assert_eq!(runs.alike(Some(&other)), None);
+    }
+
+    #[test]
+    fn a_job_that_reads_for_half_of_its_life_has_settled() {
+        let mut runs = Runs::default();
+        live(&mut runs, 150, fills);
+        runs.end(RunEnd::Stopped);
+        live(&mut runs, 50, fills);
+        assert_eq!(runs.alike(None).map(|alike| alike.end), Some(RunEnd::Stopped));
     }
 
     #[test]
@@ -304,7 +368,7 @@ mod tests {
         live(&mut runs, 400, |second| 1e7 + 1e6 * second);
         runs.end(RunEnd::Stopped);
         live(&mut runs, 100, |second| 1e7 + 1e6 * second);
-        assert_eq!(runs.alike(), None);
+        assert_eq!(runs.alike(None), None);
     }
 
     #[test]
@@ -315,7 +379,7 @@ mod tests {
         live(&mut runs, 400, fills);
         runs.end(RunEnd::Stopped);
         live(&mut runs, 50, fills);
-        assert_eq!(runs.alike().unwrap().end, RunEnd::Killed);
+        assert_eq!(runs.alike(None).unwrap().end, RunEnd::Killed);
     }
 
     #[test]

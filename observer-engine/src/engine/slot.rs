@@ -151,6 +151,9 @@ impl Span {
     pub(super) const ALL: [Self; 2] = [Self::Whole, Self::Half];
 }
 
+/// What is worth believing through waves, by span.
+type Spans = [OnceCell<Option<Box<Through>>>; 2];
+
 /// A history at one time scale.
 #[derive(Debug, Default)]
 pub(super) struct Level {
@@ -162,7 +165,7 @@ pub(super) struct Level {
     /// Apart: few have use for it.
     half: OnceCell<Box<Option<Line>>>,
     /// The lines through waves, of the whole and of its half: only where a limit is in sight.
-    through: [OnceCell<Option<Box<Through>>>; 2],
+    through: OnceCell<Box<Spans>>,
 }
 
 impl Level {
@@ -219,7 +222,7 @@ impl Level {
 
     /// What a window's line through waves is worth, as `judge` has it; reckoned once for each slot.
     pub(super) fn through(&self, span: Span, judge: impl FnOnce(&Slots<'_>) -> Option<Through>) -> Option<&Through> {
-        let [whole, half] = &self.through;
+        let [whole, half] = &**self.through.get_or_init(Box::default);
         let cell = match span {
             Span::Whole => whole,
             Span::Half => half,
@@ -230,8 +233,10 @@ impl Level {
     /// What it takes on the heap, in bytes.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
-        let through = self.through.iter().filter_map(|cell| cell.get()?.as_ref());
-        let through = through.count() * size_of::<Through>();
+        let through = self.through.get().map_or(0, |spans| {
+            let lines = spans.iter().filter_map(|cell| cell.get()?.as_ref());
+            size_of::<Spans>() + lines.count() * size_of::<Through>()
+        });
         let half = self.half.get().map_or(0, |_| size_of::<Option<Line>>());
         self.slots.capacity() * size_of::<Slot>() + half + through
     }
@@ -248,6 +253,6 @@ impl Level {
     fn forget_lines(&mut self) {
         self.whole.take();
         self.half.take();
-        self.through = Default::default();
+        self.through.take();
     }
 }

@@ -256,29 +256,6 @@ fn the_first_seconds_of_growth_are_no_sign_of_the_next_ones() {
 }
 
 #[test]
-fn what_would_fill_its_limit_within_two_minutes_of_its_start_is_starting() {
-    let warned_at = |first: u64, room: u64| {
-        let mut engine = Engine::new(Config::default());
-        let mut out = Vec::new();
-        (0..room).find(|second| {
-            let usage = (first + second) * MIB;
-            let mut sample = sample(
-                usage,
-                0,
-                vec![limit(Relation::Own, "/own", (first + room) * MIB, usage)],
-            );
-            engine.sample(at(*second as f64), &mut sample, &mut out);
-            !out.is_empty()
-        })
-    };
-    // Three quarters full, as many a runtime and cache are in the end, it is not warned of; just before the kill it is.
-    assert!(warned_at(0, 80).is_some_and(|second| second > 72));
-    // What takes longer is no start, nor is what was running before.
-    assert!(warned_at(0, 140).is_some_and(|second| second < 70));
-    assert!(warned_at(80, 80).is_some_and(|second| second < 45));
-}
-
-#[test]
 fn what_is_seen_ten_times_as_rarely_is_warned_of_after_as_many_samples() {
     let warned_at = |every: u32| {
         let mut engine = Engine::new(Config {

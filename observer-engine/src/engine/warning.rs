@@ -125,9 +125,7 @@ pub(super) fn change(ts: Timestamp, history: &mut History, case: &Case<'_>) -> O
     let Some(told) = history.told.as_deref_mut() else {
         // The same growth as was told before, in its next wave: it has lasted since it began.
         let resumed = history.calmed.as_ref().filter(|calmed| held > calmed.held * GOES_ON);
-        let lasted = resumed.map_or(lasted, |calmed| {
-            lasted.max(calmed.lasted + ts.seconds_since(calmed.at))
-        });
+        let lasted = resumed.map_or(lasted, |calmed| lasted.max(calmed.lasted + ts.seconds_since(calmed.at)));
         let goes_on = |forecast: &&Forecast| resumed.is_some() && forecast.seconds <= goes_on_for(lasted, step);
         let left = forecast
             .filter(|forecast| is_sure(forecast) || goes_on(forecast))?

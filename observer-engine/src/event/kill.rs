@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Forecast, Grower, Ledger, Memory, Relation, Subject, Trend, few};
+use super::{Bursty, Forecast, Grower, Ledger, Memory, Relation, Subject, Trend, few};
 use crate::measure::{Bytes, Tgid, Tid, Timestamp};
 use crate::unit::is_same_unit;
 
@@ -348,6 +348,9 @@ pub struct Before {
     /// Age of that forecast at the kill, in seconds.
     #[serde(default)]
     pub forecast_age_seconds: Option<f64>,
+    /// That it grew in bursts, where no time was told; absent if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bursty: Option<Bursty>,
 }
 
 /// A sample from before a kill.

@@ -6,8 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    CgroupRef, Container, Forecast, ForecastChange, Kill, Ledger, Limit, Lost, Memory, MemoryEvents, OomWithoutKill,
-    Pressure, Processes, Run, Sample, Stacks, Start, Stop, Subject, TaskSize, Throttle, Trend, Unexplained, Unit, few,
+    Bursty, CgroupRef, Container, Forecast, ForecastChange, Kill, Ledger, Limit, Lost, Memory, MemoryEvents,
+    OomWithoutKill, Pressure, Processes, Run, Sample, Stacks, Start, Stop, Subject, TaskSize, Throttle, Trend,
+    Unexplained, Unit, few,
 };
 use crate::measure::Timestamp;
 
@@ -286,6 +287,8 @@ struct FlatSample {
     slowed: Option<Forecast>,
     #[serde(default)]
     ledger: Option<Box<Ledger>>,
+    #[serde(default)]
+    bursty: Option<Bursty>,
     ts: Timestamp,
     #[serde(default)]
     seq: u64,
@@ -322,6 +325,7 @@ impl From<FlatSample> for Line {
                 tasks: flat.tasks,
                 slowed: flat.slowed,
                 ledger: flat.ledger,
+                bursty: flat.bursty,
             }),
             ts: flat.ts,
             seq: flat.seq,

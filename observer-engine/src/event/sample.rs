@@ -42,6 +42,19 @@ pub struct Sample {
     /// What all of the machine's memory is used for; of the host alone, each 10 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<Box<Ledger>>,
+    /// That it grows in bursts, where no time is told; absent if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bursty: Option<Bursty>,
+}
+
+/// Growth in bursts, each of a third of what was left or more in two seconds at most, several times in ten minutes: when the
+/// limit is met, no slope tells.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Bursty {
+    /// The fastest of the last bursts, in bytes per second.
+    pub bytes_per_second: f64,
+    /// What is left to the nearest limit that kills.
+    pub left: Bytes,
 }
 
 /// A process and its memory.

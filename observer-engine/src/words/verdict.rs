@@ -1,6 +1,6 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
-use super::{class_name, growers, kernel, limit as limit_words, name, pace};
+use super::{bursty, class_name, growers, kernel, limit as limit_words, name, pace};
 use crate::event::{
     Ceiling, CeilingSource, Class, Confidence, Container, Kill, KillLimit, Origin, Relation, ShortageKind, Subject,
     Trigger, Victim,
@@ -340,6 +340,7 @@ pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, Stri
                 class_name(trend.class)
             ));
         }
+        parts.extend(before.bursty.as_ref().map(bursty));
         if let (Some(forecast), Some(age)) = (&before.forecast, before.forecast_age_seconds)
             // At the very end it says nothing that the kill does not.
             && forecast.seconds + age >= 2.0

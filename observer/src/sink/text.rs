@@ -20,8 +20,8 @@ use crate::stacks::table;
 use crate::words::middle;
 use crate::words::paragraph;
 use crate::words::{
-    self, HOST, class_name, counted, ground, interval, is_early, limit_owner, name, pace, standstill, trend_name,
-    unkilled, warning,
+    self, HOST, bursty, class_name, counted, ground, interval, is_early, limit_owner, name, pace, standstill,
+    trend_name, unkilled, warning,
 };
 
 /// At least this often something is told of a unit that moves, in seconds.
@@ -314,6 +314,7 @@ impl<W: Write> Text<W> {
             columns.push(pace(trend.bytes_per_second, trend.class));
             columns.push(trend_name(&trend).to_owned());
         }
+        columns.extend(sample.bursty.as_ref().map(bursty));
         columns.extend(
             sample
                 .forecast

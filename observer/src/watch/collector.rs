@@ -774,6 +774,7 @@ impl Collector {
             tasks: self.largest_tasks(id),
             slowed: None,
             ledger: None,
+            bursty: None,
         };
         for run in self.known.remove(&*path).unwrap_or_default() {
             self.engine.know(&run);

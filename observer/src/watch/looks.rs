@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
-use crate::cgroup::{Birth, Glance, Hierarchy, Whole, birth, glance, pids, whole};
+use crate::cgroup::{Birth, Glance, Hierarchy, Whole, birth, cmdline, environment, glance, pids, whole};
+use crate::engine::ceiling;
 use crate::event::{Process, Processes, Siblings, TaskSize, sum};
 use crate::measure::{Bytes, CgroupId, Tgid};
 
@@ -219,6 +220,18 @@ impl Look {
         }
     }
 
+    /// Those that are told by themselves, and of the largest what it was told to take at most.
+    fn told(&self, clock: &Clock) -> Vec<Process> {
+        let told = self.read.iter().map(|(pid, whole)| process(*pid, whole, clock));
+        let mut told: Vec<Process> = told.collect();
+        if let Some(largest) = told.iter_mut().max_by_key(|task| task.held()) {
+            let line = cmdline(largest.pid);
+            largest.ceiling =
+                ceiling::of_process(line.as_deref(), &environment(largest.pid)).and_then(|most| most.bytes);
+        }
+        told
+    }
+
     /// What is told, of what was known at the look before.
     fn tell(&self, looked: &Looked, clock: &Clock) -> Processes {
         let told: HashSet<Tgid> = self.read.iter().map(|(pid, _)| *pid).collect();
@@ -242,11 +255,7 @@ impl Look {
         Processes {
             count: self.count,
             unseen,
-            tasks: self
-                .read
-                .iter()
-                .map(|(pid, whole)| process(*pid, whole, clock))
-                .collect(),
+            tasks: self.told(clock),
             others: by_parent(others),
             ended: if is_listed {
                 by_parent(gone.chain(never_seen))
@@ -276,6 +285,7 @@ fn process(pid: Tgid, whole: &Whole, clock: &Clock) -> Process {
         shmem,
         swap,
         pgtables,
+        ceiling: None,
     }
 }
 

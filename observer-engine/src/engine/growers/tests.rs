@@ -19,6 +19,7 @@ fn process((pid, ppid, started, held): (u32, u32, i64, u64)) -> Process {
         shmem: None,
         swap: None,
         pgtables: None,
+        ceiling: None,
     }
 }
 

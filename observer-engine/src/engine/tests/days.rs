@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 
 use super::*;
+use crate::event::Process;
 
 /// What is told of a life at a sample a second that holds what `size` says, in MiB below a limit of 100, until it meets it:
 /// when warnings were raised and cleared, and when it met the limit, in seconds.
@@ -80,4 +81,103 @@ fn what_filled_and_was_given_back_is_a_new_growth_again() {
     let once = live(500, |second| 5.0 + (second % 600.0) / 10.0);
     let again = live(1100, |second| 5.0 + (second % 600.0) / 10.0);
     assert_eq!(once.warnings.len() + 1, again.warnings.len(), "{:?}", again.warnings);
+}
+
+#[test]
+fn what_would_fill_its_limit_within_two_minutes_of_its_start_is_starting() {
+    let warned_at = |first: u64, room: u64| {
+        let mut engine = Engine::new(Config::default());
+        let mut out = Vec::new();
+        (0..room).find(|second| {
+            let usage = (first + second) * MIB;
+            let mut sample = sample(
+                usage,
+                0,
+                vec![limit(Relation::Own, "/own", (first + room) * MIB, usage)],
+            );
+            #[expect(clippy::cast_precision_loss, reason = "small")]
+            engine.sample(at(*second as f64), &mut sample, &mut out);
+            !out.is_empty()
+        })
+    };
+    // Three quarters full, as many a runtime and cache are in the end, it is not warned of; just before the kill it is.
+    assert!(warned_at(0, 80).is_some_and(|second| second > 72));
+    // What takes longer is no start, nor is what was running before.
+    assert!(warned_at(0, 140).is_some_and(|second| second < 70));
+    assert!(warned_at(80, 80).is_some_and(|second| second < 45));
+}
+
+#[test]
+fn growth_that_ends_where_its_program_was_told_to_is_not_warned_of() {
+    let is_warned = |ceiling: Option<u64>| {
+        let mut engine = Engine::new(Config::default());
+        let mut out = Vec::new();
+        for second in 0..400 {
+            let usage = (300 + second) * MIB;
+            let mut sample = sample(usage, 0, vec![limit(Relation::Own, "/own", 1000 * MIB, usage)]);
+            #[expect(clippy::cast_precision_loss, reason = "small")]
+            let ts = at(second as f64);
+            engine.sample(ts, &mut sample, &mut out);
+            let task = Process {
+                pid: Tgid(7),
+                ppid: None,
+                comm: "java".to_owned(),
+                started: None,
+                anon: Some(Bytes(usage - 10 * MIB)),
+                shmem: None,
+                swap: None,
+                pgtables: None,
+                ceiling: ceiling.map(Bytes),
+            };
+            engine.processes(
+                ts,
+                &Processes {
+                    subject: sample.subject,
+                    count: 1,
+                    tasks: vec![task],
+                    ..Processes::default()
+                },
+            );
+        }
+        !out.is_empty()
+    };
+    assert!(is_warned(None));
+    assert!(!is_warned(Some(800 * MIB)));
+    // Below the limit, and without room for what else the program takes.
+    assert!(is_warned(Some(950 * MIB)));
+    // What holds more already is not bound by it.
+    assert!(is_warned(Some(400 * MIB)));
+}
+
+#[test]
+fn through_waves_of_a_third_of_its_life_a_leak_is_told_by_all_of_them() {
+    let size = wave(1000.0, 2.0, 0.03);
+    let (first, mut worst) = (size(0.0), 0.0_f64);
+    let size = |second: f64| 8.0 + size(second) - first;
+    let end = (0..9000_i32)
+        .map(f64::from)
+        .find(|second| size(*second) >= 100.0)
+        .unwrap();
+    let mut engine = Engine::new(Config::default());
+    let mut warnings = Vec::new();
+    for second in (0..9000_i32).map(f64::from).take_while(|second| *second < end) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a size of some MiB"
+        )]
+        let usage = (size(second) * Bytes(MIB).as_f64()) as u64;
+        let mut sample = sample(usage, 0, vec![limit(Relation::Own, "/own", 100 * MIB, usage)]);
+        engine.sample(at(second), &mut sample, &mut warnings);
+        if second > end * 0.8 && second < end * 0.95 {
+            let left = sample.forecast.unwrap().seconds;
+            worst = worst.max((left / (end - second)).ln().abs());
+        }
+    }
+    // By the last flank, it would be wrong by a factor of ten.
+    assert!(worst < 0.8, "{worst}");
+    let cleared = warnings
+        .iter()
+        .any(|event| matches!(event, Event::Forecast(change) if change.state == ForecastState::Cleared));
+    assert!(!cleared);
 }

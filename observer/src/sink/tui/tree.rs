@@ -208,6 +208,7 @@ mod tests {
             shmem: None,
             swap: None,
             pgtables: None,
+            ceiling: None,
         };
         Processes {
             count,
