@@ -249,14 +249,9 @@ impl Engine {
             ahead.binding = Some(forecast::overdue(limit, ts.seconds_since(since)));
         }
         let bursty = history.bursts.push(ts, before, rise, ahead.room);
-        // Who was warned is told on.
-        if bursty.is_some() && history.told.is_none() {
-            ahead.binding = None;
-        }
         let may_end = ahead.may_end;
         (sample.forecast, sample.slowed) = (ahead.binding, ahead.slowed);
         sample.bursty = bursty;
-        history.say(ts, sample.forecast.as_ref());
         history.look(sample.forecast.is_some(), self.close < MAX_CLOSE);
         history.is_pressed = sample.pressure.is_some_and(|pressure| pressure.some_avg10 >= PRESSED);
         if !sample.tasks.is_empty() {
@@ -285,6 +280,11 @@ impl Engine {
             within: self.config.warn_within_seconds,
         };
         let change = warning::change(ts, history, &case);
+        // No slope tells of the next burst; who is warned is told on.
+        if sample.bursty.is_some() && history.told.is_none() {
+            sample.forecast = None;
+        }
+        history.say(ts, sample.forecast.as_ref());
         out.extend(change.map(|state| {
             Event::Forecast(ForecastChange {
                 subject: sample.subject.clone(),

@@ -17,7 +17,7 @@ const BEHIND: usize = 4;
 const BEFORE: f64 = 0.25;
 /// A line through waves is believed where it was wrong by so much less than what was believed, as a share of that, and by no
 /// more than so much at all, as a logarithm.
-const BETTER: f64 = 0.8;
+const BETTER: f64 = 0.6;
 const AT_MOST: f64 = 0.45;
 
 /// What was believed at a time: to be held against what came.

@@ -1,6 +1,8 @@
 //! The scores of what is known, what others' rules say of plain shapes, and the bounds of oomtrace's own figures on the
 //! traces that nothing was chosen on.
 
+use std::ops::RangeInclusive;
+
 use jiff::Timestamp;
 use oomtrace_engine::event::{Event, Line};
 use oomtrace_engine::{Config, Engine};
@@ -183,8 +185,9 @@ fn told(trace: &Trace) -> Told {
     told
 }
 
-fn scored(stretch: u32) -> Score {
-    let traces: Vec<Trace> = files(false)
+/// Of the traces of minutes, or of those of hours.
+fn scored(hours: bool, stretch: u32) -> Score {
+    let traces: Vec<Trace> = files(hours)
         .unwrap()
         .iter()
         .map(|file| Trace::read(file, stretch).unwrap())
@@ -213,27 +216,68 @@ fn scored(stretch: u32) -> Score {
 
 #[test]
 fn forecasts_of_traces_that_were_not_tuned_on_stay_as_good_as_they_are() {
-    holds_what_is_meant(&scored(1));
+    holds_what_is_meant(&scored(false, 1), &MEANT);
 }
 
 #[test]
 fn they_stay_so_where_a_sample_a_second_is_one_in_ten() {
-    holds_what_is_meant(&scored(10));
+    holds_what_is_meant(&scored(false, 10), &MEANT);
 }
 
-/// The figures that are to be reached.
-fn holds_what_is_meant(score: &Score) {
+#[test]
+fn forecasts_of_lives_of_an_hour_stay_as_good_as_they_are() {
+    holds_what_is_meant(&scored(true, 1), &OF_HOURS);
+}
+
+/// The figures that are to be reached; of errors, and of when half of the leaks are warned of, as a share of their life, the
+/// greatest.
+struct Meant {
+    median: f64,
+    p90: f64,
+    coverage: RangeInclusive<f64>,
+    at: f64,
+    /// Of so many that do not leak one may be warned of, for such a share of the time.
+    one_in: usize,
+    share: f64,
+}
+
+const MEANT: Meant = Meant {
+    median: 0.08,
+    p90: 0.60,
+    coverage: 0.75..=0.90,
+    at: 0.50,
+    one_in: 12,
+    share: 0.01,
+};
+
+/// What holds of lives of an hour, where not all is reached that is meant: docs/forecast.md says what is missing.
+const OF_HOURS: Meant = Meant {
+    median: 0.15,
+    p90: 0.70,
+    coverage: 0.75..=0.90,
+    at: 0.55,
+    one_in: 2,
+    share: 0.08,
+};
+
+fn holds_what_is_meant(score: &Score, meant: &Meant) {
     println!("{}", super::table::rules("scored only", &[("oomtrace", score.clone())]));
     let (median, p90) = (score.error(0.5).unwrap(), score.error(0.9).unwrap());
-    assert!(median <= 0.08 && p90 <= 0.60, "errors of {median} and {p90}");
+    assert!(
+        median <= meant.median && p90 <= meant.p90,
+        "errors of {median} and {p90}"
+    );
     let coverage = score.coverage().unwrap();
-    assert!((0.75..=0.90).contains(&coverage), "the interval holds {coverage}");
+    assert!(meant.coverage.contains(&coverage), "the interval holds {coverage}");
     let (warned, lives) = (score.warned(), score.warned.len());
     assert!(warned == lives, "{warned} leaks of {lives} warned of");
     let at = score.warned_at().unwrap();
-    assert!(at <= 0.5, "warned when {at} of a life is over");
+    assert!(at <= meant.at, "warned when {at} of a life is over");
     let (alarmed, others) = (score.alarmed_traces(), score.alarms.len());
-    assert!(alarmed * 12 <= others, "{alarmed} of {others} warned of falsely");
+    assert!(
+        alarmed * meant.one_in <= others,
+        "{alarmed} of {others} warned of falsely"
+    );
     let share = score.alarmed_share().unwrap();
-    assert!(share < 0.01, "falsely warned {share} of the time");
+    assert!(share < meant.share, "falsely warned {share} of the time");
 }
