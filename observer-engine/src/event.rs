@@ -9,6 +9,7 @@ mod few;
 mod kill;
 mod ledger;
 mod line;
+mod object;
 mod processes;
 mod run;
 mod sample;
@@ -23,6 +24,7 @@ pub use kill::{
 };
 pub use ledger::{GrowingPart, Ledger, UNACCOUNTED};
 pub use line::{Event, Line};
+pub use object::{Object, ObjectKind};
 pub use processes::{Ancestor, Children, Grower, Process, Processes, Siblings, sum};
 pub use run::{Earlier, HeldAt, Run, RunEnd, RunOutline, RunState};
 pub use sample::{

@@ -17,8 +17,8 @@ use earlier::Unfreed;
 
 use crate::ceiling;
 use crate::event::{
-    Before, Confidence, Holder, Kill, KillLimit, Killer, Ledger, Origin, Relation, Request, Shortage, ShortageKind,
-    Subject, Task, Trigger, Victim,
+    Before, Confidence, Holder, Kill, KillLimit, Killer, Ledger, Object, Origin, Relation, Request, Shortage,
+    ShortageKind, Subject, Task, Trigger, Victim,
 };
 use crate::measure::{Bytes, Tgid};
 
@@ -129,6 +129,8 @@ pub struct KillFacts {
     pub tasks: Vec<Task>,
     /// Who held what ran out, largest first.
     pub holders: Vec<Holder>,
+    /// What held its shared and its kernel memory, most first.
+    pub held: Vec<Object>,
     /// Who asked for memory.
     pub trigger: Option<Trigger>,
     /// What it is known from.
@@ -159,6 +161,7 @@ impl KillFacts {
             victim,
             tasks: Vec::new(),
             holders: Vec::new(),
+            held: Vec::new(),
             trigger: None,
             evidence,
             concluded_limit: None,
@@ -259,6 +262,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
         tasks: facts.tasks,
         growers: Vec::new(),
         holders: facts.holders,
+        held: facts.held,
         advice: Vec::new(),
     };
     kill.advice = advice(&kill, facts.unfreed.as_ref());

@@ -2,7 +2,9 @@
 //!
 //! In: events. Out: phrases (here), a kill's paragraph (`verdict`), what a log told (`told`). It knows no sink, and no width.
 
+mod code;
 mod growers;
+mod held;
 mod told;
 mod verdict;
 
@@ -14,6 +16,8 @@ use crate::event::{
 use crate::human::{burst, bytes, duration, rate};
 use crate::measure::Bytes;
 
+pub use code::{code, is_code_of};
+pub use held::object;
 pub use told::{NO_KILL, Sentences, sentences};
 pub use verdict::{cause, killed, limit_brief, paragraph};
 

@@ -1,5 +1,6 @@
 //! Takes memory in places that are known, for the scenario `stacks`: 21 MiB in one, 9 MiB in another, 30 MiB in a third that gives
-//! all of it back, 12 MiB of a memfd, and 8 MiB in pipes. Waits before for as many seconds as its argument says, and for ever after.
+//! all of it back, 12 MiB of a memfd, and 8 MiB in pipes. Waits before for as many seconds as its argument says, and for ever after. With
+//! `leak` behind that the first place takes a MiB a second for ever, for the scenario `stacks_warned`.
 //!
 //! Functions have names that no compiler changes, and no frame pointers, as programs are built.
 
@@ -82,9 +83,23 @@ extern "C" fn caller(memfd: &mut File) {
     std::hint::black_box(());
 }
 
+/// A MiB a second by the clock: a machine that is busy for a while changes no slope.
+fn leak() -> ! {
+    let begun = std::time::Instant::now();
+    for round in 1_u64.. {
+        site_seventy();
+        let due = begun + Duration::from_millis(round * 656);
+        std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
+    }
+    unreachable!("the rounds have no end")
+}
+
 fn main() {
     let wait = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
     std::thread::sleep(Duration::from_secs(wait));
+    if std::env::args().nth(2).as_deref() == Some("leak") {
+        leak();
+    }
     let memfd = rustix::fs::memfd_create("sites", rustix::fs::MemfdFlags::CLOEXEC).expect("a memfd");
     let mut memfd = File::from(memfd);
     let mut pipes = Vec::new();

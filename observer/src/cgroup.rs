@@ -6,6 +6,7 @@ mod files;
 pub mod host;
 pub mod namespaces;
 pub mod nodes;
+mod objects;
 mod open;
 mod processes;
 mod program;
@@ -22,6 +23,7 @@ use crate::event::CgroupVersion;
 use crate::measure::CgroupId;
 
 pub use files::{Buffer, MemoryFiles, Reading, Which, usage};
+pub use objects::{Cache, Wanted, objects, slab};
 pub use open::OpenFiles;
 pub use processes::{Birth, Glance, Whole, birth, glance, pids, whole};
 pub use program::program;
@@ -55,6 +57,7 @@ pub enum CgroupError {
 pub fn feed(bytes: &[u8]) {
     tasks::feed(bytes);
     files::feed(bytes);
+    objects::feed(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
         host::feed(text);
         nodes::feed(text);

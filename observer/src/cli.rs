@@ -287,6 +287,11 @@ pub struct Learn {
     /// less than 30 s is not warned of at all, unless an earlier run grew the same way.
     #[arg(long, value_name = "CMD")]
     pub exec_on_warning: Option<String>,
+    /// While a unit's warning stands, follow which code takes its memory, as 'oomtrace stacks' does; told each minute and at its kill
+    ///
+    /// Two units at a time, half an hour for a warning. It takes the privileges of 'oomtrace stacks' and cgroups of version 2.
+    #[arg(long)]
+    pub stacks: bool,
     /// File with the memory history of earlier runs, kept across restarts
     #[arg(long, value_name = "FILE", default_value = "/var/lib/oomtrace/runs")]
     pub runs: std::path::PathBuf,
@@ -401,6 +406,12 @@ pub struct Stacks {
     /// room for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     pub one_in: Option<u32>,
+    /// Tell what there is by then every so often, too, as a table or JSON
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub every: Option<Duration>,
+    /// Stop when it takes more memory than this itself, mapped files aside
+    #[arg(long, value_name = "SIZE", value_parser = size, hide = true)]
+    pub max_memory: Option<u64>,
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Profile,

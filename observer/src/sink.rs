@@ -2,6 +2,7 @@
 
 mod capture;
 mod exec;
+mod follow;
 mod incidents;
 mod journal;
 mod json;
@@ -20,6 +21,7 @@ use crate::measure::Timestamp;
 
 pub use capture::{Capture, CaptureError, CaptureOptions};
 pub use exec::Exec;
+pub use follow::Follow;
 pub use journal::Journal;
 pub use json::Json;
 pub use metrics::{Metrics, answer_to, listen};

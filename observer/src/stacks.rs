@@ -66,6 +66,10 @@ pub struct Follower {
     pages: HashMap<u64, Page>,
 }
 
+/// The pages that were there at one time.
+#[derive(Debug)]
+pub struct Snapshot(HashMap<u64, Page>);
+
 /// What one unit holds.
 #[derive(Debug, Default)]
 pub struct Held {
@@ -156,6 +160,17 @@ impl Follower {
     /// Forgets the pages that are not among those that are still there, by address and time.
     pub fn keep(&mut self, live: &HashMap<u64, u64>) {
         self.pages.retain(|page, kept| live.get(page) == Some(&kept.time));
+    }
+
+    /// The pages that are kept in mind now, after [`Follower::keep`].
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.pages.clone())
+    }
+
+    /// Goes back to what was there then.
+    pub fn restore(&mut self, snapshot: Snapshot) {
+        self.pages = snapshot.0;
     }
 
     /// What each of these groups of cgroups holds now, after [`Follower::keep`]. `page_size` is in bytes.
@@ -302,6 +317,7 @@ pub(crate) mod tests {
                     whole: true,
                 },
             ],
+            held: Vec::new(),
         }
     }
 

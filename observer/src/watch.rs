@@ -12,6 +12,7 @@ mod kernel_log;
 mod kills;
 mod ledger;
 mod looks;
+mod objects;
 mod placeless;
 mod processes;
 mod programs;
@@ -32,7 +33,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::cgroup::Hierarchy;
-use crate::event::{CgroupVersion, Event, Probe, Run, SCHEMA, Start, StopReason, Via};
+use crate::event::{CgroupVersion, Event, Probe, Run, SCHEMA, Stacks, Start, StopReason, Via};
 use crate::heap;
 use crate::kernel::{KernelError, Probes, log, plan};
 use crate::notice::notice;
@@ -80,6 +81,8 @@ pub struct Options {
     pub verbose: bool,
     /// How earlier runs of units went.
     pub known: Vec<Run>,
+    /// Which code fills units that were warned of, where somebody follows that.
+    pub followed: Option<mpsc::Receiver<Stacks>>,
 }
 
 /// Why a watch could not begin or go on.
@@ -111,7 +114,7 @@ pub enum WatchError {
 ///
 /// # Errors
 /// Where nothing can be watched, or the output fails for another reason than its reader having gone.
-pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), WatchError> {
+pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), WatchError> {
     heap::be_frugal();
     standing::take();
     let clock = Clock::new();
@@ -142,6 +145,7 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
     let mut ticks = tokio::time::interval(options.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (questions, mut answers) = Questions::new(systemd);
+    let mut followed = options.followed.take();
     let mut collector = Collector::new(options, clock, hierarchy, questions, (rings.sees(), walk), log);
     collector.begin(&mut stream)?;
     let mut watchdog = Watchdog::new();
@@ -164,6 +168,7 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
             () = logged(collector.log.as_ref()) => collector.read_log(&mut stream)?,
             Some((ticket, answer)) = answers.recv() => collector.answered(ticket, answer, &mut stream)?,
             Some(kill) = oomd.recv() => collector.oomd_told(&kill, &mut stream)?,
+            Some(stacks) = told(followed.as_mut()) => collector.followed(stacks, &mut stream)?,
             Some(change) = changes.recv() => collector.unit_changed(&change.unit),
             _ = ticks.tick() => {
                 stream.tick(collector.now())?;
@@ -207,6 +212,13 @@ pub async fn run(options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), Watc
 async fn logged(log: Option<&KernelLog>) {
     match log {
         Some(log) => log.readable().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn told(followed: Option<&mut mpsc::Receiver<Stacks>>) -> Option<Stacks> {
+    match followed {
+        Some(followed) => followed.recv().await,
         None => std::future::pending().await,
     }
 }

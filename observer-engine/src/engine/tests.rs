@@ -463,6 +463,7 @@ fn a_lower_limit_leaves_no_room_to_settle_in() {
 fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
     KillFacts {
         holders: Vec::new(),
+        held: Vec::new(),
         subject: subject("/system.slice/leak.service"),
         shared_mm: false,
         user: None,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Bursty, Forecast, Grower, Ledger, Memory, Relation, Subject, Trend, few};
+use super::{Bursty, Forecast, Grower, Ledger, Memory, Object, Relation, Subject, Trend, few};
 use crate::measure::{Bytes, Tgid, Tid, Timestamp};
 use crate::unit::is_same_unit;
 
@@ -53,6 +53,10 @@ pub struct Kill {
     /// host. Empty if the limit was the victim's own unit's.
     #[serde(default, deserialize_with = "few::few")]
     pub holders: Vec<Holder>,
+    /// What held the shared and the kernel's memory of what ran out, as it was last looked at before the kill, most first: files in
+    /// memory, pipes, sockets, slab caches. Empty if that was little, or if nobody looked in time.
+    #[serde(default, deserialize_with = "few::few", skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Object>,
     /// Advice in sentences, each with its figure.
     #[serde(default, deserialize_with = "few::few")]
     pub advice: Vec<String>,

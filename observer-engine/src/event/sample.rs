@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Earlier, GrowingPart, Ledger, RunEnd, Subject, few};
+use super::{Earlier, GrowingPart, Ledger, RunEnd, Subject, few, sum};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Tgid, Timestamp};
 use crate::unit::UnitPath;
@@ -190,14 +190,18 @@ impl Memory {
         Bytes(cache.0.saturating_add(self.slab_reclaimable.unwrap_or_default().0))
     }
 
+    /// Slab, with a shrinker and without.
+    #[must_use]
+    pub fn slab(&self) -> Bytes {
+        sum([self.slab_reclaimable, self.slab_unreclaimable])
+    }
+
     /// What most of the kernel's memory is, by a name for people, and its size; `None` where no part of it is half, or none
     /// is told: what pipes hold, for one, has no name in `memory.stat`.
     #[must_use]
     pub fn mostly_kernel(&self) -> Option<(&'static str, Bytes)> {
-        let slab = [self.slab_reclaimable, self.slab_unreclaimable].into_iter().flatten();
-        let slab = slab.reduce(|sum, part| Bytes(sum.0.saturating_add(part.0)));
         let parts = [
-            ("slab", slab),
+            ("slab", Some(self.slab())),
             ("page tables", self.pagetables),
             ("page tables of virtual machines", self.sec_pagetables),
             ("per-CPU memory", self.percpu),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Subject, few};
+use super::{Object, Subject, few};
 use crate::measure::{Bytes, Tgid};
 
 /// Which code took a unit's memory in a time, as far as that memory is still there at its end.
@@ -32,6 +32,9 @@ pub struct Stacks {
     /// The stacks, largest first.
     #[serde(deserialize_with = "few::samples")]
     pub stacks: Vec<Stack>,
+    /// What holds the unit's shared memory at the end, and what of the kernel's is known by what it is for; most first.
+    #[serde(default, deserialize_with = "few::few", skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Object>,
 }
 
 /// What kind of memory a page is.

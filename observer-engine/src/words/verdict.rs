@@ -1,6 +1,6 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
-use super::{bursty, class_name, growers, kernel, limit as limit_words, name, pace};
+use super::{bursty, class_name, growers, held as held_words, kernel, limit as limit_words, name, pace};
 use crate::event::{
     Ceiling, CeilingSource, Class, Confidence, Container, Kill, KillLimit, Origin, Relation, ShortageKind, Subject,
     Trigger, Victim,
@@ -353,6 +353,7 @@ pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, Stri
         }
         lines.push(("before", parts.join(" · ")));
     }
+    lines.extend(held_words::lines(kill));
     lines.extend(growers::lines(kill));
     let others: Vec<String> = kill
         .tasks

@@ -8,22 +8,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use procfs::FromRead as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
 use super::output;
-use crate::cgroup::{Hierarchy, scan, usage};
+use crate::cgroup::{Buffer, Hierarchy, MemoryFiles, Wanted, Which, objects, pids, scan, usage};
 use crate::cli::{Exit, Failure, Profile, Stacks as Options};
-use crate::event::{CgroupVersion, Event, Line, Stacks};
+use crate::event::{CgroupVersion, Event, Line, Object, Stacks};
 use crate::kernel::KernelError;
 use crate::kernel::pages::{MOST_LIVE, Pages, decode};
-use crate::measure::{Bytes, CgroupId, Timestamp};
+use crate::measure::{Bytes, CgroupId, Pages as Count, Timestamp};
 use crate::notice::notice;
 use crate::report::flame;
 use crate::rights;
 use crate::shown::shown;
 use crate::sink::{Json, Paper, Sink as _};
-use crate::stacks::{Follower, TOLD, folded, pprof, table, together};
+use crate::stacks::{Follower, Snapshot, TOLD, folded, pprof, table, together};
 use crate::unit::{Selection, UnitPath, invocation_id, unit_cgroup};
 use crate::watch;
 
@@ -44,10 +45,47 @@ const LEAST: u32 = 256;
 /// More pages than this are not kept in mind: those that have gone are forgotten before.
 const MOST_KEPT: usize = 2 * MOST_LIVE as usize;
 
+/// Processes of a unit whose descriptors and mappings are looked at in the end, and how long that may take.
+const MOST_PROCESSES: usize = 4_096;
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What holds more than this part of a unit's memory and belongs to no process is told, and no more than so much of it.
+const LITTLE: u64 = 100;
+const MOST_OBJECTS: usize = 16;
+
 /// A unit whose pages are followed.
 struct Group {
     path: String,
     before: Option<Bytes>,
+}
+
+/// What there was a moment ago is remembered this often, for a unit that is killed.
+const REMEMBER: Duration = Duration::from_secs(5);
+
+/// What a signal asks for.
+#[derive(Default)]
+struct Ended {
+    /// To end, and tell what there is.
+    now: Arc<AtomicBool>,
+    /// To end, and tell what there was before the unit was killed.
+    before: Arc<AtomicBool>,
+}
+
+impl Ended {
+    fn is_asked_for(&self) -> bool {
+        self.now.load(Ordering::Relaxed) || self.is_of_before()
+    }
+
+    fn is_of_before(&self) -> bool {
+        self.before.load(Ordering::Relaxed)
+    }
+}
+
+/// What there was a moment ago.
+struct Remembered {
+    at: Instant,
+    pages: Snapshot,
+    sizes: Vec<Option<Bytes>>,
 }
 
 /// What is followed, and in which unit.
@@ -73,10 +111,16 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             anyhow!("'stacks' needs memory cgroups of version 2; boot with systemd.unified_cgroup_hierarchy=1");
         return Err(Failure::new(Exit::Unsupported, message));
     }
-    let ended = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&ended))?;
+    if options.every.is_some() && matches!(options.output, Profile::Folded | Profile::Pprof) {
+        let message =
+            anyhow!("--every writes several results, and -o folded and -o pprof hold one; take -o json or -o table");
+        return Err(Failure::new(Exit::Usage, message));
     }
+    let ended = Ended::default();
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&ended.now))?;
+    }
+    signal_hook::flag::register(SIGUSR1, Arc::clone(&ended.before))?;
     let page_size = u64::try_from(rustix::param::page_size())?;
     let mut chosen = Chosen::default();
     wait_for(&hierarchy, &selection, &mut chosen, &ended)?;
@@ -96,33 +140,44 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             shown(&names.join(", "))
         ));
     }
-    let begun = Instant::now();
-    let mut follower = Follower::new(one_in);
-    follow(
-        &mut pages,
-        &mut follower,
-        &mut chosen,
-        &hierarchy,
-        &selection,
-        begun + options.span,
-        &ended,
-    )?;
-    let window = begun.elapsed();
-    let units = told(&pages, &mut follower, &chosen, &hierarchy, window, (one_in, page_size));
-    write(options, &units, &selection, page_size)
+    let mut following = Following {
+        pages,
+        follower: Follower::new(one_in),
+        chosen,
+        hierarchy: &hierarchy,
+        selection: &selection,
+        begun: Instant::now(),
+        one_in,
+        page_size,
+        remembered: None,
+    };
+    let end = following.begun + options.span;
+    let mut writer = Writer {
+        options,
+        selection: &selection,
+        page_size,
+        seq: 0,
+    };
+    loop {
+        let until = options.every.map_or(end, |every| end.min(Instant::now() + every));
+        let is_over = following.go_on(until, options, &ended)? || until >= end;
+        let units = match following.remembered.take().filter(|_| ended.is_of_before()) {
+            Some(before) => following.told_before(before),
+            None => following.told(),
+        };
+        writer.write(&units)?;
+        if is_over {
+            return Ok(());
+        }
+    }
 }
 
 /// Until a unit of these is there.
-fn wait_for(
-    hierarchy: &Hierarchy,
-    selection: &Selection,
-    chosen: &mut Chosen,
-    ended: &AtomicBool,
-) -> Result<(), Failure> {
+fn wait_for(hierarchy: &Hierarchy, selection: &Selection, chosen: &mut Chosen, ended: &Ended) -> Result<(), Failure> {
     let mut said = false;
     loop {
         chosen.look(hierarchy, selection);
-        if !chosen.groups.is_empty() || ended.load(Ordering::Relaxed) {
+        if !chosen.groups.is_empty() || ended.is_asked_for() {
             return Ok(());
         }
         if !std::mem::replace(&mut said, true) {
@@ -187,125 +242,203 @@ fn refused(error: KernelError) -> Failure {
     Failure::new(exit, error)
 }
 
-fn follow(
-    pages: &mut Pages,
-    follower: &mut Follower,
-    chosen: &mut Chosen,
-    hierarchy: &Hierarchy,
-    selection: &Selection,
-    end: Instant,
-    ended: &AtomicBool,
-) -> Result<(), Failure> {
-    let mut next = Instant::now() + RESCAN;
-    while Instant::now() < end && !ended.load(Ordering::Relaxed) {
-        // A signal interrupts it, and is looked at above.
-        let _ = poll(&mut [PollFd::new(&pages.ring, PollFlags::IN)], Some(&POLL));
-        drain(pages, follower);
-        let now = Instant::now();
-        if now >= next {
-            for id in chosen.look(hierarchy, selection) {
-                pages.choose(id).context("cannot follow so many cgroups")?;
+/// What is followed.
+struct Following<'a> {
+    pages: Pages,
+    follower: Follower,
+    chosen: Chosen,
+    hierarchy: &'a Hierarchy,
+    selection: &'a Selection,
+    begun: Instant,
+    one_in: u32,
+    page_size: u64,
+    remembered: Option<Remembered>,
+}
+
+impl Following<'_> {
+    /// Follows until then; whether it is to end before.
+    fn go_on(&mut self, until: Instant, options: &Options, ended: &Ended) -> Result<bool, Failure> {
+        let mut next = Instant::now() + RESCAN;
+        while Instant::now() < until && !ended.is_asked_for() {
+            // A signal interrupts it, and is looked at above.
+            let _ = poll(&mut [PollFd::new(&self.pages.ring, PollFlags::IN)], Some(&POLL));
+            self.drain();
+            let now = Instant::now();
+            if now >= next {
+                for id in self.chosen.look(self.hierarchy, self.selection) {
+                    self.pages.choose(id).context("cannot follow so many cgroups")?;
+                }
+                next = now + RESCAN.max(now.elapsed() * SHARE);
+                if let Some(most) = options
+                    .max_memory
+                    .filter(|most| own_memory().is_some_and(|own| own.0 > *most))
+                {
+                    notice(format_args!(
+                        "it takes more than {} itself: it ends with what there is; a larger --one-in takes less",
+                        crate::human::bytes(Bytes(most))
+                    ));
+                    return Ok(true);
+                }
+                if options.every.is_some() {
+                    self.remember();
+                }
             }
-            next = now + RESCAN.max(now.elapsed() * SHARE);
+            if self.follower.len() > MOST_KEPT {
+                self.follower.keep(&self.pages.live().collect());
+            }
         }
-        if follower.len() > MOST_KEPT {
-            follower.keep(&pages.live().collect());
+        if !ended.is_of_before() {
+            self.drain();
+        }
+        Ok(ended.is_asked_for())
+    }
+
+    fn drain(&mut self) {
+        while let Some(item) = self.pages.ring.next() {
+            match decode(&item) {
+                Ok(record) => self.follower.taken(&record),
+                Err(error) => notice(format_args!("{error}")),
+            }
         }
     }
-    drain(pages, follower);
-    Ok(())
-}
 
-fn drain(pages: &mut Pages, follower: &mut Follower) {
-    while let Some(item) = pages.ring.next() {
-        match decode(&item) {
-            Ok(record) => follower.taken(&record),
-            Err(error) => notice(format_args!("{error}")),
+    fn sizes(&self) -> Vec<Option<Bytes>> {
+        let groups = self.chosen.groups.iter();
+        groups.map(|group| usage(self.hierarchy, &group.path)).collect()
+    }
+
+    fn remember(&mut self) {
+        let is_due = |before: &Remembered| before.at.elapsed() >= REMEMBER;
+        if self.remembered.as_ref().is_none_or(is_due) {
+            let sizes = self.sizes();
+            self.follower.keep(&self.pages.live().collect());
+            self.remembered = Some(Remembered {
+                at: Instant::now(),
+                pages: self.follower.snapshot(),
+                sizes,
+            });
         }
     }
-}
 
-fn told(
-    pages: &Pages,
-    follower: &mut Follower,
-    chosen: &Chosen,
-    hierarchy: &Hierarchy,
-    window: Duration,
-    (one_in, page_size): (u32, u64),
-) -> Vec<Stacks> {
-    // At once: naming takes a while, in which the unit grows on.
-    let sizes: Vec<Option<Bytes>> = chosen
-        .groups
-        .iter()
-        .map(|group| usage(hierarchy, &group.path))
-        .collect();
-    let lost = pages.lost();
-    follower.keep(&pages.live().collect());
-    let held = follower.held(|id| chosen.by_id.get(&id).copied(), chosen.groups.len(), page_size);
-    let units = chosen
-        .groups
-        .iter()
-        .zip(sizes)
-        .zip(held)
-        .map(|((group, now), mut held)| {
+    /// What was there before a kill: by now it is given back.
+    fn told_before(&mut self, before: Remembered) -> Vec<Stacks> {
+        self.follower.restore(before.pages);
+        self.units(before.at.duration_since(self.begun), before.sizes, false)
+    }
+
+    /// What is there now.
+    fn told(&mut self) -> Vec<Stacks> {
+        // At once: naming takes a while, in which the unit grows on.
+        let sizes = self.sizes();
+        self.follower.keep(&self.pages.live().collect());
+        self.units(self.begun.elapsed(), sizes, true)
+    }
+
+    fn units(&self, window: Duration, sizes: Vec<Option<Bytes>>, is_now: bool) -> Vec<Stacks> {
+        let groups = &self.chosen.groups;
+        let group_of = |id| self.chosen.by_id.get(&id).copied();
+        let held = self.follower.held(group_of, groups.len(), self.page_size);
+        let lost = self.pages.lost();
+        // A unit that began since has no size.
+        let sizes = sizes.into_iter().chain(std::iter::repeat(None));
+        let units = groups.iter().zip(sizes).zip(held).map(|((group, now), mut held)| {
             held.stacks.truncate(TOLD);
-            let id = hierarchy.id_of(&group.path).ok();
+            let id = self.hierarchy.id_of(&group.path).ok();
             let unit = UnitPath::parse(&group.path);
-            let invocation = invocation_id(hierarchy, &group.path, &unit);
+            let invocation = invocation_id(self.hierarchy, &group.path, &unit);
             let signed = |bytes: Bytes| i64::try_from(bytes.0).unwrap_or(i64::MAX);
             Stacks {
                 subject: unit.into_subject(id, &group.path, invocation),
                 window_seconds: window.as_secs_f64(),
-                one_in,
+                one_in: self.one_in,
                 bytes: Bytes(held.bytes),
                 grown: group.before.zip(now).map(|(before, now)| signed(now) - signed(before)),
                 unresolved: held.unresolved as f64 / held.bytes.max(1) as f64,
                 lost,
                 stacks: held.stacks,
+                held: if is_now {
+                    objects_of(self.hierarchy, &group.path)
+                } else {
+                    Vec::new()
+                },
             }
         });
-    units.collect()
+        units.collect()
+    }
 }
 
-fn write(options: &Options, units: &[Stacks], selection: &Selection, page_size: u64) -> Result<(), Failure> {
-    if let Some(path) = &options.svg {
-        let svg = together(units).map(|all| flame(&all)).unwrap_or_default();
-        if path == Path::new("-") {
-            return to_stdout(|out| out.write_all(svg.as_bytes()));
-        }
-        super::report::write(path, svg.as_bytes())?;
-    }
-    let now = Timestamp(jiff::Timestamp::now());
-    match options.output {
-        Profile::Table => {
-            let text = output::text_options(options.color, false, selection);
-            to_stdout(|out| {
-                let mut paper = Paper::new(out, &text);
-                units.iter().try_for_each(|unit| table(unit, &mut paper))
-            })
-        }
-        Profile::Folded => to_stdout(|out| match together(units) {
-            Some(all) => folded(&all.stacks, out),
-            None => Ok(()),
-        }),
-        Profile::Pprof if io::stdout().is_terminal() => {
-            let message =
-                anyhow!("-o pprof is binary; write it to a file: 'oomtrace stacks … -o pprof > stacks.pb.gz'");
-            Err(Failure::new(Exit::Usage, message))
-        }
-        Profile::Pprof => to_stdout(|out| pprof(units, now, page_size, out)),
-        Profile::Json => to_stdout(|out| {
-            let mut json = Json::new(out);
-            for (seq, stacks) in (0..).zip(units) {
-                json.line(&Line {
-                    event: Event::Stacks(stacks.clone()),
-                    ts: now,
-                    seq,
-                    host: super::watch::host_name(),
-                })?;
+/// What this process takes, mapped files aside.
+fn own_memory() -> Option<Bytes> {
+    let statm = procfs::process::StatM::from_file("/proc/self/statm").ok()?;
+    Some(Count(statm.resident.saturating_sub(statm.shared)).to_bytes())
+}
+
+/// What holds shared memory and the kernel's, as far as it is worth a line.
+fn objects_of(hierarchy: &Hierarchy, path: &str) -> Vec<Object> {
+    let read =
+        MemoryFiles::open(hierarchy, path, Which::All).and_then(|files| files.read(Which::All, &mut Buffer::default()));
+    let Ok(memory) = read.map(|reading| reading.memory) else {
+        return Vec::new();
+    };
+    let (pids, _) = pids(hierarchy, path, MOST_PROCESSES);
+    let mut held = objects(&pids, Wanted::all(&memory), Instant::now() + LOOK);
+    let least = memory.current.unwrap_or_default().0 / LITTLE;
+    held.retain(|object| object.at_least().0 >= least);
+    held.truncate(MOST_OBJECTS);
+    held
+}
+
+/// Writes results, one after the other.
+struct Writer<'a> {
+    options: &'a Options,
+    selection: &'a Selection,
+    page_size: u64,
+    /// The number of the next line of JSON.
+    seq: u64,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, units: &[Stacks]) -> Result<(), Failure> {
+        if let Some(path) = &self.options.svg {
+            let svg = together(units).map(|all| flame(&all)).unwrap_or_default();
+            if path == Path::new("-") {
+                return to_stdout(|out| out.write_all(svg.as_bytes()));
             }
-            json.flush()
-        }),
+            super::report::write(path, svg.as_bytes())?;
+        }
+        let now = Timestamp(jiff::Timestamp::now());
+        match self.options.output {
+            Profile::Table => {
+                let text = output::text_options(self.options.color, false, self.selection);
+                to_stdout(|out| {
+                    let mut paper = Paper::new(out, &text);
+                    units.iter().try_for_each(|unit| table(unit, &mut paper))
+                })
+            }
+            Profile::Folded => to_stdout(|out| match together(units) {
+                Some(all) => folded(&all.stacks, out),
+                None => Ok(()),
+            }),
+            Profile::Pprof if io::stdout().is_terminal() => {
+                let message =
+                    anyhow!("-o pprof is binary; write it to a file: 'oomtrace stacks … -o pprof > stacks.pb.gz'");
+                Err(Failure::new(Exit::Usage, message))
+            }
+            Profile::Pprof => to_stdout(|out| pprof(units, now, self.page_size, out)),
+            Profile::Json => to_stdout(|out| {
+                let mut json = Json::new(out);
+                for stacks in units {
+                    json.line(&Line {
+                        event: Event::Stacks(stacks.clone()),
+                        ts: now,
+                        seq: self.seq,
+                        host: super::watch::host_name(),
+                    })?;
+                    self.seq += 1;
+                }
+                json.flush()
+            }),
+        }
     }
 }
 

@@ -35,6 +35,7 @@ pub fn run(options: &Units) -> Result<(), Failure> {
         journal: false,
         metrics_listen: None,
         exec_on_warning: None,
+        stacks: false,
         runs: std::path::PathBuf::new(),
         no_runs: true,
         // Nothing that is told takes a probe: no privileges are needed.

@@ -12,9 +12,12 @@ use crate::cgroup::{CgroupError, Hierarchy};
 use crate::cli::{Exit, Failure, Learn, Output, ProbeChoice, Record, Watch, When};
 use crate::event::{Event, Line, UnitState, Via};
 use crate::measure::Timestamp;
-use crate::sink::{Capture, CaptureOptions, Exec, Journal, Metrics, Runs, Screen, Sink, listen, runs};
+use crate::sink::{Capture, CaptureOptions, Exec, Follow, Journal, Metrics, Runs, Screen, Sink, listen, runs};
 use crate::unit::{Asked, Selection, present};
 use crate::watch::{self, Options, StreamError, WatchError};
+
+/// What followers told and the watch has not taken yet: each tells once a minute.
+const FOLLOWED: usize = 4;
 
 /// Watches until it ends.
 ///
@@ -72,6 +75,11 @@ pub(super) fn start(
         any: Arc::default(),
     });
     sinks.extend(seen.clone().map(|seen| Box::new(seen) as Box<dyn Sink>));
+    let followed = options.stacks.then(|| {
+        let (told, followed) = tokio::sync::mpsc::channel(FOLLOWED);
+        sinks.push(Box::new(Follow::new(told)));
+        followed
+    });
     let options = Options {
         known,
         selection,
@@ -87,6 +95,7 @@ pub(super) fn start(
         cmdline: !options.no_cmdline,
         warn_within,
         verbose: options.verbose,
+        followed,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let error = match runtime.block_on(watch::run(options, sinks)) {

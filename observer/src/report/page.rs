@@ -351,7 +351,8 @@ fn legend(past: &Past, out: &mut Markup) {
 
 fn kills(report: &Report, past: &Past, out: &mut Markup) {
     for (ts, kill) in past.kills.kept.iter().take(MAX_KILLS) {
-        let (head, lines) = paragraph(kill, *ts);
+        let (head, mut lines) = paragraph(kill, *ts);
+        lines.extend(past.code_of(*ts).map(|code| ("code", code.to_owned())));
         put!(
             out,
             "<article class=\"kill\">\n<h3><span aria-hidden=\"true\">✖</span> Killed on {}</h3>\n<p>{}</p>\n<dl>\n",

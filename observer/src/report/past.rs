@@ -1,12 +1,16 @@
 //! What is kept of a unit.
 
+use std::collections::VecDeque;
+
 use serde::Serialize;
 
 use super::points::{Left, Point, Points, parts};
-use crate::event::{Event, ForecastChange, ForecastState, Kill, Limit, Relation, Sample, Throttle, Unit, UnitState};
+use crate::event::{
+    Event, ForecastChange, ForecastState, Kill, Limit, Relation, Sample, Stacks, Throttle, Unit, UnitState,
+};
 use crate::human::bytes;
 use crate::measure::{Bytes, Timestamp};
-use crate::words::limit;
+use crate::words::{code, is_code_of, limit};
 
 /// Things of a kind that are kept of a unit; of more only how many.
 const MAX_KEPT: usize = 100;
@@ -103,6 +107,8 @@ pub(super) struct Past {
     pub(super) kills: Kept<Box<Kill>>,
     pub(super) throttles: Kept<Throttle>,
     pub(super) ends: Kept<Unit>,
+    /// Which code filled it, in words: the last.
+    code: VecDeque<(Timestamp, String)>,
     run: Option<String>,
     life: u32,
 }
@@ -118,6 +124,7 @@ impl Past {
             kills: Kept::default(),
             throttles: Kept::default(),
             ends: Kept::default(),
+            code: VecDeque::new(),
             run: None,
             life: 0,
         }
@@ -133,15 +140,32 @@ impl Past {
                 UnitState::Started | UnitState::Stopped | UnitState::Failed => self.ends.push(ts, unit, room),
                 UnitState::Waiting | UnitState::Running => {}
             },
+            Event::Stacks(stacks) => self.stacks(ts, &stacks, room),
             Event::Start(_)
             | Event::Run(_)
             | Event::Processes(_)
             | Event::OomWithoutKill(_)
-            | Event::Stacks(_)
             | Event::Lost(_)
             | Event::Unexplained(_)
             | Event::Stop(_) => {}
         }
+    }
+
+    fn stacks(&mut self, ts: Timestamp, stacks: &Stacks, room: &mut Room) {
+        if let Some(code) = code(stacks).filter(|code| room.takes(code)) {
+            self.code.push_back((ts, code));
+            if self.code.len() > MAX_KEPT {
+                self.code.pop_front();
+            }
+        }
+    }
+
+    /// Which code filled it before a kill.
+    pub(super) fn code_of(&self, kill: Timestamp) -> Option<&str> {
+        let mut last_first = self.code.iter().rev();
+        last_first
+            .find(|(told, _)| is_code_of(*told, kill))
+            .map(|(_, code)| code.as_str())
     }
 
     fn sample(&mut self, ts: Timestamp, sample: &Sample, points: usize) {

@@ -53,14 +53,14 @@ pub struct Exec {
 
 /// A program that runs.
 #[derive(Debug)]
-struct Running {
-    child: Child,
-    since: Instant,
+pub(super) struct Running {
+    pub(super) child: Child,
+    pub(super) since: Instant,
 }
 
 impl Running {
     /// Ends it, and what it has started and left in its group.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         // It leads its group: its number is no other's as long as it was not waited for, or one of the group lives.
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process_group(group, Signal::KILL);
@@ -166,7 +166,7 @@ fn pipe(room: usize) -> io::Result<(OwnedFd, File)> {
 
 /// What it starts is to be found by the OOM killer as any other, and goes before nobody: oomtrace itself may be out of the one's
 /// reach and does go before others, and a child would do so too.
-fn unprotect() -> io::Result<()> {
+pub(super) fn unprotect() -> io::Result<()> {
     let file = rustix::fs::open(
         "/proc/self/oom_score_adj",
         OFlags::WRONLY | OFlags::CLOEXEC,
@@ -181,7 +181,7 @@ fn unprotect() -> io::Result<()> {
 }
 
 /// Passes on its first words; what more it says is read, so that it does not wait, and dropped.
-fn pass_on(program: String, stderr: ChildStderr) {
+pub(super) fn pass_on(program: String, stderr: ChildStderr) {
     let work = move || {
         let mut stderr = BufReader::new(stderr);
         let mut words = Vec::new();

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::event::{PageKind, Stack, Stacks};
 use crate::human::{bytes, duration};
 use crate::sink::{Colour, Paper};
+use crate::words;
 
 /// Stacks that are shown at most, and frames of each.
 const ROWS: usize = 10;
@@ -28,7 +29,8 @@ pub(crate) fn table<W: Write>(stacks: &Stacks, paper: &mut Paper<W>) -> io::Resu
             "{name}: nothing that was taken in {window} is still there{}",
             grown(stacks)
         );
-        return paper.put(&text, 2);
+        paper.put(&text, 2)?;
+        return objects(stacks, paper);
     }
     let head = format!(
         "{name}: {} taken in {window} are still there{}; 1 page in {} followed",
@@ -57,6 +59,23 @@ pub(crate) fn table<W: Write>(stacks: &Stacks, paper: &mut Paper<W>) -> io::Resu
     for note in notes(stacks, shown.len()) {
         paper.row("")?;
         paper.put(&note, 2)?;
+    }
+    objects(stacks, paper)
+}
+
+/// Shared memory by file, and what the kernel has by what it is for.
+fn objects<W: Write>(stacks: &Stacks, paper: &mut Paper<W>) -> io::Result<()> {
+    for (head, is_shared) in [("Shared memory by file", true), ("The kernel's memory by use", false)] {
+        let mut of_it = stacks
+            .held
+            .iter()
+            .filter(|object| object.kind.is_shared() == is_shared)
+            .peekable();
+        if of_it.peek().is_some() {
+            paper.row("")?;
+            paper.row(&format!("{head}, whenever it was taken:"))?;
+            of_it.try_for_each(|object| paper.put(&format!("  {}", words::object(object)), 4))?;
+        }
     }
     Ok(())
 }
@@ -152,6 +171,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
+    use crate::event::{Object, ObjectKind};
     use crate::sink::TextOptions;
     use crate::stacks::tests::stacks;
 
@@ -206,9 +226,15 @@ a.service: 4.0M taken in 30s are still there (memory.current
             assert!(text.contains(part), "{part}: {text}");
         }
         unit.stacks.clear();
-        assert_eq!(
-            told(&unit),
-            "a.service: nothing that was taken in 30s is still there\n  (memory.current grew by 5.0M)\n"
-        );
+        let nothing = "a.service: nothing that was taken in 30s is still there\n  (memory.current grew by 5.0M)\n";
+        assert_eq!(told(&unit), nothing);
+        unit.held = vec![Object {
+            bytes: Some(crate::measure::Bytes(12 << 20)),
+            pid: Some(crate::measure::Tgid(7)),
+            comm: Some("a".to_owned()),
+            ..Object::new(ObjectKind::Memfd, Some("cache".to_owned()))
+        }];
+        let held = "\nShared memory by file, whenever it was taken:\n  memfd cache 12.0M, open in a[7]\n";
+        assert_eq!(told(&unit), format!("{nothing}{held}"));
     }
 }

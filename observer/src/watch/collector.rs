@@ -11,6 +11,7 @@ use super::kernel_log::KernelLog;
 use super::kills::Joiner;
 use super::ledger::Ledger;
 use super::looks::Looks;
+use super::objects::{Objects, is_full};
 use super::placeless::Placeless;
 use super::programs::Programs;
 use super::questions::{Answer, Question, Questions};
@@ -156,6 +157,7 @@ pub(super) struct Collector {
     pub(super) reports: Option<Reports>,
     pub(super) programs: Programs,
     pub(super) looks: Looks,
+    pub(super) objects: Objects,
     pub(super) signals: Signals,
     pub(super) holders: Holders,
     pub(super) cmdline: bool,
@@ -230,6 +232,7 @@ impl Collector {
             reports: sees.choices.then(Reports::open).flatten(),
             programs: Programs::read(),
             looks: Looks::default(),
+            objects: Objects::default(),
             signals: Signals::default(),
             holders: Holders::default(),
             cmdline: options.cmdline,
@@ -313,6 +316,7 @@ impl Collector {
     fn gone(&mut self, id: CgroupId) {
         self.files.close(id);
         self.looks.forget(id);
+        self.objects.forget(id);
         self.moved.remove(&id);
         self.awaited.remove(&id);
         let path = self.cgroups.path(id).map(str::to_owned);
@@ -781,9 +785,11 @@ impl Collector {
             stream.write(turn.ts, Event::Run(run))?;
         }
         let owners = self.look_above(&sample, turn);
+        let is_full = is_full(&sample.limits);
         let subject = sample.subject.clone();
         self.tell(turn.ts, sample, stream)?;
         self.want_look(id, &path);
+        self.want_objects(id, &path, &reading.memory, is_full);
         if self.engine.wants_samples(&path) {
             self.awaited.insert(id);
         } else {

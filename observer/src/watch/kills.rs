@@ -384,9 +384,11 @@ impl Collector {
     pub(super) fn tell_kill(
         &mut self,
         ts: Timestamp,
-        facts: KillFacts,
+        mut facts: KillFacts,
         stream: &mut Stream,
     ) -> Result<(), StreamError> {
+        // Now: when systemd has answered the unit may be gone.
+        facts.held = self.held_objects(&facts);
         let Some(unit) = self.unit_to_ask(&facts.subject) else {
             return self.write_kill(ts, facts, stream);
         };

@@ -7,7 +7,7 @@ use super::collector::Collector;
 use super::stream::{Stream, StreamError};
 use crate::cgroup::namespaces;
 use crate::engine::Attention;
-use crate::event::{Event, TaskSize, ancestry};
+use crate::event::{Event, Stacks, TaskSize, ancestry};
 use crate::kernel::record::Exec;
 use crate::measure::CgroupId;
 
@@ -41,6 +41,16 @@ impl Collector {
         let ts = self.clock.now().to_millisecond();
         self.engine.processes(ts, &told);
         stream.write(ts, Event::Processes(told))
+    }
+
+    /// Which code fills a unit, into the stream.
+    pub(super) fn followed(&mut self, mut stacks: Stacks, stream: &mut Stream) -> Result<(), StreamError> {
+        if let Some(path) = stacks.subject.cgroup.path.take() {
+            // Whoever followed it knows the unit by its cgroup alone.
+            let id = self.cgroups.id(&path).or(stacks.subject.cgroup.id);
+            stacks.subject = self.subject(id, &path);
+        }
+        stream.write(self.clock.now(), Event::Stacks(stacks))
     }
 
     /// Who fills a limit is looked for where one nears, where memory is short, and where somebody asked for the unit.

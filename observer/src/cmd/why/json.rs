@@ -135,6 +135,7 @@ fn unseen(subject: &Subject, origin: Origin, killer: Option<Killer>) -> Event {
         tasks: Vec::new(),
         growers: Vec::new(),
         holders: Vec::new(),
+        held: Vec::new(),
         advice: Vec::new(),
     }))
 }

@@ -1,17 +1,18 @@
 //! The ends of units that are known, in the order of time, each once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 
 use super::boot::Boot;
 use super::growth::Growth;
 use crate::cli::Why;
 use crate::cmd::output::Damages;
-use crate::event::{Kill, Subject};
+use crate::event::{Kill, Stacks, Subject};
 use crate::human::date;
 use crate::journal::{Told, What};
 use crate::measure::{Tgid, Timestamp};
 use crate::unit::{Asked, Selection, unit_cgroup};
+use crate::words::{code, is_code_of};
 
 /// What two sources tell of one kill differs by less, in seconds: the journal's time is that of reading the kernel's log.
 const SAME: f64 = 10.0;
@@ -24,6 +25,9 @@ const KEPT: usize = 8 << 20;
 
 /// Warnings that are remembered; of more the last.
 const WARNED: usize = 16_384;
+
+/// What is remembered of the code that filled units; of more the last.
+const CODE: usize = 4_096;
 
 /// Where an end is known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +85,8 @@ pub(super) struct Past {
     pub(super) let_go: usize,
     /// When growth was warned of: whose, and in which run.
     pub(super) warned: Vec<(Timestamp, Subject)>,
+    /// Which code filled a unit, in words: when and whose.
+    pub(super) code: VecDeque<(Timestamp, Subject, String)>,
     pub(super) looked: BTreeSet<Source>,
     /// Whether the captures are this machine's.
     pub(super) is_own: bool,
@@ -135,6 +141,23 @@ impl Past {
             self.warned.sort_by_key(|(ts, _)| *ts);
             self.warned.drain(..WARNED);
         }
+    }
+
+    /// Which code filled a unit at that time.
+    pub(super) fn filled(&mut self, ts: Timestamp, stacks: Stacks) {
+        if let Some(words) = code(&stacks).filter(|_| self.selection.covers(&stacks.subject)) {
+            self.code.push_back((ts, stacks.subject, words));
+            if self.code.len() > CODE {
+                self.code.pop_front();
+            }
+        }
+    }
+
+    /// Which code filled a unit before a kill.
+    pub(super) fn code_of(&self, ts: Timestamp, kill: &Kill) -> Option<&str> {
+        let is_of = |told: &Timestamp, subject: &Subject| is_code_of(*told, ts) && subject.is_same_unit(&kill.subject);
+        let told = self.code.iter().filter(|(told, subject, _)| is_of(told, subject));
+        told.max_by_key(|(told, ..)| *told).map(|(_, _, words)| words.as_str())
     }
 
     pub(super) fn begin(&mut self, ts: Timestamp) {

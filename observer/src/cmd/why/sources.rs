@@ -94,6 +94,10 @@ impl Past {
                 self.warn(ts, change.subject);
                 return;
             }
+            Event::Stacks(stacks) => {
+                self.filled(ts, stacks);
+                return;
+            }
             _ => return,
         };
         self.push(Told { ts, host, what }, Source::Capture);

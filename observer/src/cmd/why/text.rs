@@ -130,7 +130,8 @@ impl Past {
         let when = format!(" on {}", date(ts));
         let line = format!("{}: {}.", whose(kill), killed(&kill.who(), kill, &when));
         out.marked(&line, "killed", Colour::Red, 2)?;
-        let (_, lines) = paragraph(kill, ts);
+        let (_, mut lines) = paragraph(kill, ts);
+        lines.extend(self.code_of(ts, kill).map(|code| ("code", code.to_owned())));
         for (label, words) in lines {
             out.put(&format!("  {label:<9} {words}"), LABELS)?;
         }
