@@ -10,7 +10,7 @@ use crate::measure::{Bytes, Tgid};
 pub struct Object {
     /// What it is.
     pub kind: ObjectKind,
-    /// Its name: a file's path as its process sees it, a memfd's name, a segment's key and id, the protocols of sockets, a slab
+    /// Its name: a file's path as its process sees it, or that of the folder of several which nobody has open, a memfd's name, a segment's key and id, the protocols of sockets, a slab
     /// cache's name; `null` if it has none.
     pub name: Option<String>,
     /// What it holds, resident or swapped out. Of pipes an estimate: what the unit's kernel memory has beyond its named parts,
@@ -22,7 +22,7 @@ pub struct Object {
     /// Time from the first to the last look at it, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
-    /// How many pipes, sockets, descriptors; of a slab cache, objects in use.
+    /// How many pipes, sockets, descriptors; of a slab cache, objects in use; of a folder, files that nobody has open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// A process that has it open or mapped; `null` if none of the unit's has.

@@ -48,7 +48,10 @@ fn what(object: &Object) -> String {
             .map_or_else(|| format!("{what}s"), |count| counted(count, what))
     };
     match object.kind {
-        ObjectKind::TmpfsFile => name(object).to_owned(),
+        ObjectKind::TmpfsFile => match object.count {
+            Some(files) => format!("{} in {}", counted(files, "file"), name(object)),
+            None => name(object).to_owned(),
+        },
         ObjectKind::Memfd => format!("memfd {}", name(object)),
         ObjectKind::SysvSegment => format!("System V segment {}", name(object)),
         ObjectKind::SharedMapping => "a shared anonymous mapping".to_owned(),
@@ -109,6 +112,11 @@ mod tests {
             bytes: Some(Bytes(1 << 20)),
             ..Object::new(ObjectKind::SysvSegment, Some("0x0000002a, id 7".to_owned()))
         };
+        let files = Object {
+            bytes: Some(Bytes(3 << 20)),
+            count: Some(12),
+            ..Object::new(ObjectKind::TmpfsFile, Some("/run/a".to_owned()))
+        };
         let pipes = Object {
             bytes: Some(Bytes(46 << 20)),
             count: Some(768),
@@ -132,13 +140,14 @@ mod tests {
             panic!()
         };
         assert!(lines(&kill).is_empty());
-        kill.held = vec![file, left, slab, pipes, neighbours];
+        kill.held = vec![file, files, left, slab, pipes, neighbours];
         assert_eq!(
             lines(&kill),
             [
                 (
                     "shared",
-                    "/run/cache 57.0M (+40.0M in 23s), open in python3[425] and 2 more · System V segment 0x0000002a, id 7 \
+                    "/run/cache 57.0M (+40.0M in 23s), open in python3[425] and 2 more · 12 files in /run/a 3.0M, open in \
+                     none of its processes · System V segment 0x0000002a, id 7 \
                      1.0M, open in none of its processes"
                         .to_owned()
                 ),

@@ -22,7 +22,7 @@ use crate::unit::is_same_unit;
 const AT_ONCE: usize = 2;
 
 /// How long a unit is followed for one warning, how often what there is by then is told, and what memory it may take, its own program
-/// and what is mapped of others aside. Both together have 32 MiB.
+/// and what is mapped of others aside: both together have 32 MiB. As it starts it reads the kernel's types, and takes 31 MiB for a moment.
 const SPAN: &str = "30min";
 const EVERY: &str = "1min";
 const MEMORY: &str = "16M";

@@ -182,9 +182,11 @@ impl Objects {
                 self.thread.as_ref()
             }
         };
-        match thread.map(|(asks, _)| asks.try_send(ask)) {
-            Some(Ok(())) => _ = self.asking.insert(id),
-            _ => self.is_broken = true,
+        let is_asked = thread.is_some_and(|(asks, _)| asks.try_send(ask).is_ok());
+        if is_asked {
+            self.asking.insert(id);
+        } else {
+            self.is_broken = true;
         }
     }
 
@@ -263,13 +265,11 @@ impl Known {
         for object in &mut objects {
             let Some(bytes) = object.bytes else { continue };
             // What was not there at the last look has grown by all that it holds.
-            let since = self.first.get(&key(object)).copied().unwrap_or_else(|| match before {
-                Some(before) => First {
-                    bytes: Bytes(0),
-                    at: before,
-                },
-                None => First { bytes, at },
+            let new = before.map_or(First { bytes, at }, |before| First {
+                bytes: Bytes(0),
+                at: before,
             });
+            let since = self.first.get(&key(object)).copied().unwrap_or(new);
             (object.grown, object.seconds) = grown(since, bytes, at);
             first.insert(key(object), since);
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::mounts::Mounts;
-use super::{Counted, FileId, Look, MAX_KNOWN, name};
+use super::{FileId, Look, MAX_KNOWN, name};
 use crate::engine::raw;
 use crate::event::{Object, ObjectKind};
 use crate::measure::{Bytes, Tgid};
@@ -107,7 +107,7 @@ impl Look {
         }
         let key = (pid, kind, called.to_owned());
         if self.counted.len() < MAX_KNOWN || self.counted.contains_key(&key) {
-            self.counted.entry(key).or_insert_with(Counted::default).count += 1;
+            self.counted.entry(key).or_default().count += 1;
         }
     }
 

@@ -16,7 +16,6 @@ use super::mounts::Mount;
 use super::{FileId, LITTLE, Look, MAX_KNOWN, Shared, Wanted, name};
 use crate::cgroup::processes::birth;
 use crate::cgroup::tasks::processes;
-use crate::engine::raw;
 use crate::event::{Object, ObjectKind};
 use crate::measure::{Bytes, Tgid};
 
@@ -47,6 +46,7 @@ impl Look {
             since,
             entries: MAX_ENTRIES,
             found: HashMap::new(),
+            is_whole: true,
         };
         let mut devices = Vec::new();
         for mount in &mounts.all {
@@ -57,28 +57,18 @@ impl Look {
         }
         let mut found = tree.found;
         found.retain(|id, _| !self.shared.contains_key(id));
-        if found.is_empty() {
+        if found.is_empty() || !tree.is_whole {
             return;
         }
-        let called = |object: &Object| {
-            let path = raw::bytes(object.name.as_deref()?).into_owned();
-            Some(path.rsplit(|byte| *byte == b'/').next()?.to_vec())
-        };
-        let names = found.values().filter_map(called).collect();
+        let names = found.values().map(|file| file.name().to_vec()).collect();
         let Some(elsewhere) = self.open_elsewhere(pids, names) else {
             return;
         };
         found.retain(|id, _| !elsewhere.contains(id));
-        let sizes = found.values().filter_map(|object| object.bytes);
-        let all = sizes.fold(Bytes(0), |sum, size| Bytes(sum.0.saturating_add(size.0)));
+        let all = total(found.values());
         // A file may have grown since the unit's memory was read.
         if all.0 <= left.0.saturating_add(left.0 / LEFT) {
-            let unopened = |object| Shared {
-                object,
-                counted: Tgid(0),
-            };
-            self.shared
-                .extend(found.into_iter().map(|(id, object)| (id, unopened(object))));
+            self.shared.extend(by_folder(found));
         }
     }
 
@@ -101,6 +91,53 @@ impl Look {
     }
 }
 
+/// A file that is looked at.
+#[derive(Debug)]
+struct Closed {
+    /// As the unit sees it.
+    path: Vec<u8>,
+    size: Bytes,
+}
+
+impl Closed {
+    fn name(&self) -> &[u8] {
+        self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+    }
+
+    fn folder(&self) -> &[u8] {
+        let end = self.path.len() - self.name().len();
+        self.path
+            .get(..end.saturating_sub(1))
+            .filter(|folder| !folder.is_empty())
+            .unwrap_or(b"/")
+    }
+}
+
+fn total<'a>(files: impl Iterator<Item = &'a Closed>) -> Bytes {
+    files.fold(Bytes(0), |sum, file| Bytes(sum.0.saturating_add(file.size.0)))
+}
+
+/// Many small files are told by their folder, with their number.
+fn by_folder(found: HashMap<FileId, Closed>) -> impl Iterator<Item = (FileId, Shared)> {
+    let mut folders: HashMap<Vec<u8>, Vec<(FileId, Closed)>> = HashMap::new();
+    for (id, file) in found {
+        folders.entry(file.folder().to_vec()).or_default().push((id, file));
+    }
+    folders.into_iter().filter_map(|(folder, files)| {
+        let (called, count) = match files.as_slice() {
+            [(_, file)] => (file.path.as_slice(), None),
+            files => (folder.as_slice(), u64::try_from(files.len()).ok()),
+        };
+        let object = Object {
+            bytes: Some(total(files.iter().map(|(_, file)| file))),
+            count,
+            ..Object::new(ObjectKind::TmpfsFile, Some(name(called)))
+        };
+        let counted = Tgid(0);
+        files.first().map(|(id, _)| (*id, Shared { object, counted }))
+    })
+}
+
 /// Files of some directories.
 struct Tree {
     pid: Tgid,
@@ -108,7 +145,9 @@ struct Tree {
     since: i64,
     /// How many directory entries may still be looked at.
     entries: usize,
-    found: HashMap<FileId, Object>,
+    found: HashMap<FileId, Closed>,
+    /// Whether all that there is was looked at.
+    is_whole: bool,
 }
 
 impl Tree {
@@ -126,7 +165,8 @@ impl Tree {
                 open_ones.pop();
                 continue;
             };
-            if self.entries == 0 || Instant::now() >= until {
+            if self.entries == 0 || self.found.len() >= MAX_KNOWN || Instant::now() >= until {
+                self.is_whole = false;
                 return;
             }
             self.entries -= 1;
@@ -144,18 +184,15 @@ impl Tree {
 
     fn file(&mut self, status: &Metadata, seen: &Path) {
         let size = Bytes(status.blocks().saturating_mul(512));
-        if status.mtime() < self.since || size.0 < LITTLE || self.found.len() >= MAX_KNOWN {
+        if status.mtime() < self.since || size == Bytes(0) {
             return;
         }
         let id = FileId {
             device: status.dev(),
             inode: status.ino(),
         };
-        let seen = [b"/", seen.as_os_str().as_bytes()].concat();
-        self.found.entry(id).or_insert_with(|| Object {
-            bytes: Some(size),
-            ..Object::new(ObjectKind::TmpfsFile, Some(name(&seen)))
-        });
+        let path = [b"/", seen.as_os_str().as_bytes()].concat();
+        self.found.entry(id).or_insert(Closed { path, size });
     }
 }
 
@@ -180,12 +217,31 @@ mod tests {
     use std::io::Write as _;
 
     #[test]
+    fn many_files_are_told_by_their_folder_and_one_by_its_name() {
+        let file = |inode, path: &str| {
+            let size = Bytes(4096);
+            let path = path.as_bytes().to_vec();
+            (FileId { device: 1, inode }, Closed { path, size })
+        };
+        let found = [file(1, "/mnt/a"), file(2, "/mnt/b"), file(3, "/run/c/d"), file(4, "/e")];
+        let told = by_folder(found.into_iter().collect()).map(|(_, shared)| shared.object);
+        let mut told: Vec<_> = told
+            .map(|object| (object.name.unwrap(), object.bytes.unwrap().0, object.count))
+            .collect();
+        told.sort();
+        let expected = [("/e", 4096, None), ("/mnt", 8192, Some(2)), ("/run/c/d", 4096, None)];
+        assert_eq!(told, expected.map(|(name, size, count)| (name.to_owned(), size, count)));
+    }
+
+    #[test]
     fn a_file_in_memory_that_is_closed_is_found_where_it_fits_in_what_is_not_explained() {
         if !crate::cgroup::namespaces::pids_are_the_hosts() {
             return;
         }
         let me = Tgid(std::process::id());
-        let mut file = tempfile::NamedTempFile::new_in("/dev/shm").unwrap();
+        // Alone in its folder, for else the folder is told.
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let mut file = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
         file.write_all(&vec![1; 1 << 20]).unwrap();
         let path = file.into_temp_path();
         let look = |shared: u64| {
