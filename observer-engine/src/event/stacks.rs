@@ -37,6 +37,20 @@ pub struct Stacks {
     pub held: Vec<Object>,
 }
 
+impl Stacks {
+    /// Keeps the largest stacks, so many that they are no longer than this as JSON, in bytes: a line of a stream has a bound.
+    pub fn trim(&mut self, most: usize) {
+        let mut length = 0_usize;
+        let mut fits = |stack: &&Stack| {
+            let own = serde_json::to_vec(stack).map_or(usize::MAX, |text| text.len());
+            length = length.saturating_add(own);
+            length <= most
+        };
+        let count = self.stacks.iter().take_while(&mut fits).count();
+        self.stacks.truncate(count);
+    }
+}
+
 /// What kind of memory a page is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -87,4 +101,37 @@ pub struct Stack {
     /// Whether the stack of the process was followed to its end.
     #[serde(default)]
     pub whole: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_for_a_line_is_left_out_from_the_smallest_on() {
+        let stack = |bytes| Stack {
+            bytes: Bytes(bytes),
+            kind: PageKind::Anon,
+            pid: Tgid(1),
+            comm: String::new(),
+            frames: vec!["f".repeat(1_000); 10],
+            lines: Vec::new(),
+            kernel: Vec::new(),
+            whole: true,
+        };
+        let mut stacks = Stacks {
+            subject: Subject::default(),
+            window_seconds: 1.0,
+            one_in: 1,
+            bytes: Bytes(60),
+            grown: None,
+            unresolved: 0.0,
+            lost: 0,
+            stacks: vec![stack(30), stack(20), stack(10)],
+            held: Vec::new(),
+        };
+        stacks.trim(25_000);
+        let left: Vec<u64> = stacks.stacks.iter().map(|stack| stack.bytes.0).collect();
+        assert_eq!((left, stacks.bytes), (vec![30, 20], Bytes(60)));
+    }
 }

@@ -8,6 +8,9 @@ use crate::measure::Timestamp;
 const STACKS: usize = 3;
 const FUNCTIONS: usize = 4;
 
+/// Characters of a name: those of templates and closures have no end.
+const NAME: usize = 80;
+
 /// What is less than this share of all is left out, but for the largest.
 const LITTLE: f64 = 0.05;
 
@@ -47,7 +50,7 @@ pub fn code(stacks: &Stacks) -> Option<String> {
 fn whose(stack: &Stack) -> String {
     let kernel = stack.kernel.iter().take(usize::from(stack.kind != PageKind::Anon));
     let frames = kernel.chain(&stack.frames);
-    let shown: Vec<&str> = frames.take(FUNCTIONS).map(String::as_str).collect();
+    let shown: Vec<String> = frames.take(FUNCTIONS).map(|name| cut(name)).collect();
     let functions = if shown.is_empty() {
         "code without a name".to_owned()
     } else {
@@ -58,7 +61,12 @@ fn whose(stack: &Stack) -> String {
         PageKind::Anon => String::new(),
         kind => format!("{} by ", kind.name()),
     };
-    format!("{kind}{functions} in {}[{}]", stack.comm, stack.pid)
+    format!("{kind}{functions} in {}[{}]", cut(&stack.comm), stack.pid)
+}
+
+fn cut(name: &str) -> String {
+    let more = if name.chars().nth(NAME).is_some() { "…" } else { "" };
+    name.chars().take(NAME).chain(more.chars()).collect()
 }
 
 #[cfg(test)]
@@ -102,6 +110,8 @@ mod tests {
             "62.0M (62%) leaf ← caller ← c ← d ← … in a[7] · 30.0M (30%) kernel by pipe_write ← write ← main in a[7]; of 100.0M \
              taken in 2min"
         );
+        stacks.stacks = vec![stack(1, PageKind::Anon, &["<".repeat(9_999).as_str()])];
+        assert!(code(&stacks).unwrap().len() < 200);
         stacks.stacks = vec![stack(1, PageKind::Anon, &[])];
         assert!(
             code(&stacks)

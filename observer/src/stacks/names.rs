@@ -13,6 +13,9 @@ use super::images::Mapping;
 /// Addresses whose names are kept.
 const MOST: usize = 65_536;
 
+/// Characters of a name: those of templates and closures have no end, and no text of an event is longer than 4,096.
+const NAME: usize = 1_024;
+
 /// A function on a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Frame {
@@ -80,7 +83,7 @@ impl Names {
 
 fn frames(symbol: &Sym<'_>) -> Rc<[Frame]> {
     let frame = |name: &str, code: Option<&CodeInfo<'_>>| Frame {
-        name: name.into(),
+        name: cut(name),
         line: code.and_then(line),
         is_named: true,
     };
@@ -93,8 +96,15 @@ fn frames(symbol: &Sym<'_>) -> Rc<[Frame]> {
     inlined.chain([outer]).collect()
 }
 
+fn cut(text: &str) -> Rc<str> {
+    match text.char_indices().nth(NAME) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().into(),
+        None => text.into(),
+    }
+}
+
 fn line(code: &CodeInfo<'_>) -> Option<Rc<str>> {
-    Some(format!("{}:{}", code.to_path().display(), code.line?).into())
+    Some(cut(&format!("{}:{}", code.to_path().display(), code.line?)))
 }
 
 fn unnamed(address: u64, images: &[Mapping]) -> Frame {

@@ -15,6 +15,9 @@ use crate::measure::CgroupId;
 /// or memory is short.
 const TASKS_EVERY: Duration = Duration::from_secs(10);
 
+/// What stacks take of a line, in bytes: of a line in a recording no more is read than a MiB.
+const STACKS: usize = 256 << 10;
+
 impl Collector {
     /// A process runs another program.
     pub(super) fn begun(&mut self, exec: Exec) {
@@ -50,6 +53,7 @@ impl Collector {
             let id = self.cgroups.id(&path).or(stacks.subject.cgroup.id);
             stacks.subject = self.subject(id, &path);
         }
+        stacks.trim(STACKS);
         stream.write(self.clock.now(), Event::Stacks(stacks))
     }
 

@@ -27,7 +27,7 @@ const KEPT: usize = 8 << 20;
 const WARNED: usize = 16_384;
 
 /// What is remembered of the code that filled units; of more the last.
-const CODE: usize = 4_096;
+const CODE: usize = 1_024;
 
 /// Where an end is known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
