@@ -264,8 +264,8 @@ fn what_is_seen_ten_times_as_rarely_is_warned_of_after_as_many_samples() {
         });
         let mut out = Vec::new();
         (0..100).find(|number| {
-            let usage = (700 + u64::from(*number) * 10) * MIB;
-            let mut sample = sample(usage, 0, vec![limit(Relation::Own, "/own", 1400 * MIB, usage)]);
+            let usage = u64::from(*number) * 10 * MIB;
+            let mut sample = sample(usage, 0, vec![limit(Relation::Own, "/own", 700 * MIB, usage)]);
             engine.sample(at(f64::from(number * every)), &mut sample, &mut out);
             !out.is_empty()
         })

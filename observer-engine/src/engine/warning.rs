@@ -14,7 +14,7 @@ const LASTED: f64 = 0.7;
 const START: f64 = 8.0;
 
 /// And what is seen from its start on is starting for so many seconds: as long as systemd waits for a unit to be started
-/// (`DefaultTimeoutStartSec=`).
+/// (`DefaultTimeoutStartSec=`); or for as many steps, where these are longer than a second.
 const STARTING: f64 = 90.0;
 
 /// Where it would fill its limit within so many seconds of its start: runtimes, caches and workers that are started together
@@ -82,11 +82,12 @@ pub(super) struct Case<'a> {
 }
 
 /// Whether it has just been started, and there is room enough for its start to end in.
-fn starts(ts: Timestamp, begun: Option<(Timestamp, f64)>, forecast: &Forecast, rest: f64) -> bool {
+fn starts(ts: Timestamp, begun: Option<(Timestamp, f64)>, forecast: &Forecast, rest: f64, step: f64) -> bool {
     let limit = forecast.limit.bytes.as_f64();
     begun.is_some_and(|(since, held)| {
         let age = ts.seconds_since(since);
-        age < STARTING && age + forecast.seconds < FAST && held <= limit * BEGAN_BELOW && rest > limit * START_STOPS
+        let is_young = age < STARTING * step && age + forecast.seconds < FAST * step;
+        is_young && held <= limit * BEGAN_BELOW && rest > limit * START_STOPS
     })
 }
 
@@ -115,7 +116,7 @@ pub(super) fn change(ts: Timestamp, history: &mut History, case: &Case<'_>) -> O
                     .high_seconds
                     .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
                 && !may_end
-                && !starts(ts, begun, forecast, forecast.seconds * slope)
+                && !starts(ts, begun, forecast, forecast.seconds * slope, step)
                 && history.growth.is_record(forecast.seconds * slope)
     };
     let forecast = forecast.filter(|_| grows(class));
