@@ -114,7 +114,8 @@ mod tests {
             told(|second| if second < 240 { renders(second) } else { 20.0 }, 1000),
             None
         );
-        // What is small, and what is steady, is no burst.
+        // What is small, if large against what is left, and what is steady, is no burst.
+        assert_eq!(told(|second| if second % 50 < 5 { 97.0 } else { 95.0 }, 500), None);
         assert_eq!(told(|second| if second % 50 < 5 { 24.0 } else { 20.0 }, 500), None);
         assert_eq!(told(|second| second as f64 / 5.0, 499), None);
     }

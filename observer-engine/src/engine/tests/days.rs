@@ -150,8 +150,8 @@ fn growth_that_ends_where_its_program_was_told_to_is_not_warned_of() {
 }
 
 #[test]
-fn through_waves_of_a_third_of_its_life_a_leak_is_told_by_all_of_them() {
-    let size = wave(1000.0, 2.0, 0.03);
+fn a_leak_stays_warned_of_through_the_troughs_of_waves_of_two_fifths_of_its_life() {
+    let size = wave(1200.0, 1.0, 0.03);
     let (first, mut worst) = (size(0.0), 0.0_f64);
     let size = |second: f64| 8.0 + size(second) - first;
     let end = (0..9000_i32)
@@ -174,10 +174,9 @@ fn through_waves_of_a_third_of_its_life_a_leak_is_told_by_all_of_them() {
             worst = worst.max((left / (end - second)).ln().abs());
         }
     }
-    // By the last flank, it would be wrong by a factor of ten.
     assert!(worst < 0.8, "{worst}");
     let cleared = warnings
         .iter()
         .any(|event| matches!(event, Event::Forecast(change) if change.state == ForecastState::Cleared));
-    assert!(!cleared);
+    assert!(!cleared && !warnings.is_empty());
 }
