@@ -23,7 +23,7 @@ use crate::event::CgroupVersion;
 use crate::measure::CgroupId;
 
 pub use files::{Buffer, MemoryFiles, Reading, Which, usage};
-pub use objects::{Cache, Wanted, objects, slab};
+pub use objects::{Cache, Seen, Wanted, objects, slab};
 pub use open::OpenFiles;
 pub use processes::{Birth, Glance, Whole, birth, glance, pids, whole};
 pub use program::program;

@@ -88,6 +88,15 @@ fn unnamed(memory: &Memory) -> Option<Bytes> {
     Some(memory.kernel?.saturating_sub(sum(named)))
 }
 
+/// What a look found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Seen {
+    /// Most first.
+    pub objects: Vec<Object>,
+    /// Whether it came to its end, or ended early with what it had.
+    pub is_whole: bool,
+}
+
 /// A file by device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct FileId {
@@ -124,6 +133,8 @@ struct Look {
     mounts: HashMap<u64, Rc<Mounts>>,
     segments: HashMap<u64, Segment>,
     own_ipc: Option<u64>,
+    /// Whether something was not come to.
+    is_cut: bool,
     /// Where only some files are looked for: what they are called, without their folders.
     only: Option<HashSet<Vec<u8>>>,
 }
@@ -131,7 +142,7 @@ struct Look {
 /// What these processes hold together, most first. Ends at `until` at the latest, but for what one read takes; where
 /// files that nobody has open are looked for, it takes twice that time at most.
 #[must_use]
-pub fn objects(pids: &[Tgid], wanted: Wanted, until: Instant) -> Vec<Object> {
+pub fn objects(pids: &[Tgid], wanted: Wanted, until: Instant) -> Seen {
     let mut look = Look::new(wanted, until);
     if look.wants_shared() {
         look.segments = segments::read();
@@ -143,7 +154,10 @@ pub fn objects(pids: &[Tgid], wanted: Wanted, until: Instant) -> Vec<Object> {
         look.left_segments(pids);
         look.closed_files(pids);
     }
-    look.told()
+    Seen {
+        is_whole: !look.is_cut && !look.is_over() && look.descriptors_left > 0,
+        objects: look.told(),
+    }
 }
 
 impl Look {
@@ -160,6 +174,7 @@ impl Look {
             mounts: HashMap::new(),
             segments: HashMap::new(),
             own_ipc: mounts::namespace("self", "ipc"),
+            is_cut: false,
             only: None,
         }
     }
@@ -307,7 +322,7 @@ mod tests {
 
     fn own(wanted: Wanted) -> Vec<Object> {
         let me = Tgid(std::process::id());
-        objects(&[me], wanted, Instant::now() + Duration::from_secs(20))
+        objects(&[me], wanted, Instant::now() + Duration::from_secs(20)).objects
     }
 
     const ALL: Wanted = Wanted {
@@ -374,6 +389,15 @@ mod tests {
     #[test]
     fn what_has_no_time_left_tells_nothing() {
         let me = Tgid(std::process::id());
-        assert!(objects(&[me], ALL, Instant::now()).is_empty());
+        assert_eq!(objects(&[me], ALL, Instant::now()), Seen::default());
+        let seen = objects(
+            &[me],
+            Wanted {
+                shared: Bytes(0),
+                ..ALL
+            },
+            Instant::now() + Duration::from_secs(20),
+        );
+        assert!(seen.is_whole);
     }
 }

@@ -381,7 +381,7 @@ fn objects_of(hierarchy: &Hierarchy, path: &str) -> Vec<Object> {
         return Vec::new();
     };
     let (pids, _) = pids(hierarchy, path, MOST_PROCESSES);
-    let mut held = objects(&pids, Wanted::all(&memory), Instant::now() + LOOK);
+    let mut held = objects(&pids, Wanted::all(&memory), Instant::now() + LOOK).objects;
     let least = memory.current.unwrap_or_default().0 / LITTLE;
     held.retain(|object| object.at_least().0 >= least);
     held.truncate(MOST_OBJECTS);

@@ -12,7 +12,7 @@ use rustix::process::setpriority_process;
 
 use super::clock::Clock;
 use super::collector::Collector;
-use crate::cgroup::{Buffer, Cache, Hierarchy, MemoryFiles, Wanted, Which, namespaces, objects, pids, slab};
+use crate::cgroup::{Buffer, Cache, Hierarchy, MemoryFiles, Seen, Wanted, Which, namespaces, objects, pids, slab};
 use crate::engine::{Attention, KillFacts, holds};
 use crate::event::{Limit, Memory, Object, ObjectKind, Relation};
 use crate::measure::{Bytes, CgroupId};
@@ -25,7 +25,7 @@ const MAX_UNITS: usize = 64;
 const MAX_PROCESSES: usize = 512;
 
 /// A look ends after so long with what it has.
-const AT_MOST: Duration = Duration::from_millis(400);
+const AT_MOST: Duration = Duration::from_millis(500);
 
 /// The second look at a unit comes so soon after the first, the third after twice that.
 const FIRST_AGAIN: Duration = Duration::from_millis(500);
@@ -45,6 +45,9 @@ const CACHES: usize = 64;
 const CACHE_PART: i64 = 8;
 const CACHES_TOLD: usize = 3;
 
+/// Objects of an earlier look that are kept where a later one ends early.
+const MOST: usize = 64;
+
 /// Objects that are told with a kill, of each: shared memory, the kernel's.
 const TOLD: usize = 4;
 
@@ -57,8 +60,8 @@ struct Pace {
 }
 
 /// Where a limit is close or memory short, where a limit is in sight, and where much of one is used, which may be so for days.
-const CLOSELY: Pace = pace(2, 50, 20);
-const SELDOM: Pace = pace(10, 50, 20);
+const CLOSELY: Pace = pace(2, 50, 25);
+const SELDOM: Pace = pace(10, 50, 25);
 const RARELY: Pace = pace(10, 1_000, 60);
 
 const fn pace(every: u64, share: u32, most: u64) -> Pace {
@@ -85,7 +88,7 @@ struct Found {
     ask: Ask,
     at: Duration,
     took: Duration,
-    objects: Vec<Object>,
+    seen: Seen,
     caches: Option<HashMap<String, Cache>>,
 }
 
@@ -257,9 +260,10 @@ impl Known {
             ask,
             at,
             took,
-            mut objects,
+            seen,
             caches,
         } = found;
+        let Seen { mut objects, is_whole } = seen;
         let before = (self.looks > 0).then_some(self.at);
         let mut first = HashMap::with_capacity(objects.len());
         for object in &mut objects {
@@ -272,6 +276,18 @@ impl Known {
             let since = self.first.get(&key(object)).copied().unwrap_or(new);
             (object.grown, object.seconds) = grown(since, bytes, at);
             first.insert(key(object), since);
+        }
+        if !is_whole {
+            // Of what it did not come to, the look before counts on.
+            let is_seen = |old: &Object| objects.iter().any(|object| key(object) == key(old));
+            let old: Vec<Object> = self.last.drain(..).filter(|old| !is_seen(old)).collect();
+            let is_slab = |object: &Object| object.kind == ObjectKind::Slab && caches.is_some();
+            objects.extend(old.into_iter().filter(|old| !is_slab(old)).take(MOST));
+            first.extend(
+                self.first
+                    .drain()
+                    .filter(|(key, _)| objects.iter().any(|object| self::key(object) == *key)),
+            );
         }
         if let Some(caches) = caches {
             objects.extend(self.caches_grown(&caches, ask.memory.slab(), at));
@@ -426,12 +442,12 @@ fn look(hierarchy: &Hierarchy, mut ask: Ask) -> Found {
         ..all
     };
     let (pids, _) = pids(hierarchy, &ask.path, MAX_PROCESSES);
-    let objects = objects(&pids, wanted, begun + AT_MOST);
+    let seen = objects(&pids, wanted, begun + AT_MOST);
     Found {
         caches: ask.caches.then(slab).flatten(),
         at: Clock::boot(),
         took: begun.elapsed(),
-        objects,
+        seen,
         ask,
     }
 }

@@ -190,7 +190,7 @@ mod tests {
             unnamed: None,
         };
         let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        let found = super::super::objects(&[Tgid(std::process::id())], wanted, until);
+        let found = super::super::objects(&[Tgid(std::process::id())], wanted, until).objects;
         let found = found
             .iter()
             .find(|object| object.kind == ObjectKind::SharedMapping)

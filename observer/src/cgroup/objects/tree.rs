@@ -57,11 +57,13 @@ impl Look {
         }
         let mut found = tree.found;
         found.retain(|id, _| !self.shared.contains_key(id));
-        if found.is_empty() || !tree.is_whole {
+        self.is_cut |= !tree.is_whole;
+        if found.is_empty() || self.is_cut {
             return;
         }
         let names = found.values().map(|file| file.name().to_vec()).collect();
         let Some(elsewhere) = self.open_elsewhere(pids, names) else {
+            self.is_cut = true;
             return;
         };
         found.retain(|id, _| !elsewhere.contains(id));
@@ -250,7 +252,7 @@ mod tests {
                 kernel: false,
                 unnamed: None,
             };
-            let found = objects(&[me], wanted, Instant::now() + Duration::from_secs(20));
+            let found = objects(&[me], wanted, Instant::now() + Duration::from_secs(20)).objects;
             found.into_iter().find(|object| object.name.as_deref() == path.to_str())
         };
         // Whatever else lies there, written since this test began, has room in so much.

@@ -23,7 +23,10 @@ fn found(second: u64, slab: u64, objects: Vec<Object>, caches: &[(&str, u64)]) -
         },
         at: Duration::from_secs(second),
         took: Duration::ZERO,
-        objects,
+        seen: Seen {
+            objects,
+            is_whole: true,
+        },
         caches: Some(
             caches
                 .iter()
@@ -174,4 +177,20 @@ fn a_unit_of_whose_memory_little_is_shared_or_the_kernels_is_not_looked_at() {
     assert_eq!(worth(&memory(10, 9)), (true, false));
     assert_eq!(worth(&memory(0, 10)), (false, true));
     assert_eq!(worth(&Memory::default()), (false, false));
+}
+
+#[test]
+fn where_a_look_ends_early_the_one_before_counts_on() {
+    let mut objects = Objects::default();
+    objects.learn(found(10, 0, vec![file("/run/a", 10, 5), file("/run/b", 10, 5)], &[]));
+    let mut early = found(14, 0, vec![file("/run/b", 12, 5)], &[]);
+    early.seen.is_whole = false;
+    objects.learn(early);
+    let expected = [
+        ("/run/b".to_owned(), Some(2), Some(4.0)),
+        ("/run/a".to_owned(), None, None),
+    ];
+    assert_eq!(told(&mut objects, "/"), expected);
+    objects.learn(found(18, 0, vec![file("/run/a", 14, 5)], &[]));
+    assert_eq!(told(&mut objects, "/"), [("/run/a".to_owned(), Some(4), Some(8.0))]);
 }
