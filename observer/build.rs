@@ -3,9 +3,9 @@
 //! `cargo xtask` makes the object first, fetching what that takes. Where it has not, it is built here, with the tools that
 //! there are and the same command; where one is missing this says which, and the binary says at start that it reads files.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::io::Write as _;
 use std::{env, fs, io};
 
 use object::build::elf;

@@ -1,11 +1,16 @@
 //! The command line. In: arguments. Out: typed options; the commands give them meaning.
 
+mod config;
+
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::ArgValueCompleter;
 
 use crate::complete;
+use crate::conf;
+
+pub use config::{Config, Files};
 
 /// Exit statuses; sysexits.h's where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +68,7 @@ Examples:
   dmesg -T | oomtrace why                explain the kills in any machine's log; also --log kern.log.1.gz
   sudo oomtrace stacks -u myapp          which code took the memory that is still there
   oomtrace resolve 4711                  which unit a process belongs to
+  oomtrace config                        the recorder's settings, and where each comes from
 
 Exit status:
   0 success; 1 failure; 2 wrong usage; 65 a recording is damaged; 66 no such unit or recording; 69 not supported by this
@@ -119,6 +125,11 @@ pub enum Command {
         #[arg(value_name = "PATH|PID|NAME", add = ArgValueCompleter::new(complete::running))]
         what: String,
     },
+    /// Show the recorder's settings and where each comes from: default, file and line, environment or command line
+    ///
+    /// These are the options of 'oomtrace record' as it would begin now. The service's OOMTRACE_OPTIONS count, from the
+    /// environment or from /etc/default/oomtrace; a drop-in for the unit that changes ExecStart= is not looked at.
+    Config(Config),
     /// Check what oomtrace can see here, and how to fix what it cannot
     Doctor {
         /// How to show it
@@ -129,7 +140,7 @@ pub enum Command {
     Schema,
     /// Print a man page
     Man {
-        /// Command to print it for [default: oomtrace itself]
+        /// Command to print it for, or oomtrace.conf [default: oomtrace itself]
         #[arg(add = ArgValueCompleter::new(commands))]
         command: Option<String>,
     },
@@ -337,6 +348,12 @@ pub struct Record {
     /// How to gather data.
     #[command(flatten)]
     pub learn: Learn,
+    /// Which configuration files count.
+    #[command(flatten)]
+    pub files: Files,
+    /// What they say.
+    #[arg(skip)]
+    pub loaded: conf::Loaded,
 }
 
 /// A size as systemd writes it: `64M`, `1G`, to the base 1024; a number alone is bytes (systemd.syntax(7)).
@@ -493,7 +510,7 @@ pub struct Why {
     /// Only this boot: an id, or 0 for the current one, -1 for the one before (journalctl --list-boots) [default: 0]
     #[arg(short, long, value_name = "ID", num_args = 0..=1, default_missing_value = "0", allow_negative_numbers = true)]
     pub boot: Option<String>,
-    /// Recording file or folder [default: /var/lib/oomtrace, if present]
+    /// Recording file or folder [default: the recorder's 'dir' in oomtrace.conf(5), or /var/lib/oomtrace, if present]
     #[arg(long, value_name = "PATH")]
     pub dir: Option<std::path::PathBuf>,
     /// Read this output of `journalctl --output=json`, from any machine, instead of the local journal; '-' = standard input
@@ -533,6 +550,7 @@ fn commands(current: &std::ffi::OsStr) -> Vec<clap_complete::CompletionCandidate
     let all = Cli::command();
     let names = all.get_subcommands().map(clap::Command::get_name);
     names
+        .chain([crate::cmd::man::CONF])
         .filter(|name| name.starts_with(&*begun))
         .map(clap_complete::CompletionCandidate::new)
         .collect()

@@ -1,5 +1,6 @@
 //! The commands, one file each: from typed options to an exit status.
 
+pub mod config;
 pub mod doctor;
 pub mod man;
 mod output;

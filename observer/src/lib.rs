@@ -12,6 +12,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod cmd;
 pub mod complete;
+pub mod conf;
 mod heap;
 pub mod kernel;
 pub mod notice;

@@ -1,24 +1,28 @@
 //! The `oomtrace` command.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory as _, Parser as _};
 use clap_complete::CompleteEnv;
-use observer::cli::{Cli, Command, Exit, Failure, Output};
+use observer::cli::{Command, Exit, Failure, Output};
 use observer::notice::notice;
 use observer::shown::shown_json;
-use observer::{cmd, complete};
+use observer::{cmd, complete, conf};
 
 fn main() -> ExitCode {
     // A file that grows to its limit (`LimitFSIZE=`, ulimit -f) is then an error like a full disk, and not the end.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     // A shell that completes a word gets its answer, and that is all.
-    CompleteEnv::with_factory(Cli::command)
+    CompleteEnv::with_factory(conf::command)
         .var(complete::VARIABLE)
         .complete();
-    let cli = Cli::parse();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = match conf::parse(&words) {
+        Ok(cli) => cli,
+        Err(failure) => return fail(&failure),
+    };
     let done = match cli.command {
         None => cmd::watch::run(cli.watch),
         Some(Command::Record(record)) => cmd::watch::record(record),
@@ -29,6 +33,12 @@ fn main() -> ExitCode {
         Some(Command::Stacks(stacks)) => cmd::stacks::run(&stacks),
         Some(Command::Resolve { what }) => {
             cmd::resolve::run(&what).and_then(|subjects| subjects.iter().try_for_each(json))
+        }
+        Some(Command::Config(config)) => {
+            cmd::config::settings(&config).and_then(|shown| match config.format.output() {
+                Output::Text => print(cmd::config::text(&shown).as_bytes()),
+                Output::Json => json(&shown),
+            })
         }
         Some(Command::Doctor { format }) => {
             let report = cmd::doctor::examine();
@@ -47,11 +57,13 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::from(Exit::Done as u8),
-        Err(Failure { exit, error }) => {
-            notice(chain(&error));
-            ExitCode::from(exit as u8)
-        }
+        Err(failure) => fail(&failure),
     }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    notice(chain(&failure.error));
+    ExitCode::from(failure.exit as u8)
 }
 
 /// An error and its causes, each said once: some errors name theirs themselves.

@@ -19,6 +19,8 @@ const FOLDER: u32 = 0o700;
 /// Bits of a mode: others may write, the group may.
 const OTHERS_WRITE: u32 = 0o002;
 const GROUP_WRITES: u32 = 0o020;
+/// Only a file's owner may rename or delete it in such a folder.
+const STICKY: u32 = 0o1000;
 
 /// Makes a folder where there is none, and those above it.
 ///
@@ -28,8 +30,7 @@ pub(crate) fn folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER).create(path)?;
     let meta = fs::metadata(path)?;
     let mode = meta.mode();
-    let is_strange = mode & GROUP_WRITES != 0 && ![0, getegid().as_raw()].contains(&meta.gid());
-    if mode & OTHERS_WRITE != 0 || is_strange || !is_ours(&meta) {
+    if is_anyones(&meta) {
         return Err(io::Error::other(format!(
             "others may write to this folder (mode {:o}, owner {}): make it the recorder's own (chown, chmod go-w), or take another",
             mode & 0o7777,
@@ -45,6 +46,40 @@ pub(crate) fn folder(path: &Path) -> io::Result<()> {
 /// Where there is none, or something else.
 pub(crate) fn read(path: &Path) -> io::Result<File> {
     open(OpenOptions::new().read(true), path)
+}
+
+/// Opens a configuration file that is there. It may be a link, as configuration management leaves them, but neither the file nor
+/// its folder may be anyone else's to write to: it names a program to run.
+///
+/// # Errors
+/// Where there is none, or others may change what it says.
+pub(crate) fn configuration(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let refused = |what: &str, meta: &Metadata| {
+        let (mode, owner) = (meta.mode() & 0o7777, meta.uid());
+        let fault = format!("others may write to {what} (mode {mode:o}, owner {owner}): chown root and chmod go-w it");
+        io::Error::new(io::ErrorKind::PermissionDenied, fault)
+    };
+    if is_anyones(&meta) {
+        return Err(refused("it", &meta));
+    }
+    // A link's own folder, and the one that it leads to.
+    let real = fs::canonicalize(path)?;
+    let folders = [path.parent(), real.parent()].into_iter().flatten();
+    for folder in folders.filter(|folder| !folder.as_os_str().is_empty()) {
+        let meta = fs::metadata(folder)?;
+        // In a folder like /tmp nobody can put another file in the place of ours.
+        if is_anyones(&meta) && meta.mode() & STICKY == 0 {
+            return Err(refused(&format!("its folder {}", folder.display()), &meta));
+        }
+    }
+    Ok(file)
 }
 
 /// Opens a file that is there, to be written to at its end.
@@ -103,6 +138,13 @@ fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
         return Ok(file);
     };
     Err(io::Error::other(fault))
+}
+
+/// Whether others than root and who runs this may change it.
+fn is_anyones(meta: &Metadata) -> bool {
+    let mode = meta.mode();
+    let is_strange = mode & GROUP_WRITES != 0 && ![0, getegid().as_raw()].contains(&meta.gid());
+    mode & OTHERS_WRITE != 0 || is_strange || !is_ours(meta)
 }
 
 /// Whether it is root's or who runs this.
@@ -184,6 +226,30 @@ mod tests {
         }
         std::os::unix::fs::chown(dir.path(), Some(65_534), None).unwrap();
         assert!(folder(dir.path()).is_err());
+    }
+
+    #[test]
+    fn a_configuration_that_others_may_change_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.conf");
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        fs::write(&path, "").unwrap();
+        set(&path, 0o644);
+        configuration(&path).unwrap();
+        symlink(&path, dir.path().join("link")).unwrap();
+        configuration(&dir.path().join("link")).unwrap();
+        set(&path, 0o646);
+        for name in ["a.conf", "link"] {
+            let error = configuration(&dir.path().join(name)).unwrap_err().to_string();
+            assert!(error.contains("others may write to it (mode 646"), "{error}");
+        }
+        set(&path, 0o644);
+        set(dir.path(), 0o777);
+        let error = configuration(&path).unwrap_err().to_string();
+        assert!(error.contains("others may write to its folder"), "{error}");
+        set(dir.path(), 0o1777);
+        configuration(&path).unwrap();
+        assert!(configuration(dir.path()).is_err());
     }
 
     #[test]

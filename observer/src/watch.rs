@@ -26,6 +26,7 @@ mod standing;
 mod stream;
 mod units;
 
+use std::thread;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,6 +34,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::cgroup::Hierarchy;
+use crate::conf::Loaded;
 use crate::event::{CgroupVersion, Event, Probe, Run, SCHEMA, Stacks, Start, StopReason, Via};
 use crate::heap;
 use crate::kernel::{KernelError, Probes, log, plan};
@@ -83,6 +85,8 @@ pub struct Options {
     pub known: Vec<Run>,
     /// Which code fills units that were warned of, where somebody follows that.
     pub followed: Option<mpsc::Receiver<Stacks>>,
+    /// The configuration that a reload compares with the files, for a recorder.
+    pub conf: Option<Loaded>,
 }
 
 /// Why a watch could not begin or go on.
@@ -110,6 +114,16 @@ pub enum WatchError {
     Io(#[from] std::io::Error),
 }
 
+/// A reload: what is recorded goes to disk, and a thread, since nobody waits for a disk here, says what the files change.
+fn reload(stream: &mut Stream, conf: Option<&Loaded>) {
+    stream.reopen();
+    if let Some(conf) = conf.cloned() {
+        let told = thread::Builder::new().spawn(move || notice(conf.reread()));
+        // Without a thread there is no word of it, and nothing else is lost.
+        drop(told);
+    }
+}
+
 /// Watches until a signal, the duration's end, or the output's.
 ///
 /// # Errors
@@ -117,6 +131,7 @@ pub enum WatchError {
 pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), WatchError> {
     heap::be_frugal();
     standing::take();
+    let conf = options.conf.take();
     let clock = Clock::new();
     let hierarchy = Hierarchy::detect()?;
     let mut stream = Stream::new(sinks, options.host.clone())?;
@@ -158,7 +173,7 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
             biased;
             _ = interrupt.recv() => break StopReason::Signal,
             _ = terminate.recv() => break StopReason::Signal,
-            _ = hangup.recv() => stream.reopen(),
+            _ = hangup.recv() => reload(&mut stream, conf.as_ref()),
             () = until(deadline) => break StopReason::Duration,
             () = watchdog.due() => Watchdog::feed(),
             () = rings.readable() => {

@@ -27,6 +27,7 @@ fn after_the_attach_no_thread_has_more_than_its_work_takes() {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("oomtrace"))
         .args([
             "record",
+            "--no-config",
             "--no-runs",
             "-o",
             "json",

@@ -14,7 +14,7 @@ until_true() {
     return 1
 }
 # Nothing of oomtrace is here yet, and what documents there are gets installed.
-rm -rf /usr/bin/oomtrace /usr/lib/systemd/system/oomtrace.service /usr/lib/systemd/catalog/oomtrace.catalog /usr/share/oomtrace
+rm -rf /usr/bin/oomtrace /usr/lib/systemd/system/oomtrace.service /usr/lib/systemd/catalog/oomtrace.catalog /usr/share/oomtrace /etc/oomtrace /usr/lib/oomtrace
 rm -f /etc/dpkg/dpkg.cfg.d/*
 systemctl daemon-reload
 # What systemd, dpkg and the kernel keep for themselves changes all the time.
@@ -41,6 +41,8 @@ works() {
     check "$1-attached" sh -c "oomtrace doctor -o json"
     check "$1-verify" systemd-analyze verify --man=no oomtrace.service # the image has no man(1)
     check "$1-man" test -s /usr/share/man/man8/oomtrace.8.gz
+    check "$1-man-conf" test -s /usr/share/man/man5/oomtrace.conf.5.gz
+    check "$1-journal" sh -c "oomtrace config | grep '^journal .*yes .*/usr/lib/oomtrace/oomtrace.conf:'"
     check "$1-completion" bash -c '. /usr/share/bash-completion/completions/oomtrace && complete -p oomtrace'
 }
 
@@ -49,7 +51,9 @@ check install dpkg -i "$deb"
 check not-started is_not systemctl is-active oomtrace
 check catalog-known sh -c 'journalctl --list-catalog | grep cc5381e276d348dca2e39282be935c48'
 works deb
+echo max-size=2G >> /etc/oomtrace/oomtrace.conf
 check upgrade dpkg -i "$deb"
+check upgrade-keeps-settings sh -c "oomtrace config | grep '^max-size .*2G .*/etc/oomtrace/oomtrace.conf:'"
 check upgrade-goes-on systemctl is-active oomtrace
 check upgrade-keeps why leak-deb
 check remove dpkg --remove oomtrace

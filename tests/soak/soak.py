@@ -32,7 +32,7 @@ def counted():
 write("/proc/sys/kernel/pid_max", "4096")
 os.makedirs(f"/run/systemd/system/{SERVICE}.d", exist_ok=True)
 write(f"/run/systemd/system/{SERVICE}.d/soak.conf",
-      "[Service]\nExecStart=\nExecStart=/usr/bin/oomtrace record --dir /var/lib/oomtrace --journal --interval 100ms --metrics-listen 127.0.0.1:9877\n"
+      "[Service]\nExecStart=\nExecStart=/usr/bin/oomtrace record --interval 100ms --metrics-listen 127.0.0.1:9877\n"
       "PrivateNetwork=no\nRestrictAddressFamilies=AF_INET AF_INET6\n"
       "TimeoutStartSec=infinity\nWatchdogSec=0\n")
 run("systemctl", "daemon-reload")

@@ -33,7 +33,9 @@ const SETPRIV: Tool = Tool {
 };
 
 /// What a package would install beside the binary.
-const INSTALLED: [(&str, &str); 4] = [
+const INSTALLED: [(&str, &str); 6] = [
+    ("oomtrace.conf", "etc/oomtrace/oomtrace.conf"),
+    ("defaults.conf", "usr/lib/oomtrace/oomtrace.conf"),
     ("grafana-dashboard.json", "usr/share/oomtrace/grafana-dashboard.json"),
     ("oomtrace.service", "usr/lib/systemd/system/oomtrace.service"),
     ("prometheus-rules.yaml", "usr/share/oomtrace/prometheus-rules.yaml"),

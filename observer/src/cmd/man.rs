@@ -3,18 +3,32 @@
 //! What clap's help says after the options, headed `Examples:` and so on, are sections of their own here, as man-pages(7)
 //! has them.
 
-use clap::CommandFactory as _;
+mod conf;
+
 use clap::error::ErrorKind;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::cli::{Cli, Failure};
+use crate::cli::Failure;
+
+pub use conf::file;
 
 /// Daemons and what an administrator runs (man-pages(7)).
 const SECTION: &str = "8";
 
+/// The configuration file, which has a page of its own in section 5.
+pub(crate) const CONF: &str = "oomtrace.conf";
+
 /// What oomtrace reads and writes by itself, and why.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 6] = [
+    (
+        "/etc/oomtrace/oomtrace.conf, /etc/oomtrace/oomtrace.conf.d/*.conf",
+        "Settings of the recorder, see oomtrace.conf(5).",
+    ),
+    (
+        "/etc/default/oomtrace",
+        "OOMTRACE_OPTIONS, options for the service; they win over the files above.",
+    ),
     (
         "/var/lib/oomtrace/*.jsonl.zst",
         "The service's recordings: NDJSON in zstd frames, at most 1 GiB and 30 days.",
@@ -33,7 +47,7 @@ const FILES: [(&str, &str); 4] = [
     ),
 ];
 
-const SEE_ALSO: &str = "systemctl(1), journalctl(1), systemd.resource-control(5), systemd.service(5), systemd-oomd.service(8), \
+const SEE_ALSO: &str = "oomtrace.conf(5), systemctl(1), journalctl(1), systemd.resource-control(5), systemd.service(5), systemd-oomd.service(8), \
                         oomctl(1), cgroups(7), capabilities(7)";
 
 /// The page of a command, or of all of it, as roff.
@@ -42,7 +56,11 @@ const SEE_ALSO: &str = "systemctl(1), journalctl(1), systemd.resource-control(5)
 ///
 /// Where the page cannot be made. Of a command that does not exist clap tells, and ends the program.
 pub fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
-    let mut all = Cli::command();
+    let source = format!("oomtrace {}", env!("CARGO_PKG_VERSION"));
+    if command == Some(CONF) {
+        return Ok(conf::page(&source).render().into_bytes());
+    }
+    let mut all = crate::conf::command();
     // Commands are named in full from now on: oomtrace-record.
     all.build();
     let whole = command.is_none();
@@ -56,7 +74,6 @@ pub fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
         },
     };
     let after = command.get_after_long_help().map(ToString::to_string);
-    let source = format!("oomtrace {}", env!("CARGO_PKG_VERSION"));
     let man = Man::new(command).section(SECTION).source(source).manual("oomtrace");
     let mut text = Vec::new();
     man.render_title(&mut text)?;

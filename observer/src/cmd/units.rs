@@ -42,7 +42,7 @@ pub fn run(options: &Units) -> Result<(), Failure> {
         probes: ProbeChoice::Poll,
         verbose: false,
     };
-    watch::start(learn, selection, Duration::from_secs(0), vec![sink])
+    watch::start(learn, selection, Duration::from_secs(0), vec![sink], None)
 }
 
 /// The last sample of each cgroup, as the event that it is.

@@ -10,6 +10,7 @@ use anyhow::anyhow;
 use super::output::{self, Outlet, Source};
 use crate::cgroup::{CgroupError, Hierarchy};
 use crate::cli::{Exit, Failure, Learn, Output, ProbeChoice, Record, Watch, When};
+use crate::conf::Loaded;
 use crate::event::{Event, Line, UnitState, Via};
 use crate::measure::Timestamp;
 use crate::sink::{Capture, CaptureOptions, Exec, Follow, Journal, Metrics, Runs, Screen, Sink, listen, runs};
@@ -26,10 +27,20 @@ const FOLLOWED: usize = 4;
 pub fn run(options: Watch) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
     let Outlet { sink, screen } = output::open(&options.show, &selection, Source::Live)?;
-    let done = start(options.learn, selection, options.show.warn_within, vec![sink]);
+    let done = start(options.learn, selection, options.show.warn_within, vec![sink], None);
     // The terminal first: what went wrong is told where it can be read.
     let closed = screen.map_or(Ok(()), Screen::close);
     done.and(closed.map_err(Failure::from))
+}
+
+/// Whether the values mean something that only their use shows.
+///
+/// # Errors
+/// What is wrong with the first that does not.
+pub(crate) fn usable(options: &Record) -> Result<(), String> {
+    output::selection(&options.which).map_err(|failure| failure.error.to_string())?;
+    let command = options.learn.exec_on_warning.as_deref();
+    command.map_or(Ok(()), |command| Exec::new(command).map(|_| ()))
 }
 
 /// Watches into captures until it ends.
@@ -51,7 +62,8 @@ pub fn record(options: Record) -> Result<(), Failure> {
         options.output
     };
     sinks.extend(output.map(shown));
-    start(options.learn, selection, options.warn_within, sinks)
+    let conf = Some(options.loaded);
+    start(options.learn, selection, options.warn_within, sinks, conf)
 }
 
 pub(super) fn start(
@@ -59,6 +71,7 @@ pub(super) fn start(
     selection: Selection,
     warn_within: Duration,
     mut sinks: Vec<Box<dyn Sink>>,
+    conf: Option<Loaded>,
 ) -> Result<(), Failure> {
     sinks.extend(beside(&options)?);
     let host = options.host.unwrap_or_else(host_name);
@@ -96,6 +109,7 @@ pub(super) fn start(
         warn_within,
         verbose: options.verbose,
         followed,
+        conf,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let error = match runtime.block_on(watch::run(options, sinks)) {

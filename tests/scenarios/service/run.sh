@@ -26,6 +26,15 @@ held() { awk '/^Cap(Prm|Eff|Inh|Amb)/ {print $2}' "$OUT/threads" | sort -u | pas
 systemd-analyze security --no-pager --threshold=25 oomtrace.service > "$OUT/threshold"
 echo "EXPOSED=$?" >> "$OUT/truth"
 echo "HELD=$(held)" >> "$OUT/truth"
+# A reload says which settings wait for a restart, and goes on.
+mkdir -p /etc/oomtrace/oomtrace.conf.d
+printf '[record]\nmax-size=2G\n' > /etc/oomtrace/oomtrace.conf.d/10-size.conf
+systemctl reload oomtrace.service
+reloaded() { journalctl -q -u oomtrace.service | grep -q "in force after 'systemctl restart oomtrace': max-size"; }
+until_true reloaded && echo RELOADED=1 >> "$OUT/truth"
+oomtrace config > "$OUT/config"
+echo "SIZE=$(awk '$1 == "max-size" {print $2, $3}' "$OUT/config")" >> "$OUT/truth"
+echo "JOURNAL=$(awk '$1 == "journal" {print $2, $3}' "$OUT/config")" >> "$OUT/truth"
 systemctl stop oomtrace.service
 oomtrace replay -o json /var/lib/oomtrace > "$OUT/service.jsonl" 2> "$OUT/replay.err"
 recorded() { jq -c --argjson pid "$pid" 'select(.event == "kill" and .victim.pid == $pid and .confidence == "observed" and .limit.relation == "own")' "$OUT/service.jsonl" | wc -l; }

@@ -12,7 +12,9 @@ use crate::packages::{self, Tool};
 use crate::workspace;
 
 /// What is in the repository as it is installed.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 11] = [
+    ("packaging/oomtrace.conf", "etc/oomtrace/oomtrace.conf"),
+    ("packaging/defaults.conf", "usr/lib/oomtrace/oomtrace.conf"),
     ("packaging/oomtrace.service", "usr/lib/systemd/system/oomtrace.service"),
     ("packaging/oomtrace.catalog", "usr/lib/systemd/catalog/oomtrace.catalog"),
     (
@@ -31,8 +33,8 @@ const FILES: [(&str, &str); 9] = [
 ];
 
 /// Commands that have a manual page of their own.
-const COMMANDS: [&str; 8] = [
-    "record", "replay", "why", "stacks", "report", "units", "resolve", "doctor",
+const COMMANDS: [&str; 9] = [
+    "record", "replay", "why", "stacks", "report", "units", "resolve", "config", "doctor",
 ];
 
 /// Shells, and where their completions are looked for.
@@ -73,6 +75,8 @@ pub(super) fn lay_out(release: &Release, arch: Arch, binary: &Path) -> Result<Pa
         let page = gzip(&ask(&["man", command])?)?;
         put(&root, &format!("usr/share/man/man8/oomtrace-{command}.8.gz"), &page)?;
     }
+    let page = gzip(&ask(&["man", "oomtrace.conf"])?)?;
+    put(&root, "usr/share/man/man5/oomtrace.conf.5.gz", &page)?;
     for (shell, to) in SHELLS {
         put(&root, to, &ask(&["completions", shell])?)?;
     }

@@ -32,6 +32,7 @@ const AT_ONCE: usize = 16;
 pub(super) fn arguments(dir: &Path) -> Vec<&OsStr> {
     let words = [
         "record",
+        "--no-config",
         "--probes",
         "poll",
         "--no-runs",

@@ -12,6 +12,7 @@ use super::boot;
 use super::past::{Past, Source};
 use crate::capture::{self, CAPTURES};
 use crate::cli::{Exit, Failure, Why};
+use crate::conf;
 use crate::engine::log::LogLine;
 use crate::event::{Event, ForecastState, Line, UnitState};
 use crate::journal::{MATCHES, Reader, Told, What};
@@ -31,8 +32,11 @@ impl Past {
         if options.journal_file.is_some() && options.dir.is_none() {
             return Ok(());
         }
-        let path = options.dir.as_deref().unwrap_or(Path::new(CAPTURES));
-        let sources = match capture::open(path) {
+        let path = options
+            .dir
+            .clone()
+            .unwrap_or_else(|| conf::recordings(Path::new(CAPTURES)));
+        let sources = match capture::open(&path) {
             Ok(sources) => sources,
             Err(error) if options.dir.is_some() => return Err(Failure::new(Exit::NotFound, error)),
             // Nobody has recorded here.
