@@ -10,12 +10,6 @@ kept, turn = [], 0
 def by_write(file):
     file.write(bytes(step << 10))
 
-def to_another_file():
-    if turn % 20 == 0:
-        kept.append(f"/mnt/part.{turn}")
-    with open(kept[-1], "ab", buffering=0) as file:
-        by_write(file)
-
 def to_pipes():
     for _ in range(step // 64):
         read, write = os.pipe()
@@ -32,7 +26,7 @@ if way == "file":
     file = open("/mnt/leak", "wb", buffering=0)
 elif way == "memfd":
     file = open(os.memfd_create("leaky"), "wb", buffering=0)
-work = {"file": lambda: by_write(file), "memfd": lambda: by_write(file), "closed": to_another_file, "pipes": to_pipes, "dentry": to_names}[way]
+work = {"file": lambda: by_write(file), "memfd": lambda: by_write(file), "pipes": to_pipes, "dentry": to_names}[way]
 began = time.monotonic()
 while True:
     work()
