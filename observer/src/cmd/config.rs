@@ -140,10 +140,10 @@ fn environment() -> Result<(Vec<OsString>, Option<At>), Failure> {
 
 /// What a file of systemd's `EnvironmentFile=` sets the variable to.
 fn assigned(file: &str) -> Option<String> {
-    let lines = file
+    let mut lines = file
         .lines()
         .filter_map(|line| line.trim().strip_prefix(OPTIONS)?.strip_prefix('='));
-    let value = lines.last()?.trim();
+    let value = lines.next_back()?.trim();
     let quoted = ['"', '\'']
         .into_iter()
         .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
