@@ -4,6 +4,7 @@
 //! What a tool wrote becomes claims (`tools`); claims are compared with the scenario's truth, fact by fact (`score`).
 //! oomtrace is a tool like the others there.
 
+mod logs;
 mod score;
 mod tools;
 
@@ -16,6 +17,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use oomtrace_tests::Scenario;
 
+use crate::binary::{Profile, oomtrace};
 use crate::kernel::Series;
 use crate::{guest, workspace};
 use score::{Cell, Fact, Kill};
@@ -49,10 +51,19 @@ pub(crate) struct Conformance {
     /// Compare what the last run left in target/vm again, and boot nothing
     #[arg(long)]
     again: bool,
+
+    /// Compare what is told from logs alone, of the reports of the tests; boots nothing
+    #[arg(long, conflicts_with_all = ["all", "kernels", "scenarios", "again"])]
+    logs: bool,
 }
 
 impl Conformance {
     pub(crate) fn run(&self) -> Result<ExitCode> {
+        if self.logs {
+            let program = oomtrace(Profile::Release)?;
+            let reports = workspace().join("observer-engine/tests/reports");
+            return self.finish(&logs::page(&program, &reports)?, str::to_owned);
+        }
         let root = workspace().join("tests/scenarios");
         let mut scenarios = Scenario::all(&root)?;
         scenarios.retain(|scenario| match self.scenarios.as_slice() {
@@ -73,9 +84,14 @@ impl Conformance {
             }
             let _ = writeln!(text, "{}", table(&kernel.to_string(), &scenarios, &out)?);
         }
+        self.finish(&text, page)
+    }
+
+    /// Prints the tables, and writes the page that they are in.
+    fn finish(&self, text: &str, page: impl Fn(&str) -> String) -> Result<ExitCode> {
         print!("{text}");
         if let Some(path) = &self.markdown {
-            fs::write(path, page(&text)).with_context(|| format!("cannot write {}", path.display()))?;
+            fs::write(path, page(text)).with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -188,7 +204,7 @@ fn page(tables: &str) -> String {
 
 Measured by `cargo xtask conformance --markdown docs/conformance.md`: every scenario of `tests/scenarios` in a guest,
 with all tools watching the same kills. A tool is scored by what the scenario knows to be true. What is told of kills from
-logs alone: docs/logs.md.
+logs alone: docs/conformance-logs.md.
 
 A cell has a place for each fact that the scenario asks for. Capital letter: right for every kill. Small letter: right for
 some, not reported for others. `·`: not reported. `✗`: reported, and wrong.

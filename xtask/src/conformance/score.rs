@@ -274,6 +274,12 @@ impl Cell {
         }
     }
 
+    /// How often each fact was right, not told, wrong.
+    pub(crate) fn tallies(&self) -> impl Iterator<Item = (Fact, [usize; 3])> {
+        let numbers = |tally: &Tally| [tally.right, tally.not_told, tally.wrong];
+        self.facts.iter().map(move |(fact, tally)| (*fact, numbers(tally)))
+    }
+
     /// Wrong weighs more than right: nothing told is better than something wrong.
     pub(crate) fn rank(&self) -> (std::cmp::Reverse<usize>, usize) {
         let sum = |of: fn(&Tally) -> usize| self.facts.iter().map(|(_, tally)| of(tally)).sum();

@@ -96,7 +96,7 @@ fn lines(text: &str) -> impl Iterator<Item = Value> + '_ {
     text.lines().filter_map(|line| serde_json::from_str(line).ok())
 }
 
-fn oomtrace(text: &str) -> Vec<Claim> {
+pub(super) fn oomtrace(text: &str) -> Vec<Claim> {
     let told = |value: &Value| value.as_str().map(str::to_owned);
     lines(text)
         .filter(|line| line["event"] == "kill")
@@ -136,7 +136,7 @@ fn messages(text: &str) -> impl Iterator<Item = &str> {
 
 /// <https://github.com/google/cadvisor/blob/master/utils/oomparser/oomparser.go>: from the first line of a report to the
 /// first line that names the victim, and nothing after it.
-fn cadvisor(text: &str) -> Vec<Claim> {
+pub(super) fn cadvisor(text: &str) -> Vec<Claim> {
     static FIRST: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("invoked oom-killer:").ok());
     static CONTAINER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let line = "oom-kill:constraint=(.*),nodemask=(.*),cpuset=(.*),mems_allowed=(.*),oom_memcg=(.*),task_memcg=(.*),task=(.*),pid=(.*),uid=(.*)";
@@ -181,7 +181,7 @@ fn cadvisor(text: &str) -> Vec<Claim> {
 }
 
 /// <https://github.com/kubernetes/node-problem-detector/blob/master/config/kernel-monitor.json>
-fn node_problem_detector(text: &str) -> Vec<Claim> {
+pub(super) fn node_problem_detector(text: &str) -> Vec<Claim> {
     static RULE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"Killed process (\d+) (.+) total-vm:\d+kB, anon-rss:\d+kB, file-rss:\d+kB.*").ok()
     });
