@@ -33,8 +33,8 @@ systemctl reload oomtrace.service
 reloaded() { journalctl -q -u oomtrace.service | grep -q "in force after 'systemctl restart oomtrace': max-size"; }
 until_true reloaded && echo RELOADED=1 >> "$OUT/truth"
 oomtrace config > "$OUT/config"
-echo "SIZE=$(awk '$1 == "max-size" {print $2, $3}' "$OUT/config")" >> "$OUT/truth"
-echo "JOURNAL=$(awk '$1 == "journal" {print $2, $3}' "$OUT/config")" >> "$OUT/truth"
+echo "SIZE=$(awk '$1 == "max-size" {print $2 "," $3}' "$OUT/config")" >> "$OUT/truth"
+echo "JOURNAL=$(awk '$1 == "journal" {print $2 "," $3}' "$OUT/config")" >> "$OUT/truth"
 systemctl stop oomtrace.service
 oomtrace replay -o json /var/lib/oomtrace > "$OUT/service.jsonl" 2> "$OUT/replay.err"
 recorded() { jq -c --argjson pid "$pid" 'select(.event == "kill" and .victim.pid == $pid and .confidence == "observed" and .limit.relation == "own")' "$OUT/service.jsonl" | wc -l; }
