@@ -157,24 +157,17 @@ fn a_file_that_cannot_be_trusted_or_read_is_refused() {
 fn a_recorder_does_what_the_file_says_and_what_is_typed_wins() {
     let dir = tempfile::tempdir().unwrap();
     let named = dir.path().join("named");
-    let file = put(
-        dir.path(),
-        &format!(
-            "[record]\ndir={}\nduration=1s\nprobes=poll\nno-runs=yes\n",
-            named.display()
-        ),
-    );
-    // Where nothing can be watched it fails later than where it makes its folder.
-    let _ = oomtrace().args(["record", "--config"]).arg(&file).output().unwrap();
+    let file = put(dir.path(), &format!("[record]\ndir={}\n", named.display()));
+    // Where nothing can be watched it fails later than where it makes its folder. It ends, whatever is read of the file.
+    let record = |more: &[&std::ffi::OsStr]| {
+        let mut command = oomtrace();
+        command.args(["record", "--duration=1s", "--probes=poll", "--no-runs", "--config"]);
+        let _ = command.arg(&file).args(more).output().unwrap();
+    };
+    record(&[]);
     assert!(named.is_dir());
     let typed = dir.path().join("typed");
-    let _ = oomtrace()
-        .args(["record", "--config"])
-        .arg(&file)
-        .arg("--dir")
-        .arg(&typed)
-        .output()
-        .unwrap();
+    record(&["--dir".as_ref(), typed.as_os_str()]);
     assert!(typed.is_dir());
 }
 
