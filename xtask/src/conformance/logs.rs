@@ -188,8 +188,11 @@ fn block(log: &str) -> Option<String> {
             break;
         }
     }
-    let cpu = lines.iter().find(|line| line.split(' ').any(|word| word == "CPU:"))?;
-    let columns = cpu.split(' ').position(|word| word == "CPU:")?;
+    if lines.is_empty() {
+        return None;
+    }
+    let columns = lines.iter().find_map(|line| line.split(' ').position(|word| word == "CPU:"));
+    let columns = columns.unwrap_or(0);
     let stripped = lines.iter().flat_map(|line| line.split("#012")).map(|line| {
         let words: Vec<&str> = line.split(' ').collect();
         words.get(columns..).unwrap_or_default().join(" ")

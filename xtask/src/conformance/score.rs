@@ -45,9 +45,9 @@ impl Kill {
             .filter_map(text)
             .collect();
         let relation = line["limit"]["relation"].as_str();
-        // The unit's own limit, where the path is not told: the unit stands for it.
+        // An own limit, where its path is not told, is that of the victim's cgroup, or the unit stands for it.
         let limit = text(&line["limit"]["cgroup"]).or_else(|| match relation {
-            Some("own") => units.last().cloned(),
+            Some("own") => text(&line["cgroup"]["path"]).or_else(|| units.last().cloned()),
             Some("host") => Some("/".to_owned()),
             _ => None,
         });
