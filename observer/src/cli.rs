@@ -294,8 +294,8 @@ pub struct Learn {
     /// OOMTRACE_PID and OOMTRACE_COMM are the process that grows and its name, if it is a single one; the name is chosen by the
     /// process.
     ///
-    /// A unit that fills its limit within a minute of its start is warned of half a minute before the kill at best; one that needs
-    /// less than 30 s is not warned of at all, unless an earlier run grew the same way.
+    /// A unit that fills its limit within a minute of its start is warned of when 6 % of the limit are left; one that needs less
+    /// than 30 s is not warned of at all. An earlier run that grew the same way and was killed is warned of at once.
     #[arg(long, value_name = "CMD")]
     pub exec_on_warning: Option<String>,
     /// While a unit's warning stands, follow which code takes its memory, as 'oomtrace stacks' does; told each minute and at its kill

@@ -13,13 +13,9 @@ const LASTED: f64 = 0.7;
 /// What starts, grows: so many steps of it say nothing. A step is from sample to sample, and [`STEP`] at least.
 const START: f64 = 8.0;
 
-/// And what is seen from its start on is starting for so many seconds: as long as systemd waits for a unit to be started
-/// (`DefaultTimeoutStartSec=`); or for as many steps, where these are longer than a second.
-const STARTING: f64 = 90.0;
-
-/// Where it would fill its limit within so many seconds of its start: runtimes, caches and workers that are started together
-/// do, and most of them stop there.
-const FAST: f64 = 120.0;
+/// And what is seen from its start on is starting where it would fill its limit within so many seconds of that, or in as many steps where
+/// these are longer than a second: runtimes, caches and workers that are started together do, and most of them stop there.
+const FAST: f64 = 60.0;
 
 /// It was seen from its start on where it held no more than this share of the limit at first.
 const BEGAN_BELOW: f64 = 0.25;
@@ -86,8 +82,8 @@ fn starts(ts: Timestamp, begun: Option<(Timestamp, f64)>, forecast: &Forecast, r
     let limit = forecast.limit.bytes.as_f64();
     begun.is_some_and(|(since, held)| {
         let age = ts.seconds_since(since);
-        let is_young = age < STARTING * step && age + forecast.seconds < FAST * step;
-        is_young && held <= limit * BEGAN_BELOW && rest > limit * START_STOPS
+        let is_fast = age + forecast.seconds < FAST * step;
+        is_fast && held <= limit * BEGAN_BELOW && rest > limit * START_STOPS
     })
 }
 

@@ -191,7 +191,9 @@ fn block(log: &str) -> Option<String> {
     if lines.is_empty() {
         return None;
     }
-    let columns = lines.iter().find_map(|line| line.split(' ').position(|word| word == "CPU:"));
+    let columns = lines
+        .iter()
+        .find_map(|line| line.split(' ').position(|word| word == "CPU:"));
     let columns = columns.unwrap_or(0);
     let stripped = lines.iter().flat_map(|line| line.split("#012")).map(|line| {
         let words: Vec<&str> = line.split(' ').collect();

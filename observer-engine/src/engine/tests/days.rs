@@ -84,7 +84,7 @@ fn what_filled_and_was_given_back_is_a_new_growth_again() {
 }
 
 #[test]
-fn what_would_fill_its_limit_within_two_minutes_of_its_start_is_starting() {
+fn what_would_fill_its_limit_within_a_minute_of_its_start_is_starting() {
     let warned_at = |first: u64, room: u64| {
         let mut engine = Engine::new(Config::default());
         let mut out = Vec::new();
@@ -101,10 +101,10 @@ fn what_would_fill_its_limit_within_two_minutes_of_its_start_is_starting() {
         })
     };
     // Three quarters full, as many a runtime and cache are in the end, it is not warned of; just before the kill it is.
-    assert!(warned_at(0, 80).is_some_and(|second| second > 72));
+    assert!(warned_at(0, 55).is_some_and(|second| second > 49));
     // What takes longer is no start, nor is what was running before.
-    assert!(warned_at(0, 140).is_some_and(|second| second < 70));
-    assert!(warned_at(80, 80).is_some_and(|second| second < 45));
+    assert!(warned_at(0, 80).is_some_and(|second| second < 45));
+    assert!(warned_at(55, 55).is_some_and(|second| second < 40));
 }
 
 #[test]
