@@ -54,6 +54,10 @@ impl Of {
         }
     }
 
+    fn key(&self) -> Key {
+        (self.unit.clone(), self.slice.clone())
+    }
+
     /// What is no unit and no container.
     fn only(unit: &str) -> Self {
         Self {
@@ -127,14 +131,22 @@ struct Counted {
     unexplained: u64,
 }
 
+/// A unit and its slice: a container's name is known some time after its cgroup.
+type Key = (String, String);
+
+/// A unit's labels as they are now, and what was counted under them.
+#[derive(Debug)]
+struct Known {
+    of: Of,
+    counted: Counted,
+}
+
 /// The metrics, kept up to date.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
-    /// Who has labels, and what was counted of it.
-    known: LruCache<Of, Counted>,
-    /// Of each unit its labels as they are now.
-    labels: HashMap<String, Of>,
+    /// Who has labels, by what does not change of these.
+    known: LruCache<Key, Known>,
     kills: Family<OfOrigin, Counter>,
     nothing_killed: Family<Of, Counter>,
     unexplained: Family<Of, Counter>,
@@ -155,7 +167,6 @@ impl Default for Metrics {
         let mut metrics = Self {
             registry: Arc::default(),
             known: LruCache::unbounded(),
-            labels: HashMap::new(),
             kills: Family::default(),
             nothing_killed: Family::default(),
             unexplained: Family::default(),
@@ -247,42 +258,34 @@ impl Metrics {
     /// The labels of a subject; the one not heard of longest makes room for them.
     fn of(&mut self, subject: &Subject) -> Of {
         let of = Of::subject(subject);
-        // A container's name is known some time after its cgroup.
-        match self.labels.get(&of.unit) {
-            Some(before) if *before == of => {}
-            Some(before) => {
-                let before = before.clone();
-                self.renamed(&before, &of);
-                self.labels.insert(of.unit.clone(), of.clone());
-            }
-            None => drop(self.labels.insert(of.unit.clone(), of.clone())),
-        }
+        let key = of.key();
         if self.known.len() >= MAX_UNITS
-            && !self.known.contains(&of)
-            && let Some((gone, counted)) = self.known.pop_lru()
+            && !self.known.contains(&key)
+            && let Some((_, gone)) = self.known.pop_lru()
         {
-            self.labels.remove(&gone.unit);
-            self.undescribe(&gone);
-            self.count_as(&Of::only(OTHER), &gone, counted);
+            self.undescribe(&gone.of);
+            self.count_as(&Of::only(OTHER), &gone.of, gone.counted);
         }
-        self.known.get_or_insert_mut_ref(&of, Counted::default);
+        let known = self.known.get_or_insert_mut(key, || Known {
+            of: of.clone(),
+            counted: Counted::default(),
+        });
+        if known.of != of {
+            let before = std::mem::replace(&mut known.of, of.clone());
+            let counted = known.counted.clone();
+            self.undescribe(&before);
+            self.count_as(&of, &before, counted);
+        }
         of
     }
 
     /// The labels of a subject of which something is counted.
     fn count(&mut self, subject: &Subject, count: impl FnOnce(&mut Counted)) -> Of {
         let of = self.of(subject);
-        count(self.known.get_or_insert_mut_ref(&of, Counted::default));
-        of
-    }
-
-    /// The same unit has other labels from now on.
-    fn renamed(&mut self, before: &Of, now: &Of) {
-        self.undescribe(before);
-        if let Some(counted) = self.known.pop(before) {
-            self.count_as(now, before, counted.clone());
-            self.known.put(now.clone(), counted);
+        if let Some(known) = self.known.get_mut(&of.key()) {
+            count(&mut known.counted);
         }
+        of
     }
 
     /// Totals stay what they are, whoever they are told of.
@@ -343,14 +346,13 @@ impl Metrics {
     /// What describes a unit as it stands goes with it.
     fn ended(&mut self, subject: &Subject) {
         let unit = name(subject);
-        let known = self.known.iter().filter(|(of, _)| of.unit == unit);
+        let known = self.known.iter().filter(|((name, _), _)| name == unit);
         let gone: Vec<(Of, bool)> = known
-            .map(|(of, counted)| (of.clone(), *counted == Counted::default()))
+            .map(|(_, known)| (known.of.clone(), known.counted == Counted::default()))
             .collect();
         for (of, is_uncounted) in gone {
             if is_uncounted {
-                self.known.pop(&of);
-                self.labels.remove(&of.unit);
+                self.known.pop(&of.key());
             }
             self.undescribe(&of);
         }
@@ -514,6 +516,33 @@ mod tests {
         let mut text = String::new();
         encode(&mut text, &metrics.registry.lock().unwrap()).unwrap();
         text
+    }
+
+    #[test]
+    fn units_of_one_name_in_two_slices_keep_their_own_series_and_totals() {
+        let mut metrics = Metrics::default();
+        let line = |user: u32, used: u64| -> Line {
+            let text = format!(
+                r#"{{"event":"sample","ts":"2026-11-21T03:12:44Z","seq":1,"host":"h","unit":"app.service","slice":"user-{user}.slice","cgroup":{{"id":{user},"path":"/user.slice/user-{user}.slice/app.service"}},"memory":{{"current":{used}}}}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let mut kill: Line = serde_json::from_str(KILL).unwrap();
+        if let (Event::Kill(kill), Event::Sample(sample)) = (&mut kill.event, line(1, 1).event) {
+            kill.subject = sample.subject;
+        }
+        metrics.line(&line(1, 64)).unwrap();
+        metrics.line(&kill).unwrap();
+        metrics.line(&line(2, 7)).unwrap();
+        let mut told = String::new();
+        encode(&mut told, &metrics.registry.lock().unwrap()).unwrap();
+        for series in [
+            r#"oomtrace_usage_bytes{unit="app.service",slice="user-1.slice"} 64"#,
+            r#"oomtrace_usage_bytes{unit="app.service",slice="user-2.slice"} 7"#,
+            r#"oomtrace_kills_total{unit="app.service",slice="user-1.slice",origin="memcg_limit"} 1"#,
+        ] {
+            assert!(told.contains(series), "{series}:\n{told}");
+        }
     }
 
     #[test]
