@@ -143,7 +143,10 @@ pub fn parse(words: &[OsString]) -> Result<Cli, Failure> {
     let matches = command().get_matches_from(words);
     let record = matches.subcommand_matches(SECTION);
     let (matches, loaded) = match record {
-        Some(record) => over(words, Loaded::read(record).map_err(ConfError::failure)?)?,
+        Some(record) => {
+            let loaded = Loaded::read(record).map_err(ConfError::failure)?;
+            (over(words, &loaded), loaded)
+        }
         None => (matches, Loaded::default()),
     };
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -154,14 +157,16 @@ pub fn parse(words: &[OsString]) -> Result<Cli, Failure> {
 }
 
 /// The recorder's command line, parsed with the files' values as its defaults.
-pub(crate) fn over(words: &[OsString], loaded: Loaded) -> Result<(ArgMatches, Loaded), Failure> {
+pub(crate) fn over(words: &[OsString], loaded: &Loaded) -> ArgMatches {
     let mut whole = command();
-    for (id, values) in check::settings(&whole, &loaded.entries).map_err(ConfError::failure)? {
+    for (id, values) in &loaded.values {
         // clap keeps defaults for as long as the program runs; a file has only so many, and is applied once.
-        let values: Vec<&'static str> = values.into_iter().map(|value| &*value.leak()).collect();
-        whole = whole.mut_subcommand(SECTION, |record| record.mut_arg(id, |arg| arg.default_values(values)));
+        let values: Vec<&'static str> = values.iter().map(|value| &*value.clone().leak()).collect();
+        whole = whole.mut_subcommand(SECTION, |record| {
+            record.mut_arg(id.clone(), |arg| arg.default_values(values))
+        });
     }
-    Ok((whole.get_matches_from(words), loaded))
+    whole.get_matches_from(words)
 }
 
 /// The folder that the service records into, for whoever reads it. A configuration that cannot be used is reported, and the
@@ -188,7 +193,7 @@ mod tests {
     fn record(text: &str, typed: &[&str]) -> crate::cli::Record {
         let entries = files::parse(Path::new("test.conf"), text).unwrap();
         let loaded = Loaded::of(entries);
-        let (matches, _) = over(&words(typed), loaded).unwrap_or_else(|failure| panic!("{}", failure.error));
+        let matches = over(&words(typed), &loaded);
         match Cli::from_arg_matches(&matches).unwrap().command {
             Some(Command::Record(record)) => record,
             other => panic!("{other:?}"),

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::{Config, Exit, Failure};
@@ -20,7 +19,7 @@ const OPTIONS: &str = "OOMTRACE_OPTIONS";
 const DEFAULTS: &str = "/etc/default/oomtrace";
 
 /// Where a setting comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Built in.
@@ -34,7 +33,7 @@ pub enum Origin {
 }
 
 /// A line of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct At {
     /// The file.
     pub file: PathBuf,
@@ -43,7 +42,7 @@ pub struct At {
 }
 
 /// An option of the recorder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Setting {
     /// Its name, on the command line and in a file.
     pub name: String,
@@ -68,7 +67,7 @@ pub fn settings(options: &Config) -> Result<Vec<Setting>, Failure> {
         own.into_iter().chain(more.concat()).collect()
     };
     let typed = conf::command().get_matches_from(words(&[&options.options]));
-    let (all, loaded) = conf::over(&words(&[&environment, &options.options]), loaded)?;
+    let all = conf::over(&words(&[&environment, &options.options]), &loaded);
     let (Some(typed), Some(all)) = (typed.subcommand_matches(SECTION), all.subcommand_matches(SECTION)) else {
         return Ok(Vec::new());
     };

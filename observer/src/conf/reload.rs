@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::ArgMatches;
+use std::collections::BTreeMap;
+
+use clap::{ArgMatches, Id};
 
 use super::{ConfError, Entry, check, command, files};
 
@@ -11,6 +13,8 @@ use super::{ConfError, Entry, check, command, files};
 pub struct Loaded {
     /// What counts, in the order in which it does.
     pub entries: Vec<Entry>,
+    /// The values of each option that they set, by the option's id.
+    pub(super) values: BTreeMap<Id, Vec<String>>,
     asked: Option<PathBuf>,
     is_ignored: bool,
 }
@@ -37,8 +41,8 @@ impl Loaded {
         } else {
             files::read(asked.as_deref())?
         };
-        check::settings(&command(), &entries)?;
         Ok(Self {
+            values: check::settings(&command(), &entries)?,
             entries,
             asked,
             is_ignored,
@@ -48,6 +52,7 @@ impl Loaded {
     #[cfg(test)]
     pub(super) fn of(entries: Vec<Entry>) -> Self {
         Self {
+            values: check::settings(&command(), &entries).unwrap(),
             entries,
             ..Self::default()
         }
