@@ -37,24 +37,13 @@ pub fn script(shell: clap_complete::Shell) -> Result<Vec<u8>, Failure> {
 /// Units, user units, containers and pods that run.
 #[must_use]
 pub fn running(current: &OsStr) -> Vec<CompletionCandidate> {
-    let of = |subject: &Subject| {
-        let unit = subject.user_unit.clone().or_else(|| subject.unit.clone());
-        let container = subject.container.as_ref().map(container_names);
-        unit.into_iter()
-            .chain(container.into_iter().flatten())
-            .collect::<Vec<String>>()
-    };
-    candidates(current, there().iter().flat_map(of))
+    candidates(current, there().into_iter().flat_map(names))
 }
 
 /// The same, and the units that systemd knows and that may have failed.
 #[must_use]
 pub fn known(current: &OsStr) -> Vec<CompletionCandidate> {
-    let mut found = running(current);
-    found.extend(candidates(current, loaded()));
-    found.sort();
-    found.dedup();
-    found
+    candidates(current, there().into_iter().flat_map(names).chain(loaded()))
 }
 
 /// Units of users' own managers.
@@ -78,6 +67,13 @@ pub fn cgroups(current: &OsStr) -> Vec<CompletionCandidate> {
         .map(|hierarchy| scan(&hierarchy))
         .unwrap_or_default();
     candidates(current, paths.into_iter().map(|(_, path)| path))
+}
+
+/// What a subject is called: its unit, its container and its pod.
+fn names(subject: Subject) -> impl Iterator<Item = String> {
+    let container = subject.container.as_ref().map(container_names);
+    let unit = subject.user_unit.or(subject.unit);
+    unit.into_iter().chain(container.into_iter().flatten())
 }
 
 fn there() -> Vec<Subject> {

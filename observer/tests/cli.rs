@@ -1,6 +1,8 @@
 //! The command as a user types it, on any machine: what needs no privileges and no particular kernel.
 #![allow(clippy::unwrap_used, reason = "a test: a failure is what it is for")]
 
+mod common;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::process::Stdio;
@@ -10,13 +12,7 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-fn oomtrace() -> Command {
-    let mut command = Command::cargo_bin("oomtrace").unwrap();
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command
-}
+use common::oomtrace;
 
 #[test]
 fn help_names_the_commands_and_the_exit_statuses() {

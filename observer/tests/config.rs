@@ -1,22 +1,17 @@
 //! The configuration file as an administrator uses it: `oomtrace config`, and a recorder that reads it.
 #![allow(clippy::unwrap_used, reason = "a test: a failure is what it is for")]
 
+mod common;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use assert_cmd::Command;
 use predicates::prelude::*;
 
-fn oomtrace() -> Command {
-    let mut command = Command::cargo_bin("oomtrace").unwrap();
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command
-}
+use common::oomtrace;
 
 fn put(dir: &Path, text: &str) -> PathBuf {
     let file = dir.join("oomtrace.conf");

@@ -80,19 +80,22 @@ fn probably(kill: &Kill) -> &'static str {
     }
 }
 
-/// By whom and why in one: `by the kernel: its own MemoryMax=64.0M was reached`.
-pub fn cause(kill: &Kill) -> String {
+/// By whom, when and why in one.
+fn by(kill: &Kill, when: &str) -> String {
     let (by, why) = cause_parts(kill);
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-    format!("{}{by}{why}", probably(kill))
+    format!("{by}{when}{why}")
+}
+
+/// By whom and why in one: `by the kernel: its own MemoryMax=64.0M was reached`.
+pub fn cause(kill: &Kill) -> String {
+    format!("{}{}", probably(kill), by(kill, ""))
 }
 
 /// What happened in a sentence without its end: `python3[425] was killed by the kernel on Sat …: its own MemoryMax=64.0M was
 /// reached`. `when` has its own space in front.
 pub fn killed(who: &str, kill: &Kill, when: &str) -> String {
-    let (by, why) = cause_parts(kill);
-    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-    format!("{who} was {}killed {by}{when}{why}", probably(kill))
+    format!("{who} was {}killed {}", probably(kill), by(kill, when))
 }
 
 /// What the machine lacked.

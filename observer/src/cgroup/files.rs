@@ -217,7 +217,9 @@ impl MemoryFiles {
         };
         let (mut reclaimable, mut events, mut events_local, mut stalled) = (None, None, None, None);
         text(&self.stat, &mut |text| reclaimable = stat(text, self.v1, &mut memory))?;
-        text(&self.pressure, &mut |text| stalled = pressure(text))?;
+        text(&self.pressure, &mut |text| {
+            stalled = std::str::from_utf8(text).ok().and_then(pressure);
+        })?;
         if which >= Which::Counters {
             text(&self.events, &mut |text| events = Some(self::events(text)))?;
             text(&self.events_local, &mut |text| events_local = Some(self::events(text)))?;
@@ -341,8 +343,7 @@ fn events(text: &[u8]) -> MemoryEvents {
 }
 
 /// `some avg10=0.00 avg60=… total=…` and `full …` (Documentation/accounting/psi.rst).
-pub(super) fn pressure(text: &[u8]) -> Option<Pressure> {
-    let text = std::str::from_utf8(text).ok()?;
+pub(super) fn pressure(text: &str) -> Option<Pressure> {
     let avg10 = |kind: &str| {
         let line = text.lines().find(|line| line.starts_with(kind))?;
         let value = line.split(' ').find_map(|part| part.strip_prefix("avg10="))?;
@@ -359,7 +360,11 @@ pub(super) fn feed(text: &[u8]) {
     for v1 in [false, true] {
         let _ = stat(text, v1, &mut Memory::default());
     }
-    let _ = (number(text), events(text), pressure(text));
+    let _ = (
+        number(text),
+        events(text),
+        std::str::from_utf8(text).ok().and_then(pressure),
+    );
 }
 
 #[cfg(test)]

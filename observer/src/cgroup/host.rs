@@ -33,7 +33,7 @@ pub struct HostMemory {
 #[must_use]
 pub fn pressure() -> Option<Pressure> {
     let text = fs::read_to_string("/proc/pressure/memory").ok()?;
-    files::pressure(text.as_bytes())
+    files::pressure(&text)
 }
 
 impl HostMemory {

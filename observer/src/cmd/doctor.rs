@@ -6,7 +6,6 @@ mod services;
 
 use std::fs;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cgroup::{CgroupError, Hierarchy};
@@ -25,7 +24,7 @@ const IMPACT: &str = "            impact: ";
 const CAUSE: &str = "            cause:  ";
 
 /// How a finding is to be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// As it should be.
@@ -37,7 +36,7 @@ pub enum State {
 }
 
 /// One statement about this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What it is about.
     pub name: String,
@@ -52,7 +51,7 @@ pub struct Finding {
 }
 
 /// Everything the doctor has to say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Whether kills can be seen.
     pub sees_kills: bool,

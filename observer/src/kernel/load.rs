@@ -27,7 +27,7 @@ use crate::heap;
 /// The kernel side, built into this binary by the build script and packed by it (deflate), and how long it is unpacked; 0 in a
 /// build without it.
 static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/observer-ebpf.o.z"));
-const LENGTH: &str = include_str!(concat!(env!("OUT_DIR"), "/observer-ebpf.o.length"));
+const LENGTH: usize = include!(concat!(env!("OUT_DIR"), "/observer-ebpf.o.length"));
 
 /// The kernel side, unpacked.
 pub(super) struct Object(Vec<u64>);
@@ -36,20 +36,18 @@ impl Object {
     /// # Errors
     /// [`KernelError::NoObject`] in a build without it.
     pub(super) fn unpack() -> Result<Self, KernelError> {
-        let length = LENGTH.parse().unwrap_or(0_usize);
         // An ELF file is read in place, and its tables are of words.
-        let mut words = vec![0_u64; length.div_ceil(size_of::<u64>())];
+        let mut words = vec![0_u64; LENGTH.div_ceil(size_of::<u64>())];
         let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut words);
-        let read = flate2::read::DeflateDecoder::new(PACKED).read_exact(bytes.get_mut(..length).unwrap_or_default());
-        if length == 0 || read.is_err() {
+        let read = flate2::read::DeflateDecoder::new(PACKED).read_exact(bytes.get_mut(..LENGTH).unwrap_or_default());
+        if LENGTH == 0 || read.is_err() {
             return Err(KernelError::NoObject);
         }
         Ok(Self(words))
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        let length = LENGTH.parse().unwrap_or(0_usize);
-        bytemuck::cast_slice(&self.0).get(..length).unwrap_or_default()
+        bytemuck::cast_slice(&self.0).get(..LENGTH).unwrap_or_default()
     }
 }
 
@@ -360,7 +358,7 @@ pub(super) fn may_load() -> Result<(), KernelError> {
             missing: missing.join(" and "),
         });
     }
-    if LENGTH == "0" {
+    if LENGTH == 0 {
         return Err(KernelError::NoObject);
     }
     Ok(())

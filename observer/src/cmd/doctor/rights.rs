@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use caps::{CapSet, Capability, has_cap};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Finding, State, not, ok, read};
@@ -14,7 +13,7 @@ use crate::kernel::btf::KernelTypes;
 use crate::kernel::log;
 
 /// The capabilities that oomtrace has a use for on this machine.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
     /// Those it has.
     pub present: Vec<String>,
