@@ -2,10 +2,10 @@
 # Runs every scenario of this folder in a guest, one after the other, each under an oomtrace of its own.
 # Arguments: TIER/NAME, what oomtrace is allowed and the scenario.
 set -u
-# Waits until a command is true, half a minute at most.
+# Waits until a command is true, two minutes at most: a guest beside other work is slow.
 until_true() {
-    local i
-    for i in $(seq 300); do "$@" && return 0; sleep 0.1; done
+    local end=$((SECONDS + 120))
+    while [ "$SECONDS" -lt "$end" ]; do "$@" && return 0; sleep 0.1; done
     echo "gave up waiting for: $*" >&2
     return 1
 }
@@ -13,7 +13,7 @@ export -f until_true
 count_kills() { grep -c '"event":"kill"' "$OUT/events.jsonl"; }
 has_kills() { [ "$(count_kills)" -ge "$1" ]; }
 export -f count_kills has_kills
-# Waits for so many kills, as long as half a minute brings one more.
+# Waits for so many kills, as long as two minutes bring one more.
 until_kills() {
     local now
     while now=$(count_kills); [ "$now" -lt "$1" ]; do

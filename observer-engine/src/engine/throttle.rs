@@ -8,8 +8,12 @@ use crate::event::{Sample, Subject, Throttle, ThrottleState};
 use crate::measure::Timestamp;
 
 /// It stands still from this `full avg10` on, in per cent, and no more below the other.
-const STANDS: f64 = 50.0;
-const RUNS: f64 = 20.0;
+///
+/// Not near 100: where the unit's own program is in its page cache, reclaim takes that too, and the time in which its
+/// pages are read again and mapped counts as running. On 6.12 such a unit did not grow by a page in ten seconds and was
+/// stalled for 30 to 46 % of them.
+const STANDS: f64 = 30.0;
+const RUNS: f64 = 15.0;
 
 /// It is at `memory.high` from this share on.
 const AT_HIGH: f64 = 0.95;
@@ -155,6 +159,19 @@ mod tests {
         assert!(told[0].0 <= 10 && told[1].0 >= 70, "{told:?}");
     }
 
+    /// As seen where the unit's own program was read again and again: `full avg10` of a unit that did not get on.
+    #[test]
+    fn a_unit_whose_own_program_is_reclaimed_stands_still_too() {
+        let full = [
+            0.5, 1.5, 1.5, 8.9, 8.9, 21.4, 21.4, 28.7, 28.7, 32.6, 32.6, 35.7, 35.7, 43.0, 43.0, 46.5,
+        ];
+        let told = run((0..)
+            .zip(full)
+            .map(|(second, full)| sample(105, Some(100), 160 * second, full)));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((told[0].0, told[0].1.state), (14, ThrottleState::Raised));
+    }
+
     #[test]
     fn neither_reclaim_that_works_nor_stalls_for_another_reason_are_one() {
         // It meets its limit all the time, and gets on.
@@ -163,7 +180,7 @@ mod tests {
         assert!(run((0..60).map(|second| sample(50, Some(100), second, 90.0))).is_empty());
         // It stalls at its limit, which has been quiet: the disk, not the limit.
         assert!(run((0..60).map(|_| sample(100, Some(100), 7, 90.0))).is_empty());
-        // A moment.
+        // A moment now and then.
         assert!(
             run((0..60).map(|second| sample(100, Some(100), second, if second % 4 == 0 { 90.0 } else { 10.0 })))
                 .is_empty()
