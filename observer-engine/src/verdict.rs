@@ -175,12 +175,18 @@ impl KillFacts {
 }
 
 impl KillFacts {
-    /// Whether the machine had memory left, if not for this request. Where nothing is seen to have been short, it may have been
+    /// Whether the machine may have had memory left, if not for this request: where the pieces were too small, and where a
+    /// large piece was asked for and nothing tells what there was. Where nothing is seen to have been short, it may have been
     /// looked at too late.
-    fn has_memory(&self) -> bool {
-        self.shortage
-            .as_ref()
-            .is_some_and(|shortage| matches!(shortage.kind, ShortageKind::Zone | ShortageKind::Order))
+    fn may_have_memory(&self) -> bool {
+        match &self.shortage {
+            Some(shortage) => matches!(shortage.kind, ShortageKind::Zone | ShortageKind::Order),
+            None => self
+                .oom
+                .as_ref()
+                .and_then(|oom| oom.order)
+                .is_some_and(|order| order > 0),
+        }
     }
 }
 
@@ -224,7 +230,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
                 // The magic key kills without a limit having been reached.
                 (None, _) if oom.order.is_some_and(|order| order < 0) => None,
                 // What the machine has was not what was reached.
-                (None, Constraint::Host) if origin == Origin::PageFault || facts.has_memory() => None,
+                (None, Constraint::Host) if origin == Origin::PageFault || facts.may_have_memory() => None,
                 (None, _) => facts.outside.clone().map(|limit| KillLimit {
                     relation: limit
                         .relation

@@ -100,7 +100,9 @@ pub fn killed(who: &str, kill: &Kill, when: &str) -> String {
 
 /// What the machine lacked.
 fn lacking(kill: &Kill) -> &'static str {
+    let pieces = kill.request.as_ref().is_some_and(|request| request.order > 0);
     match kill.shortage.as_ref().map(|shortage| shortage.kind) {
+        None if pieces => "a contiguous piece of memory could not be had",
         None | Some(ShortageKind::Machine) => "the whole host was out of memory",
         Some(ShortageKind::Zone) => "the memory zones that the request could use were full, others were not",
         Some(ShortageKind::Node) => "the memory nodes that the request could use were full, others were not",

@@ -3,6 +3,7 @@
 //! The report is written between the choice and the mark, so that it is there whenever a mark is worked on, but it has a line for
 //! each process, and a storm's are left out. Nothing waits for this log, and it is read for such a kill only.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
@@ -14,10 +15,39 @@ use crate::kernel::record::Oom;
 /// Records that are read for a kill, at most: a report on some thousand processes, and some milliseconds.
 const MOST: usize = 4_096;
 
+/// Reports that are kept, at most: the kernel writes ten in five seconds and then leaves them out (mm/oom_kill.c: `oom_rs`).
+const KEPT: usize = 16;
+
 /// The log from where it was last looked at.
 pub(super) struct Reports {
     device: File,
     buffer: Vec<u8>,
+    read: Read,
+}
+
+/// What was read and not asked for yet: of kills in a row the log has the next ones' reports too.
+#[derive(Default)]
+struct Read {
+    parser: LogParser,
+    reports: VecDeque<Arc<Report>>,
+}
+
+impl Read {
+    fn line(&mut self, record: &[u8]) {
+        let line = LogLine::parse(record);
+        if let Some(Logged::Choice(report)) = line.and_then(|line| self.parser.line(line)) {
+            self.reports.push_back(report);
+            if self.reports.len() > KEPT {
+                self.reports.pop_front();
+            }
+        }
+    }
+
+    /// The last one on this choice. What came before it is of none that is still to be told.
+    fn of(&mut self, oom: &Oom) -> Option<Arc<Report>> {
+        let last = self.reports.iter().rposition(|report| is_of(report, oom))?;
+        self.reports.drain(..=last).next_back()
+    }
 }
 
 impl Reports {
@@ -26,36 +56,28 @@ impl Reports {
         Some(Self {
             device: open().ok()?,
             buffer: vec![0; RECORD],
+            read: Read::default(),
         })
     }
 
     /// What was written until now is of no kill that is still to be told.
     pub(super) fn pass_over(&mut self) {
         let _ = self.device.seek(SeekFrom::End(0));
+        self.read = Read::default();
     }
 
     /// The report on this choice, where the kernel wrote one.
     pub(super) fn of(&mut self, oom: &Oom) -> Option<Arc<Report>> {
-        let (mut parser, mut found) = (LogParser::default(), None);
         for _ in 0..MOST {
-            let length = match self.device.read(&mut self.buffer) {
-                Ok(length) if length > 0 => length,
+            match self.device.read(&mut self.buffer) {
+                Ok(length) if length > 0 => self.read.line(self.buffer.get(..length).unwrap_or_default()),
                 // What was next is overwritten: the next read goes on with what is left.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                    parser.gap();
-                    continue;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => self.read.parser.gap(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(_) | Err(_) => break,
-            };
-            let line = LogLine::parse(self.buffer.get(..length).unwrap_or_default());
-            if let Some(Logged::Choice(report)) = line.and_then(|line| parser.line(line))
-                && is_of(&report, oom)
-            {
-                found = Some(report);
             }
         }
-        found
+        self.read.of(oom)
     }
 }
 
@@ -87,9 +109,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_report_is_of_the_choice_that_names_the_same_one_and_the_same_request() {
-        let oom = |chosen, order, gfp| Oom {
+    fn oom(chosen: u32, order: i32, gfp: Option<u32>) -> Oom {
+        Oom {
             time: BootNanos(1),
             constraint: 0,
             trigger: task(1),
@@ -103,7 +124,33 @@ mod tests {
             gfp,
             order,
             writing: Writing::Nothing,
+        }
+    }
+
+    #[test]
+    fn of_kills_in_a_row_each_finds_its_report() {
+        let report = |chosen, order| {
+            Arc::new(Report {
+                chosen: Some(Tid(chosen)),
+                order: Some(order),
+                gfp: Some(0xcc0),
+                ..Report::default()
+            })
         };
+        // All of them are written by the time the first one is told.
+        let mut read = Read::default();
+        read.reports
+            .extend([report(6, 2), report(7, 2), report(8, 2), report(9, 2)]);
+        let mut of = |chosen| read.of(&oom(chosen, 2, Some(0xcc0))).and_then(|report| report.chosen);
+        // What was written before it is gone with it; a kill whose report the kernel left out has none.
+        assert_eq!(
+            [of(7), of(10), of(8), of(6), of(9)],
+            [Some(Tid(7)), None, Some(Tid(8)), None, Some(Tid(9))]
+        );
+    }
+
+    #[test]
+    fn a_report_is_of_the_choice_that_names_the_same_one_and_the_same_request() {
         let report = Report {
             chosen: Some(Tid(7)),
             order: Some(2),
