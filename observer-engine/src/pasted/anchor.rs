@@ -146,8 +146,26 @@ fn name_before(line: &str, end: usize) -> usize {
             let digits = before.trim_end_matches(|sign: char| sign.is_ascii_digit());
             digits.len() < before.len() && digits.ends_with('<')
         }));
-    let start = first + close.unwrap_or(0);
+    let start = (first + close.unwrap_or(0)).max(behind_header(head).unwrap_or(0));
     end - line.get(start..end).map_or(0, |name| name.trim_start().len())
+}
+
+/// `<4>1 TIME HOST APP PROCID MSGID …` (RFC 5424): time, host, and what follows the fifth word.
+fn syslog_header(head: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = head.split_once(">1 ")?;
+    let digits = before.trim_end_matches(|sign: char| sign.is_ascii_digit());
+    if digits.len() == before.len() || !digits.ends_with('<') {
+        return None;
+    }
+    let mut words = rest.splitn(6, ' ');
+    let (time, host) = (words.next()?, words.next()?);
+    Some((time, host, words.nth(3)?))
+}
+
+/// Where the text begins behind such a header without structured data: those end with a bracket.
+fn behind_header(head: &str) -> Option<usize> {
+    let (_, _, rest) = syslog_header(head)?;
+    Some(head.len() - rest.strip_prefix("- ")?.len())
 }
 
 /// `[  205]     0   205     5093 …`: where a row of the table of tasks, or the names of its columns, begin.
@@ -228,6 +246,9 @@ impl Parts<'_> {
     /// The machine that wrote it: the word before `kernel:`, or before facility and level, which OpenWrt's logread and some
     /// templates of rsyslog's have there.
     pub(super) fn host(&self) -> Option<&str> {
+        if let Some((_, host, _)) = syslog_header(self.prefix) {
+            return (host != "-").then_some(host);
+        }
         let (head, _) = self.prefix.split_once("kernel:")?;
         let mut words = head.split_whitespace().rev();
         let host = words.find(|word| priority(word).is_none())?;
@@ -323,6 +344,9 @@ fn exact(word: &str) -> Option<Timestamp> {
 
 /// The date and time as they stand there, of whatever zone and language.
 fn clock(prefix: &str) -> Option<String> {
+    if let Some((time, ..)) = syslog_header(prefix) {
+        return (time != "-").then(|| time.to_owned());
+    }
     let bytes = prefix.as_bytes();
     let digit = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_digit);
     let place = (0..bytes.len().saturating_sub(7)).find(|place| {
