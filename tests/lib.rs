@@ -1,9 +1,10 @@
 //! What runs against real kernels: scenarios, a folder each, and how their outcome is judged.
 //!
 //! `run.sh` runs in a guest and writes what is true as `KEY=value` lines to `$OUT/truth`; oomtrace's stream is beside it
-//! in `$OUT/events.jsonl`. `expect.json` says what the stream must hold; `${KEY}` in it stands for the truth. What only
-//! the run can know line by line, it writes to `$OUT/expected.jsonl`.
+//! in `$OUT/events.jsonl`, and the kernel's log in `$OUT/kernel.log`. `expect.json` says what the stream must hold; `${KEY}`
+//! in it stands for the truth. What only the run can know line by line, it writes to `$OUT/expected.jsonl`.
 
+pub mod agreement;
 pub mod traces;
 
 use std::collections::BTreeMap;
@@ -248,7 +249,8 @@ impl Scenario {
             bail!("{most} kill lines are expected, and {due} are known to be due");
         }
         self.met(&lines, &expected, &less)?;
-        self.is_guarded(&lines, &expected, &less)
+        self.is_guarded(&lines, &expected, &less)?;
+        agreement::agree(&read("kernel.log")?, &lines)
     }
 
     /// Whether every expected line is met by a line of its own.

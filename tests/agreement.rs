@@ -1,0 +1,254 @@
+//! What `oomtrace why` tells from a kernel's log against what was told live: field by field the same, or unknown.
+//!
+//! Every scenario leaves its kernel's log. It is put into the forms in which such logs are pasted, whole and cut at random.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result, bail};
+use oomtrace_engine::pasted::{Pasted, read};
+use serde_json::{Value, json};
+
+/// How often each form is cut.
+const CUTS: u64 = 6;
+
+/// What a log cannot tell as it was told live, or what is looked at some time after the kernel's own report: which log and
+/// when, how sure it is, and what the machine's memory was used for. Of a shortage its kind has to be the same.
+const OTHERWISE: [&str; 12] = [
+    "seq",
+    "ts",
+    "host",
+    "log_time",
+    "confidence",
+    "ledger",
+    "shortage.node",
+    "shortage.zone",
+    "shortage.free",
+    "shortage.min",
+    "shortage.low",
+    "shortage.high",
+];
+
+/// A line of `journalctl -k`.
+struct Line<'a> {
+    /// Of its day.
+    second: u64,
+    text: &'a str,
+}
+
+fn parse(log: &str) -> Vec<Line<'_>> {
+    log.lines()
+        .filter_map(|line| {
+            let (head, text) = line.split_once(" kernel: ")?;
+            let clock = head.split_whitespace().nth(2)?;
+            let second = clock
+                .split(':')
+                .try_fold(0, |sum, part| Some(sum * 60 + part.parse::<u64>().ok()?))?;
+            Some(Line { second, text })
+        })
+        .collect()
+}
+
+/// The ways in which a kernel's log is pasted.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Journal,
+    Dmesg,
+    Kmsg,
+    Syslog5424,
+    Json,
+    Mail,
+}
+
+impl Form {
+    const ALL: [Self; 6] = [
+        Self::Journal,
+        Self::Dmesg,
+        Self::Kmsg,
+        Self::Syslog5424,
+        Self::Json,
+        Self::Mail,
+    ];
+
+    fn write(self, lines: &[Line<'_>]) -> String {
+        let mut log = String::new();
+        for (number, Line { second, text }) in lines.iter().enumerate() {
+            let (hour, minute, rest) = (second / 3_600, second / 60 % 60, second % 60);
+            let clock = format!("{hour:02}:{minute:02}:{rest:02}");
+            let _ = match self {
+                Self::Journal => writeln!(log, "Nov 29 {clock} guest kernel: {text}"),
+                Self::Dmesg => writeln!(log, "[{second:>5}.{number:06}] {text}"),
+                Self::Kmsg => writeln!(log, "4,{number},{second}000000,-;{text}"),
+                Self::Syslog5424 => writeln!(log, "<4>1 2026-11-29T{clock}.000000+00:00 guest kernel - - - {text}"),
+                Self::Json => {
+                    let time = (1_795_910_400 + second) * 1_000_000;
+                    let entry = json!({
+                        "_TRANSPORT": "kernel", "SYSLOG_IDENTIFIER": "kernel", "MESSAGE": text, "_HOSTNAME": "guest",
+                        "__REALTIME_TIMESTAMP": time.to_string(), "_SOURCE_MONOTONIC_TIMESTAMP": (second * 1_000_000).to_string(),
+                    });
+                    writeln!(log, "{entry}")
+                }
+                Self::Mail => write!(log, "> [{second:>5}.{number:06}] {text}\r\n"),
+            };
+        }
+        log
+    }
+}
+
+/// What comes next of numbers that look random and are the same in every run.
+fn next(state: &mut u64) -> u64 {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+/// A part of a log, its first line cut, and a line of it left out.
+fn cut<'a>(log: &'a str, state: &mut u64) -> Result<String> {
+    let lines: Vec<&'a str> = log.split_inclusive('\n').collect();
+    let length = u64::try_from(lines.len())?.max(1);
+    let mut place = || usize::try_from(next(state) % length);
+    let (one, other, without) = (place()?, place()?, place()?);
+    let (from, to) = (one.min(other), one.max(other));
+    let mut part = String::new();
+    for (number, line) in lines.iter().enumerate().take(to).skip(from) {
+        let middle = line.floor_char_boundary(line.len() / 2);
+        match line.get(middle..) {
+            Some(rest) if number == from => part.push_str(rest),
+            _ if number == without => {}
+            _ => part.push_str(line),
+        }
+    }
+    Ok(part)
+}
+
+/// What a log tells, of each pid the first kill.
+fn told(log: &str) -> Result<BTreeMap<u64, Value>> {
+    let mut kills = BTreeMap::new();
+    read(log.as_bytes(), &mut Pasted::default(), &mut |told| {
+        let line = told.to_json(0)?;
+        if let (Some("kill"), Some(pid)) = (line["event"].as_str(), pid(&line)) {
+            kills.entry(pid).or_insert(line);
+        }
+        Ok(())
+    })
+    .context("cannot read the kernel's log")?;
+    Ok(kills)
+}
+
+fn pid(kill: &Value) -> Option<u64> {
+    kill["victim"]["pid"].as_u64()
+}
+
+/// Adds each field that the log tells otherwise.
+fn compare(logged: &Value, live: &Value, at: &str, wrong: &mut Vec<String>) {
+    if OTHERWISE.contains(&at) {
+        return;
+    }
+    match (logged, live) {
+        // Lists are as long as each knows.
+        (Value::Null, _) | (Value::Array(_), _) => {}
+        (Value::Object(fields), Value::Object(others)) => {
+            for (name, field) in fields {
+                let at = if at.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{at}.{name}")
+                };
+                compare(field, others.get(name).unwrap_or(&Value::Null), &at, wrong);
+            }
+        }
+        (Value::String(unknown), _) if at == "origin" && unknown == "unknown" => {}
+        // The kernel's log has the name of each flag.
+        (Value::String(flags), Value::String(known))
+            if at == "request.gfp" && flags.split('|').any(|flag| flag == known) => {}
+        _ if logged == live => {}
+        _ => wrong.push(format!("{at} is {logged} in the log and was {live} live")),
+    }
+}
+
+/// Whether a kernel's log, as `journalctl -k` prints it, tells what these lines tell, in every form; and cut nothing else.
+///
+/// # Errors
+/// What it tells otherwise, for a person.
+pub fn agree(log: &str, lines: &[Value]) -> Result<()> {
+    let live: BTreeMap<u64, &Value> = lines
+        .iter()
+        .filter(|line| line["event"] == "kill")
+        .filter_map(|kill| Some((pid(kill)?, kill)))
+        .collect();
+    let parsed = parse(log);
+    let mut state = u64::try_from(log.len())?;
+    for form in Form::ALL {
+        let whole = form.write(&parsed);
+        let all = told(&whole)?;
+        for pid in live.keys() {
+            if log.contains(&format!("Killed process {pid} (")) && !all.contains_key(pid) {
+                bail!("as {form:?} the kernel's log does not tell of the kill of process {pid}");
+            }
+        }
+        let same = |told: &BTreeMap<u64, Value>, cut: &str| {
+            for (pid, logged) in told {
+                let Some(live) = live.get(pid) else { continue };
+                let mut wrong = Vec::new();
+                compare(logged, live, "", &mut wrong);
+                if !wrong.is_empty() {
+                    bail!("as {form:?}{cut}, process {pid}: {}", wrong.join("; "));
+                }
+            }
+            Ok(())
+        };
+        same(&all, "")?;
+        for number in 1..=CUTS {
+            let part = cut(&whole, &mut state)?;
+            same(&told(&part)?, &format!(" cut ({number})"))
+                .with_context(|| part.lines().take(2).collect::<String>())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "\
+Nov 29 12:00:01 guest kernel: python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+Nov 29 12:00:01 guest kernel: memory: usage 8192kB, limit 8192kB, failcnt 3
+Nov 29 12:00:01 guest kernel: oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/system.slice/a.service,task_memcg=/system.slice/a.service,task=python3,pid=77,uid=0
+Nov 29 12:00:01 guest kernel: Memory cgroup out of memory: Killed process 77 (python3) total-vm:9000kB, anon-rss:5000kB, file-rss:10kB, shmem-rss:0kB, UID:0 pgtables:60kB oom_score_adj:0
+";
+
+    fn live(unit: &str, anon: u64) -> Value {
+        json!({
+            "event": "kill", "unit": unit, "slice": "system.slice", "origin": "memcg_limit", "evidence": [],
+            "cgroup": {"id": 7, "path": "/system.slice/a.service"},
+            "victim": {"pid": 77, "tid": 77, "comm": "python3", "uid": 0, "oom_score_adj": 0, "total_vm": 9000 << 10,
+                "anon": anon, "file": 10 << 10, "shmem": 0, "pgtables": 60 << 10, "rss": 5010 << 10},
+            "limit": {"cgroup": "/system.slice/a.service", "unit": "a.service", "relation": "own", "file": "memory.max",
+                "bytes": 8192 << 10, "usage": 8192 << 10},
+            "request": {"gfp": "GFP_KERNEL", "order": 0},
+            "trigger": {"comm": "python3", "pid": 77, "tid": 77, "unit": "a.service", "cgroup": "/system.slice/a.service"},
+        })
+    }
+
+    #[test]
+    fn what_is_told_otherwise_is_found() {
+        agree(LOG, &[live("a.service", 5000 << 10)]).unwrap();
+        for (kill, part) in [
+            (live("b.service", 5000 << 10), "unit is \"a.service\""),
+            (live("a.service", 5001 << 10), "victim.anon"),
+        ] {
+            let error = agree(LOG, &[kill]).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_kill_that_the_log_has_and_is_not_told_is_found() {
+        let mut other = live("a.service", 5000 << 10);
+        other["victim"]["pid"] = 78.into();
+        let log = format!("{LOG}Nov 29 12:00:02 guest kernel: a program says: Killed process 78 (x)\n");
+        assert!(agree(&log, &[other]).unwrap_err().to_string().contains("78"));
+    }
+}
