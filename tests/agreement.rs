@@ -58,16 +58,19 @@ enum Form {
     Syslog5424,
     Json,
     Mail,
+    /// As the journal's, the newest line first.
+    NewestFirst,
 }
 
 impl Form {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Journal,
         Self::Dmesg,
         Self::Kmsg,
         Self::Syslog5424,
         Self::Json,
         Self::Mail,
+        Self::NewestFirst,
     ];
 
     fn write(self, lines: &[Line<'_>]) -> String {
@@ -76,7 +79,7 @@ impl Form {
             let (hour, minute, rest) = (second / 3_600, second / 60 % 60, second % 60);
             let clock = format!("{hour:02}:{minute:02}:{rest:02}");
             let _ = match self {
-                Self::Journal => writeln!(log, "Nov 29 {clock} guest kernel: {text}"),
+                Self::Journal | Self::NewestFirst => writeln!(log, "Nov 29 {clock} guest kernel: {text}"),
                 Self::Dmesg => writeln!(log, "[{second:>5}.{number:06}] {text}"),
                 Self::Kmsg => writeln!(log, "4,{number},{second}000000,-;{text}"),
                 Self::Syslog5424 => writeln!(log, "<4>1 2026-11-29T{clock}.000000+00:00 guest kernel - - - {text}"),
@@ -90,6 +93,10 @@ impl Form {
                 }
                 Self::Mail => write!(log, "> [{second:>5}.{number:06}] {text}\r\n"),
             };
+        }
+        if matches!(self, Self::NewestFirst) {
+            let lines: Vec<&str> = log.split_inclusive('\n').rev().collect();
+            return lines.concat();
         }
         log
     }

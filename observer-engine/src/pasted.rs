@@ -6,6 +6,7 @@
 //! not put together, and is unknown.
 
 mod anchor;
+mod backwards;
 mod entry;
 mod programs;
 mod source;
@@ -22,6 +23,7 @@ use crate::log::{Kill, LogParser, Logged, Report, Stamp, Told, header, kill_even
 use crate::measure::Tid;
 
 use anchor::Parts;
+use backwards::Backwards;
 use programs::{Note, Programs};
 use text::{Mail, Page};
 use wrapped::Folded;
@@ -93,6 +95,7 @@ pub struct Pasted {
     folded: Folded,
     mail: Mail,
     page: Page,
+    backwards: Backwards,
     /// A line whose end may stand on the next.
     half: Option<(String, usize)>,
     /// The time of the message that comes next, in `dmesg --json`.
@@ -111,6 +114,7 @@ impl Pasted {
             || self.mail.is_open()
             || self.journal.is_open()
             || self.programs.is_open()
+            || self.backwards.is_open()
             || self.hosts.values().any(open)
     }
 
@@ -145,6 +149,9 @@ impl Pasted {
         if let Some((half, _)) = self.half.take() {
             self.whole(&half);
         }
+        for line in self.backwards.end() {
+            self.ordered(&line);
+        }
         let names: Vec<String> = self.hosts.keys().cloned().collect();
         for name in names {
             self.unfinished(&name, true);
@@ -167,7 +174,13 @@ impl Pasted {
     }
 
     fn whole(&mut self, line: &str) {
-        let line = &*text::summary(line);
+        let line = text::summary(line);
+        for line in self.backwards.line(&line) {
+            self.ordered(&line);
+        }
+    }
+
+    fn ordered(&mut self, line: &str) {
         let Some(parts) = anchor::parts(line) else {
             let stamp = || Parts { prefix: line, text: "" }.stamp();
             if let Some(note) = self.programs.line(line, stamp) {

@@ -517,7 +517,7 @@ pub struct Why {
     #[arg(long, value_name = "FILE")]
     pub journal_file: Option<std::path::PathBuf>,
     /// Read this text, from any machine, instead of local sources: dmesg, kern.log, a serial console, journalctl's output, a bug
-    /// report; also gzip, zstd or xz; repeatable; '-' = standard input, the default if that is a pipe or a file
+    /// report; also gzip, zstd, xz or UTF-16; repeatable; '-' = standard input, the default if that is a pipe or a file
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["journal_file", "dir", "boot"])]
     pub log: Vec<std::path::PathBuf>,
     /// How to show it.

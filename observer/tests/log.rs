@@ -38,7 +38,7 @@ fn a_log_in_a_pipe_is_read_unasked() {
 }
 
 #[test]
-fn a_log_that_logrotate_packed_is_read() {
+fn a_log_that_is_packed_or_in_utf_16_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let gzip = || {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -50,8 +50,15 @@ fn a_log_that_logrotate_packed_is_read() {
         packed.write_all(LOG.as_bytes()).unwrap();
         packed.finish().unwrap()
     };
+    // More than is read at once, so that a block ends within it.
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| {
+        let text = format!("\u{feff}{}{LOG}", "a line \u{1f4a5}\r\n".repeat(5_000));
+        text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>()
+    };
     for (name, bytes) in [
         ("plain", LOG.as_bytes().to_vec()),
+        ("utf16le", utf16(u16::to_le_bytes)),
+        ("utf16be", utf16(u16::to_be_bytes)),
         ("gz", gzip()),
         ("xz", xz()),
         ("zst", zstd::encode_all(LOG.as_bytes(), 1).unwrap()),
