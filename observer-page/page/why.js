@@ -8,6 +8,8 @@ const MOST = 512 * 1024 * 1024;
 const FIELD = 1024 * 1024;
 const BLOCK = 1 << 20;
 const PACKED = [['zstd', [0x28, 0xb5, 0x2f, 0xfd]], ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]], ['bzip2', [0x42, 0x5a, 0x68]], ['ZIP', [0x50, 0x4b, 3, 4]]];
+/// What PowerShell writes.
+const WIDE = [['utf-16le', [0xff, 0xfe]], ['utf-16be', [0xfe, 0xff]]];
 
 const $ = (id) => document.getElementById(id);
 let code;
@@ -55,6 +57,8 @@ async function text(file) {
   const begins = (bytes) => bytes.every((byte, at) => first[at] === byte);
   const packed = PACKED.find(([, bytes]) => begins(bytes));
   if (packed) throw new Error(`it is packed with ${packed[0]}: unpack it first`);
+  const wide = WIDE.find(([, bytes]) => begins(bytes));
+  if (wide) return [file.stream().pipeThrough(new TextDecoderStream(wide[0])).pipeThrough(new TextEncoderStream()), file.size];
   if (!begins([0x1f, 0x8b])) return [file.stream(), file.size];
   return [file.stream().pipeThrough(new DecompressionStream('gzip')), 8 * file.size];
 }
@@ -205,7 +209,8 @@ async function opened(file) {
   await show(() => text(file), file.name);
   if (file.size > FIELD) return;
   const first = new Uint8Array(await file.slice(0, 2).arrayBuffer());
-  if (first[0] !== 0x1f) $('log').value = await file.text();
+  const wide = WIDE.find(([, bytes]) => bytes.every((byte, at) => first[at] === byte));
+  if (first[0] !== 0x1f) $('log').value = new TextDecoder(wide?.[0]).decode(await file.arrayBuffer());
 }
 
 $('explain').addEventListener('click', pasted);

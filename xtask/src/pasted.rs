@@ -141,17 +141,22 @@ fn give(browser: &mut Browser, log: &[u8], how: &str, question: &str) -> Result<
 /// Waits for the page to have read.
 const READ: &str = "while (document.body.classList.contains('busy')) await new Promise((done) => setTimeout(done, 2));";
 
-/// A log that gzip packed, dropped; and one that the browser cannot unpack.
+/// A log that gzip packed, dropped; one in UTF-16; and one that the browser cannot unpack.
 fn packed(browser: &mut Browser, reports: &[PathBuf]) -> Result<()> {
     let report = reports.first().context("no reports")?;
     let sh = Shell::new()?;
     let gzip = cmd!(sh, "gzip --stdout {report}").quiet().output()?.stdout;
-    let (told, native) = (give(browser, &gzip, "drop", KILLS)?, native(report)?);
-    if told != native {
-        bail!(
-            "of {} packed the page tells {told}, the program {native}",
-            report.display()
-        );
+    let wide = format!("\u{feff}{}", fs::read_to_string(report)?);
+    let wide: Vec<u8> = wide.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let native = native(report)?;
+    for (how, bytes) in [("packed", gzip), ("in UTF-16", wide)] {
+        let told = give(browser, &bytes, "drop", KILLS)?;
+        if told != native {
+            bail!(
+                "of {} {how} the page tells {told}, the program {native}",
+                report.display()
+            );
+        }
     }
     let zstd = [0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0];
     let told = give(browser, &zstd, "file", "document.getElementById('trouble').textContent")?;
