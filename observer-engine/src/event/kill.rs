@@ -200,7 +200,8 @@ pub struct Victim {
     pub oom_score_adj: Option<i16>,
     /// Address space.
     pub total_vm: Option<Bytes>,
-    /// Resident anonymous memory.
+    /// Resident anonymous memory. Since Linux 6.2 a probe reads this and the next ones without what each CPU has not added yet: up to
+    /// 32 pages a CPU, or twice as many as there are CPUs where that is more (`percpu_counter_batch`).
     pub anon: Option<Bytes>,
     /// Resident file pages.
     pub file: Option<Bytes>,
