@@ -14,13 +14,15 @@ const CUTS: u64 = 6;
 
 /// What a log cannot tell as it was told live, or what is looked at some time after the kernel's own report: which log and
 /// when, how sure it is, and what the machine's memory was used for. Of a shortage its kind has to be the same.
-const OTHERWISE: [&str; 12] = [
+const OTHERWISE: [&str; 14] = [
     "seq",
     "ts",
     "host",
     "log_time",
     "confidence",
     "ledger",
+    "limit.usage",
+    "limit.swap_usage",
     "shortage.node",
     "shortage.zone",
     "shortage.free",
@@ -153,7 +155,7 @@ fn pid(kill: &Value) -> Option<u64> {
 }
 
 /// Adds each field that the log tells otherwise.
-fn compare(logged: &Value, live: &Value, at: &str, wrong: &mut Vec<String>) {
+fn compare(logged: &Value, live: &Value, at: &str, is_cut: bool, wrong: &mut Vec<String>) {
     if OTHERWISE.contains(&at) {
         return;
     }
@@ -167,13 +169,15 @@ fn compare(logged: &Value, live: &Value, at: &str, wrong: &mut Vec<String>) {
                 } else {
                     format!("{at}.{name}")
                 };
-                compare(field, others.get(name).unwrap_or(&Value::Null), &at, wrong);
+                compare(field, others.get(name).unwrap_or(&Value::Null), &at, is_cut, wrong);
             }
         }
         (Value::String(unknown), _) if at == "origin" && unknown == "unknown" => {}
+        // That it was lowered to be reached only the stack says.
+        (Value::String(limit), Value::String(lowered))
+            if is_cut && at == "origin" && limit == "memcg_limit" && lowered == "limit_lowered" => {}
         // The kernel's log has the name of each flag.
-        (Value::String(flags), Value::String(known))
-            if at == "request.gfp" && flags.split('|').any(|flag| flag == known) => {}
+        (Value::String(flags), Value::String(known)) if at == "request.gfp" && flags.starts_with(known.as_str()) => {}
         (Value::Number(exact), Value::Number(read))
             if COUNTED.contains(&at)
                 && exact
@@ -205,22 +209,22 @@ pub fn agree(log: &str, lines: &[Value]) -> Result<()> {
                 bail!("as {form:?} the kernel's log does not tell of the kill of process {pid}");
             }
         }
-        let same = |told: &BTreeMap<u64, Value>, cut: &str| {
+        let same = |told: &BTreeMap<u64, Value>, cut: Option<u64>| {
             for (pid, logged) in told {
                 let Some(live) = live.get(pid) else { continue };
                 let mut wrong = Vec::new();
-                compare(logged, live, "", &mut wrong);
+                compare(logged, live, "", cut.is_some(), &mut wrong);
                 if !wrong.is_empty() {
+                    let cut = cut.map(|number| format!(" cut ({number})")).unwrap_or_default();
                     bail!("as {form:?}{cut}, process {pid}: {}", wrong.join("; "));
                 }
             }
             Ok(())
         };
-        same(&all, "")?;
+        same(&all, None)?;
         for number in 1..=CUTS {
             let part = cut(&whole, &mut state)?;
-            same(&told(&part)?, &format!(" cut ({number})"))
-                .with_context(|| part.lines().take(2).collect::<String>())?;
+            same(&told(&part)?, Some(number)).with_context(|| part.lines().take(2).collect::<String>())?;
         }
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! A log with its newest line first, as web pages of logs and `journalctl --reverse` show it: each report is turned round.
 //!
-//! The kernel writes whom it chose right before it says that it killed it. Where that stands behind, the report is from its end
-//! to its beginning, which is the line with `invoked oom-killer`.
+//! The kernel writes whom it chose right before it says that it killed it, and the table of tasks before it says that there was
+//! nobody to kill. Where that stands behind, the report is from its end to its beginning, which is the line with `invoked
+//! oom-killer`.
 
 use super::anchor;
 use crate::log::header;
@@ -36,7 +37,7 @@ impl Backwards {
     /// Takes a line; gives those that are in order now.
     pub(super) fn line(&mut self, line: &str) -> Vec<String> {
         let text = anchor::parts(line).map(|parts| parts.text);
-        let killed = text.and_then(killed);
+        let killed = text.and_then(ended);
         if self.held.is_empty() && (killed.is_none() || killed == self.chosen) {
             self.chosen = text.and_then(chosen).or(self.chosen.filter(|_| killed.is_none()));
             return vec![line.to_owned()];
@@ -56,6 +57,10 @@ impl Backwards {
             Some(text) if self.is_turned => {
                 self.is_sure |= header(text).is_some();
                 header(text).is_some()
+            }
+            Some(text) if last == Some(NOBODY) && text.starts_with('[') => {
+                (self.is_turned, self.is_sure) = (true, true);
+                false
             }
             Some(text) if chosen(text).is_some() => {
                 (self.is_turned, self.is_sure) = (true, chosen(text) == last);
@@ -80,8 +85,14 @@ impl Backwards {
     }
 }
 
+/// Nobody's pid, for a report that nobody was killed after.
+const NOBODY: u32 = 0;
+
 /// Whom a line says to be killed: `… Killed process 77 (python3) …`.
-fn killed(text: &str) -> Option<u32> {
+fn ended(text: &str) -> Option<u32> {
+    if text.starts_with("Out of memory and no killable") {
+        return Some(NOBODY);
+    }
     number(text.split_once("Killed process ")?.1)
 }
 
@@ -124,6 +135,19 @@ mod tests {
         let lines = [&["[2.000000] x"], back.as_slice(), &["[0.000001] y"]].concat();
         let expected = [&["[2.000000] x"], REPORT.as_slice(), &["[0.000001] y"]].concat();
         assert_eq!(told(&lines), expected);
+    }
+
+    #[test]
+    fn a_report_of_nobody_to_kill_is_turned_round_too() {
+        let report = [
+            REPORT[0],
+            "[1.000001] [  pid  ]   uid  tgid total_vm      rss name",
+            "[1.000002] Out of memory and no killable processes...",
+        ];
+        let back = [report[2], report[1], report[0], REPORT[2], REPORT[1], REPORT[0]];
+        assert_eq!(told(&back), [report.as_slice(), &REPORT[..3]].concat());
+        let twice = [report, report].concat();
+        assert_eq!(told(&twice), twice);
     }
 
     #[test]
