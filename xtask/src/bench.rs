@@ -5,6 +5,7 @@ mod charge;
 mod engine;
 mod forecast;
 mod latency;
+mod log;
 mod replay;
 mod scale;
 mod start;
@@ -29,6 +30,7 @@ enum What {
     Engine(engine::Engine),
     Forecast(forecast::Forecast),
     Latency(latency::Latency),
+    Log(log::Log),
     Replay(replay::Replay),
     Scale(scale::Scale),
     Start(start::Start),
@@ -43,6 +45,7 @@ impl Bench {
             What::Engine(engine) => engine.run(),
             What::Forecast(forecast) => forecast.run(),
             What::Latency(latency) => latency.run(),
+            What::Log(log) => log.run(),
             What::Replay(replay) => replay.run(),
             What::Scale(scale) => scale.run(),
             What::Start(start) => start.run(),
