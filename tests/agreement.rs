@@ -113,7 +113,7 @@ impl Form {
     }
 }
 
-/// What comes next of numbers that look random and are the same in every run.
+/// What comes next of numbers that look random and depend on what they begin with alone.
 fn next(state: &mut u64) -> u64 {
     *state = state
         .wrapping_mul(6_364_136_223_846_793_005)

@@ -224,7 +224,7 @@ impl Scenario {
         let expected = self.expected(out)?;
         let due = self::kills(&expected);
         let most = if self.expectation.others {
-            due
+            due.max(self.expectation.kills)
         } else {
             self.expectation.kills
         };

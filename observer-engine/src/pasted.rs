@@ -23,7 +23,7 @@ use crate::log::{Kill, LogParser, Logged, Report, Stamp, Told, header, kill_even
 use crate::measure::Tid;
 
 use anchor::Parts;
-use backwards::Backwards;
+use backwards::{Backwards, Place};
 use programs::{Note, Programs};
 use text::{Mail, Page};
 use wrapped::Folded;
@@ -149,9 +149,8 @@ impl Pasted {
         if let Some((half, _)) = self.half.take() {
             self.whole(&half);
         }
-        for line in self.backwards.end() {
-            self.ordered(&line);
-        }
+        let held = self.backwards.end();
+        self.turned(held);
         let names: Vec<String> = self.hosts.keys().cloned().collect();
         for name in names {
             self.unfinished(&name, true);
@@ -175,13 +174,22 @@ impl Pasted {
 
     fn whole(&mut self, line: &str) {
         let line = text::summary(line);
-        for line in self.backwards.line(&line) {
-            self.ordered(&line);
+        let parts = anchor::parts(&line);
+        match self.backwards.line(&line, parts.map(|parts| parts.text)) {
+            Place::Right => self.ordered(&line, parts),
+            Place::Open => {}
+            Place::Known(lines) => self.turned(lines),
         }
     }
 
-    fn ordered(&mut self, line: &str) {
-        let Some(parts) = anchor::parts(line) else {
+    fn turned(&mut self, lines: Vec<String>) {
+        for line in lines {
+            self.ordered(&line, anchor::parts(&line));
+        }
+    }
+
+    fn ordered(&mut self, line: &str, parts: Option<Parts<'_>>) {
+        let Some(parts) = parts else {
             let stamp = || Parts { prefix: line, text: "" }.stamp();
             if let Some(note) = self.programs.line(line, stamp) {
                 self.note(note);

@@ -8,6 +8,7 @@ const MOST = 512 * 1024 * 1024;
 const FIELD = 1024 * 1024;
 const BLOCK = 1 << 20;
 const PACKED = [['zstd', [0x28, 0xb5, 0x2f, 0xfd]], ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]], ['bzip2', [0x42, 0x5a, 0x68]], ['ZIP', [0x50, 0x4b, 3, 4]]];
+const GZIP = [['gzip', [0x1f, 0x8b]]];
 /// What PowerShell writes.
 const WIDE = [['utf-16le', [0xff, 0xfe]], ['utf-16be', [0xfe, 0xff]]];
 
@@ -51,15 +52,19 @@ async function explain(stream, expected, mine) {
   return JSON.parse(new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, wasm.told() >>> 0, size)));
 }
 
+/// Which of these kinds a file is of, by its first bytes.
+function kind(kinds, first) {
+  return kinds.find(([, bytes]) => bytes.every((byte, at) => first[at] === byte))?.[0];
+}
+
 /// A file's text, unpacked where the browser can.
 async function text(file) {
   const first = new Uint8Array(await file.slice(0, 8).arrayBuffer());
-  const begins = (bytes) => bytes.every((byte, at) => first[at] === byte);
-  const packed = PACKED.find(([, bytes]) => begins(bytes));
-  if (packed) throw new Error(`it is packed with ${packed[0]}: unpack it first`);
-  const wide = WIDE.find(([, bytes]) => begins(bytes));
-  if (wide) return [file.stream().pipeThrough(new TextDecoderStream(wide[0])).pipeThrough(new TextEncoderStream()), file.size];
-  if (!begins([0x1f, 0x8b])) return [file.stream(), file.size];
+  const packed = kind(PACKED, first);
+  if (packed) throw new Error(`it is packed with ${packed}: unpack it first`);
+  const wide = kind(WIDE, first);
+  if (wide) return [file.stream().pipeThrough(new TextDecoderStream(wide)).pipeThrough(new TextEncoderStream()), file.size];
+  if (!kind(GZIP, first)) return [file.stream(), file.size];
   return [file.stream().pipeThrough(new DecompressionStream('gzip')), 8 * file.size];
 }
 
@@ -209,8 +214,7 @@ async function opened(file) {
   await show(() => text(file), file.name);
   if (file.size > FIELD) return;
   const first = new Uint8Array(await file.slice(0, 2).arrayBuffer());
-  const wide = WIDE.find(([, bytes]) => bytes.every((byte, at) => first[at] === byte));
-  if (first[0] !== 0x1f) $('log').value = new TextDecoder(wide?.[0]).decode(await file.arrayBuffer());
+  if (!kind(GZIP, first)) $('log').value = new TextDecoder(kind(WIDE, first)).decode(await file.arrayBuffer());
 }
 
 $('explain').addEventListener('click', pasted);

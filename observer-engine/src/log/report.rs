@@ -278,17 +278,17 @@ impl Open {
     /// `Pid: 205, comm: …`
     fn machine(&mut self, text: &str) -> bool {
         let report = &mut self.report;
-        let (told, tail) = if let Some(rest) = text.strip_prefix("CPU: ") {
-            let (head, tail) = rest.split_once(" Comm: ").unwrap_or((rest, ""));
+        let (told, named) = if let Some(rest) = text.strip_prefix("CPU: ") {
+            let (head, named) = rest.split_once(" Comm: ").unwrap_or((rest, ""));
             let uid = head
                 .split_once("UID: ")
                 .and_then(|(_, uid)| uid.split_whitespace().next()?.parse().ok());
             report.trigger_uid = uid.or(report.trigger_uid);
-            (head.split("PID: ").nth(1), tail)
+            (head.split("PID: ").nth(1), named)
         } else {
             let rest = text.strip_prefix("Pid: ");
-            let (head, tail) = rest.and_then(|rest| rest.split_once(", comm: ")).unzip();
-            (head.or(rest), tail.unwrap_or_default())
+            let (head, named) = rest.and_then(|rest| rest.split_once(", comm: ")).unzip();
+            (head.or(rest), named.unwrap_or_default())
         };
         let Some(pid) = told else { return false };
         if report.release.is_some() {
@@ -300,7 +300,7 @@ impl Open {
         // A writer's prefix may end like a name does: what stands here is delimited.
         let comm = [" Not tainted", " Tainted: "]
             .iter()
-            .find_map(|end| tail.rsplit_once(end));
+            .find_map(|end| named.rsplit_once(end));
         if let Some((comm, _)) = comm
             && report.trigger_comm.ends_with(comm.trim_end())
         {

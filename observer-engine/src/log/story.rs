@@ -167,12 +167,8 @@ pub(crate) fn unfinished(report: Report) -> Option<event::Kill> {
     let mut told = kill_event(&kill, None);
     told.confidence = event::Confidence::Inferred;
     // A choice names the process, and another thread of it may be marked.
-    if let Some(victim) = &mut told.victim {
-        victim.tid = None;
-    }
-    if chosen.is_none() {
-        told.victim = None;
-    }
+    let victim = told.victim.filter(|_| chosen.is_some());
+    told.victim = victim.map(|victim| event::Victim { tid: None, ..victim });
     Some(told)
 }
 

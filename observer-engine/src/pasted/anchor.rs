@@ -141,20 +141,26 @@ fn name_before(line: &str, end: usize) -> usize {
         .filter_map(|sign| within.rfind(sign).map(|place| place + sign.len()))
         .max()
         // `<6>comm`
-        .max(within.match_indices('>').map(|(place, _)| place + 1).find(|place| {
-            let before = head.get(..first + place - 1).unwrap_or_default();
-            let digits = before.trim_end_matches(|sign: char| sign.is_ascii_digit());
-            digits.len() < before.len() && digits.ends_with('<')
-        }));
+        .max(
+            within
+                .match_indices('>')
+                .map(|(place, _)| place + 1)
+                .find(|place| ends_with_priority(head.get(..first + place - 1).unwrap_or_default())),
+        );
     let start = (first + close.unwrap_or(0)).max(behind_header(head).unwrap_or(0));
     end - line.get(start..end).map_or(0, |name| name.trim_start().len())
+}
+
+/// Whether a text ends with `<4`, what stands before the `>` of a priority.
+fn ends_with_priority(text: &str) -> bool {
+    let before = text.trim_end_matches(|sign: char| sign.is_ascii_digit());
+    before.len() < text.len() && before.ends_with('<')
 }
 
 /// `<4>1 TIME HOST APP PROCID MSGID …` (RFC 5424): time, host, and what follows the fifth word.
 fn syslog_header(head: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = head.split_once(">1 ")?;
-    let digits = before.trim_end_matches(|sign: char| sign.is_ascii_digit());
-    if digits.len() == before.len() || !digits.ends_with('<') {
+    if !ends_with_priority(before) {
         return None;
     }
     let mut words = rest.splitn(6, ' ');

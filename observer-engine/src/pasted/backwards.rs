@@ -4,7 +4,6 @@
 //! nobody to kill. Where that stands behind, the report is from its end to its beginning, which is the line with `invoked
 //! oom-killer`.
 
-use super::anchor;
 use crate::log::header;
 
 /// What is held of a report, at most, in lines and in bytes; more is taken as it comes.
@@ -28,49 +27,67 @@ pub(super) struct Backwards {
     is_sure: bool,
 }
 
+/// Where a line belongs.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Where it stands.
+    Right,
+    /// That is not known yet: it is held.
+    Open,
+    /// These lines, which were held, are in order now.
+    Known(Vec<String>),
+}
+
 impl Backwards {
     /// Whether lines wait for what may follow.
     pub(super) fn is_open(&self) -> bool {
         !self.held.is_empty()
     }
 
-    /// Takes a line; gives those that are in order now.
-    pub(super) fn line(&mut self, line: &str) -> Vec<String> {
-        let text = anchor::parts(line).map(|parts| parts.text);
-        let killed = text.and_then(ended);
-        if self.held.is_empty() && (killed.is_none() || killed == self.chosen) {
-            self.chosen = text.and_then(chosen).or(self.chosen.filter(|_| killed.is_none()));
-            return vec![line.to_owned()];
+    /// Takes a line, and the kernel's words in it.
+    pub(super) fn line(&mut self, line: &str, text: Option<&str>) -> Place {
+        let (ended, chosen) = (text.and_then(ended), text.and_then(chosen));
+        if self.held.is_empty() && (ended.is_none() || ended == self.chosen) {
+            self.chosen = chosen.or(self.chosen.filter(|_| ended.is_none()));
+            return Place::Right;
         }
         // Where the next report's end comes before this one's beginning, that is missing.
-        let before = if self.is_turned && killed.is_some() {
+        let mut known = if self.is_turned && ended.is_some() {
             self.end()
         } else {
             Vec::new()
         };
         let last = self.last;
-        self.last = killed.or(last);
+        self.last = ended.or(last);
         self.held.push(line.to_owned());
         self.bytes += line.len();
         let is_over = match text {
             _ if self.bytes > BYTES || self.held.len() > if self.is_turned { LINES } else { BETWEEN } => true,
             Some(text) if self.is_turned => {
-                self.is_sure |= header(text).is_some();
-                header(text).is_some()
+                let is_beginning = header(text).is_some();
+                self.is_sure |= is_beginning;
+                is_beginning
             }
             Some(text) if last == Some(NOBODY) && text.starts_with('[') => {
                 (self.is_turned, self.is_sure) = (true, true);
                 false
             }
-            Some(text) if chosen(text).is_some() => {
-                (self.is_turned, self.is_sure) = (true, chosen(text) == last);
+            Some(_) if chosen.is_some() => {
+                (self.is_turned, self.is_sure) = (true, chosen == last);
                 false
             }
             // A group's members stand between, and lines of others.
-            Some(text) => killed.is_none() && !text.starts_with("Tasks in /"),
+            Some(text) => ended.is_none() && !text.starts_with("Tasks in /"),
             None => false,
         };
-        [before, if is_over { self.end() } else { Vec::new() }].concat()
+        if is_over {
+            known.extend(self.end());
+        }
+        if known.is_empty() {
+            Place::Open
+        } else {
+            Place::Known(known)
+        }
     }
 
     /// There are no more lines.
@@ -112,11 +129,19 @@ fn number(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::anchor;
     use super::*;
 
     fn told(lines: &[&str]) -> Vec<String> {
         let mut backwards = Backwards::default();
-        let mut out: Vec<String> = lines.iter().flat_map(|line| backwards.line(line)).collect();
+        let mut out = Vec::new();
+        for line in lines {
+            match backwards.line(line, anchor::parts(line).map(|parts| parts.text)) {
+                Place::Right => out.push((*line).to_owned()),
+                Place::Open => {}
+                Place::Known(lines) => out.extend(lines),
+            }
+        }
         out.extend(backwards.end());
         out
     }

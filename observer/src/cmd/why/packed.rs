@@ -1,7 +1,7 @@
 //! Logs as they are kept: plain, packed by logrotate and journald's users, or in UTF-16, as PowerShell writes what it is given;
 //! known by their first bytes.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Cursor};
 
 use crate::again::Again;
 
@@ -56,9 +56,7 @@ pub(super) fn open(reader: impl io::Read + 'static) -> io::Result<Box<dyn BufRea
 struct Utf16<R> {
     reader: R,
     is_big: bool,
-    text: Vec<u8>,
-    /// How much of it was taken.
-    taken: usize,
+    text: Cursor<Vec<u8>>,
 }
 
 impl<R: BufRead> Utf16<R> {
@@ -66,8 +64,7 @@ impl<R: BufRead> Utf16<R> {
         Self {
             reader,
             is_big,
-            text: Vec::new(),
-            taken: 0,
+            text: Cursor::default(),
         }
     }
 
@@ -85,33 +82,17 @@ impl<R: BufRead> Utf16<R> {
 
 impl<R: BufRead> io::Read for Utf16<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.text.len() {
-            (self.taken, self.text) = (0, std::mem::take(&mut self.text));
-            self.text.clear();
-            let mut units = Vec::with_capacity(UNITS);
-            while let Some(unit) = self.unit()? {
+        if self.text.fill_buf()?.is_empty() {
+            let mut units = Vec::with_capacity(UNITS + 1);
+            // The second half of a sign outside the first plane is to stand beside its first.
+            let is_half = |units: &[u16]| units.last().is_some_and(|unit| (0xd800..0xdc00).contains(unit));
+            while units.len() < UNITS || units.len() == UNITS && is_half(&units) {
+                let Some(unit) = self.unit()? else { break };
                 units.push(unit);
-                // The second half of a sign outside the first plane is to stand beside its first; two firsts are no text.
-                let is_first = |unit: &u16| (0xd800..0xdc00).contains(unit);
-                let (last, before) = (
-                    units.last(),
-                    units.len().checked_sub(2).and_then(|place| units.get(place)),
-                );
-                if units.len() >= UNITS && (!last.is_some_and(is_first) || before.is_some_and(is_first)) {
-                    break;
-                }
             }
-            for sign in char::decode_utf16(units) {
-                let sign = sign.unwrap_or(char::REPLACEMENT_CHARACTER);
-                self.text.extend_from_slice(sign.encode_utf8(&mut [0; 4]).as_bytes());
-            }
+            let signs = char::decode_utf16(units).map(|sign| sign.unwrap_or(char::REPLACEMENT_CHARACTER));
+            self.text = Cursor::new(signs.collect::<String>().into_bytes());
         }
-        let left = self.text.get(self.taken..).unwrap_or_default();
-        let length = left.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..length), left.get(..length)) {
-            to.copy_from_slice(from);
-        }
-        self.taken += length;
-        Ok(length)
+        self.text.read(buffer)
     }
 }
