@@ -12,6 +12,7 @@ mod start;
 mod walk;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -52,4 +53,11 @@ impl Bench {
             What::Walk(walk) => walk.run(),
         }
     }
+}
+
+/// The middle one of several times, in seconds.
+fn median(took: &[Duration]) -> f64 {
+    let mut took = took.to_vec();
+    took.sort_unstable();
+    took.get(took.len() / 2).map_or(f64::NAN, Duration::as_secs_f64)
 }

@@ -4,7 +4,7 @@
 //! chosen by chance comes from a seed, which is printed.
 
 mod injected;
-mod machine;
+pub(crate) mod machine;
 mod mutated;
 mod outputs;
 mod recorder;

@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::thread::sleep;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use serde_json::Value;
 
+use super::median;
 use crate::binary::{self, Profile};
+use crate::faults::machine::{End, command, run};
 use crate::{step, target_dir};
 
 /// To be reached for a log of 100 MB.
@@ -63,40 +64,27 @@ impl Log {
         let log = folder.join("syslog");
         step("writing the log");
         self.write(&log)?;
-        let why = |stdout: Stdio| {
-            let mut command = Command::new(&oomtrace);
-            command
-                .args(["why", "--all", "-o", "json", "--log"])
-                .arg(&log)
-                .stdout(stdout);
-            command
-        };
-        let told = why(Stdio::piped()).output()?;
-        let told = kills_of(&told.stdout)?;
-        let wrong = self.wrong(&told);
-        let (mut own, mut grep, mut resident) = (Vec::new(), Vec::new(), 0.0_f64);
+        let (mut own, mut grep, mut peak_kib, mut kills) = (Vec::new(), Vec::new(), 0, Vec::new());
         for round in 0..self.rounds.max(1) {
             step(format!("round {}", round + 1));
-            let begun = Instant::now();
-            let child = why(Stdio::null()).spawn()?;
-            resident = resident.max(peak_mib(child)?);
-            own.push(begun.elapsed());
-            let begun = Instant::now();
-            // Writing to /dev/null it would end at the first match.
-            let output = Command::new("grep")
-                .args(["-c", "-i", "-E", "out of memory|oom-kill|invoked oom-killer"])
-                .arg(&log)
-                .output()
-                .context("cannot run grep")?;
-            ensure!(output.status.success(), "grep: {}", output.status);
-            grep.push(begun.elapsed());
+            let (end, took) = timed(
+                command(&oomtrace)
+                    .args(["why", "--all", "-o", "json", "--log"])
+                    .arg(&log),
+            )?;
+            own.push(took);
+            peak_kib = peak_kib.max(end.peak_kib);
+            kills = kills_of(&end.out)?;
+            let words = "out of memory|oom-kill|invoked oom-killer";
+            grep.push(timed(command("grep").args(["-c", "-i", "-E", words]).arg(&log))?.1);
         }
-        let (own, grep) = (median(own), median(grep));
+        let wrong = self.wrong(&kills);
+        let (own, grep, resident) = (median(&own), median(&grep), peak_kib as f64 / 1024.0);
         println!("{} MB, {} kills", self.size, self.kills);
         println!("| | seconds | of oomtrace's time | peak, MiB | kills |\n|---|---|---|---|---|");
         println!(
             "| oomtrace why --log | {own:.2} | 1.00 | {resident:.1} | {} |",
-            told.len()
+            kills.len()
         );
         println!("| grep -c -i -E with three words | {grep:.2} | {:.2} | | |", grep / own);
         for wrong in &wrong {
@@ -201,32 +189,10 @@ fn kills_of(stream: &[u8]) -> Result<Vec<Value>> {
     Ok(lines.into_iter().filter(|line| line["event"] == "kill").collect())
 }
 
-/// The most that a program had resident until its end, as last seen, in MiB.
-fn peak_mib(mut child: Child) -> Result<f64> {
-    let path = format!("/proc/{}/status", child.id());
-    let mut peak = 0.0_f64;
-    loop {
-        // A program that has ended has no memory to tell of.
-        let status = fs::read_to_string(&path).unwrap_or_default();
-        let kib = status.lines().find_map(|line| {
-            line.strip_prefix("VmHWM:")?
-                .trim()
-                .strip_suffix("kB")?
-                .trim()
-                .parse::<f64>()
-                .ok()
-        });
-        peak = kib.map_or(peak, |kib| peak.max(kib / 1024.0));
-        if let Some(status) = child.try_wait()? {
-            ensure!(status.success(), "oomtrace why: {status}");
-            return Ok(peak);
-        }
-        sleep(Duration::from_millis(2));
-    }
-}
-
-/// In seconds.
-fn median(mut took: Vec<Duration>) -> f64 {
-    took.sort_unstable();
-    took.get(took.len() / 2).map_or(f64::NAN, Duration::as_secs_f64)
+/// Runs it to its end, and how long that took.
+fn timed(command: &mut Command) -> Result<(End, Duration)> {
+    let begun = Instant::now();
+    let end = run(command)?;
+    ensure!(end.status.success(), "{command:?}: {}: {}", end.status, end.err);
+    Ok((end, begun.elapsed()))
 }

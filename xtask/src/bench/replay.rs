@@ -55,9 +55,7 @@ impl Row {
 
     /// The median, in seconds.
     fn seconds(&self) -> f64 {
-        let mut took = self.took.clone();
-        took.sort_unstable();
-        took.get(took.len() / 2).map_or(f64::NAN, Duration::as_secs_f64)
+        super::median(&self.took)
     }
 }
 

@@ -26,12 +26,12 @@ const AT_ONCE: usize = 4;
 
 /// How a run ended.
 #[derive(Debug)]
-pub(super) struct End {
-    pub(super) status: ExitStatus,
-    pub(super) out: Vec<u8>,
-    pub(super) err: String,
+pub(crate) struct End {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: Vec<u8>,
+    pub(crate) err: String,
     /// The most that was resident, in KiB, as often as it was looked at.
-    pub(super) peak_kib: u64,
+    pub(crate) peak_kib: u64,
 }
 
 impl End {
@@ -89,7 +89,7 @@ impl End {
 }
 
 /// A command with a surrounding that is the same everywhere, and nothing on its standard input.
-pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command
         .env("TZ", "UTC0") // needs no file
@@ -101,7 +101,7 @@ pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Runs it to its end, or ends it where it hangs.
-pub(super) fn run(command: &mut Command) -> Result<End> {
+pub(crate) fn run(command: &mut Command) -> Result<End> {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (mut stdout, mut stderr) = (
         child.stdout.take().context("no standard output")?,
