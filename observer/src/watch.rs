@@ -198,12 +198,16 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
             // With something left to do it does not wait, but comes back to the runtime, which only then looks what is ready.
             () = tokio::task::yield_now(), if rings.has_more() || collector.is_due() || collector.is_mark_near() => {}
         }
-        // One step after whatever came: kills wait for no more than that, and who is to be sampled waits for no quiet moment.
-        if rings.has_more() {
+        // A mark that is about to come is looked for, which is sooner than to be told of it.
+        let is_mark_near = collector.is_mark_near();
+        if is_mark_near || rings.has_more() {
             let records = rings.drain();
             collector.records(records, &mut stream)?;
         }
-        collector.step(&mut stream)?;
+        // One step after whatever came: kills wait for no more than that, and who is to be sampled waits for no quiet moment.
+        if !is_mark_near {
+            collector.step(&mut stream)?;
+        }
     };
     service::stopping();
     // What the kernel told before the signal still counts.

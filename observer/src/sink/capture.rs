@@ -11,6 +11,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use zstd::bulk::Compressor;
 use zstd::zstd_safe::CParameter;
 
 use super::Sink;
@@ -52,6 +53,8 @@ pub struct Capture {
     current: Option<Current>,
     lost: u64,
     said_full: bool,
+    /// Kept from frame to frame: to make its tables takes longer than to pack a kill.
+    compressor: Compressor<'static>,
 }
 
 impl Capture {
@@ -60,8 +63,10 @@ impl Capture {
     /// # Errors
     /// [`CaptureError`].
     pub fn new(options: CaptureOptions) -> Result<Self, CaptureError> {
+        let dir = options.dir.display().to_string();
         let folder = Folder::take(options)?;
         Ok(Self {
+            compressor: compressor(LEVEL, &[]).map_err(|source| CaptureError::Unusable { dir, source })?,
             packer: Packer::new(folder.dir(), folder.newest()),
             folder,
             boot_id: "unknown".to_owned(),
@@ -89,7 +94,8 @@ impl Capture {
         if lines.is_empty() {
             return;
         }
-        let written = frame(&lines, LEVEL, &[]).and_then(|frame| self.put_somehow(&frame));
+        let packed = self.compressor.compress(&lines);
+        let written = packed.and_then(|frame| self.put_somehow(&frame));
         let dir = self.folder.dir().display();
         match written {
             Ok(()) if self.lost > 0 => {
@@ -181,16 +187,14 @@ impl Capture {
     }
 }
 
-/// One frame, with a checksum.
-fn frame(lines: &[u8], level: i32, more: &[CParameter]) -> io::Result<Vec<u8>> {
-    let mut encoder = zstd::Encoder::new(Vec::new(), level)?;
+/// What makes frames, each with its length and a checksum.
+fn compressor(level: i32, more: &[CParameter]) -> io::Result<Compressor<'static>> {
+    let mut compressor = Compressor::new(level)?;
     for parameter in more {
-        encoder.set_parameter(*parameter)?;
+        compressor.set_parameter(*parameter)?;
     }
-    encoder.include_checksum(true)?;
-    encoder.set_pledged_src_size(Some(lines.len() as u64))?;
-    encoder.write_all(lines)?;
-    encoder.finish()
+    compressor.include_checksum(true)?;
+    Ok(compressor)
 }
 
 impl Sink for Capture {

@@ -15,6 +15,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use zstd::zstd_safe::CParameter;
 
+use super::compressor;
 use crate::capture::{Frames, Text};
 use crate::{private, rights};
 
@@ -92,6 +93,7 @@ fn pack(file: &Path, copy: &Path) -> io::Result<()> {
     let meta = old.metadata()?;
     let mut frames = Frames::new(Box::new(BufReader::new(old)));
     let mut new = private::replace(copy)?;
+    let mut compressor = compressor(LEVEL, &TABLES)?;
     let mut text = Vec::new();
     while let Some(frame) = frames.next()? {
         // One that is longer than ours is somebody else's.
@@ -100,12 +102,12 @@ fn pack(file: &Path, copy: &Path) -> io::Result<()> {
         };
         text.extend(whole.into_inner());
         if text.len() >= FRAME {
-            new.write_all(&super::frame(&text, LEVEL, &TABLES)?)?;
+            new.write_all(&compressor.compress(&text)?)?;
             text.clear();
         }
     }
     if !text.is_empty() {
-        new.write_all(&super::frame(&text, LEVEL, &TABLES)?)?;
+        new.write_all(&compressor.compress(&text)?)?;
     }
     if new.metadata()?.len() >= meta.len() {
         return fs::remove_file(copy);
@@ -134,8 +136,11 @@ fn take_the_place(copy: &Path, file: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame;
     use super::*;
+
+    fn frame(lines: &[u8]) -> Vec<u8> {
+        compressor(3, &[]).unwrap().compress(lines).unwrap()
+    }
 
     fn lines(number: u64) -> String {
         let line = |seq: u64| {
@@ -150,9 +155,7 @@ mod tests {
     fn what_is_packed_anew_says_the_same_in_less_room() {
         let dir = tempfile::tempdir().unwrap();
         let (file, copy) = (dir.path().join("a.jsonl.zst"), dir.path().join(COPY));
-        let loose: Vec<Vec<u8>> = (0..200)
-            .map(|number| frame(lines(number).as_bytes(), 3, &[]).unwrap())
-            .collect();
+        let loose: Vec<Vec<u8>> = (0..200).map(|number| frame(lines(number).as_bytes())).collect();
         fs::write(&file, loose.concat()).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o640);
         fs::set_permissions(&file, mode).unwrap();
@@ -183,11 +186,7 @@ mod tests {
     fn a_damaged_file_stays_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a.jsonl.zst");
-        let mut bytes = [
-            frame(lines(0).as_bytes(), 3, &[]).unwrap(),
-            frame(lines(1).as_bytes(), 3, &[]).unwrap(),
-        ]
-        .concat();
+        let mut bytes = [frame(lines(0).as_bytes()), frame(lines(1).as_bytes())].concat();
         bytes[20] ^= 1;
         fs::write(&file, &bytes).unwrap();
         assert!(pack(&file, &dir.path().join(COPY)).is_err());
