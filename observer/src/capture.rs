@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
@@ -128,7 +129,9 @@ pub fn open(path: &Path) -> Result<Vec<Lines>, OpenError> {
     if path == Path::new("-") {
         let mut lines = Lines::of(VecDeque::new());
         "standard input".clone_into(&mut lines.file);
-        lines.source = Source::new(Box::new(io::stdin())).map_err(error)?;
+        // By a descriptor of its own: a screen puts the terminal where standard input was.
+        let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(error)?;
+        lines.source = Source::new(Box::new(File::from(stdin))).map_err(error)?;
         return Ok(vec![lines]);
     }
     let streams = places::streams(path).map_err(error)?;

@@ -13,6 +13,8 @@ pub mod cli;
 pub mod cmd;
 pub mod complete;
 pub mod conf;
+pub mod confine;
+mod errands;
 mod heap;
 pub mod kernel;
 pub mod notice;

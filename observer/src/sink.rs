@@ -16,6 +16,7 @@ mod units;
 
 use std::io;
 
+use crate::confine::Task;
 use crate::event::Line;
 use crate::measure::Timestamp;
 
@@ -50,9 +51,9 @@ pub trait Sink: Send {
         false
     }
 
-    /// Whether it runs programs, which are to have what rights oomtrace was given: its thread keeps them.
-    fn runs_programs(&self) -> bool {
-        false
+    /// What its thread may still do. `None` = whatever oomtrace may: it runs programs, which are to have what rights oomtrace was given.
+    fn task(&self) -> Option<Task> {
+        Some(Task::Read)
     }
 
     /// Takes the time, now and then: a stream may be silent for long.

@@ -130,6 +130,7 @@ fn screen(text: TextOptions, source: Source) -> io::Result<Outlet> {
         today: text.today,
         replay: source == Source::Replay,
     };
+    terminal_as_stdin()?;
     let player = std::thread::current();
     let quit = move || match source {
         // A raw terminal sends no SIGINT: who leaves sends it in its place, and all ends as it always does.
@@ -142,6 +143,16 @@ fn screen(text: TextOptions, source: Source) -> io::Result<Outlet> {
         sink: Box::new(tui),
         screen: Some(screen),
     })
+}
+
+/// Keys come from the terminal where standard input is none (a capture in a pipe): it is opened here, for later nothing is opened
+/// to be written to (`confine`).
+fn terminal_as_stdin() -> io::Result<()> {
+    if !io::stdin().is_terminal() {
+        let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty")?;
+        rustix::stdio::dup2_stdin(&terminal)?;
+    }
+    Ok(())
 }
 
 /// The sink on standard output, by its form.

@@ -1,64 +1,85 @@
 //! Standard output through a pager, as systemctl(1) and journalctl(1) have it, with the same variables.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Command, Stdio};
+
+use super::why::Errand;
+use crate::errands::Errands;
 
 /// less's options: fold nothing, leave what fits on the screen, keep colours, interrupts end it (systemd's default).
 const LESS: &str = "FRSXMK";
 
 /// A pager that reads what goes to standard output until this is dropped.
 #[derive(Debug)]
-pub(super) struct Pager(Child);
+pub(super) struct Pager<'a> {
+    errands: &'a Errands<Errand>,
+    /// Where standard output went before.
+    before: OwnedFd,
+}
 
-impl Pager {
-    /// Starts one where standard output is a terminal that can have it, and none is declined by `$SYSTEMD_PAGER` or `$PAGER` being
-    /// empty or `cat`.
-    pub(super) fn open() -> Option<Self> {
+impl<'a> Pager<'a> {
+    /// Has one started where standard output is a terminal that can have it.
+    pub(super) fn open(errands: &'a Errands<Errand>) -> Option<Self> {
         if !io::stdout().is_terminal() || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
             return None;
         }
-        let is_secure = is_secure();
-        let wanted = ["SYSTEMD_PAGER", "PAGER"]
-            .iter()
-            .filter(|_| !is_secure)
-            .find_map(|name| std::env::var(name).ok());
-        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<String>>();
-        let lines = match wanted.as_deref().map(str::trim) {
-            Some("" | "cat") => return None,
-            Some(line) => vec![words(line)],
-            None => vec![words("less"), words("more")],
-        };
-        lines.iter().find_map(|line| Self::start(line, is_secure))
-    }
-
-    fn start(line: &[String], is_secure: bool) -> Option<Self> {
-        let (program, arguments) = line.split_first()?;
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped());
-        let options = std::env::var("SYSTEMD_LESS").unwrap_or_else(|_| LESS.to_owned());
-        command.env("LESS", options);
-        if is_secure {
-            // No shell, no editor and no other file from within (less(1), SECURITY).
-            command.env("LESSSECURE", "1");
-        }
-        let mut child = command.spawn().ok()?;
-        let stdin = child.stdin.take()?;
+        let stdin = errands.run(&Errand::Pager).ok()??;
+        let before = io::stdout().as_fd().try_clone_to_owned().ok()?;
         rustix::stdio::dup2_stdout(&stdin).ok()?;
-        // Ctrl-C is the pager's, which ends at it.
-        let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, std::sync::Arc::default());
-        Some(Self(child))
+        let_interrupt_be();
+        Some(Self { errands, before })
     }
 }
 
-impl Drop for Pager {
+impl Drop for Pager<'_> {
     fn drop(&mut self) {
         let _ = io::stdout().flush();
         // The pager finds the end of its input once nobody can write to it.
-        if let Ok(null) = std::fs::File::options().write(true).open("/dev/null") {
-            let _ = rustix::stdio::dup2_stdout(&null);
-        }
-        let _ = self.0.wait();
+        let _ = rustix::stdio::dup2_stdout(&self.before);
+        let _ = self.errands.run(&Errand::Ended);
     }
+}
+
+/// Starts one; none is declined by `$SYSTEMD_PAGER` or `$PAGER` being empty or `cat`.
+///
+/// # Errors
+/// Where none is wanted or there.
+pub(super) fn start() -> io::Result<(Child, OwnedFd)> {
+    let is_secure = is_secure();
+    let wanted = ["SYSTEMD_PAGER", "PAGER"]
+        .iter()
+        .filter(|_| !is_secure)
+        .find_map(|name| std::env::var(name).ok());
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<String>>();
+    let lines = match wanted.as_deref().map(str::trim) {
+        Some("" | "cat") => Vec::new(),
+        Some(line) => vec![words(line)],
+        None => vec![words("less"), words("more")],
+    };
+    let started = lines.iter().find_map(|line| run(line, is_secure));
+    started.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+fn run(line: &[String], is_secure: bool) -> Option<(Child, OwnedFd)> {
+    let (program, arguments) = line.split_first()?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::piped());
+    let options = std::env::var("SYSTEMD_LESS").unwrap_or_else(|_| LESS.to_owned());
+    command.env("LESS", options);
+    if is_secure {
+        // No shell, no editor and no other file from within (less(1), SECURITY).
+        command.env("LESSSECURE", "1");
+    }
+    let mut child = command.spawn().ok()?;
+    let stdin = child.stdin.take()?;
+    let_interrupt_be();
+    Some((child, stdin.into()))
+}
+
+/// Ctrl-C is the pager's, which ends at it.
+fn let_interrupt_be() {
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, std::sync::Arc::default());
 }
 
 /// Whether the pager must not be a way to more rights than whoever looks has: root's, by way of sudo. `$SYSTEMD_PAGERSECURE` decides

@@ -12,6 +12,7 @@ use lru::LruCache;
 use super::output::{self, Damages, Outlet, Source};
 use crate::capture::{Damage, Merged};
 use crate::cli::{Failure, Replay};
+use crate::confine::{self, Task};
 use crate::engine::{Config, Engine};
 use crate::event::{Event, Line, RunState};
 use crate::measure::Timestamp;
@@ -41,6 +42,7 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
     let selection = output::selection(&options.which)?;
     let captures = output::captures(&options.paths)?;
     let Outlet { mut sink, screen } = output::open(&options.show, &selection, Source::Replay)?;
+    confine::process(Task::Read);
     let player = Player {
         config: Config {
             warn_within_seconds: options.show.warn_within.as_secs_f64(),

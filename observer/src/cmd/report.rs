@@ -2,19 +2,34 @@
 
 mod png;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::output::{self, Damages};
 use crate::cli::{self, Exit, Failure};
+use crate::confine::{self, Task};
+use crate::errands::Errands;
 use crate::report::Report;
 use crate::rights;
 use crate::unit::Asked;
+
+/// A file that is made for it: whoever parses makes none (`errands`).
+#[derive(Debug, Serialize, Deserialize)]
+enum Errand {
+    /// What an option names.
+    Html,
+    Svg,
+    Png,
+    /// A page in the working directory, named after what is in it.
+    Page(String),
+}
 
 /// Reads captures and writes what is asked for; the page, where nothing is.
 ///
@@ -23,6 +38,8 @@ use crate::unit::Asked;
 pub fn run(options: &cli::Report) -> Result<(), Failure> {
     rights::for_reading();
     let selection = output::selection(&options.which)?;
+    let errands = errands(options).context("cannot start another process")?;
+    confine::process(Task::Read);
     let (mut damages, mut asked) = (Damages::default(), Asked::default());
     let mut report = Report::new(TimeZone::system());
     for line in output::captures(&options.paths)? {
@@ -48,18 +65,19 @@ pub fn run(options: &cli::Report) -> Result<(), Failure> {
     if options.svg.is_some() || options.png.is_some() {
         let svg = plot(&report)?;
         if let Some(path) = &options.svg {
-            write(path, svg.as_bytes())?;
+            put(&errands, &Errand::Svg, path, svg.as_bytes())?;
         }
         if let Some(path) = &options.png {
-            write(path, &png::render(&svg)?)?;
+            put(&errands, &Errand::Png, path, &png::render(&svg)?)?;
         }
     }
     if let Some(path) = &options.html {
-        write(path, report.page().as_bytes())?;
+        put(&errands, &Errand::Html, path, report.page().as_bytes())?;
     } else if options.svg.is_none() && options.png.is_none() {
         let name = report.file_name();
-        write(Path::new(&name), report.page().as_bytes())?;
-        write(Path::new("-"), format!("{name}\n").as_bytes())?;
+        let errand = Errand::Page(name.clone());
+        put(&errands, &errand, Path::new(&name), report.page().as_bytes())?;
+        print(format!("{name}\n").as_bytes())?;
     }
     damages.end()
 }
@@ -85,21 +103,53 @@ fn plot(report: &Report) -> Result<String, Failure> {
     report.svg().ok_or_else(none)
 }
 
-/// To a file, or for `-` to standard output.
-pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    if path == Path::new("-") {
-        return match io::stdout().write_all(content) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(()),
+/// Whoever makes the files: those that the options name, and a page here.
+fn errands(options: &cli::Report) -> io::Result<Errands<Errand>> {
+    let named = |path: &Option<PathBuf>| path.clone().ok_or(io::ErrorKind::NotFound);
+    let (html, svg, png) = (named(&options.html), named(&options.svg), named(&options.png));
+    Errands::start(move |errand| {
+        let path = match errand {
+            Errand::Html => html.clone()?,
+            Errand::Svg => svg.clone()?,
+            Errand::Png => png.clone()?,
+            Errand::Page(name) if is_page(&name) => PathBuf::from(name),
+            Errand::Page(_) => return Err(io::ErrorKind::InvalidInput.into()),
         };
+        Ok(Some(make(&path)?.into()))
+    })
+}
+
+/// Whether it is a name that [`Report::file_name`] gives.
+fn is_page(name: &str) -> bool {
+    name.starts_with("oomtrace-") && name.ends_with(".html") && !name.contains('/')
+}
+
+/// Into a file that somebody else makes, or for `-` to standard output.
+pub(super) fn put<E: Serialize + DeserializeOwned>(
+    errands: &Errands<E>,
+    errand: &E,
+    path: &Path,
+    content: &[u8],
+) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        return print(content);
     }
-    // For its owner alone: it holds command lines.
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path);
-    file.and_then(|mut file| file.write_all(content))
+    let file = errands
+        .run(errand)
+        .and_then(|file| file.ok_or(io::ErrorKind::NotFound.into()));
+    file.and_then(|file| File::from(file).write_all(content))
         .map_err(|error| Failure::from(anyhow!("cannot write {}: {error}", path.display())))
+}
+
+fn print(content: &[u8]) -> Result<(), Failure> {
+    match io::stdout().write_all(content) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// For its owner alone: it holds command lines.
+pub(super) fn make(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).open(path)
 }

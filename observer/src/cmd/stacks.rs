@@ -12,9 +12,11 @@ use procfs::FromRead as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
-use super::output;
+use super::{output, report};
 use crate::cgroup::{Buffer, Hierarchy, MemoryFiles, Wanted, Which, objects, pids, scan, usage};
 use crate::cli::{Exit, Failure, Profile, Stacks as Options};
+use crate::confine::{self, Task};
+use crate::errands::Errands;
 use crate::event::{CgroupVersion, Event, Line, Object, Stacks};
 use crate::kernel::KernelError;
 use crate::kernel::pages::{MOST_LIVE, Pages, decode};
@@ -116,6 +118,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             anyhow!("--every writes several results, and -o folded and -o pprof hold one; take -o json or -o table");
         return Err(Failure::new(Exit::Usage, message));
     }
+    // Whoever parses what belongs to others makes no file.
+    let svg = options.svg.clone();
+    let files = Errands::start(move |()| {
+        svg.as_deref()
+            .map(|path| report::make(path).map(Into::into))
+            .transpose()
+    })
+    .context("cannot start another process")?;
     let ended = Ended::default();
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&ended.now))?;
@@ -129,6 +139,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         .map_or_else(|| one_in(&chosen, page_size), u32::next_power_of_two);
     let mut pages = Pages::load(one_in).map_err(refused)?;
     rights::for_naming();
+    confine::process(Task::Follow);
     for id in chosen.by_id.keys() {
         pages.choose(*id).context("cannot follow so many cgroups")?;
     }
@@ -156,6 +167,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         options,
         selection: &selection,
         page_size,
+        files,
         seq: 0,
     };
     loop {
@@ -393,6 +405,8 @@ struct Writer<'a> {
     options: &'a Options,
     selection: &'a Selection,
     page_size: u64,
+    /// Whoever makes the picture's file.
+    files: Errands<()>,
     /// The number of the next line of JSON.
     seq: u64,
 }
@@ -401,10 +415,10 @@ impl Writer<'_> {
     fn write(&mut self, units: &[Stacks]) -> Result<(), Failure> {
         if let Some(path) = &self.options.svg {
             let svg = together(units).map(|all| flame(&all)).unwrap_or_default();
-            if path == Path::new("-") {
+            if path.as_path() == Path::new("-") {
                 return to_stdout(|out| out.write_all(svg.as_bytes()));
             }
-            super::report::write(path, svg.as_bytes())?;
+            report::put(&self.files, &(), path, svg.as_bytes())?;
         }
         let now = Timestamp(jiff::Timestamp::now());
         match self.options.output {

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod boot;
+mod errand;
 mod growth;
 mod json;
 mod log;
@@ -17,14 +18,16 @@ mod together;
 
 use std::io;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 
 use super::output;
 use super::pager::Pager;
 use crate::cli::{Exit, Failure, Output, Why};
+use crate::confine::{self, Task};
 use crate::rights;
 use crate::unit::Selection;
 
+pub(super) use errand::Errand;
 use past::Past;
 
 /// Explains.
@@ -42,11 +45,15 @@ pub fn run(options: &Why) -> Result<(), Failure> {
     let selection = Selection::new(&units, &which.user_unit, &which.slice, &which.cgroup)
         .map_err(|error| Failure::new(Exit::Usage, error))?;
     if let Some(logs) = log::given(options) {
+        confine::process(Task::Read);
         return log::run(options, &selection, &logs);
     }
+    let errands = errand::start(options, boot.as_ref()).context("cannot start another process")?;
+    confine::process(Task::Read);
     let mut past = Past {
         selection,
         boot,
+        errands: Some(errands),
         ..Past::default()
     };
     past.captures(options)?;
@@ -58,7 +65,8 @@ pub fn run(options: &Why) -> Result<(), Failure> {
         Output::Text => {
             // As wide as the terminal that the pager is on.
             let text = output::text_options(options.color, false, &past.selection);
-            let _pager = (!options.no_pager).then(Pager::open).flatten();
+            let errands = past.errands.as_ref().filter(|_| !options.no_pager);
+            let _pager = errands.and_then(Pager::open);
             past.text(wanted, reverse, &text)
         }
     };

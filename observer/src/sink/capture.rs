@@ -15,6 +15,7 @@ use zstd::bulk::Compressor;
 use zstd::zstd_safe::CParameter;
 
 use super::Sink;
+use crate::confine::Task;
 use crate::event::{Event, Line};
 use crate::measure::Timestamp;
 use crate::notice::notice;
@@ -198,6 +199,10 @@ fn compressor(level: i32, more: &[CParameter]) -> io::Result<Compressor<'static>
 }
 
 impl Sink for Capture {
+    fn task(&self) -> Option<Task> {
+        Some(Task::Write)
+    }
+
     fn line(&mut self, line: &Line) -> io::Result<()> {
         if let Event::Start(start) = &line.event {
             self.boot_id = start.boot_id.replace('-', "");

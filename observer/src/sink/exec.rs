@@ -15,6 +15,7 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{Pid, Signal, getpriority_process, kill_process_group, setpriority_process};
 
 use super::incidents::{Incidents, News};
+use crate::confine::Task;
 use crate::engine::raw;
 use crate::event::{Event, ForecastState, GrowingTask, Line};
 use crate::notice::notice;
@@ -206,8 +207,8 @@ fn is_there(program: &str) -> bool {
 }
 
 impl super::Sink for Exec {
-    fn runs_programs(&self) -> bool {
-        true
+    fn task(&self) -> Option<Task> {
+        None
     }
 
     fn line(&mut self, line: &Line) -> io::Result<()> {

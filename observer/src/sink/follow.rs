@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::Sink;
 use super::exec::{Running, pass_on, unprotect};
+use crate::confine::Task;
 use crate::event::{Event, ForecastState, Line, Stacks};
 use crate::notice::notice;
 use crate::programs::PATH;
@@ -169,8 +170,8 @@ impl Drop for Follow {
 }
 
 impl Sink for Follow {
-    fn runs_programs(&self) -> bool {
-        true
+    fn task(&self) -> Option<Task> {
+        None
     }
 
     fn takes_samples(&self) -> bool {

@@ -7,6 +7,7 @@ use std::io;
 
 use libsystemd::logging::{Priority, journal_send};
 
+use crate::confine::Task;
 use crate::event::{Event, ForecastState, Line, Subject, ThrottleState};
 use crate::notice::notice;
 use crate::shown::shown;
@@ -123,6 +124,10 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
 }
 
 impl super::Sink for Journal {
+    fn task(&self) -> Option<Task> {
+        Some(Task::Send)
+    }
+
     fn line(&mut self, line: &Line) -> io::Result<()> {
         let Some(entry) = entry(line) else { return Ok(()) };
         let subject = entry.subject;

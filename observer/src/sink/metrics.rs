@@ -21,6 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 pub use http::{answer_to, listen};
 
+use crate::confine::{self, Task};
 use crate::event::{Event, ForecastState, Line, Memory, Relation, Sample, Subject, ThrottleState, UnitState};
 use crate::measure::Bytes;
 use crate::rights;
@@ -250,6 +251,7 @@ impl Metrics {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
             rights::for_writing();
+            confine::thread(Task::Serve);
             runtime.block_on(http::accept(listener, registry));
         })?;
         Ok(metrics)

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::Sink;
 use crate::event::{Event, Line, Lost, Stream};
 use crate::measure::Timestamp;
-use crate::rights;
+use crate::{confine, rights};
 
 /// From here on samples are dropped. A sample counts 1, what has samples from before with it so many more: about 1 KiB each.
 const MAX_SAMPLES: usize = 4_096;
@@ -264,8 +264,9 @@ fn next(shared: &Shared) -> Work {
 
 /// The sink's thread: writes until nothing more comes, or it fails.
 fn work(shared: &Shared, mut sink: Box<dyn Sink>) {
-    if !sink.runs_programs() {
+    if let Some(task) = sink.task() {
         rights::for_writing();
+        confine::thread(task);
     }
     let result = loop {
         let done = match next(shared) {

@@ -6,6 +6,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::confine::Task;
 use crate::event::{Event, Line, Run, RunState};
 use crate::measure::Timestamp;
 use crate::notice::notice;
@@ -153,6 +154,10 @@ pub fn known(lines: Vec<Line>, host: &str, now: Timestamp) -> Vec<Run> {
 }
 
 impl super::Sink for Runs {
+    fn task(&self) -> Option<Task> {
+        Some(Task::Write)
+    }
+
     fn line(&mut self, line: &Line) -> io::Result<()> {
         if let Event::Start(_) = &line.event
             && let Err(error) = self.open()

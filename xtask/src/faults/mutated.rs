@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -11,6 +12,9 @@ use super::{Bench, fixture};
 
 /// What may be resident beside the input's own size, in KiB (docs/decisions/bounded-in-sum.md).
 const ROOM_KIB: u64 = 64 << 10;
+
+/// How long it may take to read one, on whatever machine.
+const TIME: Duration = Duration::from_secs(10);
 
 /// Changes of one recording, at most.
 const MOST: u64 = 12;
@@ -109,6 +113,7 @@ fn read(bench: &Bench, path: &Path) -> Result<u64> {
         &["why", "--log"],
         &["report", "--html", "-"],
     ] {
+        let began = Instant::now();
         let end = run(command(&bench.program).args(arguments).arg(path))?;
         end.is_civil().with_context(|| format!("{arguments:?}"))?;
         ensure!(
@@ -116,6 +121,7 @@ fn read(bench: &Bench, path: &Path) -> Result<u64> {
             "{arguments:?}: {} KiB for {size}",
             end.peak_kib
         );
+        ensure!(began.elapsed() <= TIME, "{arguments:?}: {:?}", began.elapsed());
         let shown = String::from_utf8_lossy(&end.out);
         let acts = |text: &str| text.chars().any(|letter| letter.is_control() && letter != '\n');
         let is_json = arguments.contains(&"json");

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::fs;
-use std::process::{Command, Stdio};
 
 use anyhow::anyhow;
 
+use super::errand::{Errand, output};
 use crate::cli::{Exit, Failure};
-use crate::programs::PATH;
+use crate::errands::Errands;
 
 /// A boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +44,13 @@ impl Boot {
     ///
     /// # Errors
     /// Where the journal has no such boot.
-    pub(super) fn id(&self) -> Result<String, Failure> {
+    pub(super) fn id(&self, errands: Option<&Errands<Errand>>) -> Result<String, Failure> {
         let id = match self {
             Self::Id(id) => return Ok(id.clone()),
             Self::Offset(0) => this(),
-            Self::Offset(offset) => list().and_then(|list| find(&list, *offset)),
+            Self::Offset(offset) => errands
+                .and_then(|errands| output(errands, &Errand::Boots).ok())
+                .and_then(|list| find(&list, *offset)),
         };
         id.ok_or_else(|| {
             let message = anyhow!("the journal has no boot {self}; see 'journalctl --list-boots'");
@@ -69,15 +71,6 @@ impl fmt::Display for Boot {
 fn this() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().replace('-', ""))
-}
-
-fn list() -> Option<String> {
-    let mut journalctl = Command::new("journalctl");
-    journalctl
-        .env("PATH", PATH)
-        .args(["--list-boots", "--no-pager", "--quiet"]);
-    let output = journalctl.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    String::from_utf8(output.stdout).ok()
 }
 
 /// The boot of an offset in a list: `-1 0123… Mon …`. From 1 on the oldest is the first.

@@ -1,16 +1,11 @@
 //! What is so now, after the last end: whether the unit runs, and whether systemd starts it again. systemd is asked; what
 //! it says of a unit is a few properties, and the sentence a function of these.
 
-use std::process::{Command, Stdio};
-
+use super::errand::{Errand, output};
+use crate::errands::Errands;
 use crate::event::Subject;
 use crate::human::{bytes, date, duration};
 use crate::measure::{Bytes, Timestamp};
-use crate::programs::PATH;
-
-/// What is asked, and not more: systemd.unit(5), systemd.service(5), org.freedesktop.systemd1(5).
-const PROPERTIES: &str = "LoadState,ActiveState,SubState,Result,NRestarts,Restart,StateChangeTimestamp,MemoryCurrent,\
-                          MemoryMax,StartLimitBurst,StartLimitIntervalUSec";
 
 /// A unit as systemd has it.
 #[derive(Debug, Default, PartialEq)]
@@ -28,18 +23,12 @@ pub(super) struct Now {
 
 impl Now {
     /// Asks systemd, or the user's own manager; `None` where there is none, or it knows no such unit.
-    pub(super) fn ask(subject: &Subject) -> Option<Self> {
-        let mut systemctl = Command::new("systemctl");
-        systemctl.env("PATH", PATH);
-        if let Some(user) = &subject.user_unit {
-            systemctl.args(["--user", &format!("--machine={}@.host", uid(subject)?)]);
-            systemctl.args(["show", "--timestamp=unix", "--property", PROPERTIES, "--", user]);
-        } else {
-            let unit = subject.unit.as_deref()?;
-            systemctl.args(["show", "--timestamp=unix", "--property", PROPERTIES, "--", unit]);
-        }
-        let output = systemctl.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-        Self::parse(&String::from_utf8_lossy(&output.stdout)).filter(|_| output.status.success())
+    pub(super) fn ask(errands: &Errands<Errand>, subject: &Subject) -> Option<Self> {
+        let (unit, user) = match &subject.user_unit {
+            Some(unit) => (unit.clone(), Some(uid(subject)?)),
+            None => (subject.unit.clone()?, None),
+        };
+        Self::parse(&output(errands, &Errand::Now { unit, user }).ok()?)
     }
 
     /// Reads `NAME=VALUE` lines.

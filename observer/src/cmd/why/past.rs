@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 
 use super::boot::Boot;
+use super::errand::Errand;
 use super::growth::Growth;
 use crate::cli::Why;
 use crate::cmd::output::Damages;
+use crate::errands::Errands;
 use crate::event::{Kill, Stacks, Subject};
 use crate::human::date;
 use crate::journal::{Told, What};
@@ -77,6 +79,8 @@ pub(super) struct Past {
     pub(super) selection: Selection,
     /// The boot that is asked about; `None` = all.
     pub(super) boot: Option<Boot>,
+    /// Whoever runs programs for it.
+    pub(super) errands: Option<Errands<Errand>>,
     /// What was told of against that, for what is called alike.
     pub(super) asked: Asked,
     pub(super) ends: Vec<End>,

@@ -4,21 +4,19 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::anyhow;
 
-use super::boot;
+use super::errand::Errand;
 use super::past::{Past, Source};
 use crate::capture::{self, CAPTURES};
 use crate::cli::{Exit, Failure, Why};
 use crate::conf;
 use crate::engine::log::LogLine;
 use crate::event::{Event, ForecastState, Line, UnitState};
-use crate::journal::{MATCHES, Reader, Told, What};
+use crate::journal::{Reader, Told, What};
 use crate::kernel::log::DEVICE;
 use crate::measure::Timestamp;
-use crate::programs::PATH;
 
 /// The longest line of a journal: journald itself keeps no field of more than 768 KiB unless it is told to.
 const MAX_LINE: usize = 1 << 20;
@@ -46,7 +44,8 @@ impl Past {
                 return Ok(());
             }
         };
-        let boot = self.boot.as_ref().map(boot::Boot::id).transpose()?;
+        let boot = self.boot.as_ref();
+        let boot = boot.map(|boot| boot.id(self.errands.as_ref())).transpose()?;
         for lines in sources {
             // Though it may hold samples alone, which are passed over.
             self.looked.insert(Source::Capture);
@@ -124,41 +123,26 @@ impl Past {
         if options.dir.is_some() && !self.is_own {
             return Ok(());
         }
-        let mut journalctl = Command::new("journalctl");
-        journalctl.env("PATH", PATH);
-        journalctl.args(["--output=json", "--quiet", "--no-pager", "--all"]);
-        journalctl.args(self.boot.as_ref().map(|boot| format!("--boot={boot}")));
-        // Some time before, for a report begins before its kill.
-        let before = options
-            .since
-            .and_then(|since| since.checked_sub(std::time::Duration::from_secs(60)).ok());
-        journalctl.args(before.map(|since| format!("--since=@{}", since.as_second())));
-        journalctl.args(MATCHES);
-        let child = journalctl
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = match child {
-            Ok(child) => child,
+        let run = |past: &Self, errand| match &past.errands {
+            Some(errands) => errands.run(&errand),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        match run(self, Errand::Journal) {
+            Ok(pipe) => {
+                if let Some(pipe) = pipe {
+                    self.entries(Box::new(BufReader::new(File::from(pipe))), "the journal");
+                }
+            }
             Err(error) => {
                 self.faults.push(format!("journalctl: {error}"));
                 self.kernel_log();
                 return Ok(());
             }
-        };
-        if let Some(stdout) = child.stdout.take() {
-            self.entries(Box::new(BufReader::new(stdout)), "the journal");
         }
-        let mut words = String::new();
-        if let Some(stderr) = &mut child.stderr {
-            let _ = stderr.take(4096).read_to_string(&mut words);
-        }
-        let succeeded = child.wait().is_ok_and(|status| status.success());
+        let ended = run(self, Errand::Ended);
         if !self.looked.contains(&Source::Journal) {
-            if !succeeded && !words.trim().is_empty() {
-                self.faults.push(words.lines().next().unwrap_or_default().to_owned());
-            }
+            let words = ended.err().map(|error| error.to_string());
+            self.faults.extend(words.filter(|words| !words.trim().is_empty()));
             self.kernel_log();
         }
         if let Some(journal) = system_journals(&["/var/log/journal", "/run/log/journal"]).find(|path| is_denied(path)) {

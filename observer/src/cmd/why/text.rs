@@ -79,7 +79,11 @@ impl Past {
         let Some((end, kill)) = kills.last() else { return Ok(()) };
         // What was recorded or written elsewhere tells nothing of a unit here that has the same name.
         let is_here = end.told.host == hostname();
-        let now = is_here.then(|| Now::ask(&kill.subject)).flatten();
+        let now = self
+            .errands
+            .as_ref()
+            .filter(|_| is_here)
+            .and_then(|errands| Now::ask(errands, &kill.subject));
         if let Some(line) = self.stands(end, kill, now.as_ref()) {
             out.put(&format!("  {:<9} {line}.", "Now"), LABELS)?;
         }

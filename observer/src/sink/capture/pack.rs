@@ -17,6 +17,7 @@ use zstd::zstd_safe::CParameter;
 
 use super::compressor;
 use crate::capture::{Frames, Text};
+use crate::confine::{self, Task};
 use crate::{private, rights};
 
 /// A frame's length before it is packed. More makes it hardly smaller, and less is to be unpacked at once.
@@ -51,6 +52,7 @@ impl Packer {
         let (files, closed) = sync_channel::<PathBuf>(QUEUE);
         let work = move || {
             rights::for_writing();
+            confine::thread(Task::Write);
             // Without the thread's own priority it takes what the recorder could use.
             let _ = rustix::process::setpriority_process(None, 19);
             for file in closed {

@@ -58,6 +58,7 @@ impl Screen {
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("screen".to_owned()).spawn(move || {
             crate::rights::for_writing();
+            crate::confine::thread(crate::confine::Task::Read);
             let left = Left(Arc::clone(&theirs));
             let result = run(&theirs, terminal, &signals);
             drop(left);
