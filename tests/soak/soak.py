@@ -3,11 +3,11 @@
 #
 # Time is compressed: samples are taken ten times a second, cgroups come and go by the thousand, process ids are used again
 # after a few thousand. `samples` says how many were recorded; a unit's day at the usual pace is 86,400 of them.
-import glob, json, os, random, re, subprocess, sys, threading, time
+import json, os, random, signal, subprocess, sys, threading, time
 
 MINUTES = float(sys.argv[1])
 ROOT = "/sys/fs/cgroup"
-UNITS, VICTIMS = 200, 8
+UNITS, VICTIMS, DAYS = 200, 8, 10
 SERVICE = "oomtrace.service"
 random.seed(1)
 
@@ -77,6 +77,30 @@ def kill(cgroup):
         os.execvp("tail", ["tail", "/dev/zero"])
     os.waitpid(child, 0)
 
+def kill_renamed():
+    """A victim that calls itself something else, like another unit's, and grows under that name."""
+    child = os.fork()
+    if child == 0:
+        write(victims[0] + "/cgroup.procs", "0")
+        write("/proc/self/comm", random.choice(["systemd", "soak-1.service", "a\nb\x1b[2J", "sshd) = 1 (x"]))
+        held = [bytearray(b"x" * (1 << 20)) for _ in range(64)]
+        os._exit(len(held) & 1)
+    os.waitpid(child, 0)
+
+def still(meanwhile):
+    """The observer stands still, as in a suspended machine, and the host does not."""
+    os.kill(pid, signal.SIGSTOP)
+    meanwhile()
+    time.sleep(3)
+    os.kill(pid, signal.SIGCONT)
+
+def without_dbus():
+    run("systemctl", "stop", "dbus.socket", "dbus.service", check=False)
+    storm()
+    time.sleep(2)
+    # Without the bus systemctl speaks to systemd itself, as root.
+    run("systemctl", "start", "dbus.socket", "dbus.service", check=False)
+
 def storm():
     threads = [threading.Thread(target=lambda cgroup=cgroup: [kill(cgroup) for _ in range(3)]) for cgroup in victims]
     for thread in threads:
@@ -99,14 +123,15 @@ def scrape():
     run("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9877; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3 > /dev/null", check=False)
 
 disturbances = [storm, restarts, limits, scrape,
-                lambda: clock(3600), lambda: clock(-3600),
+                lambda: clock(3600), lambda: clock(-3600), kill_renamed,
+                lambda: still(lambda: None), lambda: still(storm),
                 lambda: run("systemctl", "restart", "systemd-journald"),
                 lambda: run("systemctl", "daemon-reexec"),
                 lambda: run("systemctl", "kill", "--signal", "HUP", SERVICE)]
 if has_unit("systemd-oomd.service"):
     disturbances += [lambda: run("systemctl", "stop", "systemd-oomd"), lambda: run("systemctl", "start", "systemd-oomd", check=False)]
 if has_unit("dbus.service"):
-    disturbances.append(lambda: run("systemctl", "restart", "dbus", check=False))
+    disturbances += [lambda: run("systemctl", "restart", "dbus", check=False), without_dbus]
 
 def held():
     status = dict(line.rstrip().split(":", 1) for line in open(f"/proc/{pid}/status"))
@@ -114,13 +139,17 @@ def held():
 
 crowd = threading.Thread(target=come_and_go, daemon=True)
 crowd.start()
-over_time, rounds = [], 0
+over_time, rounds, days = [], 0, 0
 deadline = time.monotonic() + MINUTES * 60
 while time.monotonic() < deadline:
     for disturb in disturbances:
         disturb()
         time.sleep(0.5)
     rounds += 1
+    # The first rounds are a day each: what is kept is as old as that, and what is due by the clock is due.
+    if days < DAYS:
+        clock(86400)
+        days += 1
     over_time.append(held())
     note(f"round {rounds}: anonymous {over_time[-1][0]} KiB, {over_time[-1][1]} files, {births} cgroups came and went")
 is_over.set()
@@ -142,7 +171,7 @@ for line in replay.stdout:
     if kind == "kill":
         path = event["cgroup"]["path"] or ""
         wrong += not path.startswith("/soak.slice/victim-") or event["origin"] != "memcg_limit" or event["confidence"] != "observed"
-for key, value in [("rounds", rounds), ("births", births), ("counted", kills), ("told", seen["kill"]), ("wrong", wrong),
+for key, value in [("rounds", rounds), ("days", days), ("births", births), ("counted", kills), ("told", seen["kill"]), ("wrong", wrong),
                    ("lost", lost), ("unexplained", seen["unexplained"]), ("samples", seen["sample"]), ("same", int(is_same)),
                    ("replayed", replay.wait())]:
     print(key, value)

@@ -16,8 +16,8 @@ use crate::tally::tell_figures;
 ///
 /// In a guest, with time compressed: ten samples a second of each of 200 units, a thousand births and ends of cgroups a second,
 /// process ids that are used again after 4,096. In turn: kills in eight cgroups at once, restarts, limits changed by hand,
-/// scrapes, the clock set on and back by an hour, journald restarted, systemd executed anew, systemd-oomd stopped and started,
-/// D-Bus restarted, SIGHUP. Fails where a kill is missing or wrong, or what the observer holds grows.
+/// scrapes, the clock set on and back by an hour and on by a day, the observer stopped for seconds as a suspend stops it, victims that
+/// rename themselves, journald restarted, systemd executed anew, systemd-oomd stopped and started, D-Bus restarted and gone, SIGHUP. Fails where a kill is missing or wrong, or what the observer holds grows.
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
     /// Minutes of the guest, once the host is there
