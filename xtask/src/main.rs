@@ -32,6 +32,7 @@ mod page;
 mod pasted;
 mod pipelines;
 mod soak;
+mod supply;
 mod tally;
 mod test;
 mod toolchain;

@@ -16,7 +16,7 @@ use oomtrace_tests::{Scenario, Tier};
 use crate::kernel::Series;
 use crate::pipelines::Pipelines;
 use crate::tally::Tally;
-use crate::{binary, browser, cache, dist, ebpf, guest, pasted, step, workspace};
+use crate::{binary, browser, cache, dist, ebpf, guest, pasted, step, supply, workspace};
 
 /// How long a guest may take for its scenarios, in seconds: some times what it takes on two slow cores.
 const GUEST_TIMEOUT: &str = "1800";
@@ -72,6 +72,7 @@ impl Test {
                 &["clippy", "--quiet", "--all-targets", "--", "-D", "warnings"],
             )?;
             cargo("running the tests", &["test", "--quiet"])?;
+            supply::check()?;
             browser::see()?;
             pasted::see()?;
         }
