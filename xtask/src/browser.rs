@@ -1,5 +1,7 @@
 //! The report's page in a real browser: what it makes of the page, and pictures of it to look at, in `target/page`.
 
+mod hostile;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -75,7 +77,8 @@ pub(crate) fn see() -> Result<()> {
     let pdf = format!("--print-to-pdf={}", folder.join("page.pdf").display());
     chromium(&page, &[&pdf, "--no-pdf-header-footer"])?;
     println!("test page in chromium ... ok (see {})", folder.display());
-    Ok(())
+    let scratch = tempfile::tempdir()?;
+    hostile::see(scratch.path())
 }
 
 fn chromium(page: &Path, arguments: &[&str]) -> Result<String> {
