@@ -2,7 +2,9 @@ journalctl --update-catalog
 oomtrace -o json --journal > "$OUT/second.jsonl" 2> "$OUT/second.err" &
 second=$!
 until_true grep -q '"event":"start"' "$OUT/second.jsonl"
-systemd-run --unit leak -p MemoryMax=64M -p MemorySwapMax=0 python3 /share/leak.py "$OUT/pid" 2 0.1
+# A name that would be fields of its own, were it not written as one value.
+renamed="open('/proc/self/comm', 'w').write('a\\nPRIORITY=0'); exec(open('/share/leak.py').read())"
+systemd-run --unit leak -p MemoryMax=64M -p MemorySwapMax=0 python3 -c "$renamed" "$OUT/pid" 2 0.1
 until_true ended leak.service
 kill_id=cc5381e276d348dca2e39282be935c48
 written() { journalctl -q -u leak MESSAGE_ID=$kill_id | grep -q .; }
@@ -25,6 +27,9 @@ count() { echo "$1=$(grep -c -- "$2" "$OUT/$3")"; }
     echo "OBJECT=$(jq -s --arg pid "$pid" 'map(select(.OBJECT_SYSTEMD_UNIT == "leak.service" and .OBJECT_PID == $pid)) | length' "$OUT/entry.json")"
     echo "INVOCATION=$(jq -s --arg id "$invocation" 'map(select(.OBJECT_SYSTEMD_INVOCATION_ID == $id)) | length' "$OUT/entry.json")"
     echo "PRIORITY=$(jq -s 'map(select(.PRIORITY == "3")) | length' "$OUT/entry.json")"
+    # What journald says of the sender and of the process, and ours.
+    ours='MESSAGE|MESSAGE_ID|PRIORITY|SYSLOG_IDENTIFIER|OOMTRACE_(CGROUP|ORIGIN|VICTIM|LIMIT_UNIT|LIMIT_CGROUP|LIMIT_BYTES)'
+    echo "ALIEN=$(jq -s --arg ours "^(_.*|OBJECT_.*|$ours)\$" 'map(keys[]) | map(select(test($ours) | not)) | length' "$OUT/entry.json")"
     count BESIDE "MESSAGE_ID=$kill_id" verbose
     count EXPLAINED 'Subject: A process in leak.service was killed because memory ran out' explained
     count STATUS 'oomtrace\[[0-9]*\]: Killed for memory: .* of leak.service' shown
