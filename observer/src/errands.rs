@@ -7,6 +7,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -65,6 +66,7 @@ impl<E: Serialize + DeserializeOwned> Errands<E> {
             -1 => Err(io::Error::last_os_error()),
             0 => {
                 drop(ours);
+                outlive_signals();
                 let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve(&theirs, done)));
                 // SAFETY: ends this process at once: what is buffered and registered for the end is its parent's.
                 unsafe { libc::_exit(i32::from(served.is_err())) }
@@ -94,6 +96,15 @@ impl<E> Drop for Errands<E> {
     fn drop(&mut self) {
         self.socket = None;
         let _ = again(|| waitpid(Some(self.doer), WaitOptions::empty()));
+    }
+}
+
+/// Ctrl-C and systemd's signals are for all processes of a command, and it is the other one that decides what they mean: it may go
+/// on for a while, and want something done. What is run has signals as ever, for a handler is no program's own.
+fn outlive_signals() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1] {
+        let _ = signal_hook::flag::register(signal, Arc::default());
     }
 }
 
@@ -178,6 +189,8 @@ mod tests {
         .unwrap();
         let run = |name: &str| errands.run(&name.to_owned());
         assert!(run("nothing").unwrap().is_none());
+        rustix::process::kill_process(errands.doer, rustix::process::Signal::INT).unwrap();
+        assert!(run("nothing").is_ok(), "what ends the other one does not end this");
         let mut file = File::from(run("/proc/self/stat").unwrap().unwrap());
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();

@@ -118,14 +118,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             anyhow!("--every writes several results, and -o folded and -o pprof hold one; take -o json or -o table");
         return Err(Failure::new(Exit::Usage, message));
     }
-    // Whoever parses what belongs to others makes no file.
-    let svg = options.svg.clone();
-    let files = Errands::start(move |()| {
-        svg.as_deref()
-            .map(|path| report::make(path).map(Into::into))
-            .transpose()
-    })
-    .context("cannot start another process")?;
+    let picture = options.svg.as_deref().filter(|path| *path != Path::new("-"));
+    let files = picture.map(files).transpose();
+    let files = files.context("cannot start another process")?;
     let ended = Ended::default();
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&ended.now))?;
@@ -182,6 +177,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             return Ok(());
         }
     }
+}
+
+/// Whoever makes the picture's file: who parses what belongs to others makes none.
+fn files(path: &Path) -> io::Result<Errands<()>> {
+    let path = path.to_owned();
+    Errands::start(move |()| report::make(&path).map(|file| Some(file.into())))
 }
 
 /// Until a unit of these is there.
@@ -406,7 +407,7 @@ struct Writer<'a> {
     selection: &'a Selection,
     page_size: u64,
     /// Whoever makes the picture's file.
-    files: Errands<()>,
+    files: Option<Errands<()>>,
     /// The number of the next line of JSON.
     seq: u64,
 }
@@ -415,10 +416,10 @@ impl Writer<'_> {
     fn write(&mut self, units: &[Stacks]) -> Result<(), Failure> {
         if let Some(path) = &self.options.svg {
             let svg = together(units).map(|all| flame(&all)).unwrap_or_default();
-            if path.as_path() == Path::new("-") {
+            let Some(files) = &self.files else {
                 return to_stdout(|out| out.write_all(svg.as_bytes()));
-            }
-            report::put(&self.files, &(), path, svg.as_bytes())?;
+            };
+            report::put(files, &(), path, svg.as_bytes())?;
         }
         let now = Timestamp(jiff::Timestamp::now());
         match self.options.output {
