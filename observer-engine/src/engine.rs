@@ -249,7 +249,7 @@ impl Engine {
             ahead.binding = Some(forecast::overdue(limit, ts.seconds_since(since)));
         }
         let bursty = history.bursts.push(ts, before, rise, ahead.room);
-        let may_end = ahead.may_end;
+        let slowing = ahead.slowing;
         (sample.forecast, sample.slowed) = (ahead.binding, ahead.slowed);
         sample.bursty = bursty;
         history.look(sample.forecast.is_some(), self.close < MAX_CLOSE);
@@ -276,7 +276,11 @@ impl Engine {
         let case = warning::Case {
             class,
             forecast: sample.forecast.as_ref(),
-            may_end: may_end || history.ends_below(ends, sample.forecast.as_ref()),
+            slowing: if history.ends_below(ends, sample.forecast.as_ref()) {
+                f64::INFINITY
+            } else {
+                slowing
+            },
             within: self.config.warn_within_seconds,
         };
         let change = warning::change(ts, history, &case);

@@ -23,8 +23,9 @@ const HIGH: &str = "memory.high";
 pub(super) struct Ahead<'a> {
     /// At the limit that kills and is reached first; `None` = no statement.
     pub(super) binding: Option<Forecast>,
-    /// Whether growth that slowed would end before that, were it to go on slowing.
-    pub(super) may_end: bool,
+    /// How long that takes where growth that slowed goes on slowing, in seconds: for ever, where it ends before; 0 where it
+    /// did not slow.
+    pub(super) slowing: f64,
     /// At the `memory.high` that is reached first.
     pub(super) slowed: Option<Forecast>,
     /// The first limit that kills and is met: what stands there has not come to rest, reclaim keeps it from the kill for as
@@ -81,7 +82,7 @@ pub(super) fn ahead<'a>(
             *first = Some((limit, reach));
         }
     }
-    ahead.may_end = binding.is_some_and(|(_, reach)| reach.may_end);
+    ahead.slowing = binding.map_or(0.0, |(_, reach)| reach.slowing);
     ahead.binding = binding.map(|(limit, reach)| statement(limit, reach));
     ahead.slowed = slowed.map(|(limit, reach)| statement(limit, reach));
     ahead

@@ -25,6 +25,8 @@ const FLATTENING: f64 = 0.35;
 /// half of what is off the line at most.
 const BREATHS: u32 = 3;
 const BREATH: f64 = 0.5;
+/// And so often where a whole wave has come round.
+const ROUND: u32 = 2;
 /// Where the greatest of a slot is taken to be: this share of slots has a lower one.
 const PEAK: f64 = 0.8;
 
@@ -142,21 +144,26 @@ impl Line {
         if faster.is_finite() { faster.min(plain) } else { plain }
     }
 
-    /// How much it will still grow where growth that slowed goes on slowing as it did: `None` where it did not slow.
+    /// How long growth by `room` takes where growth that slowed goes on slowing as it did: for ever, where it ends before; 0
+    /// where it did not slow.
     ///
     /// The rate is taken to decay exponentially, as a cache's does that fills by misses and a pool's that is drawn from at
     /// random.
-    pub(super) fn still_to_come(&self) -> Option<f64> {
+    pub(super) fn seconds_slowing(&self, room: f64) -> f64 {
         let (early, late) = (f64::from(self.early), f64::from(self.late));
-        // The flank of a wave says nothing of the next one.
-        if late >= early || self.breathes {
-            return None;
+        // Not where one slow part makes the last third slow; and the flank of a wave says nothing of the next one.
+        if late >= early || self.fit.bend >= 0.0 || self.breathes {
+            return 0.0;
         }
         // As above: half a window lies between the two, a sixth after the later.
         let decay = (early / late.max(0.0)).ln() / (self.window() / 2.0);
         let rate = late.max(0.0) * (-decay * self.window() / 6.0).exp();
         let rest = rate / decay;
-        Some(if rest.is_finite() { rest } else { 0.0 })
+        if rest.is_finite() && rest > room {
+            -(1.0 - room / rest).ln() / decay
+        } else {
+            f64::INFINITY
+        }
     }
 
     /// The same as one of growth that goes on through waves: what the last flank did says nothing of what comes.
@@ -167,6 +174,13 @@ impl Line {
             breathes: true,
             ..self
         }
+    }
+
+    /// Whether a whole wave goes around it, of points that end where its window does.
+    pub(super) fn comes_round(&self, points: &[(f64, f64)]) -> bool {
+        let residual = |(x, y): &(f64, f64)| y - (f64::from(self.fit.value) + f64::from(self.fit.middle) * x);
+        let residuals: SmallVec<[f64; MAX_SLOTS]> = points.iter().map(residual).collect();
+        turns(&residuals).0 >= ROUND
     }
 
     /// By how much it may be off at its window's end.
@@ -296,6 +310,12 @@ fn jumps(points: &[(f64, f64)]) -> bool {
 /// How far what breathes around the line goes from it at most; 0 where it does not come back often enough to be told from a
 /// bend.
 fn breath(residuals: &[f64]) -> f64 {
+    let (turns, most) = turns(residuals);
+    if turns >= BREATHS { most } else { 0.0 }
+}
+
+/// How often it goes from one side of the line to the other, and how far it goes from it at most.
+fn turns(residuals: &[f64]) -> (u32, f64) {
     let most = residuals
         .iter()
         .fold(0.0, |most: f64, residual| most.max(residual.abs()));
@@ -305,7 +325,7 @@ fn breath(residuals: &[f64]) -> f64 {
         turns += u32::from(side * before < 0.0);
         before = side;
     }
-    if turns >= BREATHS { most } else { 0.0 }
+    (turns, most)
 }
 
 /// The mean step from value to value that no smooth curve explains: second differences, which have three times the variance
@@ -441,6 +461,19 @@ mod tests {
         let of = |value: fn(f64) -> f64| breath(&(0..32).map(|at| value(f64::from(at) / 31.0)).collect::<Vec<_>>());
         assert!(of(|at| (at * 3.0 * std::f64::consts::TAU).sin()) > 0.9);
         assert!(of(|at| 6.0 * (at - 0.5).powi(2) - 0.5).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_wave_comes_round_and_a_bend_does_not() {
+        let comes_round = |value: fn(f64) -> f64| {
+            let values: Vec<_> = (0..32).map(|at| value(f64::from(at) / 31.0)).collect();
+            let slots = slots(&values);
+            let points = points(&slots.range(..), |slot| Some(f64::from(slot.mean)));
+            line(&slots.range(..), true).unwrap().comes_round(&points)
+        };
+        assert!(comes_round(|at| 9.0 * at + (at * 2.0 * std::f64::consts::TAU).sin()));
+        assert!(!comes_round(|at| 9.0 * at.powi(2)));
+        assert!(!comes_round(|at| 9.0 * at.min(0.6)));
     }
 
     /// A median and an interval as they are defined: all slopes, sorted.

@@ -32,6 +32,8 @@ const PAUSE: f64 = 0.2;
 const RECORD_BEFORE: f64 = 1.2;
 /// And one by so much, where more than that is left: what comes and goes is not each time the same.
 const RECORD: f64 = 1.15;
+/// It rises where it has come higher in such a part of its window by this share of what its line rises there.
+const RISES: f64 = 0.25;
 /// What a belief is taken to be wrong by before there is experience, as a logarithm, and for how many errors that counts.
 const PRIOR_ERROR: f64 = 0.20;
 const PRIOR_WEIGHT: f64 = 3.0;
@@ -82,8 +84,9 @@ pub(super) struct Reach {
     pub(super) seconds: f64,
     pub(super) low: f64,
     pub(super) high: f64,
-    /// Whether growth that slowed would end before, were it to go on slowing.
-    pub(super) may_end: bool,
+    /// How long it takes where growth that slowed goes on slowing, in seconds: for ever, where it ends before; 0 where it did
+    /// not slow.
+    pub(super) slowing: f64,
 }
 
 impl Reach {
@@ -93,7 +96,7 @@ impl Reach {
             seconds,
             low: seconds / LATE,
             high: seconds * LATE,
-            may_end: false,
+            slowing: 0.0,
         }
     }
 }
@@ -410,7 +413,11 @@ impl Series {
             high: (seconds * error)
                 .max(line.seconds_for(room + line.swing()))
                 .max(late.high),
-            may_end: waves.is_some_and(|waves| waves.is_trough) || line.still_to_come().is_some_and(|rest| rest < room),
+            slowing: if waves.is_some_and(|waves| waves.is_trough) {
+                f64::INFINITY
+            } else {
+                line.seconds_slowing(room)
+            },
         })
     }
 
@@ -431,23 +438,48 @@ impl Series {
         self.judged.as_deref().map_or(0.0, |judged| judged.spacing)
     }
 
-    /// Whether it stands higher than it ever did before the growth that is believed, where so much is left: what comes and goes
-    /// does not. Near the limit it need not be higher by a share, only by what is left.
-    pub(super) fn is_record(&self, left: f64) -> bool {
+    /// Whether it rises beyond what it ever held, where so much is left: what comes and goes does not.
+    pub(super) fn rises_beyond(&self, left: f64) -> bool {
         let (Some(line), Some(newest)) = (self.line(), self.newest()) else {
             return false;
         };
+        // It rises now: a heap that is collected from time to time comes back to where it was, one that leaks comes back higher,
+        // and what stands still has come to its end or is in a trough of its waves. Peaks of a moment that are long gone are not
+        // waited for.
+        let lately = line.window() * PAUSE;
+        let earlier = self.meant(newest, |ago| ago > lately).map(|slot| slot.mean);
+        let risen = self.greatest(newest, |ago| ago <= lately) - f64::from(earlier.fold(0.0, f32::max));
+        if risen < line.slope().middle * lately * RISES {
+            return false;
+        }
+        // Before the growth that is believed it held less, by a share, and by as much as it gave back since then: tides are not
+        // each time as high. Near the limit less by what is left is enough.
         let lag = newest.at.since(line.end());
-        let before = self.greatest(newest, |ago| ago - lag > line.window() * RECORD_BEFORE);
-        let is_new = f64::from(newest.mean) - before;
-        is_new >= (before * (RECORD - 1.0)).min(left)
+        let is_before = |ago: f64| ago - lag > line.window() * RECORD_BEFORE;
+        let before = self.greatest(newest, is_before);
+        let given_back = before - self.least(newest, |ago| !is_before(ago));
+        f64::from(newest.mean) - before >= (before * (RECORD - 1.0)).max(given_back).min(left)
     }
 
     /// The greatest that is remembered at any scale, of so many seconds ago as is meant; 0 where there is none.
     fn greatest(&self, newest: &Slot, is_meant: impl Fn(f64) -> bool) -> f64 {
+        f64::from(self.meant(newest, is_meant).map(|slot| slot.max).fold(0.0, f32::max))
+    }
+
+    /// The least; infinite where there is none.
+    fn least(&self, newest: &Slot, is_meant: impl Fn(f64) -> bool) -> f64 {
+        f64::from(
+            self.meant(newest, is_meant)
+                .map(|slot| slot.min)
+                .fold(f32::INFINITY, f32::min),
+        )
+    }
+
+    /// The slots of any scale that are so many seconds ago as is meant.
+    fn meant(&self, newest: &Slot, is_meant: impl Fn(f64) -> bool) -> impl Iterator<Item = &Slot> {
         let slots = self.levels.iter().flat_map(|level| &level.slots);
-        let meant = slots.filter(|slot| is_meant(newest.at.since(slot.at)));
-        f64::from(meant.map(|slot| slot.max).fold(0.0, f32::max))
+        let now = newest.at;
+        slots.filter(move |slot| is_meant(now.since(slot.at)))
     }
 
     /// Which level is believed, of which slots, and their line.

@@ -6,6 +6,7 @@ use crate::measure::{Bytes, Tgid};
 use crate::verdict::{Constraint, OomFacts, OwnerFacts};
 
 mod days;
+mod kinds;
 
 const MIB: u64 = 1 << 20;
 
@@ -319,7 +320,7 @@ fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
             let case = warning::Case {
                 class: Class::Leak,
                 forecast: Some(&forecast),
-                may_end: false,
+                slowing: 0.0,
                 within: 1800.0,
             };
             let state = warning::change(ts, &mut history, &case);

@@ -13,8 +13,9 @@ const LASTED: f64 = 0.7;
 /// What starts, grows: so many steps of it say nothing. A step is from sample to sample, and [`STEP`] at least.
 const START: f64 = 8.0;
 
-/// And what is seen from its start on is starting where it would fill its limit within so many seconds of that, or in as many steps where
-/// these are longer than a second: runtimes, caches and workers that are started together do, and most of them stop there.
+/// And what is seen from its start on is starting where it would fill its limit within so many seconds of that, or in as many
+/// steps where these are longer than a second: runtimes, caches and workers that are started together do, and most of them stop
+/// there.
 const FAST: f64 = 60.0;
 
 /// It was seen from its start on where it held no more than this share of the limit at first.
@@ -22,6 +23,11 @@ const BEGAN_BELOW: f64 = 0.25;
 
 /// A start that leaves no more than this share of the limit is warned of nonetheless: few stop there.
 const START_STOPS: f64 = 0.06;
+
+/// One that takes up to so many times as long leaves more, in proportion, up to the other share: a leak of two minutes is warned
+/// of at its half.
+const SLOWER: f64 = 2.0;
+const SLOWER_STOPS: f64 = 0.5;
 
 /// How long growth must have lasted, as a share of the longest time that may be left: growth by leaps says little of when.
 const LASTED_OF_HIGH: f64 = 0.4;
@@ -71,8 +77,8 @@ fn goes_on_for(lasted: f64, step: f64) -> f64 {
 pub(super) struct Case<'a> {
     pub(super) class: Class,
     pub(super) forecast: Option<&'a Forecast>,
-    /// Whether growth that slowed would end below the limit, were it to go on slowing.
-    pub(super) may_end: bool,
+    /// How long it takes where growth that slowed goes on slowing, in seconds: for ever, where it ends below the limit.
+    pub(super) slowing: f64,
     /// A warning is wanted of what comes within so many seconds.
     pub(super) within: f64,
 }
@@ -81,9 +87,10 @@ pub(super) struct Case<'a> {
 fn starts(ts: Timestamp, begun: Option<(Timestamp, f64)>, forecast: &Forecast, rest: f64, step: f64) -> bool {
     let limit = forecast.limit.bytes.as_f64();
     begun.is_some_and(|(since, held)| {
-        let age = ts.seconds_since(since);
-        let is_fast = age + forecast.seconds < FAST * step;
-        is_fast && held <= limit * BEGAN_BELOW && rest > limit * START_STOPS
+        let times = (ts.seconds_since(since) + forecast.seconds) / (FAST * step);
+        let slower = ((times - 1.0) / (SLOWER - 1.0)).max(0.0);
+        let stops = START_STOPS + (SLOWER_STOPS - START_STOPS) * slower;
+        times < SLOWER && held <= limit * BEGAN_BELOW && rest > limit * stops
     })
 }
 
@@ -93,7 +100,7 @@ pub(super) fn change(ts: Timestamp, history: &mut History, case: &Case<'_>) -> O
     let Case {
         class,
         forecast,
-        may_end,
+        slowing,
         within,
     } = *case;
     let was_killed = history.earlier.is_some_and(|earlier| earlier.end == RunEnd::Killed);
@@ -107,13 +114,12 @@ pub(super) fn change(ts: Timestamp, history: &mut History, case: &Case<'_>) -> O
     let is_sure = |forecast: &&Forecast| {
         was_killed
             || lasted >= LASTED_AT_LEAST * step
-                && forecast.seconds <= goes_on_for(lasted, step)
+                && forecast.seconds.max(slowing) <= goes_on_for(lasted, step)
                 && forecast
                     .high_seconds
                     .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
-                && !may_end
                 && !starts(ts, begun, forecast, forecast.seconds * slope, step)
-                && history.growth.is_record(forecast.seconds * slope)
+                && history.growth.rises_beyond(forecast.seconds * slope)
     };
     let forecast = forecast.filter(|_| grows(class));
     let held = history.growth.last().unwrap_or_default();

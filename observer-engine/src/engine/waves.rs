@@ -77,7 +77,7 @@ impl Through {
         }
         let is_better = ours <= theirs * BETTER * BETTER && ours <= looks * AT_MOST * AT_MOST;
         let line = is_better.then(|| line::line(slots, true)).flatten()?.through_waves();
-        (line.slope().low > 0.0 && line.floor_rises()).then_some(Self {
+        (line.slope().low > 0.0 && line.floor_rises() && line.comes_round(&means)).then_some(Self {
             line,
             squares: ours,
             looks,

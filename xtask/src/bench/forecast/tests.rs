@@ -246,18 +246,18 @@ const MEANT: Meant = Meant {
     p90: 0.60,
     coverage: 0.75..=0.90,
     at: 0.50,
-    one_in: 12,
+    one_in: 18,
     share: 0.01,
 };
 
 /// What holds of lives of an hour, where not all is reached that is meant: docs/forecast.md says what is missing.
 const OF_HOURS: Meant = Meant {
     median: 0.15,
-    p90: 0.70,
+    p90: 0.60,
     coverage: 0.75..=0.90,
     at: 0.55,
-    one_in: 2,
-    share: 0.08,
+    one_in: 3,
+    share: 0.05,
 };
 
 fn holds_what_is_meant(score: &Score, meant: &Meant) {
