@@ -1,4 +1,4 @@
-# systemd-oomd ends a scope of 103 processes of which one grew. Held below what it wants by its MemoryHigh=, it stalls.
+# systemd-oomd ends a scope of 300 processes of which one grew. Held below what it wants by its MemoryHigh=, it stalls.
 mkdir -p /run/systemd/oomd.conf.d
 printf '[OOM]\nDefaultMemoryPressureDurationSec=2s\n' > /run/systemd/oomd.conf.d/test.conf
 rm -f /etc/systemd/system/systemd-oomd.service /etc/systemd/system/systemd-oomd.socket
@@ -6,13 +6,13 @@ systemctl daemon-reload
 systemctl start systemd-oomd.service
 systemctl set-property --runtime crowded.slice ManagedOOMMemoryPressure=kill ManagedOOMMemoryPressureLimit=5%
 sysctl -q vm.drop_caches=1
-systemd-run --scope --unit terminal --slice crowded.slice -p MemoryHigh=96M -p MemorySwapMax=0 bash "$DIR/family.sh" "$OUT/pid" &
+systemd-run --scope --unit terminal --slice crowded.slice -p MemoryHigh=288M -p MemorySwapMax=0 bash "$DIR/family.sh" "$OUT/pid" &
 scope_began() { [ -s "$OUT/pid.leak" ]; }
 until_true scope_began
 long_ended() { ended terminal.scope; }
 for i in 1 2 3; do until_true long_ended && break; done
 wait $!
-until_true has_kills 103
+until_true has_kills 300
 for who in outer inner leak; do echo "$who=$(cat "$OUT/pid.$who")"; done >> "$OUT/truth"
 leak=$(cat "$OUT/pid.leak") inner=$(cat "$OUT/pid.inner") outer=$(cat "$OUT/pid.outer")
 # Whoever was killed, it is the same that grew.
@@ -25,6 +25,6 @@ oomtrace why terminal.scope --dir "$OUT/captures" > "$OUT/why"
 {
     echo "GREW=$(grep -c "grew *python3\[$leak\]" "$OUT/why")"
     echo "CHAIN=$(grep -c "bash\[$inner\] ← bash\[$outer\]" "$OUT/why")"
-    echo "KILLED=$(grep -c "Killed: 103 processes of terminal.scope" "$OUT/why")"
+    echo "KILLED=$(grep -c "Killed: 300 processes of terminal.scope" "$OUT/why")"
 } >> "$OUT/truth"
 systemctl stop systemd-oomd.service systemd-oomd.socket
