@@ -2,9 +2,7 @@ journalctl --update-catalog
 oomtrace -o json --journal > "$OUT/second.jsonl" 2> "$OUT/second.err" &
 second=$!
 until_true grep -q '"event":"start"' "$OUT/second.jsonl"
-# A name that would be fields of its own, were it not written as one value.
-renamed="open('/proc/self/comm', 'w').write('a\\nPRIORITY=0'); exec(open('/share/leak.py').read())"
-systemd-run --unit leak -p MemoryMax=64M -p MemorySwapMax=0 python3 -c "$renamed" "$OUT/pid" 2 0.1
+systemd-run --unit leak -p MemoryMax=64M -p MemorySwapMax=0 python3 /share/leak.py "$OUT/pid" 2 0.1
 until_true ended leak.service
 kill_id=cc5381e276d348dca2e39282be935c48
 written() { journalctl -q -u leak MESSAGE_ID=$kill_id | grep -q .; }
