@@ -173,6 +173,32 @@ pub fn bursty(bursty: &Bursty) -> String {
     format!("bursty: up to {pace} lately, {} left", bytes(bursty.left))
 }
 
+/// The limit that a warning is about, and whose it is: `its own MemoryMax=64.0M`.
+fn heading_for(change: &ForecastChange, limit_ref: &LimitRef) -> (Relation, String) {
+    let LimitRef {
+        cgroup,
+        unit: owner,
+        file,
+        bytes: size,
+    } = limit_ref;
+    let relation = if change.subject.cgroup.path.as_ref() == Some(cgroup) {
+        Relation::Own
+    } else if cgroup == "/" {
+        Relation::Host
+    } else {
+        Relation::Ancestor
+    };
+    let limit = limit(Some(relation), owner.as_deref(), Some(cgroup), file, &bytes(*size));
+    (relation, limit)
+}
+
+/// A warning for a row of a list: how long is left, and to which limit.
+pub fn warning_brief(change: &ForecastChange) -> Option<(String, String)> {
+    let forecast = change.forecast.as_ref()?;
+    let (_, limit) = heading_for(change, &forecast.limit);
+    Some((format!("{} left", interval(forecast)), limit))
+}
+
 /// A warning in a sentence.
 pub fn warning(change: &ForecastChange) -> String {
     let unit = name(&change.subject);
@@ -183,20 +209,7 @@ pub fn warning(change: &ForecastChange) -> String {
     else {
         return format!("{unit}: no longer heading for its limit");
     };
-    let LimitRef {
-        cgroup,
-        unit: owner,
-        file,
-        bytes: size,
-    } = &forecast.limit;
-    let relation = if change.subject.cgroup.path.as_ref() == Some(cgroup) {
-        Relation::Own
-    } else if cgroup == "/" {
-        Relation::Host
-    } else {
-        Relation::Ancestor
-    };
-    let limit = limit(Some(relation), owner.as_deref(), Some(cgroup), file, &bytes(*size));
+    let (relation, limit) = heading_for(change, &forecast.limit);
     let comma = if relation == Relation::Host { "," } else { "" };
     let growth = change.trend.map(|trend| {
         format!(

@@ -30,6 +30,7 @@ pub use outbox::Outbox;
 pub(crate) use paper::{Colour, Paper};
 pub use runs::Runs;
 pub use text::{Text, TextOptions};
+pub(crate) use tui::KEYS;
 pub use tui::{Look, Screen, Tui};
 pub use units::Units;
 

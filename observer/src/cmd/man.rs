@@ -10,6 +10,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::cli::Failure;
+use crate::sink::KEYS;
 
 pub use conf::file;
 
@@ -68,9 +69,14 @@ pub fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
         None => all,
         Some(name) => match all.find_subcommand(name) {
             Some(command) => command.clone(),
-            None => all
-                .error(ErrorKind::InvalidSubcommand, format!("there is no command '{name}'"))
-                .exit(),
+            None => {
+                let names: Vec<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
+                let message = format!(
+                    "there is no command '{name}'; there are {}, and {CONF}",
+                    names.join(", ")
+                );
+                all.error(ErrorKind::InvalidSubcommand, message).exit()
+            }
         },
     };
     let after = command.get_after_long_help().map(ToString::to_string);
@@ -94,6 +100,13 @@ pub fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
         more.control("fi", []);
     }
     if whole {
+        more.control("SH", ["KEYS"]);
+        more.text([roman("Of the full-screen view:")]);
+        for (key, what) in KEYS {
+            more.control("TP", []);
+            more.text([bold(key)]);
+            more.text([roman(what)]);
+        }
         more.control("SH", ["FILES"]);
         for (path, what) in FILES {
             more.control("TP", []);
@@ -145,6 +158,7 @@ mod tests {
             "EXAMPLES",
             "EXIT STATUS",
             "ENVIRONMENT",
+            "KEYS",
             "FILES",
             "SEE ALSO",
         ] {

@@ -31,6 +31,7 @@ use std::sync::atomic::Ordering;
 use super::Sink;
 use crate::event::Line;
 
+pub(crate) use help::KEYS;
 pub use screen::Screen;
 pub use state::Look;
 

@@ -183,7 +183,7 @@ fn processes(largest: &[(TaskSize, Option<f64>)], room: usize) -> Option<String>
     (!line.is_empty()).then_some(line)
 }
 
-/// Bars as long as their share of what is used.
+/// Bars as long as their share of what is used, and all of them together as long as the longest.
 fn composition(point: &Point, room: usize) -> Vec<String> {
     let memory = &point.memory;
     let file = memory
@@ -196,12 +196,13 @@ fn composition(point: &Point, room: usize) -> Vec<String> {
         ("kernel", memory.kernel),
         ("swap", memory.swap_current),
     ];
-    let whole = parts.iter().filter_map(|(_, size)| *size).max().unwrap_or_default();
+    let swap = memory.swap_current.unwrap_or_default();
+    let whole = Bytes(point.current().0.saturating_add(swap.0));
     let longest = BAR.min(f64::from(u32::try_from(room.saturating_sub(18)).unwrap_or(0)));
     let told = parts.iter().filter_map(|(name, size)| Some((name, (*size)?)));
     told.filter(|(_, size)| *size > Bytes(0))
         .map(|(name, size)| {
-            let length = size.as_f64() / whole.as_f64().max(1.0) * longest;
+            let length = (size.as_f64() / whole.as_f64().max(1.0)).min(1.0) * longest;
             format!("{name:<7}{:>7} {}", bytes(size), plot::bar(length))
         })
         .collect()

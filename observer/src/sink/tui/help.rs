@@ -7,22 +7,28 @@ use super::ink::{PLAIN, put};
 use super::state::State;
 use crate::words::fold;
 
-const KEYS: [(&str, &str); 16] = [
-    ("↑ ↓ k j", "choose, or scroll; PgUp and PgDn by ten"),
+/// What each key does, and what the marks mean: for the help and for the manual page.
+pub(crate) const KEYS: [(&str, &str); 18] = [
+    (
+        "↑ ↓ k j",
+        "choose, or scroll; PgUp and PgDn by ten, g and G to the ends",
+    ),
     ("Enter", "the unit, the whole verdict"),
     ("Esc", "back, or clear the filter"),
     ("! K", "kills, warnings and other incidents"),
     ("/", "filter by name"),
-    ("s", "sort by time left, share, use, growth, name"),
+    ("s r", "sort by time left, share, use, growth, name; reverse"),
     ("t", "as a tree, by slice"),
     ("Space", "pause / resume"),
     ("← →", "10 seconds back and on; with Shift 10 minutes"),
-    ("[ ]", "to the incident before, after"),
+    (":", "go to a time: 14:05, 2026-11-28 14:05, -10min, +1h"),
+    ("[ ]", "to the kill or warning before, after"),
     ("Home End", "start of history / now"),
     ("+ -", "zoom the plot in / out"),
     ("✖ ▲", "killed in the last 10 minutes; a limit is near"),
     ("≋ ○", "stands still at its MemoryHigh=; has ended"),
     ("10 MIN", "how full the limit was: a full cell is a full limit"),
+    ("STALLED", "share of 10 s in which tasks waited for memory (PSI, some)"),
     ("q", "quit"),
 ];
 

@@ -9,7 +9,8 @@ use super::state::Look;
 use crate::shown::shown;
 
 pub(super) const PLAIN: Style = Style::new();
-pub(super) const GREY: Style = Style::new().fg(Color::DarkGray);
+/// Secondary: dim, and no colour, since bright black is invisible on some backgrounds.
+pub(super) const GREY: Style = Style::new().add_modifier(Modifier::DIM);
 pub(super) const YELLOW: Style = Style::new().fg(Color::Yellow);
 pub(super) const RED: Style = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
 pub(super) const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
@@ -65,7 +66,8 @@ fn ascii(symbol: char) -> char {
         '▁' => '_',
         '░' => ':',
         '•' => 'o',
-        '·' | '…' => '.',
+        '·' => '.',
+        '…' => '~',
         '●' => '*',
         '○' => 'o',
         '✖' => 'x',

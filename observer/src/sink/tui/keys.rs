@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::state::{State, View};
+use super::model::Gravity;
+use super::state::{Prompt, State, View};
+use crate::cli::moment_at;
 use crate::measure::Timestamp;
 
 /// The past that the table's small plots and the detail show.
@@ -59,8 +61,11 @@ impl State {
                 _ => Next::Stay,
             };
         }
-        if self.typing {
-            self.type_filter(key.code);
+        if let Some(prompt) = self.prompt.take() {
+            self.prompt = match prompt {
+                Prompt::Filter => self.type_filter(key.code),
+                Prompt::Time(text) => self.type_time(text, key.code),
+            };
             return Next::Stay;
         }
         // A message that was read makes room.
@@ -74,8 +79,10 @@ impl State {
             KeyCode::Char('!' | 'K') => self.enter(View::Kills),
             KeyCode::Char('+') => self.zoom = Some(zoomed(self.window(), true)),
             KeyCode::Char('-') => self.zoom = Some(zoomed(self.window(), false)),
-            KeyCode::Char('/') => self.typing = true,
+            KeyCode::Char('/') => self.prompt = Some(Prompt::Filter),
+            KeyCode::Char(':') => self.prompt = Some(Prompt::Time(String::new())),
             KeyCode::Char('s') => self.sort = self.sort.next(),
+            KeyCode::Char('r') => self.reversed = !self.reversed,
             KeyCode::Char('t') => self.tree = !self.tree,
             KeyCode::Char(' ') => self.at = if self.at.is_some() { None } else { self.model.last },
             KeyCode::Left => self.travel(|now| now.checked_sub(step).unwrap_or(now)),
@@ -86,6 +93,8 @@ impl State {
             KeyCode::End => self.at = None,
             KeyCode::Up | KeyCode::Char('k') => self.step(-1),
             KeyCode::Down | KeyCode::Char('j') => self.step(1),
+            KeyCode::Char('g') => self.step(isize::MIN),
+            KeyCode::Char('G') => self.step(isize::MAX),
             KeyCode::PageUp => self.step(-PAGE),
             KeyCode::PageDown => self.step(PAGE),
             KeyCode::Enter => self.open(),
@@ -94,18 +103,61 @@ impl State {
         Next::Stay
     }
 
-    fn type_filter(&mut self, code: KeyCode) {
+    /// Takes a key for the filter; what is typed after it.
+    fn type_filter(&mut self, code: KeyCode) -> Option<Prompt> {
         match code {
-            KeyCode::Enter => self.typing = false,
+            KeyCode::Enter => return None,
             KeyCode::Esc => {
-                self.typing = false;
                 self.filter.clear();
+                return None;
             }
             KeyCode::Backspace => {
                 self.filter.pop();
             }
             KeyCode::Char(letter) => self.filter.push(letter),
             _ => {}
+        }
+        Some(Prompt::Filter)
+    }
+
+    /// Takes a key for the time to go to; what is typed after it.
+    fn type_time(&mut self, mut text: String, code: KeyCode) -> Option<Prompt> {
+        match code {
+            KeyCode::Enter => {
+                self.go_to(&text);
+                return None;
+            }
+            KeyCode::Esc => return None,
+            KeyCode::Backspace => {
+                text.pop();
+            }
+            KeyCode::Char(letter) => text.push(letter),
+            _ => {}
+        }
+        Some(Prompt::Time(text))
+    }
+
+    /// To a time as `--since` takes it, seen from the one that is shown: `14:05` is that day's, `-10min` before it.
+    fn go_to(&mut self, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
+        let (Some(first), Some(last)) = (self.model.first, self.model.last) else {
+            self.message("no time to go to: nothing has been sampled yet");
+            return;
+        };
+        let to = match moment_at(text, self.now().0, &self.look.time_zone) {
+            Ok(to) => Timestamp(to),
+            Err(error) => {
+                self.message(&format!("'{text}': {error}"));
+                return;
+            }
+        };
+        self.travel(|_| to.0);
+        if to < first {
+            self.message(&format!("the history begins at {}", self.clock(first)));
+        } else if to > last {
+            self.message(&format!("the history ends at {}", self.clock(last)));
         }
     }
 
@@ -137,7 +189,11 @@ impl State {
 
     fn jump(&mut self, forward: bool) {
         let now = self.now();
-        let mut times = self.model.incidents.iter().map(|incident| incident.ts);
+        // What only started or ended is no reason to stop.
+        let grave = self.model.incidents.iter();
+        let mut times = grave
+            .filter(|incident| incident.gravity != Gravity::Note)
+            .map(|incident| incident.ts);
         let to = if forward {
             times.find(|ts| *ts > now)
         } else {
@@ -161,7 +217,7 @@ impl State {
                 self.incident = self.incident.saturating_add_signed(by).min(last);
             }
             View::Detail(_) | View::Verdict(_) | View::Help => {
-                let by = i16::try_from(by).unwrap_or_default();
+                let by = i16::try_from(by).unwrap_or(if by < 0 { i16::MIN } else { i16::MAX });
                 self.scroll = self.scroll.saturating_add_signed(by);
             }
         }

@@ -50,7 +50,7 @@ fn row(incident: &Incident, room: usize) -> String {
     if name >= NAME_AT_LEAST.min(length(who)) {
         return format!("{}  {what}  {limit}", middle(who, name, true));
     }
-    let name = room.saturating_sub(length(limit) + 2).max(NAME_AT_LEAST);
+    let name = room.saturating_sub(length(limit) + 2).max(NAME_AT_LEAST.min(room / 3));
     middle(&format!("{}  {limit}", middle(who, name, true)), room, true)
 }
 

@@ -164,7 +164,7 @@ pub(super) struct Incident {
     pub(super) verdict: Vec<(&'static str, String)>,
 }
 
-/// A kill in a row of a list.
+/// A kill or a warning in a row of a list.
 #[derive(Debug, Clone)]
 pub(super) struct Brief {
     pub(super) who: String,
@@ -216,14 +216,19 @@ impl Model {
                 let known = self.known(&key);
                 known.warned.set(ts, change.state != ForecastState::Cleared);
                 if change.state == ForecastState::Raised {
-                    self.incident(ts, key, Gravity::Warning, "▲", warning(change));
+                    let brief = words::warning_brief(change).map(|(what, limit)| Brief {
+                        who: name(&change.subject).to_owned(),
+                        what,
+                        limit,
+                    });
+                    self.incident(ts, key, Gravity::Warning, ("▲", warning(change)), brief);
                 }
             }
             Event::Throttle(throttle) => self.throttle(ts, key, throttle),
             Event::Kill(kill) => self.kill(ts, key, kill),
             Event::OomWithoutKill(oom) => {
                 let text = format!("out of memory: {}", unkilled(oom));
-                self.incident(ts, key, Gravity::Warning, "▲", text);
+                self.incident(ts, key, Gravity::Warning, ("▲", text), None);
             }
             Event::Unit(unit) => self.unit(ts, key, unit),
             Event::Lost(lost) => match self.lost.iter_mut().find(|(stream, _)| *stream == lost.stream) {
@@ -232,7 +237,7 @@ impl Model {
             },
             Event::Unexplained(unexplained) => {
                 let text = words::unexplained(unexplained);
-                self.incident(ts, key, Gravity::Note, "?", text);
+                self.incident(ts, key, Gravity::Note, ("?", text), None);
             }
             Event::Processes(told) => self.known(&key).processes(ts, told),
             Event::Run(_) | Event::Stacks(_) => {}
@@ -293,7 +298,7 @@ impl Model {
             ThrottleState::Cleared => None,
         };
         known.throttled.set(ts, throttled);
-        self.incident(ts, key, Gravity::Warning, "≋", standstill(throttle));
+        self.incident(ts, key, Gravity::Warning, ("≋", standstill(throttle)), None);
     }
 
     fn kill(&mut self, ts: Timestamp, key: Key, kill: &Kill) {
@@ -341,14 +346,20 @@ impl Model {
             .unwrap_or_default();
         match unit.state {
             UnitState::Waiting | UnitState::Running => {}
-            UnitState::Started => self.incident(ts, key, Gravity::Note, "●", format!("{name}: started")),
+            UnitState::Started => self.incident(ts, key, Gravity::Note, ("●", format!("{name}: started")), None),
             UnitState::Stopped => {
                 self.still(ts, &key);
-                self.incident(ts, key, Gravity::Note, "○", format!("{name}: stopped{result}"));
+                self.incident(ts, key, Gravity::Note, ("○", format!("{name}: stopped{result}")), None);
             }
             UnitState::Failed => {
                 self.still(ts, &key);
-                self.incident(ts, key, Gravity::Warning, "○", format!("{name}: failed{result}"));
+                self.incident(
+                    ts,
+                    key,
+                    Gravity::Warning,
+                    ("○", format!("{name}: failed{result}")),
+                    None,
+                );
             }
         }
     }
@@ -361,7 +372,14 @@ impl Model {
         known.gone(ts, |_| true);
     }
 
-    fn incident(&mut self, ts: Timestamp, key: Key, gravity: Gravity, mark: &'static str, text: String) {
+    fn incident(
+        &mut self,
+        ts: Timestamp,
+        key: Key,
+        gravity: Gravity,
+        (mark, text): (&'static str, String),
+        brief: Option<Brief>,
+    ) {
         self.push(Incident {
             number: self.told,
             ts,
@@ -369,7 +387,7 @@ impl Model {
             gravity,
             mark,
             text,
-            brief: None,
+            brief,
             verdict: Vec::new(),
         });
     }

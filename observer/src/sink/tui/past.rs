@@ -2,6 +2,7 @@
 
 use ratatui::crossterm::event::KeyCode;
 
+use super::state::State;
 use super::tests::{empty, lines, press, text};
 use crate::event::{Event, Line};
 
@@ -204,4 +205,122 @@ fn a_units_processes_stand_as_a_tree_with_growth_in_eighty_columns() {
     press(&mut state, &[KeyCode::Left]);
     let before = text(&state, (80, 30));
     assert!(before.contains("20.0M") && !before.contains("+60.0M/min"), "{before}");
+}
+
+/// Types a time to go to, and Enter.
+fn go_to(state: &mut State, time: &str) {
+    let letters = time.chars().map(KeyCode::Char);
+    let keys: Vec<KeyCode> = std::iter::once(KeyCode::Char(':'))
+        .chain(letters)
+        .chain([KeyCode::Enter])
+        .collect();
+    press(state, &keys);
+}
+
+#[test]
+fn a_time_is_gone_to_as_since_takes_it_live_and_in_a_replay() {
+    for replay in [false, true] {
+        let mut state = empty(|look| look.replay = replay);
+        stream().iter().for_each(|line| state.line(line));
+        for (time, shown) in [
+            ("14:00:20", "14:00:20"),
+            ("2026-11-24 14:00:30 UTC", "14:00:30"),
+            ("-10s", "14:00:20"),
+            ("+5s", "14:00:25"),
+            ("Nov 24 14:00:10", "14:00:10"),
+        ] {
+            go_to(&mut state, time);
+            let screen = text(&state, (80, 24));
+            let head = screen.lines().next().unwrap();
+            assert!(head.contains(&format!("{shown}  paused")), "{time}: {screen}");
+        }
+        go_to(&mut state, "now");
+        assert!(state.at.is_some(), "now is the time that is shown");
+        go_to(&mut state, "15:00");
+        assert_eq!(state.at, None);
+        assert!(text(&state, (80, 24)).contains("the history ends at 14:00:49"));
+        go_to(&mut state, "-1h");
+        assert_eq!(state.at, state.model.first);
+        assert!(text(&state, (80, 24)).contains("the history begins at 14:00:00"));
+    }
+}
+
+#[test]
+fn what_is_no_time_is_said_and_goes_nowhere() {
+    let mut state = empty(|_| {});
+    go_to(&mut state, "14:00");
+    assert!(text(&state, (80, 24)).contains("nothing has been sampled yet"));
+    stream().iter().for_each(|line| state.line(line));
+    go_to(&mut state, "14:00:20");
+    go_to(&mut state, "noon");
+    let shown = text(&state, (80, 24));
+    assert!(shown.contains("'noon': e.g. '2026-11-21 03:00'"), "{shown}");
+    assert!(shown.lines().next().unwrap().contains("14:00:20  paused"), "{shown}");
+    // While it is typed it is seen; Esc forgets it.
+    press(
+        &mut state,
+        &[KeyCode::Char(':'), KeyCode::Char('1'), KeyCode::Char('q')],
+    );
+    assert!(text(&state, (80, 24)).contains("go to time: 1q_"), "q is a letter here");
+    press(&mut state, &[KeyCode::Backspace, KeyCode::Esc]);
+    assert!(!text(&state, (80, 24)).contains("go to time"));
+}
+
+#[test]
+fn the_jump_keys_stop_at_kills_and_warnings_only() {
+    let mut state = empty(|_| {});
+    let mut lines = stream();
+    let started = |second: u32| {
+        let text = format!(
+            r#"{{"ts":"2026-11-24T14:00:{second:02}Z","seq":0,"host":"h","event":"unit","unit":"b.service","cgroup":{{"id":8,"path":"/b.service"}},"state":"started","result":null,"restarts":null}}"#
+        );
+        serde_json::from_str::<Line>(&text).unwrap()
+    };
+    lines.extend([started(10), started(30)]);
+    lines.sort_by_key(|line| line.ts);
+    lines.iter().for_each(|line| state.line(line));
+    press(&mut state, &[KeyCode::Char('[')]);
+    assert!(
+        text(&state, WIDE).contains("14:00:20  paused"),
+        "{}",
+        text(&state, WIDE)
+    );
+    press(&mut state, &[KeyCode::Home, KeyCode::Char(']')]);
+    assert!(text(&state, WIDE).contains("14:00:20  paused"));
+}
+
+#[test]
+fn a_warnings_row_keeps_its_limit_too() {
+    let mut state = empty(|_| {});
+    let mut lines = lines();
+    let forecast = r#""forecast":{"seconds":36.0,"low_seconds":12.0,"high_seconds":114.0,"confidence":0.8,"limit":{"cgroup":"/batch.slice","unit":"batch.slice","file":"memory.max","bytes":167772160}}"#;
+    let warning = format!(
+        r#"{{"ts":"2026-11-24T23:00:00Z","seq":0,"host":"h","event":"forecast","unit":"etl-nightly-of-a-long-name@replica-07.service","cgroup":{{"id":7,"path":"/batch.slice/x.service"}},"state":"raised","class":"leak","trend":null,{forecast}}}"#
+    );
+    lines.push(serde_json::from_str(&warning).unwrap());
+    lines.iter().for_each(|line| state.line(line));
+    press(&mut state, &[KeyCode::Char('!')]);
+    for width in [60, 80, 120] {
+        let shown = text(&state, (width, 24));
+        let row = shown.lines().find(|line| line.contains('▲')).unwrap();
+        assert!(row.contains("batch.slice's MemoryMax=160.0M"), "{width}: {shown}");
+    }
+    assert!(text(&state, (120, 24)).contains("36s (12s … 1min 54s) left"));
+}
+
+#[test]
+fn the_order_is_turned_round_and_the_ends_of_the_list_are_a_key_away() {
+    let mut state = empty(|_| {});
+    lines().iter().for_each(|line| state.line(line));
+    let first = |state: &State| state.rows().first().map(|row| row.key.clone());
+    let last = |state: &State| state.rows().last().map(|row| row.key.clone());
+    press(&mut state, &[KeyCode::Char('s'); 4]);
+    let before = first(&state);
+    press(&mut state, &[KeyCode::Char('r')]);
+    assert_ne!(first(&state), before);
+    assert!(text(&state, WIDE).contains("UNIT▲"));
+    press(&mut state, &[KeyCode::Char('G')]);
+    assert_eq!(state.selected, last(&state));
+    press(&mut state, &[KeyCode::Char('g')]);
+    assert_eq!(state.place(&state.rows()), 0);
 }

@@ -72,6 +72,15 @@ impl Sort {
     }
 }
 
+/// What is typed at the foot of the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Prompt {
+    /// The filter, which counts as it is typed.
+    Filter,
+    /// A time to go to.
+    Time(String),
+}
+
 /// A row of the table: a unit, or what only holds others in the tree.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
@@ -93,7 +102,9 @@ pub(super) struct State {
     pub(super) sort: Sort,
     pub(super) tree: bool,
     pub(super) filter: String,
-    pub(super) typing: bool,
+    /// The order is turned round.
+    pub(super) reversed: bool,
+    pub(super) prompt: Option<Prompt>,
     /// The time that is looked at; `None` = as it comes in.
     pub(super) at: Option<Timestamp>,
     /// The past that plots show; `None` = as long as the growth that is told.
@@ -116,7 +127,8 @@ impl State {
             sort: Sort::Left,
             tree: false,
             filter: String::new(),
-            typing: false,
+            reversed: false,
+            prompt: None,
             at: None,
             zoom: None,
             messages: Vec::new(),
@@ -192,7 +204,13 @@ impl State {
             return tree(rows.into_iter().map(|(key, ..)| key.clone()).collect());
         }
         rows.sort_by(|(a_key, a_known, a), (b_key, b_known, b)| {
-            let left = |point: &Point| point.left.map_or(f64::INFINITY, |left| left.seconds);
+            // What has no end in sight comes last either way.
+            let endless = if self.reversed {
+                f64::NEG_INFINITY
+            } else {
+                f64::INFINITY
+            };
+            let left = |point: &Point| point.left.map_or(endless, |left| left.seconds);
             let share = |point: &Point| point.limit.map_or(0.0, |held| held.share());
             let growth = |point: &Point| point.slope.map_or(0.0, |(slope, _)| slope);
             let order = match self.sort {
@@ -200,8 +218,9 @@ impl State {
                 Sort::Share => share(b).total_cmp(&share(a)),
                 Sort::Used => b.current().cmp(&a.current()),
                 Sort::Growth => growth(b).total_cmp(&growth(a)),
-                Sort::Name => std::cmp::Ordering::Equal,
+                Sort::Name => a_known.name.cmp(&b_known.name),
             };
+            let order = if self.reversed { order.reverse() } else { order };
             let ended = |known: &Known| known.state_at(now).is_some_and(|(_, state)| is_end(state));
             // What has ended is below what lives, whatever it is sorted by.
             ended(a_known)

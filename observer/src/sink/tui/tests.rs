@@ -1,4 +1,4 @@
-//! What a person sees, at three sizes, of one recorded stream; and what keys do.
+//! What a person sees, at five sizes, of one recorded stream; and what keys do.
 
 use proptest::prelude::*;
 use ratatui::Terminal;
@@ -12,7 +12,7 @@ use super::view;
 use crate::event::Line;
 
 const STREAM: &str = include_str!("../../../tests/fixtures/screen.jsonl");
-const SIZES: [(u16, u16); 3] = [(40, 12), (80, 24), (120, 40)];
+const SIZES: [(u16, u16); 5] = [(40, 12), (60, 24), (80, 24), (120, 40), (200, 50)];
 
 pub(super) fn lines() -> Vec<Line> {
     STREAM.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -268,12 +268,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_keys_at_any_size_are_drawn(keys in prop::collection::vec(0_usize..20, 0..40), width in 1_u16..220, height in 1_u16..60) {
-        const KEYS: [KeyCode; 20] = [
+    fn any_keys_at_any_size_are_drawn(keys in prop::collection::vec(0_usize..24, 0..40), width in 1_u16..220, height in 1_u16..60) {
+        const KEYS: [KeyCode; 24] = [
             KeyCode::Up, KeyCode::Down, KeyCode::Left, KeyCode::Right, KeyCode::Enter, KeyCode::Esc, KeyCode::Home,
             KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace, KeyCode::Char(' '),
             KeyCode::Char('/'), KeyCode::Char('!'), KeyCode::Char('s'), KeyCode::Char('t'), KeyCode::Char('?'),
-            KeyCode::Char('['), KeyCode::Char(']'), KeyCode::Char('é'),
+            KeyCode::Char('['), KeyCode::Char(']'), KeyCode::Char('é'), KeyCode::Char(':'), KeyCode::Char('G'),
+            KeyCode::Char('r'), KeyCode::Char('9'),
         ];
         let mut state = told();
         for key in keys {

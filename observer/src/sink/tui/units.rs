@@ -15,9 +15,6 @@ use crate::measure::Timestamp;
 use crate::words::middle;
 use crate::words::pace;
 
-/// The widest that a name's column grows to.
-const NAME_AT_MOST: u16 = 48;
-
 /// A kill marks its unit for so long, in seconds.
 const MARKED_AFTER_KILL: f64 = 600.0;
 
@@ -36,13 +33,21 @@ enum Column {
     Class,
     Left,
     Interval,
+    Anon,
+    File,
+    Swap,
+    Stalled,
 }
 
 /// As they stand, from left to right.
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 13] = [
     Column::Used,
     Column::Of,
     Column::Share,
+    Column::Anon,
+    Column::File,
+    Column::Swap,
+    Column::Stalled,
     Column::Owner,
     Column::Past,
     Column::Trend,
@@ -53,7 +58,7 @@ const COLUMNS: [Column; 9] = [
 
 /// As they are needed, most needed first: the others go where there is no room. Each with how narrow a name, its mark
 /// included, may be cut for it.
-const NEEDED: [(Column, u16); 9] = [
+const NEEDED: [(Column, u16); 13] = [
     (Column::Used, 15),
     (Column::Share, 15),
     (Column::Left, 15),
@@ -63,12 +68,16 @@ const NEEDED: [(Column, u16); 9] = [
     (Column::Owner, 26),
     (Column::Class, 26),
     (Column::Interval, 30),
+    (Column::Anon, 40),
+    (Column::File, 40),
+    (Column::Swap, 40),
+    (Column::Stalled, 40),
 ];
 
 impl Column {
     fn width(self) -> u16 {
         match self {
-            Self::Used | Self::Of => 7,
+            Self::Used | Self::Of | Self::Anon | Self::File | Self::Swap | Self::Stalled => 7,
             Self::Share => 5,
             Self::Owner => 14,
             Self::Past => 12,
@@ -90,6 +99,10 @@ impl Column {
             Self::Class => "CLASS",
             Self::Left => "TIME LEFT",
             Self::Interval => "BETWEEN",
+            Self::Anon => "ANON",
+            Self::File => "FILE",
+            Self::Swap => "SWAP",
+            Self::Stalled => "STALLED",
         }
     }
 
@@ -101,6 +114,7 @@ impl Column {
             Self::Used => Some(Sort::Used),
             Self::Trend => Some(Sort::Growth),
             Self::Of | Self::Owner | Self::Past | Self::Class | Self::Interval => None,
+            Self::Anon | Self::File | Self::Swap | Self::Stalled => None,
         }
     }
 
@@ -108,6 +122,7 @@ impl Column {
     fn right(self) -> bool {
         match self {
             Self::Used | Self::Of | Self::Share | Self::Trend | Self::Left => true,
+            Self::Anon | Self::File | Self::Swap | Self::Stalled => true,
             Self::Owner | Self::Past | Self::Class | Self::Interval => false,
         }
     }
@@ -135,8 +150,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, rows: &[Row])
     }
     let columns = fitting(area.width);
     let taken: u16 = columns.iter().map(|column| column.width() + 1).sum();
-    let name = area.width.saturating_sub(taken).min(NAME_AT_MOST);
-    let sorted = |is_it: bool| if is_it { "▼" } else { "" };
+    // No wider than the longest name needs with its mark: the figures stand beside it.
+    let longest = rows.iter().map(|row| needed(state, row)).max().unwrap_or(0);
+    let name = area.width.saturating_sub(taken).min(longest.max(15));
+    let arrow = if state.reversed { "▲" } else { "▼" };
+    let sorted = |is_it: bool| if is_it { arrow } else { "" };
     let by_name = state.sort == Sort::Name && !state.tree;
     put(buffer, area, 1, 0, &format!("UNIT{}", sorted(by_name)), BOLD);
     cells(buffer, area, name, 0, &columns, |column| {
@@ -157,6 +175,14 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, rows: &[Row])
             buffer.set_style(line, MARKED);
         }
     }
+}
+
+/// Columns that a row's name takes whole, with its mark and what it is set in by.
+fn needed(state: &State, row: &Row) -> u16 {
+    let known = state.model.units.get(&row.key);
+    let title = known.map_or_else(|| row.key.path.clone(), |known| title(state, &row.key, known));
+    let indent = if state.tree { row.depth.min(6) * 2 } else { 0 };
+    u16::try_from(title.chars().count() + indent + 3).unwrap_or(u16::MAX)
 }
 
 fn draw_row(buffer: &mut Buffer, area: Rect, state: &State, row: &Row, (width, y): (u16, u16), columns: &[Column]) {
@@ -255,6 +281,18 @@ fn cell(column: Column, known: &Known, point: &Point, now: Timestamp, style: Sty
             ),
         },
         Column::Left => (left(known, point, now), style),
+        Column::Anon => (point.memory.anon.map_or_else(none, bytes), PLAIN),
+        Column::File => {
+            let shmem = point.memory.shmem.unwrap_or_default();
+            let file = point.memory.file.map(|file| file.saturating_sub(shmem));
+            (file.map_or_else(none, bytes), PLAIN)
+        }
+        Column::Swap => (point.memory.swap_current.map_or_else(none, bytes), PLAIN),
+        // The share of the last 10 s in which some task waited for memory.
+        Column::Stalled => {
+            let some = point.pressure.map(|pressure| format!("{:.0}%", pressure.some_avg10));
+            (some.unwrap_or_else(none), PLAIN)
+        }
         Column::Interval => (point.left.map_or_else(String::new, |left| interval(&left)), GREY),
     }
 }

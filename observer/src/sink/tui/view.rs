@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::ink::{BOLD, GREY, PLAIN, RED, YELLOW, fit, put, rule};
-use super::state::{State, View};
+use super::state::{Prompt, State, View};
 use super::{detail, help, kills, units};
 use crate::event::Stream;
 use crate::human::bytes;
@@ -126,8 +126,8 @@ fn footer(buffer: &mut Buffer, area: Rect, state: &State) {
         .map(|(stream, count)| format!("{count} {}", stream_name(*stream)));
     let lost: Vec<String> = lost.collect();
     let area = place(buffer, area, state);
-    if state.typing {
-        put(buffer, area, 1, 0, &format!("/{}_", state.filter), BOLD);
+    if let Some(prompt) = &state.prompt {
+        prompted(buffer, area, state, prompt);
     } else if let Some(message) = state.messages.last() {
         put(buffer, area, 1, 0, message, YELLOW);
     } else if lost.is_empty() {
@@ -145,6 +145,18 @@ fn footer(buffer: &mut Buffer, area: Rect, state: &State) {
     }
 }
 
+/// What is typed, and, where there is room, what may be.
+fn prompted(buffer: &mut Buffer, area: Rect, state: &State, prompt: &Prompt) {
+    let (text, hint) = match prompt {
+        Prompt::Filter => (format!("/{}_", state.filter), ""),
+        Prompt::Time(text) => (format!("go to time: {text}_"), "14:05, '2026-11-28 14:05' or -10min"),
+    };
+    let x = 1 + put(buffer, area, 1, 0, &text, BOLD) + 2;
+    if usize::from(area.width.saturating_sub(x)) >= hint.chars().count() {
+        put(buffer, area, x, 0, hint, GREY);
+    }
+}
+
 /// What is filtered and where in the list the mark stands, at the right edge; what is left of the line.
 fn place(buffer: &mut Buffer, area: Rect, state: &State) -> Rect {
     let (place, count) = match state.view {
@@ -156,7 +168,9 @@ fn place(buffer: &mut Buffer, area: Rect, state: &State) -> Rect {
         View::Detail(_) | View::Verdict(_) | View::Help => return area,
     };
     let filter = match state.view {
-        View::Units if !state.filter.is_empty() && !state.typing => format!("filter: {}  ", state.filter),
+        View::Units if !state.filter.is_empty() && state.prompt != Some(Prompt::Filter) => {
+            format!("filter: {}  ", state.filter)
+        }
         _ => String::new(),
     };
     let text = format!("{filter}{}/{count} ", (place + 1).min(count));
@@ -183,9 +197,11 @@ fn place(buffer: &mut Buffer, area: Rect, state: &State) -> Rect {
 fn keys(state: &State, room: u16) -> String {
     let all = match state.view {
         View::Units => {
-            "? help  q quit  Enter detail  ! kills  / filter  s sort  t tree  Space pause  ←→ time  [ ] incidents  +- zoom"
+            "? help  q quit  Enter detail  ! kills  / filter  s sort  [ ] incidents  : time  ←→ step  Space pause  t tree  +- zoom"
         }
-        View::Detail(_) => "Esc back  q quit  Enter last incident  Space pause  ←→ time  ? help",
+        View::Detail(_) => {
+            "Esc back  q quit  Enter last incident  [ ] incidents  : time  ←→ step  Space pause  +- zoom  ? help"
+        }
         View::Kills => "Esc back  q quit  Enter whole verdict  ↑↓ choose  [ ] go to",
         View::Verdict(_) | View::Help => "Esc back  q quit  ↑↓ scroll",
     };
