@@ -251,7 +251,7 @@ pub struct Show {
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: When,
     /// Print only warnings and kills, as text
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "json")]
     pub quiet: bool,
 }
 
@@ -306,9 +306,12 @@ pub struct Learn {
     /// Two units at a time, half an hour for a warning. It takes the privileges of 'oomtrace stacks' and cgroups of version 2.
     #[arg(long)]
     pub stacks: bool,
-    /// File with the memory history of earlier runs, kept across restarts
+    /// File with the memory history of earlier runs, kept across restarts; recording writes it, watching only if it is given
     #[arg(long, value_name = "FILE", default_value = "/var/lib/oomtrace/runs")]
     pub runs: std::path::PathBuf,
+    /// Whether that file is written.
+    #[arg(skip)]
+    pub keeps_runs: bool,
     /// Ignore run history and don't record any
     #[arg(long)]
     pub no_runs: bool,

@@ -20,6 +20,14 @@ use crate::unit::{container_names, present};
 /// The variable that a shell's script sets.
 pub const VARIABLE: &str = "COMPLETE";
 
+/// zsh loads the script as a function at the first TAB, and that call wants an answer, too; the script only registers the function
+/// that is asked from then on (autoload in zshmisc(1), `compdef` in zshcompsys(1)).
+const FIRST_IN_ZSH: &[u8] = b"
+if [[ $funcstack[1] == _oomtrace ]]; then
+    _clap_dynamic_completer_oomtrace \"$@\"
+fi
+";
+
 /// The script that a shell reads; it asks this program for each word, so that it need not be made anew for another version.
 ///
 /// # Errors
@@ -31,6 +39,9 @@ pub fn script(shell: clap_complete::Shell) -> Result<Vec<u8>, Failure> {
         .completer(&shell.to_string())
         .ok_or_else(|| anyhow::anyhow!("no completions for {shell}"))?;
     completer.write_registration(VARIABLE, "oomtrace", "oomtrace", "oomtrace", &mut script)?;
+    if shell == clap_complete::Shell::Zsh {
+        script.extend_from_slice(FIRST_IN_ZSH);
+    }
     Ok(script)
 }
 
@@ -110,6 +121,16 @@ fn candidates(current: &OsStr, names: impl IntoIterator<Item = String>) -> Vec<C
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_function_that_zsh_calls_at_first_is_the_one_that_answers() {
+        let text = String::from_utf8(script(clap_complete::Shell::Zsh).unwrap_or_default()).unwrap();
+        assert!(
+            text.contains("compdef _clap_dynamic_completer_oomtrace oomtrace"),
+            "{text}"
+        );
+        assert!(text.trim_end().ends_with("fi") && text.contains("$funcstack[1] == _oomtrace"));
+    }
 
     #[test]
     fn names_are_offered_once_and_in_order_and_hostile_ones_are_not() {

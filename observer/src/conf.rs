@@ -9,8 +9,10 @@ mod reload;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::{Cli, Command, Exit, Failure};
@@ -140,7 +142,9 @@ fn boolean(text: &str) -> Result<bool, String> {
 /// # Errors
 /// Where a file that counts cannot be used.
 pub fn parse(words: &[OsString]) -> Result<Cli, Failure> {
-    let matches = command().get_matches_from(words);
+    let matches = command()
+        .try_get_matches_from(words)
+        .unwrap_or_else(|error| exit(&error));
     let record = matches.subcommand_matches(SECTION);
     let (matches, loaded) = match record {
         Some(record) => {
@@ -150,10 +154,31 @@ pub fn parse(words: &[OsString]) -> Result<Cli, Failure> {
         None => (matches, Loaded::default()),
     };
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    cli.watch.learn.keeps_runs = is_given(&matches, "runs");
     if let Some(Command::Record(record)) = &mut cli.command {
         record.loaded = loaded;
     }
     Ok(cli)
+}
+
+/// Whether it stands on the command line.
+fn is_given(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// Prints help, or what is wrong, and ends. Help that could not be written is a failure, which clap leaves unsaid.
+fn exit(error: &clap::Error) -> ! {
+    if !error.use_stderr()
+        && let Err(failed) = error.print().and_then(|()| io::stdout().flush())
+        && failed.kind() != io::ErrorKind::BrokenPipe
+    {
+        notice(format_args!("cannot write to standard output: {failed}"));
+        std::process::exit(Exit::Failed as i32);
+    }
+    if error.use_stderr() {
+        error.exit();
+    }
+    std::process::exit(error.exit_code());
 }
 
 /// The recorder's command line, parsed with the files' values as its defaults.

@@ -37,7 +37,7 @@ use crate::cgroup::Hierarchy;
 use crate::conf::Loaded;
 use crate::event::{CgroupVersion, Event, Probe, Run, SCHEMA, Stacks, Start, StopReason, Via};
 use crate::heap;
-use crate::kernel::{KernelError, Probes, log, plan};
+use crate::kernel::{Probes, log, plan};
 use crate::notice::notice;
 use crate::rights;
 use crate::sink::Sink;
@@ -100,9 +100,6 @@ pub enum WatchError {
         /// The near misses, ready to be read.
         near: String,
     },
-    /// Neither probes nor files.
-    #[error("nothing can be watched: {0}")]
-    NotPermitted(String),
     /// No memory cgroups.
     #[error(transparent)]
     Cgroup(#[from] crate::cgroup::CgroupError),
@@ -135,7 +132,7 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
     let clock = Clock::new();
     let hierarchy = Hierarchy::detect()?;
     let mut stream = Stream::new(sinks, options.host.clone())?;
-    let (probes, mut list) = attach(&options, &hierarchy)?;
+    let (probes, mut list) = attach(&options, &hierarchy);
     let log = kernel_log(&mut list);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -266,14 +263,13 @@ fn start(hierarchy: &Hierarchy, probes: Vec<Probe>) -> Start {
     }
 }
 
-/// The probes, and the list for the `start` event. Without any, files are read, if they may be.
-fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, Vec<Probe>), WatchError> {
+/// The probes, and the list for the `start` event. Without any, files are read.
+fn attach(options: &Options, hierarchy: &Hierarchy) -> (Option<Probes>, Vec<Probe>) {
     let probes = options.best < Via::Poll;
     let loaded = if probes {
-        Probes::load(hierarchy.id(), options.best)
-            .map_err(|error| (matches!(error, KernelError::NotPermitted { .. }), error.to_string()))
+        Probes::load(hierarchy.id(), options.best).map_err(|error| error.to_string())
     } else {
-        Err((false, "--probes=poll".to_owned()))
+        Err("--probes=poll".to_owned())
     };
     match loaded {
         Ok(probes) => {
@@ -286,19 +282,15 @@ fn attach(options: &Options, hierarchy: &Hierarchy) -> Result<(Option<Probes>, V
                 }
             }
             let list = probes.attached.list.clone();
-            Ok((Some(probes), list))
+            (Some(probes), list)
         }
-        Err((not_permitted, reason)) => {
-            // A selected cgroup that this user may read is watched by its files; the whole host is not.
-            if not_permitted && options.selection.is_empty() {
-                return Err(WatchError::NotPermitted(reason));
-            }
+        Err(reason) => {
             if probes {
                 notice(format_args!(
-                    "{reason}; reading files instead, and the kernel's log where it may"
+                    "{reason}; falling back to cgroup files and the kernel log"
                 ));
             }
-            Ok((None, plan::unattached(&reason)))
+            (None, plan::unattached(&reason))
         }
     }
 }

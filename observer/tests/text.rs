@@ -27,6 +27,7 @@ fn show(fixture: &str, change: impl FnOnce(&mut TextOptions)) -> String {
         today: lines[0].ts.0.to_zoned_datetime(TimeZone::UTC).date(),
         quiet: false,
         names: true,
+        host: true,
     };
     change(&mut options);
     let mut shown = Vec::new();
@@ -157,4 +158,26 @@ fn in_a_pipe_names_are_whole_and_what_only_holds_others_is_not_told() {
         "{shown}"
     );
     assert!(!shown.contains("acme.slice"), "{shown}");
+}
+
+#[test]
+fn in_a_pipe_a_line_is_a_change_of_state() {
+    let terminal = show(OWN, |_| {});
+    let pipe = show(OWN, |options| options.width = None);
+    let samples = |shown: &str| {
+        shown
+            .lines()
+            .filter(|line| line.contains(" / ") && line.contains('%'))
+            .count()
+    };
+    assert!(samples(&pipe) < samples(&terminal), "{pipe}");
+    assert!(samples(&pipe) > 0 && pipe.contains("KILLED"), "{pipe}");
+}
+
+#[test]
+fn where_units_are_asked_for_the_host_has_no_lines() {
+    let fixture = include_str!("fixtures/screen.jsonl").replace("/system.slice/nginx.service", "/");
+    let with = show(&fixture, |_| {});
+    let without = show(&fixture, |options| options.host = false);
+    assert!(with.lines().count() > without.lines().count(), "{without}");
 }

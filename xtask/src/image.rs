@@ -1,5 +1,5 @@
 //! The root images of the guests: a small Debian of this machine's own release, so that what is built here runs there.
-//! A second one has the tools beside it that oomtrace is compared with, a third what log pipelines are made of.
+//! Others have the tools beside it that oomtrace is compared with, what log pipelines are made of, or more shells.
 
 use std::fs;
 use std::io::Write;
@@ -63,6 +63,9 @@ const PIPELINES: [&str; 8] = [
     "libwrap0",
     "libglib2.0-0",
 ];
+
+/// The shells that `cargo xtask completions` asks; bash is in every image.
+const SHELLS: [&str; 3] = ["bash-completion", "zsh", "fish"];
 
 /// Packages whose files are laid beside the others: two system loggers exclude each other.
 const BESIDE: [&str; 1] = ["syslog-ng-core"];
@@ -186,6 +189,18 @@ pub(crate) fn with_pipelines() -> Result<PathBuf> {
     let masked = [&MASKED[..], &PIPELINES_MASKED].concat();
     let folder = cache::entry(&format!("pipelines-{suite}-{key}"), why, |draft| {
         make(&suite, &packages, &masked, &lay_beside, draft)
+    })?;
+    Ok(folder.join("root.ext4"))
+}
+
+/// The path of the image that has the shells whose completions are tried.
+pub(crate) fn with_shells() -> Result<PathBuf> {
+    let suite = apt::own_suite()?;
+    let key = cache::key(&(PACKAGES, SHELLS, MASKED, FILES, SETUP, SIZE));
+    let why = "making a root image with bash-completion, zsh and fish (once, about a minute)";
+    let packages = [&PACKAGES[..], &SHELLS].concat();
+    let folder = cache::entry(&format!("shells-{suite}-{key}"), why, |draft| {
+        make(&suite, &packages, &MASKED, &|_, _| Ok(()), draft)
     })?;
     Ok(folder.join("root.ext4"))
 }

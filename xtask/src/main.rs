@@ -16,6 +16,7 @@ mod bench;
 mod binary;
 mod browser;
 mod cache;
+mod completions;
 mod conformance;
 mod devtools;
 mod dist;
@@ -62,6 +63,7 @@ enum Step {
     Fuzz(fuzz::Fuzz),
     Page(page::Page),
     Pipelines(pipelines::Pipelines),
+    Completions(completions::Completions),
     Soak(soak::Soak),
     Traces(traces::Traces),
     Vm(vm::Vm),
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Step::Fuzz(fuzz) => fuzz.run(),
         Step::Page(page) => page.run(),
         Step::Pipelines(pipelines) => pipelines.run(),
+        Step::Completions(completions) => completions.run(),
         Step::Soak(soak) => soak.run(),
         Step::Traces(traces) => traces.run(),
         Step::Vm(vm) => vm.run(),

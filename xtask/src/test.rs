@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use oomtrace_tests::{Scenario, Tier};
 
+use crate::completions::Completions;
 use crate::kernel::Series;
 use crate::pipelines::Pipelines;
 use crate::tally::Tally;
@@ -96,6 +97,7 @@ impl Test {
         let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.is_whole() && self.kernels.is_empty() {
             Pipelines::with_tests().tell(&mut tally)?;
+            Completions::with_tests().tell(&mut tally)?;
             if self.all {
                 dist::tell(&mut tally)?;
             }

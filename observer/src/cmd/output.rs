@@ -105,7 +105,12 @@ pub(super) fn open(show: &Show, selection: &Selection, source: Source) -> Result
         sink: stdout(form, text),
         screen: None,
     };
-    match form(show) {
+    let form = form(show);
+    if show.quiet && form == Form::Json {
+        let message = anyhow!("-q prints text; leave it out, or choose the events with jq");
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    match form {
         Form::Json if source == Source::Replay => Ok(Outlet {
             sink: Box::new(Stdout(Json::in_pieces(io::stdout()))),
             screen: None,
@@ -232,5 +237,6 @@ pub(super) fn text_options(color: When, quiet: bool, selection: &Selection) -> T
         time_zone: TimeZone::system(),
         quiet,
         names: selection.single_unit().is_none(),
+        host: selection.is_empty(),
     }
 }

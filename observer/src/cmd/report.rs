@@ -3,7 +3,7 @@
 mod png;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,7 @@ use super::output::{self, Damages};
 use crate::cli::{self, Exit, Failure};
 use crate::confine::{self, Task};
 use crate::errands::Errands;
+use crate::notice::notice;
 use crate::report::Report;
 use crate::rights;
 use crate::unit::Asked;
@@ -73,6 +74,9 @@ pub fn run(options: &cli::Report) -> Result<(), Failure> {
     }
     if let Some(path) = &options.html {
         put(&errands, &Errand::Html, path, report.page().as_bytes())?;
+        if io::stderr().is_terminal() && path != Path::new("-") {
+            notice(format_args!("wrote {}", path.display()));
+        }
     } else if options.svg.is_none() && options.png.is_none() {
         let name = report.file_name();
         let errand = Errand::Page(name.clone());

@@ -38,6 +38,7 @@ pub fn run(options: &Units) -> Result<(), Failure> {
         stacks: false,
         runs: std::path::PathBuf::new(),
         no_runs: true,
+        keeps_runs: false,
         // Nothing that is told takes a probe: no privileges are needed.
         probes: ProbeChoice::Poll,
         verbose: false,

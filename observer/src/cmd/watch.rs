@@ -1,8 +1,11 @@
 //! `oomtrace` and `oomtrace record`: watch, onto the screen or into captures.
 
-use std::io;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::fmt;
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -11,11 +14,14 @@ use super::output::{self, Outlet, Source};
 use crate::cgroup::{CgroupError, Hierarchy};
 use crate::cli::{Exit, Failure, Learn, Output, ProbeChoice, Record, Watch, When};
 use crate::conf::Loaded;
-use crate::event::{Event, Line, UnitState, Via};
-use crate::measure::Timestamp;
+use crate::event::{Event, ForecastState, Line, UnitState, Via};
+use crate::human::{bytes, duration};
+use crate::measure::{Bytes, Timestamp};
+use crate::notice::notice;
 use crate::sink::{Capture, CaptureOptions, Exec, Follow, Journal, Metrics, Runs, Screen, Sink, listen, runs};
 use crate::unit::{Asked, Selection, present};
 use crate::watch::{self, Options, StreamError, WatchError};
+use crate::words;
 
 /// What followers told and the watch has not taken yet: each tells once a minute.
 const FOLLOWED: usize = 4;
@@ -47,8 +53,10 @@ pub(crate) fn usable(options: &Record) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`run`], and where the folder cannot be recorded into.
-pub fn record(options: Record) -> Result<(), Failure> {
+pub fn record(mut options: Record) -> Result<(), Failure> {
+    options.learn.keeps_runs = true;
     let selection = output::selection(&options.which)?;
+    let dir = options.dir.clone();
     let capture = Capture::new(CaptureOptions {
         dir: options.dir,
         max_size: options.max_size,
@@ -63,7 +71,71 @@ pub fn record(options: Record) -> Result<(), Failure> {
     };
     sinks.extend(output.map(shown));
     let conf = Some(options.loaded);
-    start(options.learn, selection, options.warn_within, sinks, conf)
+    if !io::stderr().is_terminal() {
+        return start(options.learn, selection, options.warn_within, sinks, conf);
+    }
+    // Who sits there is told that it works, and at the end what there is.
+    let (size, age) = (bytes(Bytes(options.max_size)), duration(options.max_age.as_secs_f64()));
+    notice(format_args!(
+        "recording into {} ({size} and {age} at most); Ctrl-C ends",
+        dir.display()
+    ));
+    let counted = Counted::default();
+    sinks.push(Box::new(counted.clone()));
+    start(options.learn, selection, options.warn_within, sinks, conf)?;
+    notice(format_args!("{counted}; {} takes {}", dir.display(), bytes(held(&dir))));
+    Ok(())
+}
+
+/// What a folder's recordings take on disk; what cannot be looked at counts nothing.
+fn held(dir: &Path) -> Bytes {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let files = entries.filter(|entry| entry.file_name().to_string_lossy().contains(".jsonl"));
+    Bytes(files.filter_map(|file| Some(file.metadata().ok()?.len())).sum())
+}
+
+/// Counts what was recorded.
+#[derive(Clone, Default)]
+struct Counted(Arc<Mutex<Counts>>);
+
+#[derive(Default)]
+struct Counts {
+    cgroups: HashSet<u64>,
+    kills: u64,
+    warnings: u64,
+}
+
+impl Sink for Counted {
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &line.event {
+            Event::Kill(_) => counts.kills += 1,
+            Event::Forecast(change) if change.state == ForecastState::Raised => counts.warnings += 1,
+            _ => {}
+        }
+        if let Some(id) = line.event.subject().and_then(|subject| subject.cgroup.id) {
+            counts.cgroups.insert(id.0);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Display for Counted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cgroups = u64::try_from(counts.cgroups.len()).unwrap_or(u64::MAX);
+        let [cgroups, kills, warnings] = [
+            (cgroups, "cgroup"),
+            (counts.kills, "kill"),
+            (counts.warnings, "warning"),
+        ]
+        .map(|(count, what)| words::counted(count, what));
+        write!(out, "recorded {cgroups}, {kills}, {warnings}")
+    }
 }
 
 pub(super) fn start(
@@ -74,11 +146,15 @@ pub(super) fn start(
     conf: Option<Loaded>,
 ) -> Result<(), Failure> {
     sinks.extend(beside(&options)?);
+    // Watching reads what is remembered; recording writes it, and who names a file.
+    if options.keeps_runs && !options.no_runs {
+        sinks.push(Box::new(Runs::new(options.runs.clone())));
+    }
     let host = options.host.unwrap_or_else(host_name);
     let known = if options.no_runs {
         Vec::new()
     } else {
-        // Where it cannot be read, the sink tells why.
+        // Where it cannot be read nothing is remembered; where it is to be written too, the sink tells why.
         let lines = runs::read(&options.runs).unwrap_or_default();
         runs::known(lines, &host, Timestamp(jiff::Timestamp::now()))
     };
@@ -120,7 +196,6 @@ pub(super) fn start(
     };
     let exit = match &error {
         WatchError::UnknownUnit { .. } => Exit::NotFound,
-        WatchError::NotPermitted(_) => Exit::NotPermitted,
         WatchError::Cgroup(CgroupError::Unreadable { source, .. })
             if source.kind() == io::ErrorKind::PermissionDenied =>
         {
@@ -208,9 +283,6 @@ fn beside(options: &Learn) -> Result<Vec<Box<dyn Sink>>, Failure> {
         let exec = Exec::new(command)
             .map_err(|error| Failure::new(Exit::Usage, anyhow!("--exec-on-warning '{command}': {error}")))?;
         sinks.push(Box::new(exec));
-    }
-    if !options.no_runs {
-        sinks.push(Box::new(Runs::new(options.runs.clone())));
     }
     Ok(sinks)
 }

@@ -24,6 +24,9 @@ use crate::words::{
     trend_name, unkilled, warning,
 };
 
+/// What has been so for less than this is no state yet, in seconds.
+const STATE_LASTED: f64 = 5.0;
+
 /// At least this often something is told of a unit that moves, in seconds.
 const TELL_EVERY: f64 = 60.0;
 
@@ -50,6 +53,8 @@ pub struct TextOptions {
     pub quiet: bool,
     /// Whose line it is stands in every line; not needed where there is one unit only.
     pub names: bool,
+    /// The host has lines of its own: it was not asked for single units.
+    pub host: bool,
 }
 
 /// What was last told of a cgroup.
@@ -59,6 +64,25 @@ struct Told {
     current: f64,
     class: Option<Class>,
     forecast: bool,
+    state: State,
+}
+
+/// What a cgroup is to who reads a pipe: in a word what its growth is, and whether a limit is in sight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    growth: Option<&'static str>,
+    is_ending: bool,
+}
+
+impl State {
+    fn of(sample: &Sample) -> Self {
+        let is_young = sample.trend.as_ref().is_some_and(is_early);
+        Self {
+            // Before it has one it is as good as steady: everything that starts grows at first.
+            growth: sample.trend.filter(|_| !is_young).map(|trend| trend_name(&trend)),
+            is_ending: sample.forecast.is_some() && !is_young,
+        }
+    }
 }
 
 /// Writes text.
@@ -258,6 +282,10 @@ impl<W: Write> Text<W> {
             .map(|limit| limit.bytes.as_f64())
             .fold(f64::INFINITY, f64::min);
         let age = ts.seconds_since(told.ts);
+        // In a pipe a line is a change of state: what it is, and whether a limit is in sight.
+        if self.options.width.is_none() {
+            return told.state != State::of(sample) && age > STATE_LASTED;
+        }
         moved > room * 0.05
             || moved > told.current * 0.10 && moved > 1e6
             || told.forecast != sample.forecast.is_some() && age > 1.0
@@ -275,7 +303,7 @@ impl<W: Write> Text<W> {
             is_manager || slice.ends_with(".slice")
         });
         let has_limit = sample.limits.iter().any(|limit| limit.relation == Relation::Own);
-        let is_other = path == Some("/") && !self.options.names;
+        let is_other = path == Some("/") && !self.options.host;
         if is_holder && !has_limit || is_other || !self.matters(ts, sample, key) {
             return Ok(());
         }
@@ -285,6 +313,7 @@ impl<W: Write> Text<W> {
             current: current.as_f64(),
             class: sample.trend.map(|trend| trend.class),
             forecast: sample.forecast.is_some(),
+            state: State::of(sample),
         };
         let before = self.told.put(key, told).and_then(|before| before.class);
         if self.told.len() > TOLD {

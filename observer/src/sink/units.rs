@@ -181,6 +181,7 @@ mod tests {
             time_zone: jiff::tz::TimeZone::UTC,
             quiet: false,
             names: true,
+            host: true,
         };
         let mut units = Units::new(&mut out, options);
         let soon = r#"{"seconds":60.0,"low_seconds":50.0,"high_seconds":null,"confidence":0.8,"limit":{"cgroup":"/system.slice/c.service","unit":"c.service","file":"memory.max","bytes":100}}"#;

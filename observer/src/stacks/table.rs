@@ -184,6 +184,7 @@ mod tests {
             time_zone: TimeZone::UTC,
             quiet: false,
             names: false,
+            host: false,
         };
         let mut out = Vec::new();
         table(stacks, &mut Paper::new(&mut out, &options)).unwrap();
