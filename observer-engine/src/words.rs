@@ -52,6 +52,11 @@ pub fn is_early(trend: &Trend) -> bool {
     grows && trend.window_seconds < LASTED && trend.earlier.is_none()
 }
 
+/// Whether a trend has lasted for less than what its class could be told by, whichever it is.
+pub fn is_brief(trend: &Trend) -> bool {
+    trend.window_seconds < LASTED && trend.earlier.is_none()
+}
+
 /// A trend's class in a word or two, `rising` before it has one.
 pub fn trend_name(trend: &Trend) -> &'static str {
     if is_early(trend) {

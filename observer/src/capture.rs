@@ -148,6 +148,20 @@ pub fn open(path: &Path) -> Result<Vec<Lines>, OpenError> {
     streams.collect::<io::Result<_>>().map_err(error)
 }
 
+/// What was recorded last of a boot: its newest files of a folder, as many as `count`.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn newest(path: &Path, boot: &str, count: usize) -> Result<Vec<Lines>, OpenError> {
+    let mut streams = open(path)?;
+    streams.retain(|lines| lines.boot() == Some(boot));
+    for lines in &mut streams {
+        let old = lines.rest.len().saturating_sub(count);
+        lines.rest.drain(..old);
+    }
+    Ok(streams)
+}
+
 /// Whether it is a file that can be read, and not a pipe.
 fn first_look(path: &Path) -> io::Result<bool> {
     let kind = fs::metadata(path)?.file_type();

@@ -81,7 +81,7 @@ Environment:
   NO_COLOR, SYSTEMD_COLORS=0   no colour
   LC_ALL, LC_CTYPE, LANG       plain ASCII where the locale is not UTF-8
   SYSTEMD_PAGER, PAGER, SYSTEMD_LESS, SYSTEMD_PAGERSECURE
-                               the pager of 'oomtrace why', as for systemctl(1)";
+                               the pager of long texts, as for systemctl(1)";
 
 /// Explains OOM kills of systemd services, and warns before the next one.
 ///
@@ -138,6 +138,9 @@ pub enum Command {
         /// How to show it
         #[command(flatten)]
         format: Format,
+        /// Whether a pager is taken.
+        #[command(flatten)]
+        paging: Paging,
     },
     /// Print the JSON Schema of the events
     Schema,
@@ -233,6 +236,14 @@ impl Format {
     pub fn output(&self) -> Output {
         if self.json { Output::Json } else { self.output }
     }
+}
+
+/// Whether text goes through a pager on a terminal.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Paging {
+    /// Do not show the text in a pager
+    #[arg(long)]
+    pub no_pager: bool,
 }
 
 /// How to show it.
@@ -383,6 +394,9 @@ pub struct Replay {
     /// Playback speed, 1 = real time [default: unlimited]
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub speed: Option<f64>,
+    /// Whether a pager is taken.
+    #[command(flatten)]
+    pub paging: Paging,
 }
 
 /// A form of stacks.
@@ -423,6 +437,9 @@ pub struct Stacks {
     /// SVG file to write, with a flame graph; '-' = standard output
     #[arg(long, value_name = "FILE")]
     pub svg: Option<std::path::PathBuf>,
+    /// Whether a pager is taken.
+    #[command(flatten)]
+    pub paging: Paging,
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: When,
@@ -460,9 +477,22 @@ pub struct Units {
     /// Which units.
     #[command(flatten)]
     pub which: Which,
-    /// Sample for this long before printing; trends need a few seconds
+    /// Sample for this long before printing; trends that no recorder has seen need half a minute
     #[arg(long, value_name = "SPAN", default_value = "3s", value_parser = span)]
     pub wait: Duration,
+    /// Folder of a running recorder, whose trends are taken [default: the recorder's 'dir' in oomtrace.conf(5), or
+    /// /var/lib/oomtrace, if present]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: Option<std::path::PathBuf>,
+    /// Show the first N units
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub lines: Option<u32>,
+    /// Reverse the order
+    #[arg(short, long)]
+    pub reverse: bool,
+    /// Whether a pager is taken.
+    #[command(flatten)]
+    pub paging: Paging,
     /// How to show it.
     #[command(flatten)]
     pub format: Format,
@@ -514,9 +544,9 @@ pub struct Why {
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: When,
-    /// Do not show the text in a pager
-    #[arg(long)]
-    pub no_pager: bool,
+    /// Whether a pager is taken.
+    #[command(flatten)]
+    pub paging: Paging,
 }
 
 impl Why {

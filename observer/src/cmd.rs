@@ -4,7 +4,7 @@ pub mod config;
 pub mod doctor;
 pub mod man;
 mod output;
-mod pager;
+pub mod pager;
 pub mod replay;
 pub mod report;
 pub mod resolve;

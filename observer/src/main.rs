@@ -36,14 +36,14 @@ fn main() -> ExitCode {
         }
         Some(Command::Config(config)) => {
             cmd::config::settings(&config).and_then(|shown| match config.format.output() {
-                Output::Text => print(cmd::config::text(&shown).as_bytes()),
+                Output::Text => cmd::pager::print(cmd::config::text(&shown).as_bytes(), config.paging),
                 Output::Json => json(&shown),
             })
         }
-        Some(Command::Doctor { format }) => {
+        Some(Command::Doctor { format, paging }) => {
             let report = cmd::doctor::examine();
             let told = match format.output() {
-                Output::Text => print(cmd::doctor::text(&report).as_bytes()),
+                Output::Text => cmd::pager::print(cmd::doctor::text(&report).as_bytes(), paging),
                 Output::Json => json(&report),
             };
             match told {

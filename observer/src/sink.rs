@@ -32,7 +32,7 @@ pub use runs::Runs;
 pub use text::{Text, TextOptions};
 pub(crate) use tui::KEYS;
 pub use tui::{Look, Screen, Tui};
-pub use units::Units;
+pub use units::{Order, Units};
 
 /// Where lines go.
 pub trait Sink: Send {

@@ -51,6 +51,15 @@ fn terminal() -> (File, File) {
     (owner.into(), inside)
 }
 
+/// What was written to a terminal until nobody had it open any more, which is an error to its owner.
+fn seen(mut owner: File) -> String {
+    let (mut shown, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = owner.read(&mut piece) {
+        shown.extend_from_slice(&piece[..length]);
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
 #[test]
 fn a_screen_ends_when_its_terminal_goes_away() {
     let (mut owner, inside) = terminal();
@@ -246,17 +255,56 @@ fn who_records_at_a_terminal_is_told_where_to_and_what_there_is_and_a_service_is
         command.arg(dir.path().join(name));
         command
     };
-    let (mut owner, inside) = terminal();
+    let (owner, inside) = terminal();
     let mut child = record("seen").stderr(inside).spawn().unwrap();
+    let said = seen(owner);
     assert!(child.wait().unwrap().success());
-    // Nobody writes to it any more: what was said is there to be read at once.
-    let mut said = vec![0; 4096];
-    let length = owner.read(&mut said).unwrap();
-    let said = String::from_utf8_lossy(&said[..length]).into_owned();
     assert!(said.contains("seen (1.0G and 30d at most); Ctrl-C ends"), "{said}");
     assert!(said.contains("recorded ") && said.contains(" takes "), "{said}");
     let output = record("unseen").output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn long_texts_go_through_the_pager_of_a_terminal_and_not_where_it_is_declined() {
+    let told = |args: &[&str]| {
+        let (owner, inside) = terminal();
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_oomtrace"))
+            .args(args)
+            .envs([
+                ("SYSTEMD_PAGER", "sed s/^/paged:/"),
+                ("SYSTEMD_PAGERSECURE", "0"),
+                ("TERM", "xterm"),
+            ])
+            .stdin(Stdio::null())
+            .stdout(inside)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let shown = seen(owner);
+        child.wait().unwrap();
+        shown
+    };
+    let capture = fixture("own_limit");
+    let log = format!(
+        "{}/../observer-engine/tests/reports/booted_6_12_own_limit.log",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let nothing = folder.path().to_str().unwrap();
+    for args in [
+        &["why", "--dir", &capture][..],
+        &["why", "--log", &log],
+        &["units", "--wait", "20ms", "--dir", nothing],
+        &["doctor"],
+        &["config", "--no-config"],
+        &["replay", "-o", "text", &capture],
+    ] {
+        let paged = told(args);
+        assert!(paged.contains("paged:"), "{args:?}: {paged}");
+        let plain = told(&[args, &["--no-pager"]].concat());
+        assert!(!plain.is_empty() && !plain.contains("paged:"), "{args:?}: {plain}");
+    }
 }
 
 #[test]

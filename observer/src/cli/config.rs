@@ -2,7 +2,7 @@
 
 use clap::ValueHint;
 
-use super::Format;
+use super::{Format, Paging};
 
 /// Which configuration files count.
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,9 @@ pub struct Config {
     /// How to show it.
     #[command(flatten)]
     pub format: Format,
+    /// Whether a pager is taken.
+    #[command(flatten)]
+    pub paging: Paging,
     /// Options of 'oomtrace record', after '--', as if they were given to it
     #[arg(last = true, value_name = "OPTION")]
     pub options: Vec<std::ffi::OsString>,

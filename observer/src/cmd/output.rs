@@ -169,7 +169,7 @@ pub(super) fn stdout(form: Output, text: TextOptions) -> Box<dyn Sink> {
 }
 
 /// The form that is asked for, else what suits: on a terminal a screen, unless only warnings and kills are wanted.
-fn form(show: &Show) -> Form {
+pub(super) fn form(show: &Show) -> Form {
     let able = io::stdout().is_terminal() && set("TERM").is_some_and(|term| term != "dumb");
     match show.output {
         _ if show.json => Form::Json,

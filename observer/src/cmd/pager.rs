@@ -1,30 +1,60 @@
 //! Standard output through a pager, as systemctl(1) and journalctl(1) have it, with the same variables.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
-use super::why::Errand;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{Failure, Paging};
 use crate::errands::Errands;
 
 /// less's options: fold nothing, leave what fits on the screen, keep colours, interrupts end it (systemd's default).
 const LESS: &str = "FRSXMK";
 
+/// What a command that parses has done for it (`errands`).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Errand {
+    /// To start a pager; gives the end of a pipe.
+    Start,
+    /// To wait until it has ended.
+    Ended,
+}
+
+/// Whoever starts the pager of a command that needs nothing else; none where there will be no pager, or no other process.
+pub(super) fn errands(paging: Paging) -> Option<Errands<Errand>> {
+    let mut running: Option<Child> = None;
+    let done = move |errand| match errand {
+        Errand::Start => {
+            let (child, end) = start()?;
+            running = Some(child);
+            Ok(Some(end))
+        }
+        Errand::Ended => running
+            .take()
+            .map_or(Ok(()), |mut child| child.wait().map(drop))
+            .map(|()| None),
+    };
+    may_have(paging).then(|| Errands::start(done).ok()).flatten()
+}
+
 /// A pager that reads what goes to standard output until this is dropped.
 #[derive(Debug)]
-pub(super) struct Pager<'a> {
-    errands: &'a Errands<Errand>,
+pub(super) struct Pager<'a, E: From<Errand> + Serialize + DeserializeOwned> {
+    errands: &'a Errands<E>,
     /// Where standard output went before.
     before: OwnedFd,
 }
 
-impl<'a> Pager<'a> {
+impl<'a, E: From<Errand> + Serialize + DeserializeOwned> Pager<'a, E> {
     /// Has one started where standard output is a terminal that can have it.
-    pub(super) fn open(errands: &'a Errands<Errand>) -> Option<Self> {
-        if !io::stdout().is_terminal() || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+    pub(super) fn open(errands: &'a Errands<E>, paging: Paging) -> Option<Self> {
+        if !may_have(paging) {
             return None;
         }
-        let stdin = errands.run(&Errand::Pager).ok()??;
+        let stdin = errands.run(&Errand::Start.into()).ok()??;
         let before = io::stdout().as_fd().try_clone_to_owned().ok()?;
         rustix::stdio::dup2_stdout(&stdin).ok()?;
         let_interrupt_be();
@@ -32,13 +62,41 @@ impl<'a> Pager<'a> {
     }
 }
 
-impl Drop for Pager<'_> {
+impl<E: From<Errand> + Serialize + DeserializeOwned> Drop for Pager<'_, E> {
     fn drop(&mut self) {
         let _ = io::stdout().flush();
         // The pager finds the end of its input once nobody can write to it.
         let _ = rustix::stdio::dup2_stdout(&self.before);
-        let _ = self.errands.run(&Errand::Ended);
+        let _ = self.errands.run(&Errand::Ended.into());
     }
+}
+
+/// A text to standard output, by a pager where there is one. A reader that has seen enough is no failure.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn print(text: &[u8], paging: Paging) -> Result<(), Failure> {
+    let written = match may_have(paging).then(start) {
+        Some(Ok((mut pager, end))) => {
+            // Closed behind the text: that ends it.
+            let written = File::from(end).write_all(text);
+            let _ = pager.wait();
+            written
+        }
+        _ => {
+            let mut out = io::stdout();
+            out.write_all(text).and_then(|()| out.flush())
+        }
+    };
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether standard output is a terminal that can have one, and none is declined.
+fn may_have(paging: Paging) -> bool {
+    !paging.no_pager && io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Starts one; none is declined by `$SYSTEMD_PAGER` or `$PAGER` being empty or `cat`.

@@ -10,8 +10,9 @@ use anyhow::Context as _;
 use lru::LruCache;
 
 use super::output::{self, Damages, Outlet, Source};
+use super::pager::{self, Pager};
 use crate::capture::{Damage, Merged};
-use crate::cli::{Failure, Replay};
+use crate::cli::{Failure, Form, Replay};
 use crate::confine::{self, Task};
 use crate::engine::{Config, Engine};
 use crate::event::{Event, Line, RunState};
@@ -41,6 +42,8 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
     rights::for_reading();
     let selection = output::selection(&options.which)?;
     let captures = output::captures(&options.paths)?;
+    let is_paged = options.speed.is_none() && output::form(&options.show) == Form::Text;
+    let pagers = is_paged.then(|| pager::errands(options.paging)).flatten();
     let Outlet { mut sink, screen } = output::open(&options.show, &selection, Source::Replay)?;
     confine::process(Task::Read);
     let player = Player {
@@ -62,6 +65,8 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
         seq: 0,
     };
     let mut damages = Damages::default();
+    // As wide as the terminal that the pager is on.
+    let _pager = pagers.as_ref().and_then(|pagers| Pager::open(pagers, options.paging));
     let (sender, told) = sync_channel(WAITING);
     let playing = Builder::new()
         .name("replay".to_owned())

@@ -12,6 +12,7 @@ use procfs::FromRead as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
+use super::pager::{self, Pager};
 use super::{output, report};
 use crate::cgroup::{Buffer, Hierarchy, MemoryFiles, Wanted, Which, objects, pids, scan, usage};
 use crate::cli::{Exit, Failure, Profile, Stacks as Options};
@@ -121,6 +122,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let picture = options.svg.as_deref().filter(|path| *path != Path::new("-"));
     let files = picture.map(files).transpose();
     let files = files.context("cannot start another process")?;
+    // What comes again and again is watched as it comes.
+    let is_paged = options.output == Profile::Table && options.every.is_none();
+    let pagers = is_paged.then(|| pager::errands(options.paging)).flatten();
     let ended = Ended::default();
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&ended.now))?;
@@ -163,6 +167,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         selection: &selection,
         page_size,
         files,
+        pagers,
         seq: 0,
     };
     loop {
@@ -408,6 +413,8 @@ struct Writer<'a> {
     page_size: u64,
     /// Whoever makes the picture's file.
     files: Option<Errands<()>>,
+    /// Whoever starts a pager.
+    pagers: Option<Errands<pager::Errand>>,
     /// The number of the next line of JSON.
     seq: u64,
 }
@@ -425,6 +432,8 @@ impl Writer<'_> {
         match self.options.output {
             Profile::Table => {
                 let text = output::text_options(self.options.color, false, self.selection);
+                let pagers = self.pagers.as_ref();
+                let _pager = pagers.and_then(|pagers| Pager::open(pagers, self.options.paging));
                 to_stdout(|out| {
                     let mut paper = Paper::new(out, &text);
                     units.iter().try_for_each(|unit| table(unit, &mut paper))

@@ -27,7 +27,6 @@ use crate::confine::{self, Task};
 use crate::rights;
 use crate::unit::Selection;
 
-pub(super) use errand::Errand;
 use past::Past;
 
 /// Explains.
@@ -45,7 +44,6 @@ pub fn run(options: &Why) -> Result<(), Failure> {
     let selection = Selection::new(&units, &which.user_unit, &which.slice, &which.cgroup)
         .map_err(|error| Failure::new(Exit::Usage, error))?;
     if let Some(logs) = log::given(options) {
-        confine::process(Task::Read);
         return log::run(options, &selection, &logs);
     }
     let errands = errand::start(options, boot.as_ref()).context("cannot start another process")?;
@@ -65,8 +63,8 @@ pub fn run(options: &Why) -> Result<(), Failure> {
         Output::Text => {
             // As wide as the terminal that the pager is on.
             let text = output::text_options(options.color, false, &past.selection);
-            let errands = past.errands.as_ref().filter(|_| !options.no_pager);
-            let _pager = errands.and_then(Pager::open);
+            let errands = past.errands.as_ref();
+            let _pager = errands.and_then(|errands| Pager::open(errands, options.paging));
             past.text(wanted, reverse, &text)
         }
     };

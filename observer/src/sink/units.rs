@@ -5,12 +5,11 @@ use std::io::{self, Write};
 
 use super::paper::Paper;
 use super::text::TextOptions;
-use crate::event::{Event, Limit, Line, Relation, Sample};
+use crate::event::{Class, Event, Limit, Line, Relation, Sample, Trend};
 use crate::human::{bytes, duration};
-use crate::measure::Bytes;
 use crate::shown::shown;
 use crate::words::middle;
-use crate::words::{is_early, limit_owner, name, pace, trend_name};
+use crate::words::{class_name, counted, is_brief, limit_owner, name, pace};
 
 /// The narrowest that a name is cut to.
 const NAME_AT_LEAST: usize = 12;
@@ -19,52 +18,75 @@ const NAME_AT_LEAST: usize = 12;
 pub struct Units<W: Write> {
     paper: Paper<W>,
     options: TextOptions,
+    order: Order,
     last: HashMap<String, Line>,
 }
 
 struct Row {
     name: String,
     cells: [String; 8],
-    left: Option<f64>,
-    share: f64,
+}
+
+/// In which order units are shown, and how many.
+#[derive(Debug, Clone, Copy)]
+pub struct Order {
+    /// So many at most.
+    pub most: usize,
+    /// The last one first.
+    pub reversed: bool,
+}
+
+impl Order {
+    /// What is hit first comes first; what will not be hit, by how full it is. The host ends the list.
+    pub fn of<'a>(self, lines: impl Iterator<Item = &'a Line>) -> Vec<&'a Line> {
+        let mut keyed: Vec<(Option<f64>, f64, &str, &Line)> = Vec::new();
+        let mut host = None;
+        for line in lines {
+            let Event::Sample(sample) = &line.event else { continue };
+            if sample.subject.cgroup.path.as_deref() == Some("/") {
+                host = Some(line);
+            } else {
+                let share = limit(sample).as_ref().map_or(0.0, share);
+                keyed.push((left(sample), share, name(&sample.subject), line));
+            }
+        }
+        keyed.sort_by(|(a_left, a_share, a_name, _), (b_left, b_share, b_name, _)| {
+            let left = |left: &Option<f64>| left.unwrap_or(f64::INFINITY);
+            let by_time = left(a_left).total_cmp(&left(b_left));
+            by_time
+                .then(b_share.total_cmp(a_share))
+                .then_with(|| a_name.cmp(b_name))
+        });
+        if self.reversed {
+            keyed.reverse();
+        }
+        let lines = keyed.into_iter().map(|(.., line)| line);
+        lines.take(self.most).chain(host).collect()
+    }
 }
 
 const HEADER: [&str; 8] = ["USED", "LIMIT", "OWNER", "%", "TREND", "CLASS", "LEFT", "KILLS"];
 
 impl<W: Write> Units<W> {
     /// Onto `out`.
-    pub fn new(out: W, options: TextOptions) -> Self {
+    pub fn new(out: W, options: TextOptions, order: Order) -> Self {
         Self {
             paper: Paper::new(out, &options),
             options,
+            order,
             last: HashMap::new(),
         }
     }
 
     fn table(&mut self) -> io::Result<()> {
-        let mut rows: Vec<Row> = Vec::new();
-        let mut total = None;
-        for line in self.last.values() {
-            let Event::Sample(sample) = &line.event else { continue };
-            if sample.subject.cgroup.path.as_deref() == Some("/") {
-                total = Some(row(sample));
-            } else {
-                rows.push(row(sample));
-            }
-        }
-        // What is hit first comes first; what will not be hit, by how full it is.
-        rows.sort_by(|a, b| {
-            let left = |row: &Row| row.left.unwrap_or(f64::INFINITY);
-            let by_time = left(a).total_cmp(&left(b));
-            by_time
-                .then(b.share.total_cmp(&a.share))
-                .then_with(|| a.name.cmp(&b.name))
+        let count = self.last.keys().filter(|path| *path != "/").count();
+        let count = counted(u64::try_from(count).unwrap_or(u64::MAX), "unit");
+        let ordered = self.order.of(self.last.values());
+        let rows = ordered.into_iter().filter_map(|line| match &line.event {
+            Event::Sample(sample) => Some(row(sample, &count)),
+            _ => None,
         });
-        let count = rows.len();
-        rows.extend(total.map(|total| Row {
-            name: format!("{count} units; the host"),
-            ..total
-        }));
+        let rows: Vec<Row> = rows.collect();
         let width = |column: usize| {
             let cells = rows
                 .iter()
@@ -99,20 +121,53 @@ impl<W: Write> Units<W> {
     }
 }
 
-fn row(sample: &Sample) -> Row {
-    let current = sample.memory.current.unwrap_or_default();
-    let share = |limit: &&Limit| limit.usage.unwrap_or_default().as_f64() / limit.bytes.as_f64().max(1.0);
+fn share(limit: &&Limit) -> f64 {
+    limit.usage.unwrap_or_default().as_f64() / limit.bytes.as_f64().max(1.0)
+}
+
+/// The limit that the time left is about, else the unit's own, else the one that is nearest to being full.
+fn limit(sample: &Sample) -> Option<&Limit> {
     let hard = || sample.limits.iter().filter(|limit| limit.file != "memory.high");
     let told = sample.forecast.as_ref().map(|forecast| &forecast.limit);
-    let limit = hard()
+    hard()
         .find(|limit| told.is_some_and(|told| told.cgroup == limit.cgroup && told.file == limit.file))
         .or_else(|| hard().find(|limit| limit.relation == Relation::Own))
-        .or_else(|| hard().max_by(|a, b| share(a).total_cmp(&share(b))));
+        .or_else(|| hard().max_by(|a, b| share(a).total_cmp(&share(b))))
+}
+
+fn is_young(sample: &Sample) -> bool {
+    sample.trend.as_ref().is_some_and(is_brief)
+}
+
+/// The time left, once what it rests on has lasted.
+fn left(sample: &Sample) -> Option<f64> {
+    let forecast = sample.forecast.as_ref().filter(|_| !is_young(sample));
+    forecast.map(|forecast| forecast.seconds)
+}
+
+/// What its growth is; of a short look only the direction.
+fn class(trend: &Trend) -> &'static str {
+    match trend.class {
+        Class::Steady => class_name(trend.class),
+        _ if !is_brief(trend) => class_name(trend.class),
+        _ if trend.bytes_per_second > 0.0 => "rising",
+        _ => "falling",
+    }
+}
+
+/// A row; the host's says how many there are beside it.
+fn row(sample: &Sample, count: &str) -> Row {
+    let current = sample.memory.current.unwrap_or_default();
+    let limit = limit(sample);
     let none = || "-".to_owned();
-    let is_young = sample.trend.as_ref().is_some_and(is_early);
     let kills = sample.events.map(|events| events.oom_kill).filter(|kills| *kills > 0);
+    let is_host = sample.subject.cgroup.path.as_deref() == Some("/");
     Row {
-        name: shown(name(&sample.subject)).into_owned(),
+        name: if is_host {
+            format!("{count}; the host")
+        } else {
+            shown(name(&sample.subject)).into_owned()
+        },
         cells: [
             bytes(current),
             limit.map_or_else(none, |limit| bytes(limit.bytes)),
@@ -123,20 +178,14 @@ fn row(sample: &Sample) -> Row {
             sample
                 .trend
                 .map_or_else(none, |trend| pace(trend.bytes_per_second, trend.class)),
-            sample.trend.map_or_else(none, |trend| trend_name(&trend).to_owned()),
+            sample.trend.map_or_else(none, |trend| class(&trend).to_owned()),
             match &sample.forecast {
-                Some(_) if is_young => "too early to say".to_owned(),
+                Some(_) if is_young(sample) => "too early to say".to_owned(),
                 Some(forecast) => duration(forecast.seconds),
                 None => none(),
             },
             kills.map_or_else(none, |kills| kills.to_string()),
         ],
-        left: sample
-            .forecast
-            .as_ref()
-            .filter(|_| !is_young)
-            .map(|forecast| forecast.seconds),
-        share: limit.as_ref().map_or_else(|| Bytes::default().as_f64(), share),
     }
 }
 
@@ -171,7 +220,12 @@ mod tests {
         .unwrap()
     }
 
-    fn table(width: Option<usize>) -> String {
+    const ALL: Order = Order {
+        most: usize::MAX,
+        reversed: false,
+    };
+
+    fn table(width: Option<usize>, order: Order) -> String {
         let mut out = Vec::new();
         let options = TextOptions {
             color: false,
@@ -183,7 +237,7 @@ mod tests {
             names: true,
             host: true,
         };
-        let mut units = Units::new(&mut out, options);
+        let mut units = Units::new(&mut out, options, order);
         let soon = r#"{"seconds":60.0,"low_seconds":50.0,"high_seconds":null,"confidence":0.8,"limit":{"cgroup":"/system.slice/c.service","unit":"c.service","file":"memory.max","bytes":100}}"#;
         units
             .line(&sample("half.service", 50 << 20, 100 << 20, "null"))
@@ -199,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_is_hit_first_comes_first_then_the_fullest() {
-        let text = table(None);
+        let text = table(None, ALL);
         let names: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(
             names,
@@ -207,12 +261,38 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("90%") && text.contains("1min"), "{text}");
+        let last = Order {
+            most: 1,
+            reversed: true,
+        };
+        let text = table(None, last);
+        assert!(
+            text.contains("half.service") && !text.contains("soon.service"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn growth_of_a_short_look_has_a_direction_and_no_class() {
+        let trend = |class: Class, seconds: f64, slope: f64| Trend {
+            bytes_per_second: slope,
+            low: slope,
+            high: slope,
+            window_seconds: seconds,
+            class,
+            since: None,
+            earlier: None,
+        };
+        assert_eq!(class(&trend(Class::Sawtooth, 3.0, 5.0)), "rising");
+        assert_eq!(class(&trend(Class::Shrinking, 3.0, -5.0)), "falling");
+        assert_eq!(class(&trend(Class::Steady, 3.0, 0.0)), "steady");
+        assert_eq!(class(&trend(Class::Cache, 40.0, 5.0)), "page cache");
     }
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         for width in [40, 60, 80] {
-            let text = table(Some(width));
+            let text = table(Some(width), ALL);
             assert!(
                 text.lines().all(|line| line.chars().count() <= width),
                 "{width}: {text}"

@@ -23,7 +23,7 @@ const WORDS: u64 = 4096;
 
 /// A program that is run; it gives the end of a pipe.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::cmd) enum Errand {
+pub(super) enum Errand {
     /// What the journal has of what may be a kill.
     Journal,
     /// The boots that it has.
@@ -34,6 +34,15 @@ pub(in crate::cmd) enum Errand {
     Pager,
     /// To wait for the last program that was run; its words are the error's where it failed.
     Ended,
+}
+
+impl From<pager::Errand> for Errand {
+    fn from(errand: pager::Errand) -> Self {
+        match errand {
+            pager::Errand::Start => Self::Pager,
+            pager::Errand::Ended => Self::Ended,
+        }
+    }
 }
 
 /// Whoever runs them.

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use super::packed;
 use crate::cli::{Exit, Failure, Output, Why};
 use crate::cmd::output::{self, Damages};
+use crate::cmd::pager::{self, Pager};
+use crate::confine::{self, Task};
 use crate::engine::log::Told;
 use crate::event::{Event, Subject};
 use crate::pasted::{Pasted, read};
@@ -48,8 +50,13 @@ fn has_more() -> bool {
 
 /// Reads the logs and tells what they say.
 pub(super) fn run(options: &Why, selection: &Selection, logs: &[PathBuf]) -> Result<(), Failure> {
+    let is_text = options.format.output() == Output::Text;
+    let pagers = is_text.then(|| pager::errands(options.paging)).flatten();
+    confine::process(Task::Read);
     let mut damages = Damages::default();
+    // As wide as the terminal that the pager is on.
     let mut teller = Teller::new(options, selection);
+    let _pager = pagers.as_ref().and_then(|pagers| Pager::open(pagers, options.paging));
     for path in logs {
         let mut pasted = Pasted::default();
         let text = open(path)?;
