@@ -110,7 +110,7 @@ fn the_document_lists_every_report() {
         "# Logs that `oomtrace why --log` reads
 
 Each row is a log in `observer-engine/tests/reports` with what is true of it beside it: `cargo test -p oomtrace-engine --test reports`
-holds every answer, and that of logs that are cut, mixed or wrapped at random nothing wrong is told. CONTRIBUTING.md says how to add one.
+holds every answer, and that of logs that are cut, mixed or wrapped at random nothing wrong. CONTRIBUTING.md says how to add one.
 This file is generated: `UPDATE_DOCS=1` with the same command.
 
 | form | kernel | report |

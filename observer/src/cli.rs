@@ -131,7 +131,7 @@ pub enum Command {
     /// Show the recorder's settings and where each comes from: default, file and line, environment or command line
     ///
     /// These are the options of 'oomtrace record' as it would begin now. The service's OOMTRACE_OPTIONS count, from the
-    /// environment or from /etc/default/oomtrace; a drop-in for the unit that changes ExecStart= is not looked at.
+    /// environment or from /etc/default/oomtrace; a drop-in for the unit that changes ExecStart= does not.
     Config(Config),
     /// Check what oomtrace can see here, and how to fix what it cannot
     Doctor {
@@ -312,7 +312,7 @@ pub struct Learn {
     /// than 30 s is not warned of at all. An earlier run that grew the same way and was killed is warned of at once.
     #[arg(long, value_name = "CMD")]
     pub exec_on_warning: Option<String>,
-    /// While a unit's warning stands, follow which code takes its memory, as 'oomtrace stacks' does; told each minute and at its kill
+    /// While a unit's warning stands, follow which code takes its memory, as 'oomtrace stacks' does; reported each minute and at its kill
     ///
     /// Two units at a time, half an hour for a warning. It takes the privileges of 'oomtrace stacks' and cgroups of version 2.
     #[arg(long)]

@@ -148,5 +148,5 @@ fn processes_that_were_ended_together_are_counted_and_are_no_earlier_kills() {
     ));
     let (_folder, path) = written(&later);
     let why = told(&["why", "a.scope", "--dir"], &path);
-    assert!(!why.contains("Killed: ") && why.contains("the 2nd such kill"), "{why}");
+    assert!(!why.contains("Killed: ") && why.contains("2nd such kill"), "{why}");
 }

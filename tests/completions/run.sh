@@ -33,7 +33,7 @@ cat > /tmp/ask.zsh <<'ASK'
 zmodload zsh/zpty
 zpty shell zsh -f -i
 line_to() { zpty -w shell "$1" }
-wait_for() { local line; while zpty -r shell line; do [[ $line == *"$1"* ]] && return; done }
+wait_for() { local line; while zpty -r shell line; do print -r -- "${(V)line}" >&2; [[ $line == *"$1"* ]] && return; done }
 line_to 'PROMPT=; stty -echo; fpath=(/usr/share/zsh/vendor-completions $fpath); autoload -U compinit; compinit -u -D; print re""ady'
 wait_for ready
 # With -D, -O or -A it only sorts out what will be offered.

@@ -217,12 +217,12 @@ pub struct Victim {
     /// not count it.
     #[serde(default)]
     pub exiting: Option<bool>,
-    /// How much it was told to take at most, by an option that its runtime or its program knows.
+    /// How much it may take at most, by an option that its runtime or its program knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Ceiling>,
 }
 
-/// What a program was told to take at most for its heap or its cache.
+/// What a program may take at most for its heap or its cache.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ceiling {
     /// The option or variable: `-Xmx`, `GOMEMLIMIT`, `shared_buffers`.
@@ -235,7 +235,7 @@ pub struct Ceiling {
     pub source: CeilingSource,
 }
 
-/// Where a program was told its ceiling.
+/// Where a program has its ceiling from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CeilingSource {
@@ -353,7 +353,7 @@ pub struct Before {
     /// Age of that forecast at the kill, in seconds.
     #[serde(default)]
     pub forecast_age_seconds: Option<f64>,
-    /// That it grew in bursts, where no time was told; absent if it did not.
+    /// That it grew in bursts, where there was no time left to tell; absent if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bursty: Option<Bursty>,
 }

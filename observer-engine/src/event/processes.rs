@@ -48,7 +48,7 @@ pub struct Process {
     pub swap: Option<Bytes>,
     /// Page tables.
     pub pgtables: Option<Bytes>,
-    /// What it was told to take at most, by its command line or its environment (`-Xmx`, `maxmemory` and others): only of the
+    /// What it may take at most, by its command line or its environment (`-Xmx`, `maxmemory` and others): only of the
     /// largest process, and absent where neither names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Bytes>,

@@ -42,7 +42,7 @@ pub struct Sample {
     /// What all of the machine's memory is used for; of the host alone, each 10 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<Box<Ledger>>,
-    /// That it grows in bursts, where no time is told; absent if it does not.
+    /// That it grows in bursts, where there is no time left to tell; absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bursty: Option<Bursty>,
 }

@@ -147,7 +147,7 @@ fn nobodys(kill: &Kill) -> Option<String> {
         let whose = if ledger.is_whole() {
             "a driver or the kernel took these pages directly"
         } else {
-            "a driver's, vmalloc or per-CPU memory, which cannot be told apart here"
+            "driver, vmalloc or per-CPU memory, which look alike here"
         };
         format!(
             "{} of the host's {} ({share:.0}%) belong to no process and no cgroup: {whose}. A kill frees none of it.",

@@ -44,7 +44,7 @@ fn statement(grower: &Grower, kill: &Kill) -> String {
         text += &format!(", {:.0}% of its unit's growth", share * 100.0);
     }
     if grower.pid.is_none() {
-        text += ", and no process of its by as much: files in memory, or the kernel's own";
+        text += ", and none of its processes by as much: files in memory, or kernel memory";
     }
     if let Some(children) = grower.children {
         text += &format!("; {} of them run", children.running);
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(
             said(&kill(path, 12, vec![files])),
             [
-                "grew: build.scope by 180.0M to 192.0M in 42s, and no process of its by as much: files in memory, or the kernel's own"
+                "grew: build.scope by 180.0M to 192.0M in 42s, and none of its processes by as much: files in memory, or kernel memory"
             ]
         );
     }

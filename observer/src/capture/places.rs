@@ -59,7 +59,7 @@ pub(super) fn streams(path: &Path) -> io::Result<Vec<VecDeque<PathBuf>>> {
     // By name: those of a boot follow each other in time.
     files.sort();
     if files.is_empty() {
-        let words = "no captures (*.jsonl, *.jsonl.zst) in this folder";
+        let words = "no recordings (*.jsonl, *.jsonl.zst) in this folder";
         return Err(io::Error::new(io::ErrorKind::NotFound, words));
     }
     let mut streams: BTreeMap<String, VecDeque<PathBuf>> = BTreeMap::new();

@@ -185,7 +185,7 @@ fn a_capture_that_is_not_there_is_named() {
     assert!(error.contains("/nonexistent"), "{error}");
     let dir = tempfile::tempdir().unwrap();
     let error = Merged::open([dir.path()]).err().unwrap().to_string();
-    assert!(error.contains("no captures"), "{error}");
+    assert!(error.contains("no recordings"), "{error}");
 }
 
 proptest! {

@@ -35,7 +35,7 @@ pub(super) fn is_there(asked: &Asked, selection: &Selection) -> Result<(), Failu
     let (names, near) = (selection.names().join(", "), asked.near(selection));
     Err(Failure::new(
         Exit::NotFound,
-        anyhow!("the captures hold nothing of {names}{near}"),
+        anyhow!("the recordings hold nothing about {names}{near}"),
     ))
 }
 

@@ -59,8 +59,7 @@ pub fn run(options: &cli::Report) -> Result<(), Failure> {
     }
     output::is_there(&asked, &selection)?;
     if report.units() == 0 {
-        let message =
-            anyhow!("nothing to report: the captures hold no line of the units and the time that are asked for");
+        let message = anyhow!("nothing to report for these units in this time range");
         return Err(Failure::new(Exit::NotFound, message));
     }
     if options.svg.is_some() || options.png.is_some() {

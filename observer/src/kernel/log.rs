@@ -23,7 +23,7 @@ pub fn mark_stand_ins(probes: &mut Vec<Probe>, error: Option<&io::Error>) {
         let stood_in = |probe: &&mut Probe| probe.via == Via::Poll && STOOD_IN.contains(&probe.name.as_str());
         for probe in probes.iter_mut().filter(stood_in) {
             probe.via = Via::None;
-            probe.loss = Some("no log stands in: what the kernel counts is told, not what it did".to_owned());
+            probe.loss = Some("kills are counted, but not explained".to_owned());
         }
     }
     let loss = error.map(|error| match error.kind() {

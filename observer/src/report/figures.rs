@@ -16,7 +16,7 @@ pub(super) fn table(past: &Past, words: &Words, out: &mut Markup) {
     }
     put!(
         out,
-        "<details><summary>The plot in figures</summary>\n<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\" class=\"left\">Time</th><th scope=\"col\">Used</th>"
+        "<details><summary>Values</summary>\n<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\" class=\"left\">Time</th><th scope=\"col\">Used</th>"
     );
     for part in PARTS {
         put!(out, "<th scope=\"col\">{}</th>", part);

@@ -45,7 +45,7 @@ pub(super) fn page(report: &Report) -> String {
     }
     put!(
         out,
-        "</main>\n<footer><p>Made by oomtrace {} from its captures.</p></footer>\n</body>\n</html>\n",
+        "</main>\n<footer><p>Made by oomtrace {} from its recordings.</p></footer>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION")
     );
     out.into_text()
@@ -101,11 +101,7 @@ fn head(report: &Report, order: &[&Past], out: &mut Markup) {
         title,
         Markup::style(&palette::page()),
         title,
-        count(
-            kills,
-            "process was killed for memory",
-            "processes were killed for memory"
-        ),
+        count(kills, "process was OOM-killed", "processes were OOM-killed"),
         count(warned, "unit", "units"),
         count(order.len(), "unit", "units"),
         span,
@@ -185,14 +181,14 @@ fn table(report: &Report, order: &[&Past], out: &mut Markup) {
     let several = report.hosts.len() > 1;
     put!(
         out,
-        "<section aria-labelledby=\"units\">\n<h2 id=\"units\">Units</h2>\n<div class=\"wide\" role=\"region\" aria-labelledby=\"units\" tabindex=\"0\"><table>\n<caption>The limit is the one that left the least room.</caption>\n<thead><tr><th scope=\"col\" class=\"left\">Unit</th>"
+        "<section aria-labelledby=\"units\">\n<h2 id=\"units\">Units</h2>\n<div class=\"wide\" role=\"region\" aria-labelledby=\"units\" tabindex=\"0\"><table>\n<caption>The limit shown is the one with the least headroom.</caption>\n<thead><tr><th scope=\"col\" class=\"left\">Unit</th>"
     );
     if several {
         put!(out, "<th scope=\"col\" class=\"left\">Host</th>");
     }
     put!(
         out,
-        "<th scope=\"col\">Kills</th><th scope=\"col\">Warned</th><th scope=\"col\">Standstills</th><th scope=\"col\">Most used</th><th scope=\"col\">At last</th><th scope=\"col\">Limit</th><th scope=\"col\" class=\"left\">Whose</th><th scope=\"col\">Least room</th></tr></thead>\n<tbody>\n"
+        "<th scope=\"col\">Kills</th><th scope=\"col\">Warned</th><th scope=\"col\">Throttled</th><th scope=\"col\">Peak</th><th scope=\"col\">Last</th><th scope=\"col\">Limit</th><th scope=\"col\" class=\"left\">Limit set by</th><th scope=\"col\">Min headroom</th></tr></thead>\n<tbody>\n"
     );
     for (place, past) in order.iter().take(ROWS).enumerate() {
         let name = &past.name;
@@ -277,7 +273,7 @@ fn unit(report: &Report, past: &Past, out: &mut Markup) {
             put!(out, "</figure>\n");
             figures::table(past, &report.words, out);
         }
-        None => put!(out, "<p class=\"quiet\">No samples of it were recorded.</p>\n"),
+        None => put!(out, "<p class=\"quiet\">No samples recorded.</p>\n"),
     }
     kills(report, past, out);
     told(report, past, out);
@@ -286,25 +282,25 @@ fn unit(report: &Report, past: &Past, out: &mut Markup) {
 
 /// A unit in a sentence or two.
 fn summary(past: &Past) -> String {
-    let mut text = format!("It used {} at most", size(past.peak()));
+    let mut text = format!("Peaked at {}", size(past.peak()));
     if let Some(held) = past.nearest() {
         let limit = held.words();
-        let _ = write!(text, "; {limit} left {} of room at the least", size(held.least_room));
+        let _ = write!(text, "; at least {} of headroom below {limit}", size(held.least_room));
     }
     text.push('.');
     let first = past.kills.kept.first();
     if let Some((killed, _)) = first {
         let warned = past.raised().map(|(ts, _)| *ts).find(|ts| ts <= killed);
         let warned = warned.map_or_else(
-            || "without a warning before".to_owned(),
-            |ts| format!("first warned of {} before", duration(killed.seconds_since(ts))),
+            || "without a warning".to_owned(),
+            |ts| format!("first warning {} earlier", duration(killed.seconds_since(ts))),
         );
         let times = if past.kills.total > 1 {
             format!(", {} times in all", past.kills.total)
         } else {
             String::new()
         };
-        let _ = write!(text, " Killed for memory{times}, {warned}.");
+        let _ = write!(text, " OOM-killed{times}, {warned}.");
     }
     text
 }
@@ -314,9 +310,9 @@ fn legend(past: &Past, out: &mut Markup) {
     const PARTS: [(&str, &str); 5] = [
         ("anon", "anonymous memory"),
         ("shmem", "shared memory and tmpfs"),
-        ("kernel", "the kernel's for it"),
+        ("kernel", "kernel memory"),
         ("other", "other"),
-        ("cache", "page cache, which can be given back"),
+        ("cache", "page cache (reclaimable)"),
     ];
     put!(out, "<figcaption>");
     let mut key = |class: &str, words: &str| {
@@ -331,20 +327,20 @@ fn legend(past: &Past, out: &mut Markup) {
         key("ceiling", "own limit");
     }
     if past.limits.iter().any(|held| held.relation != Relation::Own) {
-        key("ceiling above", "as far as a limit above it allowed then");
+        key("ceiling above", "effective limit from above");
     }
     if past.warnings.total > 0 {
         key("fan", "▲ warning, and the forecast as it stood then");
     }
     if past.throttles.total > 0 {
-        key("throttled", "at a standstill");
+        key("throttled", "throttled to a halt");
     }
     if past.kills.total > 0 {
         key("ceiling", "✖ kill");
     }
     let far: Vec<String> = past.limits.iter().map(Held::words).collect();
     if !far.is_empty() {
-        put!(out, "<br>It was held by {}.", far.join("; "));
+        put!(out, "<br>Limits: {}.", far.join("; "));
     }
     put!(out, "</figcaption>\n");
 }
@@ -397,10 +393,7 @@ fn told(report: &Report, past: &Past, out: &mut Markup) {
         return;
     }
     lines.sort_by_key(|(ts, ..)| *ts);
-    put!(
-        out,
-        "<h3>Warnings, standstills, starts and ends</h3>\n<ul class=\"told\">\n"
-    );
+    put!(out, "<h3>Events</h3>\n<ul class=\"told\">\n");
     for (ts, mark, text) in lines.iter().take(MAX_TOLD) {
         put!(
             out,

@@ -279,8 +279,7 @@ impl<'a> Plot<'a> {
                     path.lift();
                     path.to(x, BOTTOM);
                 }
-                let height: f64 = point.parts.iter().take(count + 1).sum();
-                path.to(x, self.sizes.y(height));
+                path.to(x, self.sizes.y(point.stacked(count)));
                 before = Some((point.life, x));
             }
             if let Some((_, last)) = before {
@@ -329,7 +328,7 @@ impl<'a> Plot<'a> {
             let (class, limit) = if held.relation == Relation::Own {
                 ("ceiling", limit)
             } else {
-                ("ceiling above", format!("as far as {limit} allowed"))
+                ("ceiling above", format!("effective limit from {limit}"))
             };
             put!(
                 self.out,
@@ -450,7 +449,7 @@ impl<'a> Plot<'a> {
             let x = self.times.x(from);
             put!(
                 self.out,
-                "<rect class=\"throttled\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"12\"><title>at a standstill from {} to {}</title></rect>\n",
+                "<rect class=\"throttled\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"12\"><title>throttled to a halt from {} to {}</title></rect>\n",
                 x,
                 BOTTOM - 12,
                 (self.times.x(to) - x).max(4),

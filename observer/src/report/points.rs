@@ -43,22 +43,30 @@ impl From<&Forecast> for Left {
     }
 }
 
-/// What the parts of a sample are; together they are the whole.
+/// What the parts of a sample are, as the files say.
 pub(super) fn parts(sample: &Sample, current: f64) -> [f64; 5] {
     let size = |size: Option<Bytes>| size.map_or(0.0, Bytes::as_f64);
     let memory = &sample.memory;
     let shmem = size(memory.shmem);
     let (anon, kernel) = (size(memory.anon), size(memory.kernel));
     let cache = (size(memory.file) - shmem).max(0.0);
-    let told = anon + shmem + kernel + cache;
-    // The files are read one after the other: together they may be a little more than the whole.
-    let share = if told > current && told > 0.0 {
-        current / told
-    } else {
-        1.0
-    };
-    let other = (current - told).max(0.0);
-    [anon * share, shmem * share, kernel * share, other, cache * share]
+    let other = (current - anon - shmem - kernel - cache).max(0.0);
+    [anon, shmem, kernel, other, cache]
+}
+
+impl Point {
+    /// The parts one upon the other, up to the one of this number. The files are read one after the other: together the parts may
+    /// be a little more than the whole, and are drawn as high as that.
+    pub(super) fn stacked(&self, count: usize) -> f64 {
+        let sum: f64 = self.parts.iter().sum();
+        let share = if sum > self.current && sum > 0.0 {
+            self.current / sum
+        } else {
+            1.0
+        };
+        let below: f64 = self.parts.iter().take(count + 1).sum();
+        below * share
+    }
 }
 
 /// The points of a unit.

@@ -135,7 +135,7 @@ fn a_sawtooth_stays_one_and_the_peak_is_kept() {
     );
     assert!(points.is_sorted_by_key(|point| point.ts));
     for point in &points {
-        let sum: f64 = point.parts.iter().sum();
+        let sum = point.stacked(point.parts.len());
         assert!((sum - point.current).abs() < 1.0, "{point:?}");
     }
 }
@@ -162,7 +162,7 @@ fn limits_forecasts_kills_and_gaps_are_drawn_and_said() {
         "class=\"killed\"",
         "Times are Europe/Berlin, UTC+01:00",
         "nothing",
-        "without a warning before",
+        "without a warning",
         "<desc id=",
         "<caption>",
     ] {

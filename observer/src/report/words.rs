@@ -62,5 +62,6 @@ impl Words {
     reason = "sizes are whole, not negative and below 2^53"
 )]
 pub(super) fn size(size: f64) -> String {
-    bytes(Bytes(size as u64))
+    // A sum of whole numbers may end a hair below one, and sizes are cut, not rounded.
+    bytes(Bytes(size.round() as u64))
 }

@@ -101,7 +101,7 @@ impl Capture {
         match written {
             Ok(()) if self.lost > 0 => {
                 notice(format_args!(
-                    "{dir} takes captures again; {} lines were lost",
+                    "recording into {dir} again; {} lines were lost",
                     self.lost
                 ));
                 self.lost = 0;
@@ -135,7 +135,7 @@ impl Capture {
                     if !std::mem::replace(&mut self.said_full, true) {
                         let dir = self.folder.dir().display();
                         notice(format_args!(
-                            "the disk of {dir} is full; the oldest captures are deleted to go on"
+                            "the disk of {dir} is full; deleting the oldest recordings"
                         ));
                     }
                 }

@@ -81,7 +81,7 @@ pub(super) fn page(program: &Path, reports: &Path) -> Result<String> {
         rows.push('\n');
     }
     let mut text = String::from(
-        "# Conformance: what is told from a log alone
+        "# Conformance: what a log alone shows
 
 Made by `cargo xtask conformance --logs --markdown docs/conformance-logs.md`: every report of `observer-engine/tests/reports`
 ([logs.md](logs.md) says what each is), scored as in [conformance.md](conformance.md). The others are restated from their published rules
@@ -93,7 +93,7 @@ The reports were chosen while oomtrace was made: its own column says that they a
     for parser in &PARSERS {
         let _ = writeln!(text, "* {}: {}", parser.name, parser.what);
     }
-    text.push_str("\nOf all reports together, right · not told · wrong:\n\n| fact |");
+    text.push_str("\nOf all reports together, right · unknown · wrong:\n\n| fact |");
     for parser in &PARSERS {
         let _ = write!(text, " {} |", parser.name);
     }

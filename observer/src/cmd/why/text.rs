@@ -352,13 +352,13 @@ fn like(ts: Timestamp, kill: &Kill, earlier: &[Killed<'_>]) -> Option<String> {
             (least.min(*slope), most.max(*slope))
         });
         if most <= least * SAME_GROWTH {
-            format!("; the same growth each time, {}", rate(most))
+            format!(", growing at the same rate each time, {}", rate(most))
         } else {
-            format!("; growth between {} and {}", rate(least), rate(most))
+            format!(", growing at {} to {}", rate(least), rate(most))
         }
     });
     Some(format!(
-        "It was the {} such kill in {}: before it {more}{}{}.",
+        "{} such kill in {} (earlier: {more}{}){}.",
         ordinal(times.len() + 1),
         duration(ts.seconds_since(*first)),
         named.join(", "),

@@ -148,7 +148,7 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
     let tasks = known
         .tasks
         .filter(|_| is_now)
-        .map(|tasks| format!(", {tasks} tasks when it was last looked at"));
+        .map(|tasks| format!(", {tasks} tasks at the last look"));
     let mut seen = middle(&key.path, room, true);
     let watched = watched.map(|watched| format!(", seen for {watched}"));
     for part in [watched, tasks].into_iter().flatten() {
