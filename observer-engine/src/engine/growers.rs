@@ -261,13 +261,17 @@ impl Followed {
 
     /// What was known at a time: of the life that was then, or of the one before where this has just begun.
     fn life_at(&self, ts: Timestamp) -> Option<&Life> {
+        let is_known = |life: &&Life| life.since <= ts && ts.seconds_since(life.at) <= FRESH;
+        // One that was followed for a while speaks for itself: the one before may be that of another run.
+        let is_old = |life: &&Life| ts.min(life.at).seconds_since(life.since) >= FOLLOWED;
+        if let Some(life) = self.life.as_ref().filter(is_known).filter(is_old) {
+            return Some(life);
+        }
         let lives = [&self.life, &self.before].into_iter().flatten();
-        lives
-            .filter(|life| life.since <= ts && ts.seconds_since(life.at) <= FRESH)
-            .max_by(|one, other| {
-                let score = |life: &Life| life.whole_score(ts);
-                score(one).total_cmp(&score(other))
-            })
+        lives.filter(is_known).max_by(|one, other| {
+            let score = |life: &Life| life.whole_score(ts);
+            score(one).total_cmp(&score(other))
+        })
     }
 
     /// What grew most until then, most first, each with what decides that; `tasks` is what a kill tells of this unit's processes.

@@ -7,6 +7,7 @@ use std::io;
 
 use libsystemd::logging::{Priority, journal_send};
 
+use super::incidents::{Incidents, News};
 use crate::confine::Task;
 use crate::event::{Event, ForecastState, Line, Subject, ThrottleState};
 use crate::notice::notice;
@@ -23,6 +24,7 @@ const UNEXPLAINED: &str = "c95aea80040e4c01ad24224ed9a35a3e";
 /// Kills, warnings and what is not explained, in the journal.
 #[derive(Debug, Default)]
 pub struct Journal {
+    incidents: Incidents,
     /// Whether the journal was told not to take entries: once, until it does again.
     is_told: bool,
 }
@@ -129,6 +131,11 @@ impl super::Sink for Journal {
     }
 
     fn line(&mut self, line: &Line) -> io::Result<()> {
+        // One incident, one warning, as text has it: who reads the journal is not told of each change of a forecast.
+        let news = self.incidents.take(line);
+        if matches!(line.event, Event::Forecast(_)) && news == News::Old {
+            return Ok(());
+        }
         let Some(entry) = entry(line) else { return Ok(()) };
         let subject = entry.subject;
         let mut fields = vec![

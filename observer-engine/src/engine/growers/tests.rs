@@ -346,3 +346,25 @@ fn the_only_process_that_grows_has_the_units_growth_however_the_histories_were_t
         }
     }
 }
+
+#[test]
+fn a_run_that_was_followed_speaks_for_itself_and_not_for_the_one_before() {
+    let mut followed = Followed::default();
+    // A leak that is killed and started again, twice: the first run was followed for longer and grew more.
+    for second in 0..42_u64 {
+        let time = i64::try_from(second).unwrap();
+        let held = (1 + second) * MIB;
+        followed.look(at(time), Some(Bytes(held).as_f64()), &told(&[(229, 1, 0, held)]));
+    }
+    followed.freed();
+    for second in 50..80_u64 {
+        let time = i64::try_from(second).unwrap();
+        let held = (1 + second - 50) * MIB;
+        followed.look(at(time), Some(Bytes(held).as_f64()), &told(&[(295, 1, 50, held)]));
+    }
+    let growers = of(&followed, 80);
+    assert_eq!(growers.first().unwrap().pid, Some(Tgid(295)), "{growers:?}");
+    // Told late, a kill is still the first run's.
+    let late = of(&followed, 45);
+    assert_eq!(late.first().unwrap().pid, Some(Tgid(229)), "{late:?}");
+}
