@@ -28,10 +28,10 @@ impl Spec {
         self.subject["cgroup"]["path"].as_str().unwrap()
     }
 
-    fn line(&self, second: u64, event: Value) -> Value {
+    fn line(&self, second: u64, event: &Value) -> Value {
         let mut line = json!({"ts": at(second), "seq": 0, "host": "h", "slice": null, "invocation_id": null,
             "unit": null, "user_unit": null, "container": null});
-        for of in [&self.subject, &event] {
+        for of in [&self.subject, event] {
             for (key, value) in of.as_object().unwrap() {
                 line[key] = value.clone();
             }
@@ -54,7 +54,7 @@ impl Spec {
             "bytes": self.max, "usage": memory["current"], "reclaimable": memory["file"]});
         let event = json!({"event": "sample", "memory": memory, "limits": [limit],
             "tasks": [{"pid": pid, "comm": comm, "held": held}]});
-        self.line(second, event)
+        self.line(second, &event)
     }
 
     /// The kill, with what the engine knew of the unit's last sample.
@@ -76,7 +76,7 @@ impl Spec {
             "tasks": [{"pid": pid, "comm": comm, "anon": anon, "file": file, "shmem": 0, "swap": 0, "oom_score_adj": 100},
                 {"pid": 77, "comm": "sidecar", "anon": 5 * MIB, "file": 2 * MIB, "shmem": 0, "swap": 0, "oom_score_adj": 0}],
             "advice": []});
-        self.line(self.seconds, event)
+        self.line(self.seconds, &event)
     }
 
     fn start(&self) -> Value {
@@ -88,13 +88,13 @@ impl Spec {
     pub(crate) fn lines(&self, replayed: &[Value]) -> Vec<Value> {
         let unit = |state: &str, second: u64, result: Value| {
             let event = json!({"event": "unit", "state": state, "result": result, "restarts": 2, "tasks": 3});
-            self.line(second, event)
+            self.line(second, &event)
         };
         let mut lines = vec![self.start(), unit("started", 0, Value::Null)];
         lines.extend((1..self.seconds).map(|second| self.sample(second)));
         if let Some(victim) = self.victim {
-            let samples = replayed.iter().filter(|line| line["event"] == "sample");
-            let last = samples.last().cloned().unwrap_or_else(|| self.sample(self.seconds - 1));
+            let last = replayed.iter().rfind(|line| line["event"] == "sample");
+            let last = last.cloned().unwrap_or_else(|| self.sample(self.seconds - 1));
             lines.push(self.kill(victim, &last));
             lines.push(unit("failed", self.seconds + 1, json!("oom-kill")));
         }
