@@ -428,7 +428,7 @@ mod tests {
             vmalloc: None,
             ..ledger(2048)
         }));
-        assert!(nobodys(&kill).unwrap().contains("cannot be told apart"));
+        assert!(nobodys(&kill).unwrap().contains("which look alike"));
         kill.ledger = Some(Box::new(ledger(400)));
         assert_eq!(nobodys(&kill), None);
     }
