@@ -3,9 +3,9 @@
 flock --shared "${1%/*}/go" true
 for _ in {1..10}; do
     choom -n 1000 -- tail /dev/zero &
-    # At the limit there may be no page for the file either.
-    until echo $! >> "$1.pids"; do :; done
     wait $!
+    # Only now: while it fills the limit there may be no page for the file.
+    echo $! >> "$1.pids"
 done 2> /dev/null
 sed -n 's/^oom_kill //p' "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/memory.events" > "$1.done.part"
 mv "$1.done.part" "$1.done"
