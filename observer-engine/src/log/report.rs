@@ -236,6 +236,8 @@ pub(super) struct Open {
     pub(super) muddled: bool,
     /// Who is to be killed, or a child of it, where that line is there.
     pub(super) announced: Option<(Tid, String)>,
+    /// Whether a stack has begun that has no end yet (arch/x86/kernel/dumpstack.c: `show_trace_log_lvl`).
+    in_stack: bool,
 }
 
 impl Open {
@@ -249,6 +251,16 @@ impl Open {
 
     /// Takes a line of the report; whether it was one.
     pub(super) fn line(&mut self, text: &str) -> bool {
+        match text.trim() {
+            "<TASK>" => self.in_stack = true,
+            "</TASK>" => self.in_stack = false,
+            _ if self.in_stack && is_behind_stack(text) => {
+                // The log has lost lines, and whoever asked may have asked for another kill than what follows is about.
+                self.in_stack = false;
+                self.report = Report::default();
+            }
+            _ => {}
+        }
         if let Some(rest) = text.strip_prefix(context::WORDS) {
             let is_second = self.report.constraint.is_some();
             let is_memcg = self.report.in_memcg() == Some(true);
@@ -410,6 +422,18 @@ impl Open {
         }
         true
     }
+}
+
+/// Whether it begins what a report has behind its stack (mm/oom_kill.c: `dump_header`).
+fn is_behind_stack(text: &str) -> bool {
+    let begins = [
+        "memory: usage ",
+        "Memory cgroup stats for ",
+        "Mem-Info:",
+        "Tasks state ",
+        context::WORDS,
+    ];
+    begins.iter().any(|words| text.starts_with(words)) || names_columns(text)
 }
 
 /// Whether it is the line above the table of tasks, which only the killer prints.

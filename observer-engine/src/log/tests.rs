@@ -215,6 +215,24 @@ fn a_line_that_was_interrupted_goes_on() {
 }
 
 #[test]
+fn whoever_asked_before_lines_were_lost_asked_for_another_kill() {
+    let whole = include_str!("../../tests/reports/booted_6_12_group_kill.log");
+    let asked = |text: &str| {
+        let told = read(text);
+        let report = kills(&told).first().and_then(|kill| kill.report.clone()).unwrap();
+        (report.trigger_tid, report.owner.is_some())
+    };
+    let stack = whole.lines().position(|line| line.contains("<TASK>")).unwrap();
+    let (head, rest) = whole.split_at(whole.lines().take(stack + 3).map(|line| line.len() + 1).sum());
+    for first in ["memory: usage", "Memory cgroup stats for", "oom-kill:"] {
+        let lost = rest.find(first).unwrap();
+        let lost = rest[..lost].rfind('\n').unwrap() + 1;
+        assert_eq!(asked(&format!("{head}{}", &rest[lost..])), (None, true), "{first}");
+    }
+    assert!(asked(whole).0.is_some());
+}
+
+#[test]
 fn a_report_cut_short_is_not_taken_for_the_next_ones() {
     let text = include_str!("../../tests/fixtures/kmsg/6.12-slice.txt");
     let mut parser = LogParser::default();
