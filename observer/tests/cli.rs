@@ -920,7 +920,7 @@ fn what_is_not_there_is_not_found_everywhere_and_what_is_called_alike_is_named()
             .args(["units", "-u", "nosuchunit", "--wait", "1s"])
             .assert()
             .code(66);
-        none.stderr(predicate::str::contains("nosuchunit"));
+        none.stderr(predicate::str::contains("nosuchunit")).stdout("");
     }
 }
 

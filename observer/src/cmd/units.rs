@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::{output, pager, watch};
 use crate::capture::CAPTURES;
-use crate::cli::{Failure, Learn, Output, ProbeChoice, Units};
+use crate::cli::{Exit, Failure, Learn, Output, Paging, ProbeChoice, Units};
 use crate::conf;
 use crate::event::{Event, Line};
 use crate::sink::{Json, Order, Sink, Units as Table};
@@ -32,15 +32,16 @@ pub fn run(options: &Units) -> Result<(), Failure> {
             .map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)),
         reversed: options.reverse,
     };
-    // It is shown at the end: only then is there something for a pager.
+    // It is shown at the end: only then is there something to show, and for a pager.
     let written = Written::default();
-    let sink: Box<dyn Sink> = match options.format.output() {
+    let output = options.format.output();
+    let sink: Box<dyn Sink> = match output {
         Output::Text => {
             let text = output::text_options(options.color, false, &selection);
             Box::new(Table::new(written.clone(), text, order))
         }
         Output::Json => Box::new(Objects {
-            json: Json::new(io::stdout()),
+            json: Json::new(written.clone()),
             order,
             lines: Vec::new(),
         }),
@@ -70,8 +71,13 @@ pub fn run(options: &Units) -> Result<(), Failure> {
     };
     let done = watch::start(learn, selection, Duration::from_secs(0), vec![Box::new(sink)], None);
     let text = std::mem::take(&mut *written.0.lock().unwrap_or_else(PoisonError::into_inner));
-    if !text.is_empty() {
-        pager::print(&text, options.paging)?;
+    // A table of no units is none.
+    let is_none = done.as_ref().is_err_and(|failure| failure.exit == Exit::NotFound);
+    if !is_none {
+        let paging = Paging {
+            no_pager: options.paging.no_pager || output == Output::Json,
+        };
+        pager::print(&text, paging)?;
     }
     done
 }
