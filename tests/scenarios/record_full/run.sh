@@ -24,7 +24,7 @@ before=$(rss)
 
 # Full, with captures to give: the oldest goes, nothing is lost.
 dd if=/dev/zero of="$dir/ballast" bs=64K 2> /dev/null
-until_true says 'the oldest captures are deleted' 1
+until_true says 'deleting the oldest recordings' 1
 until_true more_than "$(kept)"
 echo "OLD=$(old)" >> "$OUT/truth"
 echo "LOST_EARLY=$(grep -c 'lines are lost' "$OUT/recorder")" >> "$OUT/truth"
@@ -48,7 +48,7 @@ wait "$recorder"
 echo "STATUS=$?" >> "$OUT/truth"
 systemctl stop full
 # Each outage is said once, and its end once; on a full disk a short frame may find the rest of a page in between.
-turns=$(sed -n 's/.*lines are lost.*/-/p; s/.*takes captures again.*/+/p' "$OUT/recorder" | tr -d '\n')
+turns=$(sed -n 's/.*lines are lost.*/-/p; s/.*recording into .* again.*/+/p' "$OUT/recorder" | tr -d '\n')
 echo "SAID=$(grep -cxE '(-\+){2,}' <<< "$turns")" >> "$OUT/truth"
 
 # What is there says how much is not.
