@@ -49,7 +49,7 @@ const LASTED: f64 = 30.0;
 /// Whether growth is too young to be called anything, and no earlier run tells what it is.
 pub fn is_early(trend: &Trend) -> bool {
     let grows = matches!(trend.class, Class::Leak | Class::Shmem | Class::Kernel | Class::Burst);
-    grows && trend.window_seconds < LASTED && trend.earlier.is_none()
+    grows && is_brief(trend)
 }
 
 /// Whether a trend has lasted for less than what its class could be told by, whichever it is.

@@ -13,3 +13,5 @@ pub mod stacks;
 pub mod units;
 pub mod watch;
 pub mod why;
+
+pub use output::print;

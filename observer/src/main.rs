@@ -1,12 +1,12 @@
 //! The `oomtrace` command.
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap_complete::CompleteEnv;
 use observer::cli::{Command, Exit, Failure, Output};
+use observer::cmd::print;
 use observer::notice::notice;
 use observer::shown::shown_json;
 use observer::{cmd, complete, conf};
@@ -85,12 +85,4 @@ fn chain(error: &anyhow::Error) -> String {
 fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = shown_json(&serde_json::to_string_pretty(value)?) + "\n";
     print(text.as_bytes())
-}
-
-/// To standard output. A reader that has seen enough is no failure.
-fn print(text: &[u8]) -> Result<(), Failure> {
-    match io::stdout().write_all(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
 }

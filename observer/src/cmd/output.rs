@@ -1,7 +1,7 @@
 //! What the commands that show a stream have in common: which units, and in which form.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -14,6 +14,23 @@ use crate::measure::Timestamp;
 use crate::notice::notice;
 use crate::sink::{Json, Look, Screen, Sink, Text, TextOptions, Tui};
 use crate::unit::{Asked, Selection};
+
+/// A text to standard output.
+///
+/// # Errors
+/// Where it cannot be written. A reader that has seen enough is no failure.
+pub fn print(text: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    unless_gone(out.write_all(text).and_then(|()| out.flush()))
+}
+
+/// What was written to a reader, who may have seen enough: that is no failure.
+pub(super) fn unless_gone(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
 
 /// The units that are asked for.
 ///

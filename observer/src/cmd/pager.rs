@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::output;
 use crate::cli::{Failure, Paging};
 use crate::errands::Errands;
 
@@ -76,21 +77,14 @@ impl<E: From<Errand> + Serialize + DeserializeOwned> Drop for Pager<'_, E> {
 /// # Errors
 /// Where it cannot be written.
 pub fn print(text: &[u8], paging: Paging) -> Result<(), Failure> {
-    let written = match may_have(paging).then(start) {
+    match may_have(paging).then(start) {
         Some(Ok((mut pager, end))) => {
             // Closed behind the text: that ends it.
-            let written = File::from(end).write_all(text);
+            let written = output::unless_gone(File::from(end).write_all(text));
             let _ = pager.wait();
             written
         }
-        _ => {
-            let mut out = io::stdout();
-            out.write_all(text).and_then(|()| out.flush())
-        }
-    };
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+        _ => output::print(text),
     }
 }
 

@@ -80,7 +80,7 @@ pub fn run(options: &cli::Report) -> Result<(), Failure> {
         let name = report.file_name();
         let errand = Errand::Page(name.clone());
         put(&errands, &errand, Path::new(&name), report.page().as_bytes())?;
-        print(format!("{name}\n").as_bytes())?;
+        output::print(format!("{name}\n").as_bytes())?;
     }
     damages.end()
 }
@@ -135,20 +135,13 @@ pub(super) fn put<E: Serialize + DeserializeOwned>(
     content: &[u8],
 ) -> Result<(), Failure> {
     if path == Path::new("-") {
-        return print(content);
+        return output::print(content);
     }
     let file = errands
         .run(errand)
         .and_then(|file| file.ok_or(io::ErrorKind::NotFound.into()));
     file.and_then(|file| File::from(file).write_all(content))
         .map_err(|error| Failure::from(anyhow!("cannot write {}: {error}", path.display())))
-}
-
-fn print(content: &[u8]) -> Result<(), Failure> {
-    match io::stdout().write_all(content) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 /// For its owner alone: it holds command lines.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use super::output::{self, Outlet, Source};
+use crate::capture::is_capture;
 use crate::cgroup::{CgroupError, Hierarchy};
 use crate::cli::{Exit, Failure, Learn, Output, ProbeChoice, Record, Watch, When};
 use crate::conf::Loaded;
@@ -90,7 +91,7 @@ pub fn record(mut options: Record) -> Result<(), Failure> {
 /// What a folder's recordings take on disk; what cannot be looked at counts nothing.
 fn held(dir: &Path) -> Bytes {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let files = entries.filter(|entry| entry.file_name().to_string_lossy().contains(".jsonl"));
+    let files = entries.filter(|entry| is_capture(&entry.path()));
     Bytes(files.filter_map(|file| Some(file.metadata().ok()?.len())).sum())
 }
 
