@@ -8,11 +8,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use crate::binary::{self, Profile};
-use crate::guest::{Guest, Machine, Outcome};
+use crate::guest::{Guest, Machine};
 use crate::kernel::{Kernel, Series};
 use crate::tally::Tally;
 use crate::{cache, image, step, workspace};
@@ -100,11 +100,7 @@ impl Completions {
             results,
         };
         step(format!("booting Linux {} with bash, zsh and fish", kernel.release));
-        match guest.run(std::io::stdout(), std::io::stderr())? {
-            Outcome::Done(0) => Ok(()),
-            Outcome::Done(status) => bail!("the guest's script ended with {status}"),
-            Outcome::TimedOut => bail!("the guest did not end in time\n{}", guest.last_words()?),
-        }
+        guest.finish()
     }
 }
 

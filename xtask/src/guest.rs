@@ -119,6 +119,15 @@ pub(crate) fn ending_with_xtask(program: impl AsRef<OsStr>) -> Result<Command> {
 }
 
 impl Guest<'_> {
+    /// Boots and runs a command that is to end well, with its output as it comes.
+    pub(crate) fn finish(&self) -> Result<()> {
+        match self.run(std::io::stdout(), std::io::stderr())? {
+            Outcome::Done(0) => Ok(()),
+            Outcome::Done(status) => bail!("the guest's script ended with {status}"),
+            Outcome::TimedOut => bail!("the guest did not end in time\n{}", self.last_words()?),
+        }
+    }
+
     /// Boots, runs the command, and waits for the end. Its output goes to `stdout` and `stderr` as it comes.
     pub(crate) fn run<O, E>(&self, stdout: O, stderr: E) -> Result<Outcome>
     where
