@@ -5,6 +5,7 @@
 //! in it stands for the truth. What only the run can know line by line, it writes to `$OUT/expected.jsonl`.
 
 pub mod agreement;
+pub mod hostile;
 pub mod traces;
 
 use std::collections::BTreeMap;

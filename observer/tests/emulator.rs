@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use oomtrace_tests::hostile::spoil;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::Value;
@@ -66,32 +67,19 @@ impl vt100::Callbacks for Acted {
     }
 }
 
+/// The fields that somebody names.
+const NAMED: [&str; 7] = ["unit", "slice", "path", "comm", "cmdline", "cgroup", "host"];
+
 /// A recorded run whose names are spoilt.
 fn capture(dir: &Path) -> String {
     let path = dir.join("run.jsonl");
     let lines = RUN.lines().map(|line| {
         let mut line: Value = serde_json::from_str(line).unwrap();
-        spoil(&mut line);
+        spoil(&mut line, &|field| NAMED.contains(&field), &|text| text.push_str(NAME));
         line.to_string() + "\n"
     });
     fs::write(&path, lines.collect::<String>()).unwrap();
     path.display().to_string()
-}
-
-fn spoil(value: &mut Value) {
-    const NAMED: [&str; 7] = ["unit", "slice", "path", "comm", "cmdline", "cgroup", "host"];
-    match value {
-        Value::Array(values) => values.iter_mut().for_each(spoil),
-        Value::Object(fields) => {
-            for (key, value) in fields.iter_mut() {
-                match value {
-                    Value::String(text) if NAMED.contains(&key.as_str()) => *text = format!("{text}{NAME}"),
-                    value => spoil(value),
-                }
-            }
-        }
-        _ => {}
-    }
 }
 
 fn terminal(rows: u16, columns: u16) -> Parser<Acted> {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use machine::{Run, run};
+use oomtrace_tests::hostile::spoil;
 
 const OWN: &str = include_str!("fixtures/own_limit.jsonl");
 const SLICE: &str = include_str!("fixtures/slice_limit.jsonl");
@@ -53,24 +54,13 @@ const OURS: [&str; 24] = [
     "gfp",
 ];
 
-fn spoil(value: &mut Value, name: &str) {
-    match value {
-        Value::String(text) => *text = format!("{name}{text}"),
-        Value::Array(values) => values.iter_mut().for_each(|value| spoil(value, name)),
-        Value::Object(fields) => {
-            let meant = fields.iter_mut().filter(|(key, _)| !OURS.contains(&key.as_str()));
-            meant.for_each(|(_, value)| spoil(value, name));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
 /// A recorded run with a name in every field that names something.
 fn capture(dir: &Path, fixture: &str, name: &str) -> PathBuf {
     let path = dir.join("run.jsonl");
     let lines = fixture.lines().map(|line| {
         let mut line: Value = serde_json::from_str(line).unwrap();
-        spoil(&mut line, name);
+        let is_named = |field: &str| !OURS.contains(&field);
+        spoil(&mut line, &is_named, &|text| text.insert_str(0, name));
         line.to_string() + "\n"
     });
     fs::write(&path, lines.collect::<String>()).unwrap();

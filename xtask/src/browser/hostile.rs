@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use oomtrace_tests::hostile::spoil;
 use serde_json::{Value, json};
 
 use crate::devtools::Browser;
@@ -107,23 +108,8 @@ fn look(page: &Path) -> Result<Value> {
 
 fn spoilt(line: &str) -> Result<String> {
     let mut line: Value = serde_json::from_str(line)?;
-    spoil(&mut line);
+    spoil(&mut line, &|field| NAMED.contains(&field), &|text| text.push_str(NAME));
     Ok(format!("{line}\n"))
-}
-
-fn spoil(value: &mut Value) {
-    match value {
-        Value::Array(values) => values.iter_mut().for_each(spoil),
-        Value::Object(fields) => {
-            for (key, value) in fields.iter_mut() {
-                match value {
-                    Value::String(text) if NAMED.contains(&key.as_str()) => *text = format!("{text}{NAME}"),
-                    value => spoil(value),
-                }
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 #[cfg(test)]
