@@ -244,11 +244,13 @@ mod tests {
     const TOLD: &str = r#"{"event":"stacks","unit":"UNIT","cgroup":{"id":1,"path":null},"window_seconds":1.0,"one_in":4,"bytes":5,"unresolved":0.0,"stacks":[],"ts":"2026-11-24T14:08:20Z","seq":0,"host":"h"}"#;
 
     /// A program in the place of `oomtrace stacks`, that tells the cgroup it was started for, and again when it is to end.
+    ///
+    /// A shell cannot trap what it finds ignored (sh(1p), `trap`), as SIGINT is in what a script starts with `&`: env(1) puts that right.
     fn follow(dir: &std::path::Path) -> (Follow, mpsc::Receiver<Stacks>) {
         let program = dir.join("stacks");
         let tell = TOLD.replace("UNIT", "%s %s");
         let text = format!(
-            "#!/bin/sh\npath=$3\ntell() {{ printf '{tell}\\n' \"$path\" \"$1\"; }}\ntrap 'tell cleared; exit' INT\ntrap 'tell killed; exit' USR1\ntell started\nwhile :; do sleep 0.05; done\n"
+            "#!/usr/bin/env -S --default-signal=INT sh\npath=$3\ntell() {{ printf '{tell}\\n' \"$path\" \"$1\"; }}\ntrap 'tell cleared; exit' INT\ntrap 'tell killed; exit' USR1\ntell started\nwhile :; do sleep 0.05; done\n"
         );
         std::fs::write(&program, text).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
