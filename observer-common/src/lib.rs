@@ -400,7 +400,7 @@ pub struct GrowthRecord {
 pub struct GrowthState {
     /// Whose entry it is: an address may have another owner later.
     pub cgroup_id: u64,
-    /// Its limit in pages when last reported.
+    /// The lower of its `memory.max` and `memory.high` in pages when last reported.
     pub limit: u64,
     /// Usage in pages when last reported.
     pub reported: u64,

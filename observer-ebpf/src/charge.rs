@@ -12,7 +12,7 @@ use observer_common::{GrowthRecord, GrowthState, Kind, Ring, UNKNOWN_U64};
 
 use crate::{
     CHARGED, GROWTH, count_lost,
-    kernel::{Address, limit, memcg_counter, memcg_id, usage},
+    kernel::{Address, high, limit, memcg_counter, memcg_id, usage},
 };
 
 /// A step that matters, at most: 16 MiB in pages.
@@ -52,7 +52,7 @@ pub(crate) fn moved(memcg: Address) {
         return meet(memcg, usage);
     }
     report(state.cgroup_id);
-    state.limit = limit(counter);
+    state.limit = nearest(counter);
     state.reported = usage;
     state.reported_time = now;
 }
@@ -65,12 +65,19 @@ fn meet(memcg: Address, usage: u64) {
     };
     let state = GrowthState {
         cgroup_id,
-        limit: limit(memcg_counter(memcg)),
+        limit: nearest(memcg_counter(memcg)),
         reported: usage,
         reported_time: 0,
     };
     let _ = CHARGED.insert(memcg, state, 0);
     report(cgroup_id);
+}
+
+/// The lower of what kills and what slows down: a unit that has `memory.high` alone is to be seen on its way there.
+#[inline(always)]
+fn nearest(counter: Address) -> u64 {
+    let (max, high) = (limit(counter), high(counter));
+    if high < max { high } else { max }
 }
 
 #[inline(always)]

@@ -92,6 +92,12 @@ pub(crate) fn limit(counter: Address) -> u64 {
     read(counter, offset!(page_counter_max)).unwrap_or(UNKNOWN_U64)
 }
 
+/// `memory.high` of a `struct page_counter`, in pages; none where this kernel has it elsewhere.
+#[inline(always)]
+pub(crate) fn high(counter: Address) -> u64 {
+    read(counter, offset!(page_counter_high)).unwrap_or(UNKNOWN_U64)
+}
+
 /// A `struct page_counter`: usage and limit.
 #[inline(always)]
 pub(crate) fn counter(counter: Address) -> (u64, u64) {

@@ -8,7 +8,7 @@ use observer_common::{ABSENT, MEMORY_EVENTS_LEN, UNKNOWN_U64};
 
 use crate::{
     WALK, WALK_TABLE,
-    kernel::{Address, cgroup_id, counter, limit, memcg_counter, offset, pointer, read, usage},
+    kernel::{Address, cgroup_id, counter, high, limit, memcg_counter, offset, pointer, read, usage},
 };
 
 /// Go on.
@@ -50,7 +50,7 @@ pub(crate) fn met(cgroup: Address) -> i32 {
     row.cgroup_id = id;
     let memory = memcg_counter(memcg);
     (row.usage, row.max) = counter(memory);
-    row.high = read(memory, offset!(page_counter_high)).unwrap_or(UNKNOWN_U64);
+    row.high = high(memory);
     row.low = read(memory, offset!(page_counter_low)).unwrap_or(UNKNOWN_U64);
     row.peak = read(memory, offset!(page_counter_watermark)).unwrap_or(UNKNOWN_U64);
     (row.swap_usage, row.swap_max) = match offset!(mem_cgroup_swap) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::cgroup::MAX_LIVE;
 use crate::engine::holds;
-use crate::event::Container;
+use crate::event::{Container, Memory};
 use crate::kernel::walk::{Limit, Row};
 use crate::measure::{Bytes, CgroupId, Timestamp};
 use crate::unit::{Names, Selection, UnitPath};
@@ -73,7 +73,7 @@ pub(super) struct Cgroup {
     pub(super) is_confined: Option<bool>,
     /// When it was sampled last, in time since boot.
     pub(super) sampled: Option<Duration>,
-    /// What it used then, and its `memory.max`.
+    /// What it used then, and the lower of its `memory.max` and `memory.high`.
     pub(super) used: Option<(Bytes, Option<Bytes>)>,
     /// When its largest processes were told last, in time since boot.
     pub(super) tasks_told: Option<Duration>,
@@ -183,6 +183,12 @@ impl Cgroup {
     fn walked_within(&self, now: Timestamp, seconds: f64) -> Option<&Walked> {
         let walked = self.walked.as_ref()?;
         (0.0..seconds).contains(&now.seconds_since(walked.ts)).then_some(walked)
+    }
+
+    /// It was sampled: the step that matters from here on is a share of the nearer of what kills and what slows down.
+    pub(super) fn held(&mut self, memory: &Memory) {
+        let nearest = [memory.max, memory.high].into_iter().flatten().min();
+        self.used = memory.current.map(|usage| (usage, nearest));
     }
 
     /// Whether it moved by a step that matters since it was sampled last: as the kernel side has it (observer-ebpf,
@@ -426,6 +432,18 @@ mod tests {
         assert_eq!(moved, [true, false, false, true]);
         cgroup.used = Some((Bytes(100 * MIB), None));
         assert!(!cgroup.has_moved(Bytes(110 * MIB)) && cgroup.has_moved(Bytes(84 * MIB)));
+    }
+
+    #[test]
+    fn who_is_slowed_down_only_is_seen_on_the_way_there() {
+        const MIB: u64 = 1 << 20;
+        let mut cgroup = Cgroup::new("/a", &Selection::default(), &mut Names::default());
+        cgroup.held(&Memory {
+            current: Some(Bytes(20 * MIB)),
+            high: Some(Bytes(24 * MIB)),
+            ..Memory::default()
+        });
+        assert!(cgroup.has_moved(Bytes(21 * MIB)));
     }
 
     #[test]

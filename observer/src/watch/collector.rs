@@ -765,7 +765,7 @@ impl Collector {
         self.first_charge(id);
         if let Some(cgroup) = self.cgroups.get_mut(id) {
             cgroup.sampled = Some(Clock::boot());
-            cgroup.used = reading.memory.current.map(|usage| (usage, reading.memory.max));
+            cgroup.held(&reading.memory);
         }
         let sample = Sample {
             subject: self.subject(Some(id), &path),
