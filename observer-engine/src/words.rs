@@ -19,7 +19,7 @@ use crate::measure::Bytes;
 pub use code::{code, is_code_of};
 pub use held::object;
 pub use told::{NO_KILL, Sentences, sentences};
-pub use verdict::{cause, killed, limit_brief, paragraph};
+pub use verdict::{cause, killed, limit_brief, message, paragraph};
 
 /// A share from which on it is as good as all.
 const ALL: f64 = 0.9;

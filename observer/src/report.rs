@@ -17,13 +17,13 @@ mod scale;
 mod tests;
 mod words;
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
-use crate::event::{Event, Line, Stream};
+use crate::event::{Event, Line, Stream, ancestry};
 use crate::measure::Timestamp;
+use crate::unit::unit_cgroup;
 
 use past::{Past, Room};
 use words::Words;
@@ -50,6 +50,7 @@ const ROOM: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Report {
     words: Words,
+    /// By host, and by the unit's own cgroup: two users' units may have one name. What has no cgroup goes by its name.
     units: BTreeMap<(String, String), Past>,
     hosts: BTreeMap<String, Host>,
     room: Room,
@@ -67,6 +68,8 @@ struct Host {
     gaps: Vec<(Timestamp, Timestamp)>,
     /// Lines that the stream shows to be missing.
     missing: u64,
+    /// Whether there is anything but samples: a recorder's own lines, or what happened.
+    has_more: bool,
 }
 
 impl Report {
@@ -88,8 +91,22 @@ impl Report {
         if self.hosts.len() < HOSTS || self.hosts.contains_key(&host) {
             self.hosts.entry(host.clone()).or_default().take(ts, &event);
         }
-        let Some(name) = event.subject().map(|subject| crate::words::name(subject).to_owned()) else {
+        let Some(subject) = event.subject() else {
             return;
+        };
+        let name = crate::words::name(subject).to_owned();
+        let path = match (&subject.cgroup.path, &event) {
+            // What is sampled has a history of its own, a cgroup within a unit too.
+            (Some(path), Event::Sample(_)) => Some(path.clone()),
+            (Some(path), _) => Some(unit_cgroup(path).to_owned()),
+            // What is known by its name alone is the unit that has it.
+            (None, _) => {
+                let mut alike = self
+                    .units
+                    .values()
+                    .filter(|past| past.host == host && past.name == name);
+                alike.next().and_then(|past| past.path.clone())
+            }
         };
         // Notes on the counters of a host's root are no unit's history.
         if matches!(event, Event::Unexplained(_) | Event::OomWithoutKill(_)) {
@@ -97,8 +114,8 @@ impl Report {
         }
         let points = (POINTS / self.units.len().max(1)).clamp(POINTS_OF_ONE, points::KEPT);
         self.units
-            .entry((host.clone(), name.clone()))
-            .or_insert_with(|| Past::new(host, name))
+            .entry((host.clone(), path.as_ref().unwrap_or(&name).clone()))
+            .or_insert_with(|| Past::new(host, name, path))
             .take(ts, event, points, &mut self.room);
         if self.units.len() >= 2 * UNITS {
             self.shorten();
@@ -107,8 +124,10 @@ impl Report {
 
     /// Lets go of those that come last on the page.
     fn shorten(&mut self) {
-        let kept = self.in_order().into_iter().take(UNITS);
-        let kept: BTreeSet<(String, String)> = kept.map(|past| (past.host.clone(), past.name.clone())).collect();
+        let mut keys: Vec<(String, String)> = self.units.keys().cloned().collect();
+        keys.sort_by_cached_key(|key| self.units.get(key).map(Past::rank));
+        keys.truncate(UNITS);
+        let kept: BTreeSet<(String, String)> = keys.into_iter().collect();
         self.units.retain(|key, _| kept.contains(key));
         self.is_short = true;
     }
@@ -121,7 +140,7 @@ impl Report {
 
     /// Their names, those of several hosts with the host.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.units.keys().map(|(_, name)| name.as_str())
+        self.units.values().map(|past| past.name.as_str())
     }
 
     /// The page.
@@ -155,17 +174,44 @@ impl Report {
         format!("oomtrace{host}{day}.html")
     }
 
-    /// Those that were killed first, then those that were warned of, then the largest.
+    /// Those that were killed first, then those with the least headroom. Slices and managers that hold one of the others and
+    /// nothing else are left out: theirs would be the same plot once more.
     fn in_order(&self) -> Vec<&Past> {
-        let mut order: Vec<&Past> = self.units.values().collect();
-        order.sort_by_cached_key(|past| {
-            let is_warned = past.warnings.total > 0 || past.throttles.total > 0;
-            // As whole numbers, for the order of them is total.
-            let peak = past.peak().max(0.0).to_bits();
-            let rank = (past.kills.total > 0, is_warned, peak);
-            (Reverse(rank), past.name.clone())
-        });
+        let below = self.below();
+        let units = self.units.iter();
+        let mut order: Vec<&Past> = units
+            .filter(|(key, past)| match below.get(*key).map(Vec::as_slice) {
+                Some([only]) => !past.is_the_same_as(only),
+                _ => true,
+            })
+            .map(|(_, past)| past)
+            .collect();
+        order.sort_by_cached_key(|past| past.rank());
         order
+    }
+
+    /// What lies directly below each, of what there is.
+    fn below(&self) -> BTreeMap<&(String, String), Vec<&Past>> {
+        let mut below: BTreeMap<&(String, String), Vec<&Past>> = BTreeMap::new();
+        for past in self.units.values() {
+            let above = past.path.iter().flat_map(|path| ancestry(path).skip(1));
+            let mut above = above.map(|path| (past.host.clone(), path.to_owned()));
+            if let Some((key, _)) = above.find_map(|key| self.units.get_key_value(&key)) {
+                below.entry(key).or_default().push(past);
+            }
+        }
+        below
+    }
+
+    /// Whether the lines are samples and nothing else, as of another program or picked out: what happened is not in them.
+    fn has_samples_alone(&self) -> bool {
+        !self.hosts.values().any(|host| host.has_more)
+    }
+
+    /// Whether another one of its host has the same name.
+    fn has_a_namesake(&self, past: &Past) -> bool {
+        let alike = |other: &&Past| other.host == past.host && other.name == past.name;
+        self.units.values().filter(alike).nth(1).is_some()
     }
 
     fn gaps(&self, host: &str) -> &[(Timestamp, Timestamp)] {
@@ -175,6 +221,7 @@ impl Report {
 
 impl Host {
     fn take(&mut self, ts: Timestamp, event: &Event) {
+        self.has_more |= !matches!(event, Event::Sample(_));
         match event {
             Event::Start(start) => {
                 if let Some(last) = self.last.filter(|_| self.gaps.len() < MAX_GAPS) {

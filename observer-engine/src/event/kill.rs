@@ -1,14 +1,17 @@
 //! A kill: who, by whom, at which limit, and how that is known.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Bursty, Forecast, Grower, Ledger, Memory, Object, Relation, Subject, Trend, few};
 use crate::measure::{Bytes, Tgid, Tid, Timestamp};
 use crate::unit::is_same_unit;
+use crate::words;
 
 /// One victim's kill. The event's subject is the victim's cgroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self")]
+#[schemars(!remote, transform = with_message)]
 pub struct Kill {
     /// The victim's cgroup.
     #[serde(flatten, skip_deserializing)]
@@ -60,6 +63,37 @@ pub struct Kill {
     /// Advice in sentences, each with its figure.
     #[serde(default, deserialize_with = "few::few")]
     pub advice: Vec<String>,
+}
+
+/// A kill is written with what its fields say, in a sentence (`message`). The sentence is made when the kill is written, so that
+/// it cannot say anything else than they do, and it is not read.
+impl Serialize for Kill {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            #[serde(flatten, serialize_with = "Kill::serialize")]
+            kill: &'a Kill,
+            message: String,
+        }
+        let message = words::message(self);
+        Written { kill: self, message }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Kill {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+}
+
+fn with_message(schema: &mut schemars::Schema) {
+    let message = serde_json::json!({
+        "description": "The verdict in a sentence, for alerts: who was killed, by whom, and whose limit was reached.",
+        "type": "string"
+    });
+    if let Some(fields) = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+        fields.insert("message".to_owned(), message);
+    }
 }
 
 impl Kill {

@@ -7,13 +7,14 @@ use serde_json::value::RawValue;
 
 use super::{
     Bursty, CgroupRef, Container, Forecast, ForecastChange, Kill, Ledger, Limit, Lost, Memory, MemoryEvents,
-    OomWithoutKill, Pressure, Processes, Run, Sample, Stacks, Start, Stop, Subject, TaskSize, Throttle, Trend,
+    OomWithoutKill, Pressure, Processes, Run, SCHEMA, Sample, Stacks, Start, Stop, Subject, TaskSize, Throttle, Trend,
     Unexplained, Unit, few,
 };
 use crate::measure::Timestamp;
 
 /// One line of the stream: an event with its time and number.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = SCHEMA, extend("$id" = format!("urn:{}", SCHEMA.replace('/', ":"))))]
 pub struct Line {
     /// What happened; `event` is its kind.
     #[serde(flatten)]

@@ -68,6 +68,18 @@ pub struct Container {
     pub namespace: Option<String>,
 }
 
+impl Container {
+    /// The pod as `kubectl` names it: `NAMESPACE/NAME`; without the namespace if that is not known.
+    #[must_use]
+    pub fn pod_in_full(&self) -> Option<String> {
+        let pod = self.pod_name.as_ref()?;
+        Some(match &self.namespace {
+            Some(namespace) => format!("{namespace}/{pod}"),
+            None => pod.clone(),
+        })
+    }
+}
+
 /// A cgroup's path and those above it, nearest first.
 pub fn ancestry(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| {

@@ -12,8 +12,8 @@ use crate::unit::is_same_unit;
 /// Sentences, at most.
 const MAX: usize = 3;
 
-/// Below this share of page cache, in per cent, nothing is left that reclaim could have given back: what is mapped and
-/// run comes back at once.
+/// Below this share of page cache, in per cent, nothing was left that reclaim could have given back: what is mapped and run
+/// comes back at once.
 const LITTLE: f64 = 5.0;
 
 /// Swap is as good as full from this share on: it is given out in clusters.
@@ -315,11 +315,8 @@ fn reclaim(origin: Origin, last: Option<&Memory>) -> Option<String> {
     let last = last.filter(|_| at_limit)?;
     let cache = last.file?.saturating_sub(last.shmem.unwrap_or_default());
     let share = per_cent(cache, last.current?);
-    Some(if share < LITTLE {
-        format!("Nothing was left to reclaim: {share:.0}% of the usage was page cache.")
-    } else {
-        format!("{share:.0}% of the usage was page cache, which can be reclaimed.")
-    })
+    // Where there was none, what was used before the kill says so by itself.
+    (share >= LITTLE).then(|| format!("{share:.0}% of the usage was page cache, which can be reclaimed."))
 }
 
 #[cfg(test)]

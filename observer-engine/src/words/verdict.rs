@@ -98,6 +98,21 @@ pub fn killed(who: &str, kill: &Kill, when: &str) -> String {
     format!("{who} was {}killed {}", probably(kill), by(kill, when))
 }
 
+/// A sentence for an alert: `shop-api.service: python3[425] was killed by the kernel: its own MemoryMax=64.0M was reached.`
+/// Of a container with a name it is the pod or the container that is named, as `kubectl` and `docker` do.
+pub fn message(kill: &Kill) -> String {
+    let subject = &kill.subject;
+    let told = killed(&kill.who(), kill, "");
+    let container = subject.container.as_ref();
+    let container = container.and_then(|container| container.pod_in_full().or_else(|| container.name.clone()));
+    let is_known = subject.user_unit.is_some() || subject.unit.is_some() || subject.cgroup.path.is_some();
+    match container {
+        Some(container) => format!("{container}: {told}."),
+        None if is_known => format!("{}: {told}.", name(subject)),
+        None => format!("{told}."),
+    }
+}
+
 /// What the machine lacked.
 fn lacking(kill: &Kill) -> &'static str {
     let pieces = kill.request.as_ref().is_some_and(|request| request.order > 0);
@@ -210,11 +225,8 @@ fn container_line(container: &Container) -> String {
         Some(name) => format!("{name} ({runtime})"),
         None => runtime,
     };
-    let pod = container.pod_name.as_ref().or(container.pod.as_ref());
-    let pod = pod.map(|pod| match &container.namespace {
-        Some(namespace) => format!(", pod {namespace}/{pod}"),
-        None => format!(", pod {pod}"),
-    });
+    let pod = container.pod_in_full().or_else(|| container.pod.clone());
+    let pod = pod.map(|pod| format!(", pod {pod}"));
     let uid = container.uid.map(|uid| format!(", of uid {uid}")).unwrap_or_default();
     format!("{name}{}{uid}", pod.unwrap_or_default())
 }
@@ -242,6 +254,26 @@ fn trigger_place(trigger: &Trigger, victim: &Subject) -> String {
         None if trigger.cgroup.is_some() => "of no unit".to_owned(),
         None => "of an unknown unit".to_owned(),
     }
+}
+
+/// ` requested 1 page (order 0)`
+fn requested(kill: &Kill) -> String {
+    match kill.request.as_ref().map(|request| request.order) {
+        None => " requested memory".to_owned(),
+        Some(0) => " requested 1 page (order 0)".to_owned(),
+        Some(order) => format!(
+            " requested {} pages (order {order})",
+            1_u64.checked_shl(order.unsigned_abs()).unwrap_or(0)
+        ),
+    }
+}
+
+/// Whether the victim asked for the memory itself: a line of its own would name it once more.
+fn is_own_request(kill: &Kill) -> bool {
+    let (Some(victim), Some(trigger)) = (&kill.victim, &kill.trigger) else {
+        return false;
+    };
+    trigger.pid == Some(victim.pid) && trigger.comm == victim.comm
 }
 
 /// `python3[425], anon 63.7M, file 2.4M, shmem 0B, oom_score_adj 0, ran 47s`
@@ -288,7 +320,8 @@ pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, Stri
     let head = format!("{} of {}, {}", kill.who(), name(&kill.subject), cause(kill));
     let mut lines = Vec::new();
     if let Some(victim) = &kill.victim {
-        lines.push(("victim", victim_line(victim, at)));
+        let itself = is_own_request(kill).then(|| format!("; it{} itself", requested(kill)));
+        lines.push(("victim", victim_line(victim, at) + &itself.unwrap_or_default()));
     }
     if let Some(container) = &kill.subject.container {
         lines.push(("container", container_line(container)));
@@ -303,18 +336,10 @@ pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, Stri
     if let Some(ceiling) = kill.victim.as_ref().and_then(|victim| victim.ceiling.as_ref()) {
         lines.push(("ceiling", ceiling_line(ceiling)));
     }
-    if let Some(trigger) = &kill.trigger {
-        let asked = kill.request.as_ref().map(|request| match request.order {
-            0 => " requested 1 page (order 0)".to_owned(),
-            order => format!(
-                " requested {} pages (order {order})",
-                1_u64.checked_shl(order.unsigned_abs()).unwrap_or(0)
-            ),
-        });
+    if let Some(trigger) = kill.trigger.as_ref().filter(|_| !is_own_request(kill)) {
         let place = trigger_place(trigger, &kill.subject);
         let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
-        let asked = asked.unwrap_or_else(|| " requested memory".to_owned());
-        lines.push(("trigger", format!("{}[{pid}] {place}{asked}", trigger.comm)));
+        lines.push(("trigger", format!("{}[{pid}] {place}{}", trigger.comm, requested(kill))));
     }
     if let Some(limit) = &kill.limit {
         lines.push(("limit", limit_line(limit)));
@@ -377,6 +402,7 @@ pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::Tgid;
 
     #[test]
     fn a_container_is_named_as_far_as_it_is_known() {
@@ -413,7 +439,7 @@ mod tests {
             "origin": "memcg_limit", "confidence": "observed", "evidence": [],
             "limit": {"cgroup": path, "unit": unit, "relation": "own", "file": "memory.max", "bytes": 64 << 20,
                 "usage": 64 << 20, "swap_usage": 0},
-            "trigger": {"pid": 5, "tid": 5, "comm": "a", "uid": 0, "unit": unit, "cgroup": path},
+            "trigger": {"pid": 6, "tid": 6, "comm": "b", "uid": 0, "unit": unit, "cgroup": path},
             "victim": {"pid": 5, "tid": 5, "comm": "a", "cmdline": null, "uid": 0, "oom_score_adj": 0, "total_vm": null,
                 "anon": null, "file": null, "shmem": null, "swap": null, "pgtables": null, "started": null},
             "leader_pid": null, "killer": null, "request": null,
@@ -423,6 +449,42 @@ mod tests {
         let subject = serde_json::json!({"unit": unit, "user_unit": user_unit, "cgroup": {"id": 7, "path": path}});
         kill.subject = serde_json::from_value(subject).unwrap();
         kill
+    }
+
+    #[test]
+    fn who_asked_for_the_memory_has_a_line_unless_it_was_the_victim() {
+        let mut told = kill("/system.slice/a.service", Some("a.service"), None, &[]);
+        assert_eq!(line(&told, "trigger"), "b[6] in the same unit requested memory");
+        assert!(!line(&told, "victim").contains("requested"));
+        let trigger = told.trigger.as_mut().unwrap();
+        (trigger.pid, trigger.comm) = (Some(Tgid(5)), "a".to_owned());
+        assert_eq!(line(&told, "trigger"), "");
+        assert!(line(&told, "victim").ends_with("; it requested memory itself"));
+    }
+
+    #[test]
+    fn an_alert_has_what_a_person_calls_it_in_front() {
+        let path = "/system.slice/docker-3f4e.scope";
+        let mut told = kill(path, Some("docker-3f4e.scope"), None, &[]);
+        let what = "a[5] was killed by the kernel: its own MemoryMax=64.0M was reached.";
+        assert_eq!(message(&told), format!("docker-3f4e.scope: {what}"));
+        let mut container = Container {
+            runtime: "docker".to_owned(),
+            id: "3f4e".to_owned(),
+            uid: None,
+            name: Some("web".to_owned()),
+            pod: None,
+            pod_name: None,
+            namespace: None,
+        };
+        told.subject.container = Some(container.clone());
+        assert_eq!(message(&told), format!("web: {what}"));
+        container.pod_name = Some("web-1".to_owned());
+        container.namespace = Some("prod".to_owned());
+        told.subject.container = Some(container);
+        assert_eq!(message(&told), format!("prod/web-1: {what}"));
+        told.subject = Subject::default();
+        assert_eq!(message(&told), what);
     }
 
     fn line(kill: &Kill, label: &str) -> String {

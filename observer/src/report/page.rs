@@ -10,7 +10,7 @@ use crate::event::{Kill, Relation, Unit, UnitState};
 use crate::human::{bytes, duration};
 use crate::measure::Timestamp;
 use crate::unit::ends::explain;
-use crate::words::{limit_owner, name, paragraph, standstill, warning};
+use crate::words::{counted, limit_owner, name, paragraph, standstill, warning};
 
 /// Units with a plot: those that were killed or warned of first, then the largest. More would make the page large.
 const PLOTS: usize = 40;
@@ -97,13 +97,22 @@ fn head(report: &Report, order: &[&Past], out: &mut Markup) {
     let warned = order.iter().filter(|past| past.raised().next().is_some()).count();
     put!(
         out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<header>\n<h1>{}</h1>\n<p class=\"lead\">{}, {} warned of, {} seen.</p>\n<p>{}{}</p>\n",
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<header>\n<h1>{}</h1>\n<p class=\"lead\">{}, {}, {} seen.{}</p>\n<p>{}{}</p>\n",
         title,
         Markup::style(&palette::page()),
         title,
-        count(kills, "process was OOM-killed", "processes were OOM-killed"),
-        count(warned, "unit", "units"),
+        match kills {
+            0 => "No OOM kill recorded".to_owned(),
+            kills => count(kills, "process was OOM-killed", "processes were OOM-killed"),
+        },
+        match warned {
+            0 => "no warning recorded".to_owned(),
+            warned => format!("{} warned of", count(warned, "unit", "units")),
+        },
         count(order.len(), "unit", "units"),
+        report
+            .has_samples_alone()
+            .then(|| markup!(" The recording holds samples only: no kill and no warning could be in it.")),
         span,
         system
     );
@@ -130,10 +139,13 @@ fn missing(report: &Report, out: &mut Markup) {
         })
         .collect();
     if gaps.len() > MAX_GAPS {
-        told.push(markup!("and so {} times more", gaps.len() - MAX_GAPS));
+        told.push(markup!(
+            "and {}",
+            counted(gaps.len().saturating_sub(MAX_GAPS) as u64, "more gap")
+        ));
     }
     if lost > 0 {
-        told.push(markup!("{} lines are missing in between", lost));
+        told.push(markup!("{} missing in between", counted(lost, "line")));
     }
     if !told.is_empty() {
         put!(
@@ -191,11 +203,10 @@ fn table(report: &Report, order: &[&Past], out: &mut Markup) {
         "<th scope=\"col\">Kills</th><th scope=\"col\">Warned</th><th scope=\"col\">Throttled</th><th scope=\"col\">Peak</th><th scope=\"col\">Last</th><th scope=\"col\">Limit</th><th scope=\"col\" class=\"left\">Limit set by</th><th scope=\"col\">Min headroom</th></tr></thead>\n<tbody>\n"
     );
     for (place, past) in order.iter().take(ROWS).enumerate() {
-        let name = &past.name;
         let name = if place < PLOTS {
-            markup!("<a href=\"#{}\">{}</a>", anchor(past), name)
+            markup!("<a href=\"#{}\">{}</a>", anchor(past), label(report, past))
         } else {
-            markup!("{}", name)
+            label(report, past)
         };
         let host = several.then(|| markup!("<td class=\"left\">{}</td>", past.host));
         let held = past.nearest();
@@ -239,10 +250,19 @@ fn table(report: &Report, order: &[&Past], out: &mut Markup) {
     put!(out, "</section>\n");
 }
 
-/// A name for a link: the bytes of the unit's.
+/// A unit's name, and its cgroup where another one has the same name.
+fn label(report: &Report, past: &Past) -> Markup {
+    match past.path.as_ref().filter(|_| report.has_a_namesake(past)) {
+        Some(path) => markup!("{} <small>{}</small>", past.name, path),
+        None => markup!("{}", past.name),
+    }
+}
+
+/// A name for a link: the bytes of what nobody else is called.
 fn anchor(past: &Past) -> String {
     let mut anchor = "u".to_owned();
-    for byte in past.host.bytes().chain([b'/']).chain(past.name.bytes()) {
+    let own = past.path.as_ref().unwrap_or(&past.name);
+    for byte in past.host.bytes().chain([b'/']).chain(own.bytes()) {
         let _ = write!(anchor, "{byte:02x}");
     }
     anchor
@@ -257,7 +277,7 @@ fn unit(report: &Report, past: &Past, out: &mut Markup) {
         id,
         id,
         id,
-        past.name,
+        label(report, past),
         host,
         summary(past)
     );

@@ -1,5 +1,6 @@
 //! What is kept of a unit.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use serde::Serialize;
@@ -20,6 +21,9 @@ const LIMITS: usize = 16;
 
 /// Tasks of a kill that are told, and the victim among them.
 const TASKS: usize = 6;
+
+/// The share of its peak that a slice may hold beside the only unit in it, and still be the same plot.
+const BESIDE: f64 = 0.1;
 
 /// Room for what is kept of all units together, in bytes of JSON: about what it takes.
 #[derive(Debug)]
@@ -101,6 +105,8 @@ fn outline(mut kill: Box<Kill>) -> Box<Kill> {
 pub(super) struct Past {
     pub(super) host: String,
     pub(super) name: String,
+    /// Its cgroup's path, where that is known.
+    pub(super) path: Option<String>,
     pub(super) points: Points,
     pub(super) limits: Vec<Held>,
     pub(super) warnings: Kept<ForecastChange>,
@@ -114,10 +120,11 @@ pub(super) struct Past {
 }
 
 impl Past {
-    pub(super) fn new(host: String, name: String) -> Self {
+    pub(super) fn new(host: String, name: String, path: Option<String>) -> Self {
         Self {
             host,
             name,
+            path,
             points: Points::default(),
             limits: Vec::new(),
             warnings: Kept::default(),
@@ -227,6 +234,25 @@ impl Past {
         held.bytes = limit.bytes;
         held.least_room = held.least_room.min(room);
         Some((place, current + room.max(0.0)))
+    }
+
+    /// Its place on the page: killed first, then by the least headroom that it had, as a share of the limit, then by size.
+    pub(super) fn rank(&self) -> (bool, u64, Reverse<u64>, String) {
+        let share = self
+            .nearest()
+            .map_or(f64::MAX, |held| held.least_room.max(0.0) / held.bytes.as_f64().max(1.0));
+        // As whole numbers, for their order is total, and that of what is not negative is the same.
+        let (share, peak) = (share.to_bits(), self.peak().max(0.0).to_bits());
+        (self.kills.total == 0, share, Reverse(peak), self.name.clone())
+    }
+
+    /// Whether all that it shows is what the one below it shows: nothing happened to it, it has no limit of its own, and it holds
+    /// next to nothing beside it.
+    pub(super) fn is_the_same_as(&self, below: &Self) -> bool {
+        let failed = self.ends.kept.iter().any(|(_, unit)| unit.state == UnitState::Failed);
+        let is_calm = self.kills.total + self.warnings.total + self.throttles.total == 0 && !failed;
+        let is_free = self.limits.iter().all(|held| held.relation != Relation::Own);
+        is_calm && is_free && self.peak() - below.peak() <= self.peak() * BESIDE
     }
 
     pub(super) fn peak(&self) -> f64 {

@@ -60,6 +60,100 @@ fn what_a_pod_held_before_its_kill_is_its_own_and_not_the_hosts() {
     assert!(page.contains("anon 63.0M") && !page.contains("anon 1000.0M"), "{page}");
 }
 
+/// A sample of this size, and with a limit of its own where that is given.
+fn sized(second: i64, name: &str, path: &str, mib: u64, max: Option<u64>) -> Line {
+    let limit = max.map(|max| {
+        let max = max << 20;
+        format!(r#"{{"cgroup":"{path}","unit":"{name}","relation":"own","file":"memory.max","bytes":{max},"usage":1,"reclaimable":0}}"#)
+    });
+    let fields = format!(
+        r#""unit":"{name}","cgroup":{{"id":7,"path":"{path}"}},"memory":{{"current":{}}},"limits":[{}]"#,
+        mib << 20,
+        limit.unwrap_or_default()
+    );
+    line(second, "sample", &fields)
+}
+
+fn headings(page: &str) -> Vec<String> {
+    let mut found = page.split("<h2 id=\"u").skip(1);
+    let first = found.next();
+    assert!(first.is_some_and(|first| first.starts_with("nits")), "{page}");
+    let text = found.filter_map(|part| part.split_once('>')?.1.split_once("</h2>"));
+    text.map(|(heading, _)| heading.to_owned()).collect()
+}
+
+#[test]
+fn two_users_units_of_one_name_are_two() {
+    let path = |uid: u32| format!("/user.slice/user-{uid}.slice/user@{uid}.service/app.slice/a.service");
+    let lines = (0..20).flat_map(|second| {
+        [
+            sized(second, "a.service", &path(1000), 10, None),
+            sized(second, "a.service", &path(1001), 90, None),
+        ]
+    });
+    let headings = headings(&report(lines).page());
+    assert_eq!(headings.len(), 2, "{headings:?}");
+    assert!(
+        headings.iter().any(|heading| heading.contains("user@1001.service")),
+        "{headings:?}"
+    );
+}
+
+#[test]
+fn a_slice_that_holds_one_unit_alone_is_not_shown_beside_it_unless_it_says_more() {
+    let page = |max: Option<u64>, beside: u64| {
+        let lines = (0..20).flat_map(move |second| {
+            [
+                sized(second, "user.slice", "/user.slice", 50 + beside, None),
+                sized(second, "app.slice", "/user.slice/app.slice", 50, max),
+                sized(second, "a.service", "/user.slice/app.slice/a.service", 50, None),
+            ]
+        });
+        headings(&report(lines).page())
+    };
+    assert_eq!(page(None, 0), ["a.service"]);
+    // A limit of its own, and memory that nobody below has.
+    assert_eq!(page(Some(100), 0), ["app.slice", "a.service"]);
+    assert_eq!(page(None, 50), ["user.slice", "a.service"]);
+}
+
+#[test]
+fn who_was_killed_comes_first_then_who_had_the_least_headroom() {
+    let lines = (0..20).flat_map(|second| {
+        [
+            sized(second, "roomy.service", "/roomy.service", 500, Some(5_000)),
+            sized(second, "tight.service", "/tight.service", 90, Some(100)),
+            sized(second, "free.service", "/free.service", 900, None),
+            sample(second, UNIT),
+        ]
+    });
+    let headings = headings(&report(lines.chain([kill(20)])).page());
+    assert_eq!(
+        headings,
+        [
+            "&lt;b&gt;&amp;.service",
+            "tight.service",
+            "roomy.service",
+            "free.service"
+        ]
+    );
+}
+
+#[test]
+fn where_there_are_samples_alone_that_is_said() {
+    let samples = || (0..20).map(|second| sample(second, UNIT));
+    let page = report(samples()).page();
+    assert!(
+        page.contains("holds samples only") && page.contains("No OOM kill recorded, no warning recorded"),
+        "{page}"
+    );
+    let page = report(samples().chain([kill(20)])).page();
+    assert!(
+        !page.contains("samples only") && page.contains("1 process was OOM-killed"),
+        "{page}"
+    );
+}
+
 #[test]
 fn names_are_safe_and_nothing_comes_from_elsewhere() {
     let page = report((0..100).map(|second| sample(second, UNIT)).chain([kill(100)])).page();

@@ -20,6 +20,7 @@ use crate::event::{Event, Line};
 use crate::measure::Timestamp;
 use crate::notice::notice;
 use crate::private;
+use crate::words::counted;
 
 pub use folder::{CaptureError, CaptureOptions};
 
@@ -101,8 +102,9 @@ impl Capture {
         match written {
             Ok(()) if self.lost > 0 => {
                 notice(format_args!(
-                    "recording into {dir} again; {} lines were lost",
-                    self.lost
+                    "recording into {dir} again; {} {} lost",
+                    counted(self.lost, "line"),
+                    if self.lost == 1 { "was" } else { "were" }
                 ));
                 self.lost = 0;
                 self.said_full = false;

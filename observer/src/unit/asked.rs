@@ -68,11 +68,7 @@ fn names(subject: &Subject) -> impl Iterator<Item = String> {
 /// A container's name and that of its pod, as `-u` takes them.
 #[must_use]
 pub fn container_names(container: &Container) -> Vec<String> {
-    let pod = container.pod_name.as_ref().map(|pod| match &container.namespace {
-        Some(namespace) => format!("{namespace}/{pod}"),
-        None => pod.clone(),
-    });
-    container.name.iter().cloned().chain(pod).collect()
+    container.name.iter().cloned().chain(container.pod_in_full()).collect()
 }
 
 /// The units and containers that are there now, each by its own cgroup.
