@@ -11,7 +11,7 @@ const LAST_WORD: f64 = 15.0;
 const LASTED: f64 = 0.7;
 
 /// What starts, grows: so many steps of it say nothing. A step is from sample to sample, and [`STEP`] at least.
-const START: f64 = 8.0;
+const START: f64 = 6.0;
 
 /// And what is seen from its start on is starting where it would fill its limit within so many seconds of that, or in as many
 /// steps where these are longer than a second: runtimes, caches and workers that are started together do, and most of them stop
@@ -24,10 +24,10 @@ const BEGAN_BELOW: f64 = 0.25;
 /// A start that leaves no more than this share of the limit is warned of nonetheless: few stop there.
 const START_STOPS: f64 = 0.06;
 
-/// One that takes up to so many times as long leaves more, in proportion, up to the other share: a leak of two minutes is warned
-/// of at its half.
-const SLOWER: f64 = 2.0;
-const SLOWER_STOPS: f64 = 0.5;
+/// One that takes up to so many times as long leaves more, in proportion, up to the other share. What takes longer is no start: a
+/// leak of two minutes is warned of in the first half of its life, and not on the edge of that.
+const SLOWER: f64 = 1.85;
+const SLOWER_STOPS: f64 = 0.43;
 
 /// How long growth must have lasted, as a share of the longest time that may be left: growth by leaps says little of when.
 const LASTED_OF_HIGH: f64 = 0.4;
