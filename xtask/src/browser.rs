@@ -8,14 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::packages::{self, Tool};
-use crate::{step, target_dir, workspace};
-
-const CHROMIUM: [Tool; 1] = [Tool {
-    program: "chromium",
-    package: "chromium",
-    purpose: "shows the report's page",
-}];
+use crate::devtools::CHROMIUM;
+use crate::{packages, step, target_dir, workspace};
 
 /// A picture: its name, its size, and what the browser is told besides.
 const PICTURES: [(&str, &str, &str); 3] = [

@@ -8,7 +8,14 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::packages;
+use crate::packages::{self, Tool};
+
+/// The browser that the tests look at pages with.
+pub(crate) const CHROMIUM: [Tool; 1] = [Tool {
+    program: "chromium",
+    package: "chromium",
+    purpose: "shows the report's page and the one for pasted logs",
+}];
 
 /// A browser with one page open.
 #[derive(Debug)]
@@ -26,6 +33,7 @@ pub(crate) struct Browser {
 impl Browser {
     /// Opens a page of a file in a browser that has no network.
     pub(crate) fn open(page: &Path) -> Result<Self> {
+        packages::require(&CHROMIUM)?;
         let profile = tempfile::tempdir()?;
         // It reads from descriptor 3 and writes to 4: the shell puts the pipes there.
         let mut child = Command::new("sh")
