@@ -29,6 +29,8 @@ pub(super) struct Key {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
     pub(super) name: String,
+    /// Of a container its name, where the runtime's files have it.
+    container: Option<String>,
     pub(super) description: Option<String>,
     pub(super) tasks: Option<u64>,
     /// Its largest processes, and how fast each grew since the time before, in bytes a second.
@@ -268,6 +270,8 @@ impl Model {
         let room = room(self.units.len());
         let known = self.known(key);
         name(&sample.subject).clone_into(&mut known.name);
+        let container = sample.subject.container.as_ref();
+        known.container = container.and_then(|container| container.name.clone());
         known.limits.clone_from(&sample.limits);
         known.trend = sample.trend;
         let bound = limit.map(|limit| LimitRef {
@@ -400,6 +404,16 @@ impl Model {
         }
         self.told += 1;
         self.incidents.push_back(incident);
+    }
+
+    /// The name as it stands below what holds it: a container's own, else the last part of a path.
+    pub(super) fn leaf<'a>(&'a self, key: &'a Key) -> &'a str {
+        let known = self.units.get(key);
+        let container = known.and_then(|known| known.container.as_deref());
+        let name = container
+            .or(known.map(|known| known.name.as_str()))
+            .unwrap_or(&key.path);
+        name.rsplit('/').find(|part| !part.is_empty()).unwrap_or(name)
     }
 
     /// The name as it stands in lists: with the host where there are several.

@@ -64,6 +64,37 @@ fn the_table() {
 }
 
 #[test]
+fn in_the_tree_a_path_is_its_last_part_and_a_container_its_name() {
+    let mut state = empty(|_| {});
+    let pod = "/kubepods/burstable/pod0a1b";
+    let container = r#"{"runtime":"containerd","id":"5e6f","pod":"0a1b","name":"web","namespace":null}"#;
+    for (second, path, container) in [
+        (0, "/kubepods", "null"),
+        (1, "/kubepods/burstable", "null"),
+        (2, pod, "null"),
+        (3, &format!("{pod}/5e6f"), container),
+        (4, &format!("{pod}/7a8b"), "null"),
+    ] {
+        let line = format!(
+            r#"{{"event":"sample","ts":"2026-11-24T10:00:0{second}Z","seq":{second},"host":"h","cgroup":{{"id":{second},"path":"{path}"}},"container":{container},"memory":{{"current":4096}}}}"#
+        );
+        state.line(&serde_json::from_str(&line).unwrap());
+    }
+    press(&mut state, &[KeyCode::Char('t')]);
+    let shown = text(&state, (80, 24));
+    for name in [
+        " kubepods ",
+        "   burstable ",
+        "     pod0a1b ",
+        "       web ",
+        "       7a8b ",
+    ] {
+        assert!(shown.contains(name), "{name}: {shown}");
+    }
+    assert!(!shown.contains(" /kubepods/"), "{shown}");
+}
+
+#[test]
 fn the_tree() {
     let mut state = told();
     press(&mut state, &[KeyCode::Char('t')]);

@@ -179,8 +179,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, rows: &[Row])
 
 /// Columns that a row's name takes whole, with its mark and what it is set in by.
 fn needed(state: &State, row: &Row) -> u16 {
-    let known = state.model.units.get(&row.key);
-    let title = known.map_or_else(|| row.key.path.clone(), |known| title(state, &row.key, known));
+    let title = title(state, &row.key);
     let indent = if state.tree { row.depth.min(6) * 2 } else { 0 };
     u16::try_from(title.chars().count() + indent + 3).unwrap_or(u16::MAX)
 }
@@ -196,14 +195,14 @@ fn draw_row(buffer: &mut Buffer, area: Rect, state: &State, row: &Row, (width, y
         .and_then(|known| Some((known, known.history.at(now)?)));
     let Some((known, point)) = told else {
         // It holds others, and is known by its path.
-        let last = row.key.path.rsplit('/').next().unwrap_or_default();
+        let last = state.model.leaf(&row.key);
         let x = 3 + u16::try_from(indent).unwrap_or_default();
         put(buffer, area, x, y, &middle(last, room, true), GREY);
         return;
     };
     let (mark, style) = mark(known, now);
     put(buffer, area, 1, y, mark, style);
-    let title = title(state, &row.key, known);
+    let title = title(state, &row.key);
     // Of a name that has no room the part that is implied goes first, as on the command line.
     let short = title.strip_suffix(".service").filter(|_| title.chars().count() > room);
     let title = middle(short.unwrap_or(&title), room, true);
@@ -220,9 +219,9 @@ fn draw_row(buffer: &mut Buffer, area: Rect, state: &State, row: &Row, (width, y
     });
 }
 
-fn title(state: &State, key: &Key, known: &Known) -> String {
+fn title(state: &State, key: &Key) -> String {
     if state.tree {
-        known.name.clone()
+        state.model.leaf(key).to_owned()
     } else {
         state.model.title(key)
     }
