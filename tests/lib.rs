@@ -251,6 +251,10 @@ impl Scenario {
         }
         self.met(&lines, &expected, &less)?;
         self.is_guarded(&lines, &expected, &less)?;
+        // Of a log with lines missing within a report, nothing says whose the rest is.
+        if !read("kernel.missed")?.is_empty() {
+            return Ok(());
+        }
         agreement::agree(&read("kernel.log")?, &lines)
     }
 

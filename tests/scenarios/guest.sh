@@ -48,6 +48,8 @@ for run in "$@"; do
     oomtrace schema > "$OUT/schema.json"
     oomtrace replay -o json "$OUT/events.jsonl" > "$OUT/replayed.jsonl" 2>> "$OUT/stderr"
     journalctl -k -b > "$OUT/kernel.log"
+    # What journald says where the kernel's log was overwritten before it was read.
+    journalctl -q -b -o cat _TRANSPORT=driver | grep '^Missed ' > "$OUT/kernel.missed"
     [ "$tier" = no-btf ] && umount "$types"
     # The same unit may be started again on another tier.
     systemctl reset-failed
