@@ -20,6 +20,8 @@ pub enum Task {
     Follow,
     /// To answer whoever connects. No file is opened.
     Serve,
+    /// To answer whoever connects, and to look who that is.
+    Attend,
     /// To read files, and to make, change and remove them.
     Write,
     /// To read files, and to send to sockets of this machine.
@@ -267,6 +269,10 @@ fn allowed(task: Task) -> Rules {
         }
         Task::Write => any(&mut rules, &[LOOK, LOOK_OLD, CHANGE, CHANGE_OLD]),
         Task::Serve => any(&mut rules, &[ANSWER]),
+        Task::Attend => {
+            any(&mut rules, &[ANSWER, LOOK, LOOK_OLD]);
+            open(&mut rules);
+        }
     }
     match task {
         Task::Follow => put(&mut rules, libc::SYS_bpf, MAPS.iter().map(|one| [is(0, *one)])),
@@ -275,7 +281,7 @@ fn allowed(task: Task) -> Rules {
             put(&mut rules, libc::SYS_socket, [[is(0, local)]]);
             any(&mut rules, &[&[libc::SYS_connect, libc::SYS_memfd_create]]);
         }
-        Task::Read | Task::Serve | Task::Write => {}
+        Task::Read | Task::Serve | Task::Attend | Task::Write => {}
     }
     rules
 }

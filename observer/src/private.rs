@@ -7,9 +7,10 @@
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use rustix::process::{getegid, geteuid};
 
 /// Only its owner's.
@@ -110,6 +111,41 @@ pub(crate) fn replace(path: &Path) -> io::Result<File> {
     create_new(path)
 }
 
+/// Makes a socket that listens, in a folder that is there and that nobody else may write to. It has its name only once it listens
+/// and is its owner's alone: one that refuses is a dead one's. Neither is anything replaced that has the name.
+///
+/// # Errors
+/// Where there is no such folder, or something of that name.
+pub(crate) fn socket(path: &Path) -> io::Result<UnixListener> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let meta = fs::metadata(folder)?;
+    if is_anyones(&meta) {
+        return Err(io::Error::other(format!(
+            "others may write to its folder {} (mode {:o}, owner {}): chown root and chmod go-w it",
+            folder.display(),
+            meta.mode() & 0o7777,
+            meta.uid()
+        )));
+    }
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    let draft = folder.join(hidden);
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&draft)?;
+    let named = fs::set_permissions(&draft, fs::Permissions::from_mode(FILE))
+        .and_then(|()| Ok(renameat_with(CWD, &draft, CWD, path, RenameFlags::NOREPLACE)?))
+        .and_then(|()| listener.set_nonblocking(true));
+    if named.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    named.map(|()| listener)
+}
+
 /// Opens a file to hold a lock on, made where there is none; nobody else can open it, and so nobody can hold it before us.
 ///
 /// # Errors
@@ -208,6 +244,26 @@ mod tests {
         replace(&place("link")).unwrap();
         assert_eq!(fs::read(place("secret")).unwrap(), b"secret");
         assert!(!place("nowhere").exists());
+    }
+
+    #[test]
+    fn a_socket_is_its_owners_alone_and_takes_nobodys_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        // What a run left that was killed in between is in nobody's way.
+        drop(UnixListener::bind(dir.path().join(".a")).unwrap());
+        let listener = socket(&path).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(socket(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nor is anything left of that");
+        drop(listener);
+        fs::remove_file(&path).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let error = socket(&path).unwrap_err().to_string();
+        assert!(error.contains("others may write to its folder"), "{error}");
+        let nowhere = socket(&dir.path().join("none/a")).unwrap_err();
+        assert_eq!(nowhere.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -8,8 +8,10 @@ mod container;
 mod invocation;
 pub mod oomd;
 mod owner;
+pub mod prekill;
 mod select;
 pub mod systemd;
+mod varlink;
 
 pub use asked::{Asked, container_names, did_you_mean, present};
 pub use container::Names;

@@ -14,6 +14,7 @@ mod ledger;
 mod looks;
 mod objects;
 mod placeless;
+mod prekills;
 mod processes;
 mod programs;
 mod questions;
@@ -26,6 +27,8 @@ mod standing;
 mod stream;
 mod units;
 
+use std::io;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -41,6 +44,7 @@ use crate::kernel::{Probes, log, plan};
 use crate::notice::notice;
 use crate::rights;
 use crate::sink::Sink;
+use crate::unit::prekill::{self, Hook, Prekill};
 use crate::unit::{Selection, did_you_mean, present, systemd::Systemd};
 
 pub use stream::StreamError;
@@ -150,6 +154,7 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
         let _ = systemd.subscribe_oomd(hierarchy.clone(), oomd_in.clone()).await;
         known(systemd, &options.selection).await?;
     }
+    let mut prekills = prekills(Path::new(prekill::FOLDER), &hierarchy);
     let mut probes = probes;
     let walk = probes.as_mut().and_then(|probes| probes.walk.take());
     let mut rings = Rings::new(probes)?;
@@ -178,6 +183,7 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
                 collector.records(records, &mut stream)?;
             }
             () = logged(collector.log.as_ref()) => collector.read_log(&mut stream)?,
+            Some(prekill) = warned(prekills.as_mut()) => collector.about_to_be_killed(prekill, &mut stream)?,
             Some((ticket, answer)) = answers.recv() => collector.answered(ticket, answer, &mut stream)?,
             Some(kill) = oomd.recv() => collector.oomd_told(&kill, &mut stream)?,
             Some(stacks) = told(followed.as_mut()) => collector.followed(stacks, &mut stream)?,
@@ -207,6 +213,8 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
         }
     };
     service::stopping();
+    // Nothing more is waited for here.
+    drop(prekills);
     // What the kernel told before the signal still counts.
     let records = rings.drain();
     collector.records(records, &mut stream)?;
@@ -228,6 +236,13 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
 async fn logged(log: Option<&KernelLog>) {
     match log {
         Some(log) => log.readable().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn warned(prekills: Option<&mut (Hook, mpsc::Receiver<Prekill>)>) -> Option<Prekill> {
+    match prekills {
+        Some((_, prekills)) => prekills.recv().await,
         None => std::future::pending().await,
     }
 }
@@ -291,6 +306,22 @@ fn attach(options: &Options, hierarchy: &Hierarchy) -> (Option<Probes>, Vec<Prob
                 ));
             }
             (None, plan::unattached(&reason))
+        }
+    }
+}
+
+/// What systemd-oomd tells before it kills, where its folder is there and this may listen in it; 'oomtrace doctor' says where not.
+fn prekills(folder: &Path, hierarchy: &Hierarchy) -> Option<(Hook, mpsc::Receiver<Prekill>)> {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+    match prekill::listen(folder, hierarchy.clone()) {
+        Ok(listening) => Some(listening),
+        Err(error) if [NotFound, PermissionDenied, ReadOnlyFilesystem].contains(&error.kind()) => None,
+        Err(error) => {
+            let folder = folder.display();
+            notice(format_args!(
+                "cannot listen in {folder}: {error}; kills by systemd-oomd have no sample from just before"
+            ));
+            None
         }
     }
 }

@@ -13,6 +13,7 @@ use super::ledger::Ledger;
 use super::looks::Looks;
 use super::objects::{Objects, is_full};
 use super::placeless::Placeless;
+use super::prekills::Prekills;
 use super::programs::Programs;
 use super::questions::{Answer, Question, Questions};
 use super::reconcile::Reconciler;
@@ -158,6 +159,7 @@ pub(super) struct Collector {
     pub(super) programs: Programs,
     pub(super) looks: Looks,
     pub(super) objects: Objects,
+    pub(super) prekills: Prekills,
     pub(super) signals: Signals,
     pub(super) holders: Holders,
     pub(super) cmdline: bool,
@@ -233,6 +235,7 @@ impl Collector {
             programs: Programs::read(),
             looks: Looks::default(),
             objects: Objects::default(),
+            prekills: Prekills::default(),
             signals: Signals::default(),
             holders: Holders::default(),
             cmdline: options.cmdline,
@@ -466,6 +469,11 @@ impl Collector {
         Ok(())
     }
 
+    /// What was sampled beside the turn that is worked on, and later, is not sampled in that one.
+    pub(super) fn is_sampled_in(&mut self, turn: &Turn) {
+        self.turn.sampled.extend(&turn.sampled);
+    }
+
     fn in_turn<T>(&mut self, work: impl FnOnce(&mut Self, &mut Turn) -> T) -> T {
         let empty = Turn::at(self.turn.ts);
         let mut turn = std::mem::replace(&mut self.turn, empty);
@@ -476,11 +484,14 @@ impl Collector {
 
     /// Whether something is left to be sampled in this turn.
     pub(super) fn is_due(&self) -> bool {
-        !self.due.is_empty() || self.looks.is_due() || self.programs.has_unread()
+        !self.due.is_empty() || self.looks.is_due() || self.programs.has_unread() || !self.prekills.is_empty()
     }
 
-    /// Samples the next cgroup that is due; with none left, looks at a process that was there at the start.
+    /// Looks at what systemd-oomd waits to kill; else samples the next cgroup that is due; with none left, looks at a process that was there at the start.
     pub(super) fn step(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
+        if !self.prekills.is_empty() {
+            return self.look_before_kill(stream);
+        }
         if self.due.is_empty() {
             if self.phase == Phase::FirstLook {
                 self.phase = Phase::Settled;
@@ -588,7 +599,7 @@ impl Collector {
         self.cgroups.get(id).is_some_and(|cgroup| cgroup.sampled.is_none())
     }
 
-    fn sample_host(&mut self, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn sample_host(&mut self, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
         let Some(host) = turn.host() else { return Ok(()) };
         let now = Clock::boot();
         let is_due = self
@@ -751,7 +762,7 @@ impl Collector {
     }
 
     /// Samples a cgroup, and those that own its limits: who moved, moved those above it too. Each once a turn.
-    fn sample(&mut self, id: CgroupId, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
+    pub(super) fn sample(&mut self, id: CgroupId, turn: &mut Turn, stream: &mut Stream) -> Result<(), StreamError> {
         if turn.sampled.contains(&id) {
             return Ok(());
         }

@@ -110,10 +110,21 @@ impl Looks {
             .of
             .get(&id)
             .is_none_or(|looked| now.saturating_sub(looked.at) >= every.max((looked.took * SHARE).min(APART)));
-        let is_waiting = || self.queue.contains(&id) || self.look.as_ref().is_some_and(|look| look.id == id);
-        if is_due && self.queue.len() < MAX_UNITS && !is_waiting() {
+        if is_due && self.queue.len() < MAX_UNITS && !self.is_waiting(id) {
             self.queue.push_back(id);
         }
+    }
+
+    /// A unit is to be looked at now, from the beginning and before all others that wait.
+    pub(super) fn want_first(&mut self, id: CgroupId) {
+        self.look.take_if(|look| look.id == id);
+        self.queue.retain(|waiting| *waiting != id);
+        self.queue.push_front(id);
+    }
+
+    /// Whether a look at a unit is still to be made, or not at its end.
+    pub(super) fn is_waiting(&self, id: CgroupId) -> bool {
+        self.queue.contains(&id) || self.look.as_ref().is_some_and(|look| look.id == id)
     }
 
     /// A unit is not to be looked at any more.

@@ -1,0 +1,426 @@
+//! systemd-oomd's word before it kills, and its wait for an answer (oomd.conf(5): "Prekill event", since systemd 260).
+//!
+//! In: connections to a socket in its folder. Out: [`Prekill`]s, each of which it waits for. A thread of its own accepts, reads and
+//! answers, so that an answer goes out in time even if whoever takes the [`Prekill`]s is late or stuck.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream};
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::UnitPath;
+use super::varlink::{self, Call, Fault, MAX_CALL};
+use crate::cgroup::{Hierarchy, cgroup_of};
+use crate::confine::{self, Task};
+use crate::journal::OOMD_UNIT;
+use crate::measure::Tgid;
+use crate::private;
+use crate::rights;
+
+/// Where systemd-oomd looks for sockets (systemd: src/basic/constants.h, `VARLINK_DIR_OOMD_PREKILL_HOOK`). It does not make the folder.
+pub const FOLDER: &str = "/run/systemd/oomd.prekill.hook";
+
+/// What the names of our sockets there begin with; the rest is a pid, so that no oomtrace takes another's.
+const NAME: &str = "io.oomtrace.";
+
+/// Sockets of others that are looked at, at most.
+const LOOKED_AT: usize = 64;
+
+/// An answer comes this late at most: the least that systemd-oomd can be told to wait is a second.
+const WITHIN: Duration = Duration::from_millis(500);
+
+/// Connections at one time, and how long one may last. systemd-oomd has one for each kill.
+const CONNECTIONS: usize = 16;
+const CONNECTION: Duration = Duration::from_secs(30);
+
+/// Kills that wait to be taken, at most; of more nothing is read.
+const QUEUE: usize = 16;
+
+/// A cgroup that systemd-oomd is about to kill. It goes on once this is dropped, or half a second after its word.
+#[derive(Debug)]
+pub struct Prekill {
+    /// The cgroup's path.
+    pub cgroup: String,
+    _answer: oneshot::Sender<()>,
+}
+
+/// Our socket; it is removed with this.
+#[derive(Debug)]
+pub struct Hook {
+    path: PathBuf,
+}
+
+impl Drop for Hook {
+    fn drop(&mut self) {
+        // One that is left is found dead: systemd-oomd passes over it, and the next oomtrace removes it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Listens in a folder for what systemd-oomd is about to kill.
+///
+/// # Errors
+/// Where there is no folder, or others may write to it; where no socket can be made there, and no thread.
+pub fn listen(folder: &Path, hierarchy: Hierarchy) -> io::Result<(Hook, mpsc::Receiver<Prekill>)> {
+    sweep(folder);
+    let path = folder.join(format!("{NAME}{}", std::process::id()));
+    let listener = private::socket(&path)?;
+    let hook = Hook { path };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
+    let (calls, taken) = mpsc::channel(QUEUE);
+    std::thread::Builder::new().name("prekill".to_owned()).spawn(move || {
+        rights::for_writing();
+        confine::thread(Task::Attend);
+        let is_trusted = move |uid, pid: Option<i32>| {
+            let place = |pid: i32| cgroup_of(&hierarchy, Tgid(u32::try_from(pid).ok()?));
+            is_trusted(uid, || pid.and_then(place))
+        };
+        runtime.block_on(attend(listener, Arc::new(is_trusted), calls));
+    })?;
+    Ok((hook, taken))
+}
+
+/// Whether an oomtrace listens in a folder, as far as that may be seen.
+#[must_use]
+pub fn is_heard(folder: &Path) -> bool {
+    ours(folder).iter().any(|path| !is_dead(path))
+}
+
+/// Removes what is left of runs that had no time to.
+fn sweep(folder: &Path) {
+    for path in ours(folder).iter().filter(|path| is_dead(path)) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Every oomtrace's sockets.
+fn ours(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(NAME)));
+    let sockets = named.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()));
+    sockets.take(LOOKED_AT).map(|entry| entry.path()).collect()
+}
+
+/// Whether nobody listens at a socket. Who is too busy to accept is alive, and is not waited for.
+fn is_dead(path: &Path) -> bool {
+    let refused = || {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        connect(&socket, &SocketAddrUnix::new(path)?)
+    };
+    refused() == Err(rustix::io::Errno::CONNREFUSED)
+}
+
+/// By user and process: both as the kernel has them of who connected.
+type IsTrusted = Arc<dyn Fn(u32, Option<i32>) -> bool + Send + Sync>;
+
+/// Root, and whatever runs as systemd-oomd's own unit: only root puts processes there.
+fn is_trusted(uid: u32, place: impl FnOnce() -> Option<String>) -> bool {
+    let is_oomd = |path: String| {
+        let unit = UnitPath::parse(&path);
+        unit.user_unit.is_none() && unit.unit.as_deref() == Some(OOMD_UNIT)
+    };
+    uid == 0 || place().is_some_and(is_oomd)
+}
+
+/// Answers whoever connects, until nobody takes the calls any more.
+async fn attend(listener: UnixListener, is_trusted: IsTrusted, calls: mpsc::Sender<Prekill>) {
+    let Ok(listener) = tokio::net::UnixListener::from_std(listener) else {
+        return;
+    };
+    let mut open: VecDeque<AbortHandle> = VecDeque::new();
+    loop {
+        let accepted = tokio::select! {
+            () = calls.closed() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors, it may be: a moment later there are some.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        open.retain(|connection| !connection.is_finished());
+        if open.len() >= CONNECTIONS
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
+        let is_trusted = stream.peer_cred().is_ok_and(|peer| is_trusted(peer.uid(), peer.pid()));
+        let calls = calls.clone();
+        // Whoever breaks off, or is too slow, waits for nothing any more.
+        let connection = tokio::spawn(async move {
+            let _ = timeout(CONNECTION, serve(stream, is_trusted, &calls)).await;
+        });
+        open.push_back(connection.abort_handle());
+    }
+}
+
+/// One connection: its calls and the answers.
+async fn serve(stream: UnixStream, is_trusted: bool, calls: &mpsc::Sender<Prekill>) -> io::Result<()> {
+    if !is_trusted {
+        stream.readable().await?;
+        let mut stream = BufStream::new(stream);
+        stream.write_all(&varlink::reply(Err(Fault::PermissionDenied))).await?;
+        return stream.flush().await;
+    }
+    let mut stream = BufStream::new(stream);
+    loop {
+        let mut message = Vec::new();
+        (&mut stream).take(MAX_CALL).read_until(0, &mut message).await?;
+        // Its end, or more than any call has.
+        let Some((0, message)) = message.split_last() else {
+            return Ok(());
+        };
+        let Some(request) = varlink::request(message) else {
+            return Ok(());
+        };
+        if let Ok(Call::Notify { cgroup }) = &request.call {
+            notify(cgroup.clone(), calls).await;
+        }
+        if !request.is_oneway {
+            let answer = request.call.map(|call| call.reply());
+            stream.write_all(&varlink::reply(answer)).await?;
+            stream.flush().await?;
+        }
+    }
+}
+
+/// Passes it on, and waits until it is dropped, or for as long as it may take.
+async fn notify(cgroup: String, calls: &mpsc::Sender<Prekill>) {
+    let (answer, answered) = oneshot::channel();
+    let prekill = Prekill {
+        cgroup,
+        _answer: answer,
+    };
+    if calls.try_send(prekill).is_ok() {
+        let _ = timeout(WITHIN, answered).await;
+    }
+}
+
+/// What is answered to these bytes, for `fuzz/`.
+#[doc(hidden)]
+#[must_use]
+pub fn answer_to(message: &[u8]) -> Option<Vec<u8>> {
+    let request = varlink::request(message)?;
+    Some(varlink::reply(request.call.map(|call| call.reply())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::UnixStream as Client;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::event::CgroupVersion;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn hierarchy() -> Hierarchy {
+        Hierarchy::at("/nowhere".into(), CgroupVersion::V2, 0)
+    }
+
+    /// A server in a folder, for whom that closure trusts.
+    fn server(
+        folder: &Path,
+        is_trusted: impl Fn(u32, Option<i32>) -> bool + Send + Sync + 'static,
+    ) -> (PathBuf, mpsc::Receiver<Prekill>) {
+        let path = folder.join("socket");
+        let listener = private::socket(&path).unwrap();
+        let (calls, taken) = mpsc::channel(QUEUE);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(attend(listener, Arc::new(is_trusted), calls));
+        });
+        (path, taken)
+    }
+
+    fn client(path: &Path) -> Client {
+        let client = Client::connect(path).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client
+    }
+
+    fn send(client: &mut Client, message: &Value) {
+        client.write_all(format!("{message}\0").as_bytes()).unwrap();
+    }
+
+    /// The next message; `None` at the end.
+    fn receive(client: &mut Client) -> Option<Value> {
+        let mut message = Vec::new();
+        let mut byte = [0];
+        while client.read(&mut byte).ok()? == 1 {
+            if byte == [0] {
+                return serde_json::from_slice(&message).ok();
+            }
+            message.push(byte[0]);
+        }
+        None
+    }
+
+    fn notify(cgroup: &str) -> Value {
+        json!({"method": "io.systemd.oom.Prekill.Notify", "parameters": {"cgroup": cgroup}})
+    }
+
+    #[test]
+    fn the_answer_comes_when_the_kill_is_dropped_and_not_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut taken) = server(dir.path(), |_, _| true);
+        let mut client = client(&path);
+        send(&mut client, &notify("/a.slice/b.service"));
+        let prekill = taken.blocking_recv().unwrap();
+        assert_eq!(prekill.cgroup, "/a.slice/b.service");
+        client.set_nonblocking(true).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        client.set_nonblocking(false).unwrap();
+        drop(prekill);
+        assert_eq!(receive(&mut client), Some(json!({"parameters": {}})));
+        // The connection stays for another.
+        send(&mut client, &notify("/c.slice"));
+        drop(taken.blocking_recv().unwrap());
+        assert_eq!(receive(&mut client), Some(json!({"parameters": {}})));
+    }
+
+    #[test]
+    fn who_is_stuck_keeps_nobody_from_being_killed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut taken) = server(dir.path(), |_, _| true);
+        let mut first = client(&path);
+        send(&mut first, &notify("/a.slice"));
+        let held = taken.blocking_recv().unwrap();
+        assert_eq!(receive(&mut first), Some(json!({"parameters": {}})), "nobody dropped it");
+        drop(held);
+        drop(taken);
+        // It ends with who would take them.
+        assert_eq!(receive(&mut first), None);
+    }
+
+    #[test]
+    fn of_too_many_connections_the_oldest_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut taken) = server(dir.path(), |_, _| true);
+        let mut many: Vec<Client> = (0..=CONNECTIONS).map(|_| client(&path)).collect();
+        assert_eq!(receive(&mut many[0]), None);
+        let last = &mut many[CONNECTIONS];
+        send(last, &notify("/a.slice"));
+        drop(taken.blocking_recv().unwrap());
+        assert_eq!(receive(last), Some(json!({"parameters": {}})));
+    }
+
+    #[test]
+    fn beyond_what_may_wait_a_kill_is_answered_and_not_kept() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (calls, mut taken) = mpsc::channel(1);
+        runtime.block_on(async {
+            // Nobody takes the first within its time, and the second finds no room.
+            super::notify("/a.slice".to_owned(), &calls).await;
+            super::notify("/b.slice".to_owned(), &calls).await;
+        });
+        assert_eq!(taken.try_recv().unwrap().cgroup, "/a.slice");
+        assert!(taken.try_recv().is_err());
+    }
+
+    #[test]
+    fn of_a_stranger_nothing_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut taken) = server(dir.path(), |_, _| false);
+        let mut client = client(&path);
+        send(&mut client, &notify("/a.slice"));
+        let refused = json!({"error": "org.varlink.service.PermissionDenied", "parameters": {}});
+        assert_eq!(receive(&mut client), Some(refused));
+        assert_eq!(receive(&mut client), None);
+        assert!(taken.try_recv().is_err());
+    }
+
+    #[test]
+    fn root_is_trusted_and_systemd_oomds_own_unit_and_nobody_else() {
+        let of = |uid, path: Option<&str>| is_trusted(uid, || path.map(str::to_owned));
+        assert!(of(0, None));
+        assert!(of(997, Some("/system.slice/systemd-oomd.service")));
+        assert!(!of(997, None) && !of(1000, Some("/")));
+        for path in [
+            "/system.slice/other.service",
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/systemd-oomd.service",
+            "/user.slice/user-1000.slice/user@1000.service/systemd-oomd.service",
+            "/system.slice/docker-0123456789abcdef.scope/system.slice/systemd-oomd.service",
+            "/machine.slice/systemd-nspawn@a.service/payload/system.slice/systemd-oomd.service",
+        ] {
+            assert!(!of(1000, Some(path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_call_or_too_long_for_one_ends_the_connection() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut taken) = server(dir.path(), |_, _| true);
+        let long = format!("{}\0", "x".repeat(usize::try_from(MAX_CALL).unwrap()));
+        for message in ["{}\0", "\0", &long] {
+            let mut client = client(&path);
+            // It may be closed before all is sent.
+            let _ = client.write_all(message.as_bytes());
+            assert_eq!(receive(&mut client), None);
+        }
+        let mut client = client(&path);
+        send(&mut client, &notify("/a/../b"));
+        let refused = json!({"error": "org.varlink.service.InvalidParameter", "parameters": {"parameter": "cgroup"}});
+        assert_eq!(receive(&mut client), Some(refused));
+        assert!(taken.try_recv().is_err());
+        // One that wants no reply gets none.
+        let mut oneway = notify("/a.slice");
+        oneway["oneway"] = json!(true);
+        send(&mut client, &oneway);
+        drop(taken.blocking_recv().unwrap());
+        send(&mut client, &json!({"method": "org.varlink.service.GetInfo"}));
+        let info = receive(&mut client).unwrap();
+        assert_eq!(info["parameters"]["product"], "oomtrace");
+    }
+
+    #[test]
+    fn a_socket_of_the_dead_makes_room_and_that_of_the_living_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let place = |name: &str| dir.path().join(name);
+        drop(UnixListener::bind(place("io.oomtrace.1")).unwrap());
+        drop(UnixListener::bind(place("io.other")).unwrap());
+        let _living = UnixListener::bind(place("io.oomtrace.2")).unwrap();
+        fs::write(place("io.oomtrace.3"), "no socket").unwrap();
+        let (hook, taken) = listen(dir.path(), hierarchy()).unwrap();
+        let names = || {
+            let entries = fs::read_dir(dir.path()).unwrap();
+            let mut names: Vec<String> = entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        };
+        let own = format!("io.oomtrace.{}", std::process::id());
+        let mut left = vec!["io.oomtrace.2".to_owned(), "io.oomtrace.3".to_owned(), "io.other".to_owned()];
+        assert!(is_heard(dir.path()));
+        let mut with_own = left.clone();
+        with_own.push(own);
+        with_own.sort();
+        assert_eq!(names(), with_own);
+        // Nobody takes another's.
+        assert_eq!(listen(dir.path(), hierarchy()).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(names(), with_own);
+        drop((hook, taken));
+        left.sort();
+        assert_eq!(names(), left);
+    }
+}
