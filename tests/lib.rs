@@ -37,6 +37,8 @@ pub struct Expectation {
     /// What its guest's kernel is booted with beside what its tier needs.
     #[serde(default)]
     pub append: String,
+    /// The Debian release of its guest, where it needs a newer systemd than this machine's.
+    pub suite: Option<String>,
     /// An example of `oomtrace` that `run.sh` runs.
     pub example: Option<String>,
     /// How many `kill` lines, of all units.

@@ -141,11 +141,15 @@ const SIZE: &str = "2G";
 
 /// The path of the image that every guest has, made if it isn't there or its recipe changed.
 pub(crate) fn root() -> Result<PathBuf> {
-    let suite = apt::own_suite()?;
+    root_of(&apt::own_suite()?)
+}
+
+/// The same of another Debian release: its systemd, on which what is built here has to run.
+pub(crate) fn root_of(suite: &str) -> Result<PathBuf> {
     let key = cache::key(&(PACKAGES, MASKED, FILES, SETUP, SIZE));
     let why = format!("making the guests' root image ({suite}, systemd as PID 1; once, about a minute)");
     let folder = cache::entry(&format!("root-{suite}-{key}"), &why, |draft| {
-        make(&suite, &PACKAGES, &MASKED, &|_, _| Ok(()), draft)
+        make(suite, &PACKAGES, &MASKED, &|_, _| Ok(()), draft)
     })?;
     Ok(folder.join("root.ext4"))
 }

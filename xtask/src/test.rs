@@ -115,6 +115,7 @@ impl Test {
 struct Alike<'a> {
     kernel: Series,
     append: String,
+    suite: Option<&'a str>,
     runs: Vec<(Tier, &'a Scenario)>,
 }
 
@@ -122,6 +123,7 @@ struct Alike<'a> {
 struct Boot<'a> {
     kernel: Series,
     append: String,
+    suite: Option<&'a str>,
     runs: Vec<(Tier, &'a Scenario)>,
     results: PathBuf,
 }
@@ -194,12 +196,15 @@ impl Test {
                     continue;
                 }
                 let append = append(tier, scenario);
-                let same = |alike: &&mut Alike<'_>| alike.kernel == kernel && alike.append == append;
+                let suite = scenario.expectation.suite.as_deref();
+                let same =
+                    |alike: &&mut Alike<'_>| (alike.kernel, &alike.append, alike.suite) == (kernel, &append, suite);
                 match alike.iter_mut().find(same) {
                     Some(alike) => alike.runs.push((tier, scenario)),
                     None => alike.push(Alike {
                         kernel,
                         append,
+                        suite,
                         runs: vec![(tier, scenario)],
                     }),
                 }
@@ -208,7 +213,13 @@ impl Test {
         alike.sort_by_key(|alike| Reverse(alike.runs.len()));
         let mut boots = Vec::new();
         for _ in 0..self.repeat {
-            for Alike { kernel, append, runs } in &alike {
+            for Alike {
+                kernel,
+                append,
+                suite,
+                runs,
+            } in &alike
+            {
                 let guests = runs.len().div_ceil(RUNS_OF_A_GUEST);
                 for runs in runs.chunks(runs.len().div_ceil(guests)) {
                     let earlier = boots.iter().filter(|boot: &&Boot<'_>| boot.kernel == *kernel);
@@ -216,6 +227,7 @@ impl Test {
                     boots.push(Boot {
                         kernel: *kernel,
                         append: append.clone(),
+                        suite: *suite,
                         runs: runs.to_vec(),
                         results: workspace().join(format!("target/vm/{kernel}-{number}")),
                     });
@@ -312,6 +324,7 @@ impl Boot<'_> {
         vm.arg(format!("--append={}", self.append))
             .arg("--results")
             .arg(&self.results);
+        vm.args(self.suite.iter().flat_map(|suite| ["--suite", suite]));
         for program in self.examples().filter_map(|name| programs.get(name)) {
             vm.arg("--program").arg(program);
         }

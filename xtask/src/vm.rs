@@ -73,6 +73,10 @@ pub(crate) struct Vm {
     #[arg(long)]
     peers: bool,
 
+    /// A root image of another Debian release: sid for its systemd
+    #[arg(long, value_name = "NAME", conflicts_with = "peers")]
+    suite: Option<String>,
+
     /// How oomtrace is built
     #[arg(long, value_enum, default_value_t = Profile::Release)]
     profile: Profile,
@@ -111,10 +115,10 @@ impl Vm {
         let mut exit = 0;
         for &series in &self.kernels {
             let kernel = Kernel::newest(series)?;
-            let image = if self.peers {
-                image::with_peers(&kernel.release)?
-            } else {
-                image::root()?
+            let image = match &self.suite {
+                _ if self.peers => image::with_peers(&kernel.release)?,
+                Some(suite) => image::root_of(suite)?,
+                None => image::root()?,
             };
             let default = workspace().join(format!("target/vm/{series}"));
             let results = self.results.as_ref().unwrap_or(&default);

@@ -21,7 +21,7 @@ const SECTION: &str = "8";
 pub(crate) const CONF: &str = "oomtrace.conf";
 
 /// What oomtrace reads and writes by itself, and why.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     (
         "/etc/oomtrace/oomtrace.conf, /etc/oomtrace/oomtrace.conf.d/*.conf",
         "Settings of the recorder, see oomtrace.conf(5).",
@@ -37,6 +37,10 @@ const FILES: [(&str, &str); 6] = [
     (
         "/var/lib/oomtrace/runs",
         "Memory history of units' earlier runs, kept across restarts.",
+    ),
+    (
+        "/run/systemd/oomd.prekill.hook/io.oomtrace.PID",
+        "Socket to which systemd-oomd tells what it is about to kill, see PrekillHookTimeoutSec= in oomd.conf(5); in the folder's absence there is none.",
     ),
     (
         "/usr/lib/systemd/system/oomtrace.service",

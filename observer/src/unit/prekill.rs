@@ -55,6 +55,18 @@ pub struct Prekill {
     _answer: oneshot::Sender<()>,
 }
 
+impl Prekill {
+    /// With what tells that it was dropped.
+    pub(crate) fn of(cgroup: String) -> (Self, oneshot::Receiver<()>) {
+        let (answer, answered) = oneshot::channel();
+        let prekill = Self {
+            cgroup,
+            _answer: answer,
+        };
+        (prekill, answered)
+    }
+}
+
 /// Our socket; it is removed with this.
 #[derive(Debug)]
 pub struct Hook {
@@ -201,11 +213,7 @@ async fn serve(stream: UnixStream, is_trusted: bool, calls: &mpsc::Sender<Prekil
 
 /// Passes it on, and waits until it is dropped, or for as long as it may take.
 async fn notify(cgroup: String, calls: &mpsc::Sender<Prekill>) {
-    let (answer, answered) = oneshot::channel();
-    let prekill = Prekill {
-        cgroup,
-        _answer: answer,
-    };
+    let (prekill, answered) = Prekill::of(cgroup);
     if calls.try_send(prekill).is_ok() {
         let _ = timeout(WITHIN, answered).await;
     }
@@ -304,7 +312,11 @@ mod tests {
         let mut first = client(&path);
         send(&mut first, &notify("/a.slice"));
         let held = taken.blocking_recv().unwrap();
-        assert_eq!(receive(&mut first), Some(json!({"parameters": {}})), "nobody dropped it");
+        assert_eq!(
+            receive(&mut first),
+            Some(json!({"parameters": {}})),
+            "nobody dropped it"
+        );
         drop(held);
         drop(taken);
         // It ends with who would take them.
@@ -325,7 +337,10 @@ mod tests {
 
     #[test]
     fn beyond_what_may_wait_a_kill_is_answered_and_not_kept() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let (calls, mut taken) = mpsc::channel(1);
         runtime.block_on(async {
             // Nobody takes the first within its time, and the second finds no room.
@@ -410,14 +425,21 @@ mod tests {
             names
         };
         let own = format!("io.oomtrace.{}", std::process::id());
-        let mut left = vec!["io.oomtrace.2".to_owned(), "io.oomtrace.3".to_owned(), "io.other".to_owned()];
+        let mut left = vec![
+            "io.oomtrace.2".to_owned(),
+            "io.oomtrace.3".to_owned(),
+            "io.other".to_owned(),
+        ];
         assert!(is_heard(dir.path()));
         let mut with_own = left.clone();
         with_own.push(own);
         with_own.sort();
         assert_eq!(names(), with_own);
         // Nobody takes another's.
-        assert_eq!(listen(dir.path(), hierarchy()).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            listen(dir.path(), hierarchy()).unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
         assert_eq!(names(), with_own);
         drop((hook, taken));
         left.sort();

@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn what_systemd_oomd_sends_is_a_cgroup_that_is_about_to_be_killed() {
         // systemd 262, as it came through the socket.
-        let sent = r#"{"method":"io.systemd.oom.Prekill.Notify","parameters":{"cgroup":"/pressed.slice/stalled.service"}}"#;
+        let sent =
+            r#"{"method":"io.systemd.oom.Prekill.Notify","parameters":{"cgroup":"/pressed.slice/stalled.service"}}"#;
         let request = request(sent.as_bytes()).unwrap();
         let cgroup = "/pressed.slice/stalled.service".to_owned();
         assert_eq!(request.call, Ok(Call::Notify { cgroup }));
@@ -181,7 +182,12 @@ mod tests {
         for path in ["/", "/a.slice", "/a.slice/..b", "/user.slice/run-r\u{1}.scope"] {
             assert!(notify(path).is_ok(), "{path:?}");
         }
-        for parameters in ["", r#","parameters":null"#, r#","parameters":{"cgroup":7}"#, r#","parameters":[]"#] {
+        for parameters in [
+            "",
+            r#","parameters":null"#,
+            r#","parameters":{"cgroup":7}"#,
+            r#","parameters":[]"#,
+        ] {
             let message = format!(r#"{{"method":"io.systemd.oom.Prekill.Notify"{parameters}}}"#);
             assert_eq!(asked(&message), Err(Fault::InvalidParameter("cgroup")), "{message}");
         }
@@ -191,7 +197,8 @@ mod tests {
     fn every_interface_that_is_named_is_described() {
         let info = asked(r#"{"method":"org.varlink.service.GetInfo"}"#).unwrap();
         for name in info.reply()["interfaces"].as_array().unwrap() {
-            let call = json!({"method": "org.varlink.service.GetInterfaceDescription", "parameters": {"interface": name}});
+            let call =
+                json!({"method": "org.varlink.service.GetInterfaceDescription", "parameters": {"interface": name}});
             let told = asked(&call.to_string()).unwrap().reply();
             let line = format!("interface {}", name.as_str().unwrap());
             let description = told["description"].as_str().unwrap();

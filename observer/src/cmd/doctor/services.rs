@@ -1,9 +1,13 @@
 //! What systemd and systemd-oomd can be asked.
 
+mod prekill;
+
 use std::fs;
+use std::path::Path;
 
 use super::{Finding, State, not, ok, read};
 use crate::cgroup::namespaces;
+use crate::unit::prekill as hook;
 use crate::unit::systemd::Systemd;
 
 /// What the bus told.
@@ -24,6 +28,14 @@ pub(super) fn systemd() -> (Option<String>, Vec<Finding>) {
         "active" => ok("systemd-oomd", "running; its kills are reported with its reason"),
         state => ok("systemd-oomd", format!("{state}: it kills nothing")),
     });
+    if oomd == "active" {
+        let wait = prekill::timeout(Path::new("/"));
+        findings.push(prekill::finding(
+            &version,
+            wait.as_deref(),
+            hook::is_heard(Path::new(hook::FOLDER)),
+        ));
+    }
     (told.version, findings)
 }
 

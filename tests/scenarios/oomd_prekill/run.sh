@@ -1,0 +1,54 @@
+hooks=/run/systemd/oomd.prekill.hook
+mkdir -p /run/systemd/oomd.conf.d
+printf '[OOM]\nDefaultMemoryPressureDurationSec=2s\n' > /run/systemd/oomd.conf.d/test.conf
+rm -f /etc/systemd/system/systemd-oomd.service /etc/systemd/system/systemd-oomd.socket
+systemctl daemon-reload
+systemctl start systemd-oomd.service
+found() { oomtrace doctor -o json | jq -r '.findings[] | select(.name == "pre-kill hook") | .found'; }
+echo "OFF=$(found)" >> "$OUT/truth"
+echo 'PrekillHookTimeoutSec=10s' >> /run/systemd/oomd.conf.d/test.conf
+systemctl restart systemd-oomd.service
+echo "UNHEARD=$(found)" >> "$OUT/truth"
+# A watch that was killed leaves its socket behind; one that lives keeps it.
+mkdir "$hooks"
+oomtrace -q -o json > /dev/null & dead=$!
+oomtrace -q -o json > /dev/null & lives=$!
+until_true test -S "$hooks/io.oomtrace.$dead"
+until_true test -S "$hooks/io.oomtrace.$lives"
+kill -KILL "$dead"
+wait "$dead"
+# The service as it is shipped. It samples so seldom that what is fresh at the kill is fresh for the hook.
+systemd-analyze verify --man=no oomtrace.service > "$OUT/verify" 2>&1
+echo 'OOMTRACE_OPTIONS=--interval=5min' > /etc/default/oomtrace
+systemctl start oomtrace.service
+main=$(systemctl show -P MainPID oomtrace.service)
+{
+    echo "VERIFY=$(grep -c oomtrace "$OUT/verify")"
+    echo "HEARD=$(found)"
+    echo "SOCKETS=$(ls "$hooks" | sort | sed "s/$main/service/; s/$lives/lives/; s/$dead/dead/" | sort | paste -sd,)"
+    echo "MODE=$(stat -c %a:%U "$hooks/io.oomtrace.$main")"
+    echo "INTERFACES=$(varlinkctl list-interfaces "$hooks/io.oomtrace.$main" | sort | paste -sd,)"
+    echo "NOWHERE=$(varlinkctl call "$hooks/io.oomtrace.$main" io.systemd.oom.Prekill.Notify '{"cgroup": "/nowhere.slice"}')"
+    echo "OUTSIDE=$(varlinkctl call "$hooks/io.oomtrace.$main" io.systemd.oom.Prekill.Notify '{"cgroup": "/../etc"}' 2>&1 | grep -c InvalidParameter)"
+    # Who may pass over a file's mode, and is neither root nor systemd-oomd, is refused.
+    echo "STRANGER=$(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+dac_override --ambient-caps=+dac_override \
+        varlinkctl call "$hooks/io.oomtrace.$main" io.systemd.oom.Prekill.Notify '{"cgroup": "/system.slice"}' 2>&1 | grep -c PermissionDenied)"
+} >> "$OUT/truth"
+kill "$lives"
+wait "$lives"
+systemctl set-property --runtime pressed.slice ManagedOOMMemoryPressure=kill ManagedOOMMemoryPressureLimit=5%
+sysctl -q vm.drop_caches=1
+systemd-run --unit stalled --slice pressed.slice -p MemoryHigh=24M -p MemorySwapMax=0 python3 /share/leak.py "$OUT/pid" 1 0.01
+long_ended() { ended stalled.service; }
+for i in 1 2 3; do until_true long_ended && break; done
+echo "PID=$(cat "$OUT/pid")" >> "$OUT/truth"
+until_true has_kills 1
+systemctl stop systemd-oomd.service systemd-oomd.socket
+systemctl stop oomtrace.service
+journalctl -q -o json -u systemd-oomd.service > "$OUT/oomd.json"
+journalctl -q -u oomtrace.service > "$OUT/service.log"
+oomtrace replay -o json /var/lib/oomtrace > "$OUT/service.jsonl"
+{
+    echo "LEFT=$(ls "$hooks" | wc -l)"
+    echo "WRONG=$(MAIN=$main python3 "$DIR/compare.py")"
+} >> "$OUT/truth"
