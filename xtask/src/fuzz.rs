@@ -20,7 +20,7 @@ const TOOLS: [Tool; 1] = [Tool {
 }];
 
 /// The targets, and the folder of fixtures that each begins with.
-const TARGETS: [(&str, Option<&str>); 10] = [
+const TARGETS: [(&str, Option<&str>); 11] = [
     ("capture", Some("observer/tests/fixtures")),
     ("engine", None),
     ("files", None),
@@ -31,6 +31,7 @@ const TARGETS: [(&str, Option<&str>); 10] = [
     ("records", None),
     ("report", Some("observer/tests/fixtures")),
     ("runs", Some("observer/tests/fixtures")),
+    ("varlink", None),
 ];
 
 /// Longer than any of the fixtures, in bytes.
@@ -50,7 +51,7 @@ const LAST_LINES: usize = 12;
 /// named and kept in target/fuzz/failed.
 #[derive(Debug, Args)]
 pub(crate) struct Fuzz {
-    /// capture, engine, files, http, journal, kernel_log, pasted, records, report, runs [default: all, one after the other]
+    /// capture, engine, files, http, journal, kernel_log, pasted, records, report, runs, varlink [default: all, one after the other]
     #[arg(value_name = "TARGET", value_parser = TARGETS.map(|(name, _)| name))]
     targets: Vec<String>,
 
