@@ -130,6 +130,19 @@ pub(crate) fn own_suite() -> Result<String> {
         .context("/etc/os-release has no VERSION_CODENAME: Debian is needed for kernels and packages")
 }
 
+/// Whether lists may be older than they say, as this machine's apt has it: a mirror that stands still has such. A line of
+/// apt.conf(5), or none.
+pub(crate) fn age_of_lists() -> Result<String> {
+    let sh = Shell::new()?;
+    let format = "%f \"%v\";%n";
+    Ok(cmd!(
+        sh,
+        "apt-config dump --no-empty --format {format} Acquire::Check-Valid-Until"
+    )
+    .quiet()
+    .read()?)
+}
+
 /// A deb822 sources file for `suites`, made from the machine's own sources.
 pub(crate) fn sources_of(suites: &[&str]) -> Result<String> {
     let own = own_suite()?;

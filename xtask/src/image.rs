@@ -231,17 +231,20 @@ fn make(
     let lay_over = format!("tar-in {} /", overlay.display());
     let set_up = format!("chroot \"$1\" sh -c '{SETUP}'");
     let masked = masked.join(" ");
+    let age = Some(apt::age_of_lists()?).filter(|line| !line.is_empty());
     let mask = format!("chroot \"$1\" systemctl --quiet mask {masked}");
     cmd!(sh, "mmdebstrap --quiet --variant=minbase --include={include}")
         // apt of the guest stays unused; documentation and languages are most of the files.
         .args([
             "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-include=/usr/share/doc/nohang/*", // sid's is not installed without its example
             "--dpkgopt=path-exclude=/usr/share/man/*",
         ])
         .args([
             "--dpkgopt=path-exclude=/usr/share/locale/*",
             "--aptopt=Acquire::Languages none",
         ])
+        .args(age.map(|line| format!("--aptopt={line}")))
         .arg(format!("--customize-hook={lay_over}"))
         .arg(format!("--customize-hook={set_up}"))
         .arg(format!("--customize-hook={mask}"))
