@@ -73,7 +73,7 @@ pub(super) fn timeout(root: &Path) -> Option<String> {
         drop_ins.extend(named.filter(|(_, path)| path.extension().is_some_and(|end| end == "conf")));
     }
     let files = main.into_iter().chain(drop_ins.into_values());
-    files.filter_map(|file| value(&text(&file)?)).last()
+    files.filter_map(|file| value(&text(&file)?)).next_back()
 }
 
 fn text(file: &Path) -> Option<String> {
