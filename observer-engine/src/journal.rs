@@ -266,9 +266,12 @@ impl Reader {
 }
 
 /// `Killed /system.slice/a.service due to memory pressure for /system.slice being 62.11% > 50.00% for > 20s with reclaim
-/// activity` (systemd's src/oom/oomd-manager.c).
+/// activity`, since 258 `Marked … for killing due to …` (systemd's src/oom/oomd-manager.c).
 fn oomd(message: String) -> Option<What> {
-    let path = message.strip_prefix("Killed ")?.split(" due to ").next()?.to_owned();
+    let path = match message.strip_prefix("Killed ") {
+        Some(rest) => rest.split(" due to ").next()?.to_owned(),
+        None => message.strip_prefix("Marked ")?.split_once(" for killing due to ")?.0.to_owned(),
+    };
     let subject = UnitPath::parse(&path).into_subject(None, &path, None);
     Some(What::Oomd(subject, message))
 }
@@ -544,6 +547,14 @@ mod tests {
             "MESSAGE": "Killed /system.slice/a.service due to memory pressure for /system.slice being 62.11% > 50.00% for > 20s with reclaim activity"}),
         ]);
         assert_eq!(told[0].what.subject().unit.as_deref(), Some("a.service"));
+        let told = read(&[
+            json!({"__REALTIME_TIMESTAMP": "1795988145203246", "_SYSTEMD_UNIT": "systemd-oomd.service",
+            "MESSAGE": "Marked /pressed.slice/stalled.service for killing due to memory pressure for /pressed.slice being 18.32% > 5.00% for > 2s with reclaim activity"}),
+            json!({"__REALTIME_TIMESTAMP": "1795988145454341", "_SYSTEMD_UNIT": "systemd-oomd.service",
+            "MESSAGE": "oomd prekill hook finished for cgroup /pressed.slice/stalled.service"}),
+        ]);
+        let units: Vec<_> = told.iter().map(|told| told.what.subject().unit.as_deref()).collect();
+        assert_eq!(units, [Some("stalled.service")]);
     }
 
     #[test]

@@ -139,11 +139,17 @@ async fn journal(within: Duration) -> String {
         .unwrap_or_default()
 }
 
-/// The last words on a cgroup (systemd's src/oom/oomd-manager.c: `Killed %s due to …`).
+/// The last words on a cgroup (systemd's src/oom/oomd-manager.c: `Killed %s due to …`, since 258 `Marked %s for killing due to …`).
 fn find(log: &str, cgroup: &str) -> Option<String> {
     let words = |line: &str| {
-        let rest = line.strip_prefix("Killed ")?.strip_prefix(cgroup)?;
-        Some(rest.strip_prefix(" due to ")?.trim_end_matches('.').to_owned())
+        let words = match line.strip_prefix("Killed ") {
+            Some(rest) => rest.strip_prefix(cgroup)?.strip_prefix(" due to ")?,
+            None => line
+                .strip_prefix("Marked ")?
+                .strip_prefix(cgroup)?
+                .strip_prefix(" for killing due to ")?,
+        };
+        Some(words.trim_end_matches('.').to_owned())
     };
     log.lines().rev().find_map(words)
 }
@@ -181,5 +187,13 @@ mod tests {
             "memory used (1) / total (2) and swap used (3) / total (4) being more than 90.00%"
         );
         assert_eq!(find(log, "/a.slice/b"), None);
+        let marked = "Invoking oomd prekill hook a for cgroup /a.slice/b.service\n\
+                      Marked /a.slice/b.service for killing due to memory pressure for /a.slice being 18.32% > 5.00% for > 2s with reclaim activity\n\
+                      oomd prekill hook finished for cgroup /a.slice/b.service\n";
+        assert_eq!(
+            find(marked, "/a.slice/b.service").unwrap(),
+            "memory pressure for /a.slice being 18.32% > 5.00% for > 2s with reclaim activity"
+        );
+        assert_eq!(find(marked, "/a.slice"), None);
     }
 }
