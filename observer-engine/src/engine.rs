@@ -582,7 +582,7 @@ impl Engine {
         })?;
         let forecast = history.forecast.as_deref();
         let mut before = Before {
-            samples: history.last.all(sampled_path).collect(),
+            samples: until(ts, history.last.all(sampled_path)),
             trend: history.trend(),
             forecast: forecast.map(|(_, forecast)| forecast.clone()),
             forecast_age_seconds: forecast.map(|(said, _)| ts.seconds_since(*said).max(0.0)),
@@ -595,15 +595,25 @@ impl Engine {
             .partition(|owner| self.last_sampled(owner) >= self.above.last_seen(owner));
         for owner in sampled {
             let owner_history = self.cgroups.get(owner).into_iter();
-            before
-                .samples
-                .extend(owner_history.flat_map(|history| history.last.all(owner)));
+            let samples = owner_history.flat_map(|history| history.last.all(owner));
+            before.samples.extend(until(ts, samples));
         }
         for owner in others {
-            before.samples.extend(self.above.last(owner).cloned());
+            before.samples.extend(until(ts, self.above.last(owner).cloned()));
         }
         Some(before)
     }
+}
+
+/// Of a cgroup's samples, oldest first, those until a kill: some kills are told late, as those that wait for systemd-oomd's reason. If all
+/// are later, the kill's time is the kernel log's, whose clock stands still while the machine sleeps: they are kept.
+fn until(ts: Timestamp, samples: impl Iterator<Item = BeforeSample>) -> Vec<BeforeSample> {
+    let mut samples: Vec<BeforeSample> = samples.collect();
+    let count = samples.partition_point(|sample| sample.ts <= ts);
+    if count > 0 {
+        samples.truncate(count);
+    }
+    samples
 }
 
 impl History {

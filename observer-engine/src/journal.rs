@@ -270,7 +270,11 @@ impl Reader {
 fn oomd(message: String) -> Option<What> {
     let path = match message.strip_prefix("Killed ") {
         Some(rest) => rest.split(" due to ").next()?.to_owned(),
-        None => message.strip_prefix("Marked ")?.split_once(" for killing due to ")?.0.to_owned(),
+        None => message
+            .strip_prefix("Marked ")?
+            .split_once(" for killing due to ")?
+            .0
+            .to_owned(),
     };
     let subject = UnitPath::parse(&path).into_subject(None, &path, None);
     Some(What::Oomd(subject, message))

@@ -544,6 +544,35 @@ fn the_samples_before_go_out_with_the_kill() {
 }
 
 #[test]
+fn what_was_sampled_after_a_kill_that_is_told_late_is_not_from_before_it() {
+    let limits = || {
+        vec![
+            limit(Relation::Own, "/system.slice/leak.service", 512 * MIB, MIB),
+            limit(Relation::Ancestor, "/system.slice", 512 * MIB, MIB),
+        ]
+    };
+    let mut engine = Engine::new(Config::default());
+    for second in 0..30_u32 {
+        engine.above(BeforeSample {
+            ts: at(f64::from(second)),
+            cgroup: Some("/system.slice".to_owned()),
+            unit: None,
+            memory: Memory::default(),
+        });
+    }
+    let _ = feed(&mut engine, 30, |second| sample(second * MIB, 0, limits()));
+    let kill = engine.kill(at(26.5), facts(Some("/system.slice/leak.service"), 7));
+    let samples = &kill.before.as_ref().unwrap().samples;
+    for path in ["/system.slice/leak.service", "/system.slice"] {
+        let of_one = samples.iter().filter(|sample| sample.cgroup.as_deref() == Some(path));
+        assert_eq!(of_one.last().unwrap().ts, at(26.0), "{path}");
+    }
+    let mut recalled = kill.clone();
+    engine.recall(at(26.5), &mut recalled);
+    assert_eq!(recalled, kill);
+}
+
+#[test]
 fn advice_rests_on_the_limit_that_was_met_and_on_what_filled_it() {
     let grown = |second: u64| {
         let mut told = sample(

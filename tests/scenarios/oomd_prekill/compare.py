@@ -37,10 +37,12 @@ else:
             wrong.append(f"no {event} from {asked} to {answered}: {times}")
     if not answered <= time(kill):
         wrong.append(f"answered at {answered}, killed at {time(kill)}")
+    if not str(kill["killer"]["words"]).startswith("memory pressure for /pressed.slice being "):
+        wrong.append(f"words: {kill['killer']['words']}")
     processes = [line for line in recorded if line["event"] == "processes"]
     if processes and kill["victim"]["pid"] not in [task["pid"] for task in processes[-1]["tasks"]]:
         wrong.append(f"the victim is none of {processes[-1]['tasks']}")
     before = [sample for sample in kill["before"]["samples"] if sample.get("unit") == "stalled.service"]
-    if not before or time(kill) - time(before[-1]) > 2 + answered - asked:
+    if not before or not asked - 0.001 <= time(before[-1]) <= time(kill):
         wrong.append(f"the last sample before the kill: {before[-1:]}, killed at {kill['ts']}")
 print("; ".join(wrong) or "nothing")
