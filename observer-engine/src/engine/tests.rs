@@ -564,8 +564,8 @@ fn what_was_sampled_after_a_kill_that_is_told_late_is_not_from_before_it() {
     let kill = engine.kill(at(26.5), facts(Some("/system.slice/leak.service"), 7));
     let samples = &kill.before.as_ref().unwrap().samples;
     for path in ["/system.slice/leak.service", "/system.slice"] {
-        let of_one = samples.iter().filter(|sample| sample.cgroup.as_deref() == Some(path));
-        assert_eq!(of_one.last().unwrap().ts, at(26.0), "{path}");
+        let mut of_one = samples.iter().filter(|sample| sample.cgroup.as_deref() == Some(path));
+        assert_eq!(of_one.next_back().unwrap().ts, at(26.0), "{path}");
     }
     let mut recalled = kill.clone();
     engine.recall(at(26.5), &mut recalled);
