@@ -465,5 +465,16 @@ mod tests {
             confined(Task::Serve, || number(File::open("/proc/self/comm"))),
             libc::EPERM
         );
+        let socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+        let _caller = std::os::unix::net::UnixStream::connect(dir.path().join("socket")).unwrap();
+        let (accepted, looked, made, run) = confined(Task::Attend, || {
+            (
+                number(socket.accept()),
+                number(File::open("/proc/self/cgroup")),
+                number(File::create(dir.path().join("made"))),
+                number(Command::new("/bin/true").spawn()),
+            )
+        });
+        assert_eq!((accepted, looked, made, run), (0, 0, libc::EPERM, libc::EPERM));
     }
 }

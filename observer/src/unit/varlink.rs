@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_systemd_oomd_sends_is_a_cgroup_that_is_about_to_be_killed() {
-        // systemd 262, as it came through the socket.
+        // As sd_varlink_invoke() writes it (systemd: src/libsystemd/sd-varlink); the guest of scenario oomd_prekill has the real one.
         let sent =
             r#"{"method":"io.systemd.oom.Prekill.Notify","parameters":{"cgroup":"/pressed.slice/stalled.service"}}"#;
         let request = request(sent.as_bytes()).unwrap();
