@@ -52,17 +52,19 @@ const QUEUE: usize = 16;
 pub struct Prekill {
     /// The cgroup's path.
     pub cgroup: String,
-    _answer: oneshot::Sender<()>,
+    answer: oneshot::Sender<()>,
 }
 
 impl Prekill {
+    /// Whether nobody waits for it any more: it was answered for being late, or systemd-oomd broke off.
+    pub(crate) fn is_over(&self) -> bool {
+        self.answer.is_closed()
+    }
+
     /// With what tells that it was dropped.
     pub(crate) fn of(cgroup: String) -> (Self, oneshot::Receiver<()>) {
         let (answer, answered) = oneshot::channel();
-        let prekill = Self {
-            cgroup,
-            _answer: answer,
-        };
+        let prekill = Self { cgroup, answer };
         (prekill, answered)
     }
 }

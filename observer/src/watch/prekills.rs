@@ -42,11 +42,14 @@ impl Collector {
         Ok(())
     }
 
-    /// A step of a look; whoever is looked at to the end, or has gone, is waited for no more.
+    /// A step of a look; whoever is looked at to the end, or has gone, is waited for no more, nor is a look that takes longer than
+    /// systemd-oomd was kept waiting: it goes on among all others.
     pub(super) fn look_before_kill(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         self.look_on(stream)?;
         let looks = &self.looks;
-        self.prekills.0.retain(|(id, _)| looks.is_waiting(*id));
+        self.prekills
+            .0
+            .retain(|(id, prekill)| looks.is_waiting(*id) && !prekill.is_over());
         Ok(())
     }
 
@@ -286,6 +289,23 @@ mod tests {
         watch.prekill(prekill);
         watch.go_on();
         assert_eq!(watch.told_of(UNIT).first().map(String::as_str), Some("sample"));
+    }
+
+    #[test]
+    fn a_look_that_takes_too_long_is_one_among_others() {
+        let mut watch = watch(&[]);
+        let (prekill, answered) = Prekill::of(UNIT.to_owned());
+        watch.prekill(prekill);
+        // Somebody else wants all the time that there is, and systemd-oomd goes on.
+        let id = watch.collector.cgroups.id(UNIT).unwrap();
+        drop(answered);
+        watch.collector.step(&mut watch.stream).unwrap();
+        assert!(watch.collector.prekills.is_empty());
+        let was_looked_at = !watch.collector.looks.is_waiting(id);
+        assert!(
+            was_looked_at || watch.collector.is_due(),
+            "the look is still to be made"
+        );
     }
 
     #[test]
