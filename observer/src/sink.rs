@@ -31,7 +31,7 @@ pub(crate) use paper::{Colour, Paper};
 pub use runs::Runs;
 pub use text::{Text, TextOptions};
 pub(crate) use tui::KEYS;
-pub use tui::{Look, Screen, Tui};
+pub use tui::{Look, Pace, Screen, Tui};
 pub use units::{Order, Units};
 
 /// Where lines go.

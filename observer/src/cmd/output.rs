@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use jiff::tz::TimeZone;
@@ -12,7 +13,7 @@ use crate::cli::{Exit, Failure, Form, Output, Show, When, Which};
 use crate::event::Line;
 use crate::measure::Timestamp;
 use crate::notice::notice;
-use crate::sink::{Json, Look, Screen, Sink, Text, TextOptions, Tui};
+use crate::sink::{Json, Look, Pace, Screen, Sink, Text, TextOptions, Tui};
 use crate::unit::{Asked, Selection};
 
 /// A text to standard output.
@@ -96,12 +97,12 @@ pub(super) fn captures(paths: &[impl AsRef<Path>]) -> Result<Merged, Failure> {
 }
 
 /// Where a stream comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Source {
     /// From what happens now: it goes on until it is told to end.
     Live,
-    /// From captures.
-    Replay,
+    /// From captures, as fast as that.
+    Replay(Arc<Pace>),
 }
 
 /// Where the lines go, and the terminal where one was taken.
@@ -128,7 +129,7 @@ pub(super) fn open(show: &Show, selection: &Selection, source: Source) -> Result
         return Err(Failure::new(Exit::Usage, message));
     }
     match form {
-        Form::Json if source == Source::Replay => Ok(Outlet {
+        Form::Json if matches!(source, Source::Replay(_)) => Ok(Outlet {
             sink: Box::new(Stdout(Json::in_pieces(io::stdout()))),
             screen: None,
         }),
@@ -150,7 +151,10 @@ fn screen(text: TextOptions, source: Source) -> io::Result<Outlet> {
         unicode: text.unicode,
         time_zone: text.time_zone,
         today: text.today,
-        replay: source == Source::Replay,
+        replay: match &source {
+            Source::Live => None,
+            Source::Replay(pace) => Some(Arc::clone(pace)),
+        },
     };
     terminal_as_stdin()?;
     let player = std::thread::current();
@@ -158,7 +162,7 @@ fn screen(text: TextOptions, source: Source) -> io::Result<Outlet> {
         // A raw terminal sends no SIGINT: who leaves sends it in its place, and all ends as it always does.
         Source::Live => drop(signal_hook::low_level::raise(signal_hook::consts::SIGINT)),
         // It finds that nobody reads, also where it waits for the next line's time.
-        Source::Replay => player.unpark(),
+        Source::Replay(_) => player.unpark(),
     };
     let (tui, screen) = Tui::open(look, quit)?;
     Ok(Outlet {

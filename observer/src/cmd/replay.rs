@@ -2,6 +2,7 @@
 
 use std::io;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
@@ -19,11 +20,14 @@ use crate::event::{Event, Line, RunState};
 use crate::measure::Timestamp;
 use crate::notice::notice;
 use crate::rights;
-use crate::sink::{Screen, Sink};
+use crate::sink::{Pace, Screen, Sink};
 use crate::unit::{Asked, Selection};
 
 /// The longest pause between two lines, in seconds: nobody watches a night go by.
 const MAX_PAUSE: f64 = 3600.0;
+
+/// How soon another pace counts.
+const PACED: Duration = Duration::from_millis(100);
 
 /// Lines that are handed on at once at most, and how often that much may wait.
 const BATCH: usize = 256;
@@ -44,7 +48,9 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
     let captures = output::captures(&options.paths)?;
     let is_paged = options.speed.is_none() && output::form(&options.show) == Form::Text;
     let pagers = is_paged.then(|| pager::errands(options.paging)).flatten();
-    let Outlet { mut sink, screen } = output::open(&options.show, &selection, Source::Replay)?;
+    let pace = Arc::new(Pace::new(options.speed));
+    let source = Source::Replay(Arc::clone(&pace));
+    let Outlet { mut sink, screen } = output::open(&options.show, &selection, source)?;
     confine::process(Task::Read);
     let player = Player {
         config: Config {
@@ -59,7 +65,7 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
         span: Span {
             since: options.since,
             until: options.until,
-            speed: options.speed,
+            is_paced: options.speed.is_some(),
         },
         before: None,
         seq: 0,
@@ -92,7 +98,7 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
                     if is_over(sink.flush())? {
                         return Ok(());
                     }
-                    pause(length, sink.as_ref());
+                    pause(length, &pace, sink.as_ref());
                 }
                 Told::Line(line) => {
                     if is_over(sink.line(&line))? {
@@ -121,15 +127,15 @@ fn is_over(written: io::Result<()>) -> io::Result<bool> {
     }
 }
 
-/// Waits, unless nobody looks any more: then it is woken.
-fn pause(length: Duration, sink: &dyn Sink) {
-    let end = Instant::now() + length;
-    while !sink.is_gone() {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        std::thread::park_timeout(left);
+/// Waits until so many seconds of the recording have gone by at its pace, unless nobody looks any more: then it is woken.
+fn pause(seconds: f64, pace: &Pace, sink: &dyn Sink) {
+    let (mut left, mut before) = (seconds.min(MAX_PAUSE * pace.get()), Instant::now());
+    while left > 0.0 && !sink.is_gone() {
+        // The pace may change meanwhile.
+        std::thread::park_timeout(Duration::from_secs_f64(left / pace.get()).min(PACED));
+        let now = Instant::now();
+        left -= (now - before).as_secs_f64() * pace.get();
+        before = now;
     }
 }
 
@@ -139,15 +145,16 @@ enum Told {
     Damage(Damage),
     /// Something about the replay itself.
     Note(&'static str),
-    /// As much time went by.
-    Wait(Duration),
+    /// As much time went by, in seconds.
+    Wait(f64),
 }
 
-/// Which part of the time is shown, and how fast.
+/// Which part of the time is shown.
 struct Span {
     since: Option<jiff::Timestamp>,
     until: Option<jiff::Timestamp>,
-    speed: Option<f64>,
+    /// Whether it is shown at a pace, or as fast as it goes.
+    is_paced: bool,
 }
 
 struct Player {
@@ -201,9 +208,8 @@ impl Player {
             return;
         }
         let shown = self.span.since.is_none_or(|since| ts.0 >= since);
-        if let (Some(speed), Some(before), true) = (self.span.speed, self.before, shown) {
-            let wait = (ts.seconds_since(before) / speed).clamp(0.0, MAX_PAUSE);
-            told.push(Told::Wait(Duration::from_secs_f64(wait)));
+        if let (true, Some(before), true) = (self.span.is_paced, self.before, shown) {
+            told.push(Told::Wait(ts.seconds_since(before).max(0.0)));
         }
         self.before = shown.then_some(ts);
         let Self { asked, selection, .. } = self;

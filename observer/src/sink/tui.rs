@@ -11,6 +11,7 @@ mod ink;
 mod keys;
 mod kills;
 mod model;
+mod pace;
 #[cfg(test)]
 mod past;
 mod plot;
@@ -32,6 +33,7 @@ use super::Sink;
 use crate::event::Line;
 
 pub(crate) use help::KEYS;
+pub use pace::Pace;
 pub use screen::Screen;
 pub use state::Look;
 

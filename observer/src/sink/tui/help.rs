@@ -8,7 +8,7 @@ use super::state::State;
 use crate::words::fold;
 
 /// What each key does, and what the marks mean: for the help and for the manual page.
-pub(crate) const KEYS: [(&str, &str); 18] = [
+pub(crate) const KEYS: [(&str, &str); 19] = [
     (
         "↑ ↓ k j",
         "choose, or scroll; PgUp and PgDn by ten, g and G to the ends",
@@ -24,6 +24,7 @@ pub(crate) const KEYS: [(&str, &str); 18] = [
     (":", "go to a time: 14:05, 2026-11-28 14:05, -10min, +1h"),
     ("[ ]", "to the kill or warning before, after"),
     ("Home End", "start of history / now"),
+    ("< >", "replay half / twice as fast, with --speed"),
     ("+ -", "zoom the plot in / out"),
     ("✖ ▲", "killed in the last 10 minutes; a limit is near"),
     ("≋ ○", "stands still at its MemoryHigh=; has ended"),

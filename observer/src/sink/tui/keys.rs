@@ -51,6 +51,13 @@ pub(super) enum Next {
 }
 
 impl State {
+    /// A replay goes so many times as fast as it did.
+    fn pace(&self, times: f64) {
+        if let Some(pace) = &self.look.replay {
+            pace.change(times);
+        }
+    }
+
     /// Takes a key.
     pub(super) fn key(&mut self, key: KeyEvent) -> Next {
         self.changed = true;
@@ -79,6 +86,8 @@ impl State {
             KeyCode::Char('!' | 'K') => self.enter(View::Kills),
             KeyCode::Char('+') => self.zoom = Some(zoomed(self.window(), true)),
             KeyCode::Char('-') => self.zoom = Some(zoomed(self.window(), false)),
+            KeyCode::Char('<') => self.pace(0.5),
+            KeyCode::Char('>') => self.pace(2.0),
             KeyCode::Char('/') => self.prompt = Some(Prompt::Filter),
             KeyCode::Char(':') => self.prompt = Some(Prompt::Time(String::new())),
             KeyCode::Char('s') => self.sort = self.sort.next(),

@@ -1,7 +1,10 @@
 //! Back in time: the screen shows that moment, and nothing of what came later.
 
+use std::sync::Arc;
+
 use ratatui::crossterm::event::KeyCode;
 
+use super::pace::Pace;
 use super::state::State;
 use super::tests::{empty, lines, press, text};
 use crate::event::{Event, Line};
@@ -220,7 +223,7 @@ fn go_to(state: &mut State, time: &str) {
 #[test]
 fn a_time_is_gone_to_as_since_takes_it_live_and_in_a_replay() {
     for replay in [false, true] {
-        let mut state = empty(|look| look.replay = replay);
+        let mut state = empty(|look| look.replay = replay.then(|| Arc::new(Pace::new(None))));
         stream().iter().for_each(|line| state.line(line));
         for (time, shown) in [
             ("14:00:20", "14:00:20"),

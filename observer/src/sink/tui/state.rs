@@ -1,5 +1,6 @@
 //! What is on the screen: the stream's telling, and where in it the person stands.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -7,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::history::Point;
 use super::keys::window_of;
 use super::model::{Incident, Key, Known, Model};
+use super::pace::Pace;
 use crate::event::{Line, UnitState};
 use crate::measure::Timestamp;
 
@@ -27,8 +29,8 @@ pub struct Look {
     pub time_zone: TimeZone,
     /// The day whose times are told without a date.
     pub today: jiff::civil::Date,
-    /// Whether what is shown was recorded.
-    pub replay: bool,
+    /// How fast it is shown, if it was recorded.
+    pub replay: Option<Arc<Pace>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! What a person sees, at five sizes, of one recorded stream; and what keys do.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -7,6 +9,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::keys::Next;
 use super::model::{MAX_INCIDENTS, MAX_UNITS};
+use super::pace::Pace;
 use super::state::{Look, Sort, State, View};
 use super::view;
 use crate::event::Line;
@@ -24,7 +27,7 @@ pub(super) fn empty(change: impl FnOnce(&mut Look)) -> State {
         unicode: true,
         time_zone: jiff::tz::TimeZone::UTC,
         today: jiff::civil::date(2026, 11, 24),
-        replay: false,
+        replay: None,
     };
     change(&mut look);
     State::new(look)
@@ -61,6 +64,25 @@ fn snapshots(name: &str, state: &State) {
 #[test]
 fn the_table() {
     snapshots("units", &told());
+}
+
+#[test]
+fn a_replay_says_how_fast_it_goes_and_is_made_slower_and_faster() {
+    let pace = Arc::new(Pace::new(Some(30.0)));
+    let mut state = empty(|look| look.replay = Some(Arc::clone(&pace)));
+    lines().iter().take(20).for_each(|line| state.line(line));
+    let shown = text(&state, (120, 24));
+    assert!(shown.contains("replay ×30") && shown.contains("<> speed"), "{shown}");
+    press(
+        &mut state,
+        &[KeyCode::Char('>'), KeyCode::Char('>'), KeyCode::Char('<')],
+    );
+    assert!(text(&state, (120, 24)).contains("replay ×60"));
+    assert!((pace.get() - 60.0).abs() < f64::EPSILON);
+    // What is shown as fast as it goes, or as it happens, has no speed.
+    state.look.replay = Some(Arc::new(Pace::new(None)));
+    let shown = text(&state, (120, 24));
+    assert!(!shown.contains('×') && !shown.contains("speed"), "{shown}");
 }
 
 #[test]

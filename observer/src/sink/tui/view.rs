@@ -64,11 +64,15 @@ fn inset(area: Rect) -> Rect {
 fn header(buffer: &mut Buffer, area: Rect, state: &State) {
     let now = state.now();
     let model = &state.model;
-    let mode = match (state.at, state.look.replay, model.ended) {
-        (Some(_), ..) => "paused",
-        (None, true, true) => "replay, end",
-        (None, true, false) => "replay",
-        (None, false, _) => "● live",
+    let pace = state.look.replay.as_ref();
+    let mode = match (state.at, pace, model.ended) {
+        (Some(_), ..) => "paused".to_owned(),
+        (None, Some(_), true) => "replay, end".to_owned(),
+        (None, Some(pace), false) => match pace.shown(state.look.unicode) {
+            Some(speed) => format!("replay {speed}"),
+            None => "replay".to_owned(),
+        },
+        (None, None, _) => "● live".to_owned(),
     };
     let clock = if model.last.is_some() {
         state.clock(now)
@@ -197,16 +201,17 @@ fn place(buffer: &mut Buffer, area: Rect, state: &State) -> Rect {
 fn keys(state: &State, room: u16) -> String {
     let all = match state.view {
         View::Units => {
-            "? help  q quit  Enter detail  ! kills  / filter  s sort  [ ] incidents  : time  ←→ step  Space pause  t tree  +- zoom"
+            "? help  q quit  <> speed  Enter detail  ! kills  / filter  s sort  [ ] incidents  : time  ←→ step  Space pause  t tree  +- zoom"
         }
         View::Detail(_) => {
-            "Esc back  q quit  Enter last incident  [ ] incidents  : time  ←→ step  Space pause  +- zoom  ? help"
+            "Esc back  q quit  <> speed  Enter last incident  [ ] incidents  : time  ←→ step  Space pause  +- zoom  ? help"
         }
         View::Kills => "Esc back  q quit  Enter whole verdict  ↑↓ choose  [ ] go to",
         View::Verdict(_) | View::Help => "Esc back  q quit  ↑↓ scroll",
     };
+    let has_speed = state.look.replay.as_ref().is_some_and(|pace| pace.get().is_finite());
     let mut shown = String::new();
-    for key in all.split("  ") {
+    for key in all.split("  ").filter(|key| has_speed || *key != "<> speed") {
         let gap = if shown.is_empty() { "" } else { "  " };
         if shown.chars().count() + gap.len() + key.chars().count() > usize::from(room) {
             break;
