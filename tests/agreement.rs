@@ -13,13 +13,14 @@ use serde_json::{Value, json};
 const CUTS: u64 = 6;
 
 /// What a log cannot tell as it was told live, or what is looked at some time after the kernel's own report: which log and
-/// when, how sure it is, and what the machine's memory was used for. Of a shortage its kind has to be the same.
-const OTHERWISE: [&str; 14] = [
+/// when, how sure it is, in a sentence too, and what the machine's memory was used for. Of a shortage its kind has to be the same.
+const OTHERWISE: [&str; 15] = [
     "seq",
     "ts",
     "host",
     "log_time",
     "confidence",
+    "message",
     "ledger",
     "limit.usage",
     "limit.swap_usage",

@@ -21,7 +21,7 @@ use crate::tally::tell_figures;
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
     /// Minutes of the guest, once the host is there
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: u32,
 
     /// Series of the kernel
@@ -40,8 +40,11 @@ struct Outcome {
 /// Anonymous memory may differ by so much between the middle of the time and its end, and still not grow, in KiB.
 const STEADY_KIB: u64 = 2_048;
 
-/// And open files by so many.
+/// And open files by so many, but those of cgroups.
 const STEADY_FILES: u64 = 16;
+
+/// Files of cgroups that are held open at most (observer/src/cgroup/open.rs).
+const CGROUP_FILES: u64 = 2_048;
 
 impl Soak {
     pub(crate) fn run(&self) -> Result<ExitCode> {
@@ -134,6 +137,10 @@ impl Outcome {
                 format!("open files {files} in the middle, {files_end} at the end"),
                 files_end <= files + STEADY_FILES,
             ),
+            (
+                format!("{} files of cgroups at once", of("cgroup_files")?),
+                of("cgroup_files")? <= CGROUP_FILES,
+            ),
         ])
     }
 }
@@ -143,7 +150,8 @@ mod tests {
     use super::*;
 
     fn outcome(held: &str) -> Vec<bool> {
-        let values = "counted 9\ntold 9\nwrong 0\nlost 0\nunexplained 0\nsame 1\nsamples 5\nreplayed 0\n";
+        let values =
+            "counted 9\ntold 9\nwrong 0\nlost 0\nunexplained 0\nsame 1\nsamples 5\nreplayed 0\ncgroup_files 9\n";
         let outcome = Outcome::parse(&format!("{values}{held}")).unwrap();
         outcome.judge().unwrap().into_iter().map(|(_, holds)| holds).collect()
     }
@@ -161,9 +169,10 @@ mod tests {
 
     #[test]
     fn a_kill_that_is_missing_does_not_hold() {
-        let mut outcome =
-            Outcome::parse("counted 9\ntold 8\nwrong 0\nlost 0\nunexplained 0\nsame 1\nsamples 5\nreplayed 0\n")
-                .unwrap();
+        let mut outcome = Outcome::parse(
+            "counted 9\ntold 8\nwrong 0\nlost 0\nunexplained 0\nsame 1\nsamples 5\nreplayed 0\ncgroup_files 9\n",
+        )
+        .unwrap();
         assert!(outcome.judge().is_err(), "nothing to compare");
         outcome.held = vec![(1, 1); 6];
         assert_eq!(outcome.judge().unwrap().iter().filter(|(_, holds)| !holds).count(), 1);
