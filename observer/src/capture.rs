@@ -323,12 +323,12 @@ impl Lines {
         self.bad += 1;
         if self.bad >= MAX_BAD {
             return self.end(format!(
-                "{MAX_BAD} lines in a row are no events of oomtrace; the rest of the file is not read"
+                "{MAX_BAD} lines in a row are not oomtrace events; gave up on this file"
             ));
         }
         self.damage(
             format!("line {}", self.number),
-            format!("no event of oomtrace: {error}"),
+            format!("not an oomtrace event: {error}"),
         )
     }
 

@@ -377,25 +377,25 @@ impl Trend {
         if let Some(earlier) = &self.earlier {
             let lived = duration(earlier.seconds);
             return Some(match earlier.end {
-                RunEnd::Killed => format!("an earlier run grew the same way, and was killed after {lived}"),
+                RunEnd::Killed => format!("an earlier run grew like this and was killed after {lived}"),
                 RunEnd::Stopped => format!(
-                    "an earlier run grew the same way, and stopped growing at {}",
+                    "an earlier run grew like this and stopped growing at {}",
                     bytes(earlier.peak)
                 ),
             });
         }
         Some(match self.class {
-            Class::Leak => format!("what reclaim cannot give back has grown for {window}, its lowest points too"),
-            Class::Cache => "what grows is page cache, which the kernel gives back before it kills".to_owned(),
+            Class::Leak => format!("unreclaimable memory has grown for {window}, and so have its low points"),
+            Class::Cache => "page cache grows, which the kernel reclaims before it kills".to_owned(),
             Class::Shmem => {
-                "shared memory or files on a tmpfs grow: nothing but swap or deleting takes them back".to_owned()
+                "shared memory or tmpfs files grow: only swapping them out or deleting them frees memory".to_owned()
             }
-            Class::Kernel => "what the kernel holds for it grows: files, pipes, sockets".to_owned(),
-            Class::Burst => "it rises at times and stands in between".to_owned(),
-            Class::Sawtooth => "it rises and comes back to where it was, again and again".to_owned(),
-            Class::Warmup => "it grows ever more slowly".to_owned(),
-            Class::Shrinking => format!("it has given memory back for {window}"),
-            Class::Steady => format!("it has not moved for {window}"),
+            Class::Kernel => "kernel memory charged to it grows: files, pipes, sockets".to_owned(),
+            Class::Burst => "it grows in bursts and is steady in between".to_owned(),
+            Class::Sawtooth => "it keeps rising and falling back to where it was".to_owned(),
+            Class::Warmup => "its growth is slowing down".to_owned(),
+            Class::Shrinking => format!("it has been shrinking for {window}"),
+            Class::Steady => format!("it has been steady for {window}"),
             Class::Unknown => return None,
         })
     }

@@ -110,7 +110,7 @@ pub fn explain(result: &str, exit: Option<&str>) -> String {
         }
         "protocol" => "it did not keep to its Type= (systemd.service(5))".to_owned(),
         "resources" => "the system had not the resources to start it (systemd.exec(5), $SERVICE_RESULT)".to_owned(),
-        "exec-condition" => "its ExecCondition= said no (systemd.service(5))".to_owned(),
+        "exec-condition" => "skipped: its ExecCondition= failed (systemd.service(5))".to_owned(),
         "oom-kill" => format!("a process of it was killed by an OOM killer{how} (systemd.service(5), OOMPolicy=)"),
         other => format!("systemd says Result={other}{how} (systemd.exec(5), $SERVICE_RESULT)"),
     }

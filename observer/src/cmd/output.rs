@@ -68,7 +68,7 @@ impl Damages {
     pub(super) fn tell(&mut self, damage: impl Display) {
         self.0 += 1;
         if self.0 <= MAX_TOLD {
-            notice(format_args!("{damage}; the rest is read on"));
+            notice(format_args!("{damage}; reading on"));
         }
     }
 

@@ -148,7 +148,7 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
     let tasks = known
         .tasks
         .filter(|_| is_now)
-        .map(|tasks| format!(", {tasks} tasks at the last look"));
+        .map(|tasks| format!(", {tasks} tasks when last sampled"));
     let mut seen = middle(&key.path, room, true);
     let watched = watched.map(|watched| format!(", seen for {watched}"));
     for part in [watched, tasks].into_iter().flatten() {
@@ -160,7 +160,7 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
     lines
 }
 
-/// `leak: what reclaim cannot give back has grown for 1min 44s, its lowest points too`; back in time, while that was so.
+/// `leak: unreclaimable memory has grown for 1min 44s, and so have its low points`; back in time, while that was so.
 fn reason(known: &Known, point: &Point) -> Option<String> {
     let (_, class) = point.slope?;
     let reason = known.trend.filter(|trend| trend.class == class)?.reason()?;
