@@ -183,7 +183,13 @@ fn unprivileged(dir: &std::path::Path) -> std::process::Command {
     use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::process::CommandExt as _;
     let program = dir.join("oomtrace");
-    std::fs::copy(assert_cmd::cargo::cargo_bin("oomtrace"), &program).unwrap();
+    // By another process: were the copy written here, a child of another test could have it open to be written to, and it
+    // could not be run (ETXTBSY).
+    let copied = std::process::Command::new("cp")
+        .arg(assert_cmd::cargo::cargo_bin("oomtrace"))
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = std::process::Command::new(program);
     if rustix::process::geteuid().is_root() {

@@ -209,7 +209,6 @@ impl Sink for Follow {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
     use crate::event::{CgroupRef, Class, ForecastChange, Subject};
@@ -252,8 +251,13 @@ mod tests {
         let text = format!(
             "#!/usr/bin/env -S --default-signal=INT sh\npath=$3\ntell() {{ printf '{tell}\\n' \"$path\" \"$1\"; }}\ntrap 'tell cleared; exit' INT\ntrap 'tell killed; exit' USR1\ntell started\nwhile :; do sleep 0.05; done\n"
         );
-        std::fs::write(&program, text).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // By another process: were it written here, a child of another test could have it open to be written to, and it could not
+        // be run (ETXTBSY).
+        let written = std::process::Command::new("sh")
+            .args(["-c", "printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"", "sh"])
+            .args([program.as_os_str(), text.as_ref()])
+            .status();
+        assert!(written.unwrap().success());
         let (told, tells) = mpsc::channel(16);
         let mut follow = Follow::new(told);
         follow.program = program.display().to_string();
