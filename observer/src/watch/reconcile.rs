@@ -8,6 +8,7 @@
 //!
 //! What systemd recorded is compared too: a unit that ended with `Result=oom-kill` has had a kill.
 
+use std::collections::VecDeque;
 use std::fs;
 
 use super::collector::Collector;
@@ -122,10 +123,16 @@ pub(super) struct Reconciler {
     counted_before: Option<u64>,
     /// The host's counter as last asked for.
     counter: Option<u64>,
-    /// How much more was counted when last looked at, and how much of that has been told.
-    missing: u64,
+    /// How many were counted since the start when last looked at.
+    counted: u64,
+    /// How much more was counted than seen, at the last looks.
+    missing: VecDeque<u64>,
+    /// How much of that has been told.
     told: u64,
 }
+
+/// More that is counted than seen at so many looks in a row is missing, although others are killed all the time.
+const LOOKS: usize = 10;
 
 fn vmstat() -> Option<u64> {
     parse(&fs::read_to_string("/proc/vmstat").ok()?)
@@ -146,7 +153,8 @@ impl Reconciler {
         Self {
             counted_before,
             counter: counted_before,
-            missing: 0,
+            counted: 0,
+            missing: VecDeque::new(),
             told: 0,
         }
     }
@@ -162,11 +170,19 @@ impl Reconciler {
         self.compare(vmstat()?, seen)
     }
 
-    /// A difference is certain where it is still there a look later: a record may be on its way.
+    /// A difference is certain where what was counted a look ago is more than what is seen by now, or where it has stayed for some
+    /// looks: a record may be on its way, at the next look that of another kill.
     fn compare(&mut self, counter: u64, seen: u64) -> Option<Missing> {
         let counted = counter.saturating_sub(self.counted_before?);
-        let missing = counted.saturating_sub(seen);
-        let certain = missing.min(std::mem::replace(&mut self.missing, missing));
+        let stayed = std::mem::replace(&mut self.counted, counted).saturating_sub(seen);
+        self.missing.push_back(counted.saturating_sub(seen));
+        let standing = if self.missing.len() > LOOKS {
+            self.missing.pop_front();
+            self.missing.iter().copied().min().unwrap_or_default()
+        } else {
+            0
+        };
+        let certain = stayed.max(standing);
         if certain <= self.told {
             return None;
         }
@@ -193,6 +209,20 @@ mod tests {
             None,
             "marks that were not counted are no difference"
         );
+    }
+
+    #[test]
+    fn in_a_storm_it_is_another_one_that_is_on_its_way_at_each_look() {
+        let mut reconciler = Reconciler::from(Some(0));
+        for kills in 1..8 {
+            assert_eq!(reconciler.compare(kills, kills - 1), None, "{kills}");
+        }
+        assert_eq!(reconciler.compare(8, 8), None);
+        // One that nobody saw is missing while the storm goes on, too.
+        let told: Vec<Missing> = (9..40)
+            .filter_map(|kills| reconciler.compare(kills, kills - 1 - u64::from(kills % 3 == 0)))
+            .collect();
+        assert_eq!(told.len(), 1, "{told:?}");
     }
 
     #[test]
