@@ -174,6 +174,8 @@ for line in replay.stdout:
     event = json.loads(line)
     kind = event["event"]
     seen[kind] = seen.get(kind, 0) + 1
+    if kind == "unexplained":
+        note(line.strip())
     if kind == "lost":
         lost += event["count"] if event["stream"] == "kill" else 0
     if kind == "kill":
