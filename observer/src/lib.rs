@@ -14,6 +14,7 @@ pub mod cmd;
 pub mod complete;
 pub mod conf;
 pub mod confine;
+mod connections;
 mod errands;
 mod heap;
 pub mod kernel;

@@ -3,7 +3,6 @@
 //! In: connections to a socket in its folder. Out: [`Prekill`]s, each of which it waits for. A thread of its own accepts, reads and
 //! answers, so that an answer goes out in time even if whoever takes the [`Prekill`]s is late or stuck.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt as _;
@@ -16,13 +15,13 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::UnitPath;
 use super::varlink::{self, Call, Fault, MAX_CALL};
 use crate::cgroup::{Hierarchy, cgroup_of};
 use crate::confine::{self, Task};
+use crate::connections::Connections;
 use crate::journal::OOMD_UNIT;
 use crate::measure::Tgid;
 use crate::private;
@@ -156,7 +155,7 @@ async fn attend(listener: UnixListener, is_trusted: IsTrusted, calls: mpsc::Send
     let Ok(listener) = tokio::net::UnixListener::from_std(listener) else {
         return;
     };
-    let mut open: VecDeque<AbortHandle> = VecDeque::new();
+    let mut open = Connections::new(CONNECTIONS);
     loop {
         let accepted = tokio::select! {
             () = calls.closed() => return,
@@ -167,19 +166,12 @@ async fn attend(listener: UnixListener, is_trusted: IsTrusted, calls: mpsc::Send
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        open.retain(|connection| !connection.is_finished());
-        if open.len() >= CONNECTIONS
-            && let Some(oldest) = open.pop_front()
-        {
-            oldest.abort();
-        }
         let is_trusted = stream.peer_cred().is_ok_and(|peer| is_trusted(peer.uid(), peer.pid()));
         let calls = calls.clone();
         // Whoever breaks off, or is too slow, waits for nothing any more.
-        let connection = tokio::spawn(async move {
+        open.serve(async move {
             let _ = timeout(CONNECTION, serve(stream, is_trusted, &calls)).await;
         });
-        open.push_back(connection.abort_handle());
     }
 }
 

@@ -1,6 +1,5 @@
 //! The metrics over HTTP: to whom OpenMetrics can be told as that, to others as the text format before it.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs as _};
@@ -15,9 +14,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::task::AbortHandle;
 
 use super::plain::plain;
+use crate::connections::Connections;
 
 /// Connections at one time.
 const CONNECTIONS: usize = 16;
@@ -50,22 +49,15 @@ pub(super) async fn accept(listener: TcpListener, registry: Arc<Mutex<Registry>>
         return;
     };
     let is_local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-    let mut open: VecDeque<AbortHandle> = VecDeque::new();
+    let mut open = Connections::new(CONNECTIONS);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, it may be: a moment later there are some.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        open.retain(|connection| !connection.is_finished());
-        if open.len() >= CONNECTIONS
-            && let Some(oldest) = open.pop_front()
-        {
-            oldest.abort();
-        }
         let registry = Arc::clone(&registry);
-        let connection = tokio::spawn(async move { serve(stream, &registry, is_local).await });
-        open.push_back(connection.abort_handle());
+        open.serve(async move { serve(stream, &registry, is_local).await });
     }
 }
 
