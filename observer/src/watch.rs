@@ -119,7 +119,7 @@ pub enum WatchError {
 fn reload(stream: &mut Stream, conf: Option<&Loaded>) {
     stream.reopen();
     if let Some(conf) = conf.cloned() {
-        let told = thread::Builder::new().spawn(move || notice(conf.reread()));
+        let told = thread::Builder::new().spawn(move || conf.reread().map(notice));
         // Without a thread there is no word of it, and nothing else is lost.
         drop(told);
     }
