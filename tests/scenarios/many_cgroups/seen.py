@@ -26,7 +26,8 @@ times = [at(line) for line in samples] + [killed]
 gaps = sorted(later - earlier for earlier, later in zip(times, times[1:]))
 tell("SAMPLED", len(samples) >= 60 and gaps[len(gaps) // 2] <= 2 and gaps[-1] <= 8,
      f"{len(samples)} samples, gaps {gaps[len(gaps) // 2]:.1f} in the middle, {gaps[-1]:.1f} at most" if gaps else "no sample")
-limits = [line["memory"].get("max") for line in samples]
+# Where it holds nothing yet, systemd has made its cgroup and is still to write its limit.
+limits = [line["memory"].get("max") for line in samples if line["memory"].get("current")]
 tell("LIMITS", limits and all(limit == 128 << 20 for limit in limits), sorted(set(map(str, limits))))
 
 raised = [at(line) for line in of("forecast") if line["state"] == "raised"]
