@@ -265,17 +265,14 @@ impl Reader {
     }
 }
 
-/// `Killed /system.slice/a.service due to memory pressure for /system.slice being 62.11% > 50.00% for > 20s with reclaim
-/// activity`, since 258 `Marked … for killing due to …` (systemd's src/oom/oomd-manager.c).
+/// What stands before and behind the path where systemd-oomd writes of a kill: `Killed /system.slice/a.service due to memory pressure
+/// for /system.slice being 62.11% > 50.00% for > 20s with reclaim activity`, since 258 `Marked … for killing due to …` (systemd's
+/// src/oom/oomd-manager.c).
+pub const OOMD_KILLED: [(&str, &str); 2] = [("Marked ", " for killing due to "), ("Killed ", " due to ")];
+
 fn oomd(message: String) -> Option<What> {
-    let path = match message.strip_prefix("Killed ") {
-        Some(rest) => rest.split(" due to ").next()?.to_owned(),
-        None => message
-            .strip_prefix("Marked ")?
-            .split_once(" for killing due to ")?
-            .0
-            .to_owned(),
-    };
+    let named = |(before, behind): &(_, _)| message.strip_prefix(*before)?.split_once(*behind);
+    let path = OOMD_KILLED.iter().find_map(named)?.0.to_owned();
     let subject = UnitPath::parse(&path).into_subject(None, &path, None);
     Some(What::Oomd(subject, message))
 }

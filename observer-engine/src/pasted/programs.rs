@@ -7,6 +7,7 @@ use crate::event::{
     Confidence, Container, Event, Kill, KillLimit, Killer, OomWithoutKill, Origin, Subject, Trigger, Unexplained, Unit,
     UnitState, Victim,
 };
+use crate::journal::OOMD_KILLED;
 use crate::log::Report;
 use crate::log::Stamp;
 use crate::log::story::subject;
@@ -129,17 +130,13 @@ impl Programs {
         None
     }
 
-    /// `Killed PATH due to memory pressure for PATH being 56.11% > 50.00% for > 20s with reclaim activity`, since 258 `Marked PATH
-    /// for killing due to …` (src/oom/oomd-manager.c). Rules only say what they would do.
+    /// As [`OOMD_KILLED`] has it, or with nothing behind `for killing`. Rules only say what they would do.
     fn oomd(&mut self, message: &str, stamp: Stamp) -> Option<Note> {
-        let rest = message
-            .strip_prefix("Killed ")
-            .or_else(|| message.strip_prefix("Marked "))?;
-        let (path, words) = rest
-            .split_once(" for killing due to ")
-            .or_else(|| rest.split_once(" due to "))
-            .map(|(path, words)| (path, Some(words)))
-            .or_else(|| rest.strip_suffix(" for killing").map(|path| (path, None)))?;
+        let told = |(before, behind): &(&str, &str)| message.strip_prefix(before)?.split_once(behind);
+        let (path, words) = match OOMD_KILLED.iter().find_map(told) {
+            Some((path, words)) => (path, Some(words)),
+            None => (message.strip_prefix("Marked ")?.strip_suffix(" for killing")?, None),
+        };
         if !path.starts_with('/') && !path.starts_with('…') {
             return None;
         }

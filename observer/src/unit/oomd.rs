@@ -13,7 +13,7 @@ use super::UnitPath;
 use super::owner::{IsMeant, OwnersSignals};
 use crate::cgroup::{Hierarchy, cgroup_of};
 use crate::engine::holds;
-use crate::journal::OOMD_UNIT;
+use crate::journal::{OOMD_KILLED, OOMD_UNIT};
 use crate::measure::Tgid;
 use crate::programs::PATH;
 
@@ -139,16 +139,12 @@ async fn journal(within: Duration) -> String {
         .unwrap_or_default()
 }
 
-/// The last words on a cgroup (systemd's src/oom/oomd-manager.c: `Killed %s due to …`, since 258 `Marked %s for killing due to …`).
+/// The last words on a cgroup. Its path is known, and whatever stands in it is no part of the words.
 fn find(log: &str, cgroup: &str) -> Option<String> {
     let words = |line: &str| {
-        let words = match line.strip_prefix("Killed ") {
-            Some(rest) => rest.strip_prefix(cgroup)?.strip_prefix(" due to ")?,
-            None => line
-                .strip_prefix("Marked ")?
-                .strip_prefix(cgroup)?
-                .strip_prefix(" for killing due to ")?,
-        };
+        let on_it =
+            |(before, behind): &(&str, _)| line.strip_prefix(before)?.strip_prefix(cgroup)?.strip_prefix(*behind);
+        let words = OOMD_KILLED.iter().find_map(on_it)?;
         Some(words.trim_end_matches('.').to_owned())
     };
     log.lines().rev().find_map(words)
