@@ -128,15 +128,14 @@ pub(super) fn ledger(ledger: &Ledger) -> Option<String> {
 
 /// What a person calls a subject: the user's unit, else the system's, else the cgroup's path.
 pub fn name(subject: &Subject) -> &str {
-    let name = subject
-        .user_unit
-        .as_deref()
-        .or(subject.unit.as_deref())
-        .or(subject.cgroup.path.as_deref());
-    match name {
-        Some("/") => HOST,
-        name => name.unwrap_or("an unknown cgroup"),
-    }
+    known_name(subject).unwrap_or("an unknown cgroup")
+}
+
+/// The same; `None` of a subject of which nothing is known.
+fn known_name(subject: &Subject) -> Option<&str> {
+    let unit = subject.user_unit.as_deref().or(subject.unit.as_deref());
+    let name = unit.or(subject.cgroup.path.as_deref())?;
+    Some(if name == "/" { HOST } else { name })
 }
 
 /// `29min (26min … 34min)`.

@@ -94,6 +94,10 @@ impl Report {
         let Some(subject) = event.subject() else {
             return;
         };
+        // Notes on the counters of a host's root are no unit's history.
+        if matches!(event, Event::Unexplained(_) | Event::OomWithoutKill(_)) {
+            return;
+        }
         let name = crate::words::name(subject).to_owned();
         let path = match (&subject.cgroup.path, &event) {
             // What is sampled has a history of its own, a cgroup within a unit too.
@@ -108,10 +112,6 @@ impl Report {
                 alike.next().and_then(|past| past.path.clone())
             }
         };
-        // Notes on the counters of a host's root are no unit's history.
-        if matches!(event, Event::Unexplained(_) | Event::OomWithoutKill(_)) {
-            return;
-        }
         let points = (POINTS / self.units.len().max(1)).clamp(POINTS_OF_ONE, points::KEPT);
         self.units
             .entry((host.clone(), path.as_ref().unwrap_or(&name).clone()))

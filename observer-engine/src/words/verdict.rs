@@ -1,6 +1,6 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
-use super::{bursty, class_name, growers, held as held_words, kernel, limit as limit_words, name, pace};
+use super::{bursty, class_name, growers, held as held_words, kernel, known_name, limit as limit_words, name, pace};
 use crate::event::{
     Ceiling, CeilingSource, Class, Confidence, Container, Kill, KillLimit, Origin, Relation, ShortageKind, Subject,
     Trigger, Victim,
@@ -105,10 +105,8 @@ pub fn message(kill: &Kill) -> String {
     let told = killed(&kill.who(), kill, "");
     let container = subject.container.as_ref();
     let container = container.and_then(|container| container.pod_in_full().or_else(|| container.name.clone()));
-    let is_known = subject.user_unit.is_some() || subject.unit.is_some() || subject.cgroup.path.is_some();
-    match container {
-        Some(container) => format!("{container}: {told}."),
-        None if is_known => format!("{}: {told}.", name(subject)),
+    match container.as_deref().or_else(|| known_name(subject)) {
+        Some(whose) => format!("{whose}: {told}."),
         None => format!("{told}."),
     }
 }

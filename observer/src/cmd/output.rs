@@ -15,6 +15,7 @@ use crate::measure::Timestamp;
 use crate::notice::notice;
 use crate::sink::{Json, Look, Pace, Screen, Sink, Text, TextOptions, Tui};
 use crate::unit::{Asked, Selection};
+use crate::words::counted;
 
 /// A text to standard output.
 ///
@@ -78,12 +79,10 @@ impl Damages {
         if self.0 == 0 {
             return Ok(());
         }
-        let places = if self.0 == 1 {
-            "1 place"
-        } else {
-            &format!("{} places", self.0)
-        };
-        let message = anyhow!("{places} could not be read; everything else was used");
+        let message = anyhow!(
+            "{} could not be read; everything else was used",
+            counted(self.0, "place")
+        );
         Err(Failure::new(Exit::Damaged, message))
     }
 }

@@ -12,7 +12,7 @@ use crate::measure::Timestamp;
 use crate::unit::ends::explain;
 use crate::words::{counted, limit_owner, name, paragraph, standstill, warning};
 
-/// Units with a plot: those that were killed or warned of first, then the largest. More would make the page large.
+/// Units with a plot, the first in the page's order (`Past::rank`). More would make the page large.
 const PLOTS: usize = 40;
 
 /// Kills at the top of the page, and told in full of a unit.
@@ -139,10 +139,8 @@ fn missing(report: &Report, out: &mut Markup) {
         })
         .collect();
     if gaps.len() > MAX_GAPS {
-        told.push(markup!(
-            "and {}",
-            counted(gaps.len().saturating_sub(MAX_GAPS) as u64, "more gap")
-        ));
+        let more = gaps.len() - MAX_GAPS;
+        told.push(markup!("and {}", count(more, "more gap", "more gaps")));
     }
     if lost > 0 {
         told.push(markup!("{} missing in between", counted(lost, "line")));
@@ -242,7 +240,7 @@ fn table(report: &Report, order: &[&Past], out: &mut Markup) {
     if report.is_short {
         put!(
             out,
-            "<p class=\"quiet\">There are more than this report can hold: units that were neither killed nor warned of, and held less, are left out. Choose some with -u.</p>\n"
+            "<p class=\"quiet\">There are more than this report can hold: units that were not killed, and had more headroom, are left out. Choose some with -u.</p>\n"
         );
     } else if order.len() > ROWS {
         put!(out, "<p class=\"quiet\">And {} more.</p>\n", order.len() - ROWS);

@@ -209,7 +209,6 @@ impl Sink for Follow {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::event::{CgroupRef, Class, ForecastChange, Subject};
     use crate::measure::Timestamp;

@@ -196,13 +196,7 @@ impl<W: Write> Text<W> {
                 .as_ref()
                 .map(|id| format!("invocation {}…", id.get(..8).unwrap_or(id))),
         );
-        facts.extend(unit.tasks.map(|tasks| {
-            if tasks == 1 {
-                "1 task".to_owned()
-            } else {
-                format!("{tasks} tasks")
-            }
-        }));
+        facts.extend(unit.tasks.map(|tasks| counted(tasks, "task")));
         let description = unit
             .description
             .as_ref()
