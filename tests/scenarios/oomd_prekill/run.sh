@@ -1,9 +1,6 @@
+. /share/oomd.sh
 hooks=/run/systemd/oomd.prekill.hook
-mkdir -p /run/systemd/oomd.conf.d
-printf '[OOM]\nDefaultMemoryPressureDurationSec=2s\n' > /run/systemd/oomd.conf.d/test.conf
-rm -f /etc/systemd/system/systemd-oomd.service /etc/systemd/system/systemd-oomd.socket
-systemctl daemon-reload
-systemctl start systemd-oomd.service
+oomd_on DefaultMemoryPressureDurationSec=2s
 found() { oomtrace doctor -o json | jq -r '.findings[] | select(.name == "pre-kill hook") | .found'; }
 echo "OFF=$(found)" >> "$OUT/truth"
 echo 'PrekillHookTimeoutSec=10s' >> /run/systemd/oomd.conf.d/test.conf
@@ -39,14 +36,9 @@ setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+dac_override --am
 } >> "$OUT/truth"
 kill "$lives"
 wait "$lives"
-systemctl set-property --runtime pressed.slice ManagedOOMMemoryPressure=kill ManagedOOMMemoryPressureLimit=5%
-sysctl -q vm.drop_caches=1
-systemd-run --unit stalled --slice pressed.slice -p MemoryHigh=24M -p MemorySwapMax=0 python3 /share/leak.py "$OUT/pid" 1 0.01
-long_ended() { ended stalled.service; }
-for i in 1 2 3; do until_true long_ended && break; done
-echo "PID=$(cat "$OUT/pid")" >> "$OUT/truth"
+oomd_kills
 until_true has_kills 1
-systemctl stop systemd-oomd.service systemd-oomd.socket
+oomd_off
 systemctl stop oomtrace.service
 journalctl -q -o json -u systemd-oomd.service > "$OUT/oomd.json"
 journalctl -q -u oomtrace.service > "$OUT/service.log"

@@ -1,10 +1,7 @@
 . /share/swap.sh
 swap_on 128
-mkdir -p /run/systemd/oomd.conf.d
-printf '[OOM]\nSwapUsedLimit=10%%\n' > /run/systemd/oomd.conf.d/test.conf
-rm -f /etc/systemd/system/systemd-oomd.service /etc/systemd/system/systemd-oomd.socket
-systemctl daemon-reload
-systemctl start systemd-oomd.service
+. /share/oomd.sh
+oomd_on SwapUsedLimit=10%
 systemctl set-property --runtime swapping.slice ManagedOOMSwap=kill
 # Held at its MemoryHigh=, what it grows by goes to swap; it stops growing well below both limits.
 systemd-run --unit swapped-out --slice swapping.slice -p MemoryHigh=32M python3 -c '
@@ -15,6 +12,5 @@ time.sleep(600)' "$OUT/pid"
 long_ended() { ended swapped-out.service; }
 for i in 1 2 3; do until_true long_ended && break; done
 echo "PID=$(systemctl show -P ExecMainPID swapped-out.service)" >> "$OUT/truth"
-systemctl stop systemd-oomd.service systemd-oomd.socket
-rm /run/systemd/oomd.conf.d/test.conf
+oomd_off
 swap_off

@@ -1,11 +1,7 @@
 # systemd-oomd ends a scope of 300 processes of which one grew. Held below what it wants by its MemoryHigh=, it stalls.
-mkdir -p /run/systemd/oomd.conf.d
-printf '[OOM]\nDefaultMemoryPressureDurationSec=2s\n' > /run/systemd/oomd.conf.d/test.conf
-rm -f /etc/systemd/system/systemd-oomd.service /etc/systemd/system/systemd-oomd.socket
-systemctl daemon-reload
-systemctl start systemd-oomd.service
-systemctl set-property --runtime crowded.slice ManagedOOMMemoryPressure=kill ManagedOOMMemoryPressureLimit=5%
-sysctl -q vm.drop_caches=1
+. /share/oomd.sh
+oomd_on DefaultMemoryPressureDurationSec=2s
+oomd_minds crowded.slice
 systemd-run --scope --unit terminal --slice crowded.slice -p MemoryHigh=288M -p MemorySwapMax=0 bash "$DIR/family.sh" "$OUT/pid" &
 scope_began() { [ -s "$OUT/pid.leak" ]; }
 until_true scope_began
@@ -27,4 +23,4 @@ oomtrace why terminal.scope --dir "$OUT/captures" > "$OUT/why"
     echo "CHAIN=$(grep -c "bash\[$inner\] ← bash\[$outer\]" "$OUT/why")"
     echo "KILLED=$(grep -c "Killed: 300 processes of terminal.scope" "$OUT/why")"
 } >> "$OUT/truth"
-systemctl stop systemd-oomd.service systemd-oomd.socket
+oomd_off
