@@ -65,6 +65,8 @@ pub struct Expectation {
 pub enum Tier {
     /// Everything.
     Full,
+    /// What the unit that is shipped leaves it: recording, with its user, capabilities, files and system calls.
+    Service,
     /// No fentry.
     Kprobe,
     /// Tracepoints only.
@@ -81,8 +83,9 @@ pub enum Tier {
 
 impl Tier {
     /// All there are.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Full,
+        Self::Service,
         Self::Kprobe,
         Self::Tracepoint,
         Self::NoBtf,
@@ -96,6 +99,7 @@ impl Tier {
     pub fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
+            Self::Service => "service",
             Self::Kprobe => "kprobe",
             Self::Tracepoint => "tracepoint",
             Self::NoBtf => "no-btf",
@@ -108,7 +112,7 @@ impl Tier {
     /// As the stream must tell it.
     fn cgroup_version(self) -> &'static str {
         match self {
-            Self::Full | Self::Kprobe | Self::Tracepoint | Self::NoBtf | Self::Poll => "v2",
+            Self::Full | Self::Service | Self::Kprobe | Self::Tracepoint | Self::NoBtf | Self::Poll => "v2",
             Self::Hybrid => "hybrid",
             Self::V1 => "v1",
         }
@@ -249,7 +253,7 @@ impl Scenario {
         }
         if let Some(line) = lines
             .iter()
-            .find(|line| tier == Tier::Full && line["event"] == "unexplained")
+            .find(|line| matches!(tier, Tier::Full | Tier::Service) && line["event"] == "unexplained")
         {
             bail!("the kernel or systemd counts more than was seen: {line}");
         }

@@ -27,7 +27,7 @@ const GUEST_TIMEOUT: &str = "1800";
 const RUNS_OF_A_GUEST: usize = 24;
 
 /// The tiers that a few scenarios are run on every time, in the guest of the full ones.
-const LESS: [Tier; 4] = [Tier::Kprobe, Tier::Tracepoint, Tier::NoBtf, Tier::Poll];
+const LESS: [Tier; 5] = [Tier::Service, Tier::Kprobe, Tier::Tracepoint, Tier::NoBtf, Tier::Poll];
 
 /// Check everything: format, lints, documentation, tests, every scenario on real kernels, and log pipelines
 #[derive(Debug, Args)]
@@ -45,8 +45,8 @@ pub(crate) struct Test {
     #[arg(long = "scenario", value_name = "NAME")]
     scenarios: Vec<String>,
 
-    /// What oomtrace is allowed in the scenarios: everything, or less, which need not tell as much but nothing wrong
-    /// [full, kprobe, tracepoint, no-btf, poll, hybrid, v1]; no other tests are run
+    /// What oomtrace is allowed in the scenarios: everything, what its service is, or less, which need not tell as much but
+    /// nothing wrong [full, service, kprobe, tracepoint, no-btf, poll, hybrid, v1]; no other tests are run
     #[arg(long = "tier", value_name = "TIER", value_parser = tier)]
     tiers: Vec<Tier>,
 
@@ -188,7 +188,7 @@ impl Test {
             };
             for (tier, scenario) in runs {
                 let kernel = match tier {
-                    Tier::Full | Tier::Kprobe | Tier::Tracepoint | Tier::NoBtf | Tier::Poll => kernel,
+                    Tier::Full | Tier::Service | Tier::Kprobe | Tier::Tracepoint | Tier::NoBtf | Tier::Poll => kernel,
                     // From 6.12 on Debian's kernels have no memory controller for v1.
                     Tier::Hybrid | Tier::V1 => Series::new(6, 1),
                 };
@@ -258,7 +258,7 @@ impl Test {
 /// What the kernel is booted with for a tier and a scenario.
 fn append(tier: Tier, scenario: &Scenario) -> String {
     let of_tier = match tier {
-        Tier::Full | Tier::Kprobe | Tier::Tracepoint | Tier::NoBtf | Tier::Poll => "",
+        Tier::Full | Tier::Service | Tier::Kprobe | Tier::Tracepoint | Tier::NoBtf | Tier::Poll => "",
         // Newer systemds want to be asked twice.
         Tier::Hybrid => "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
         Tier::V1 => {
