@@ -42,6 +42,8 @@ pub struct Expectation {
     pub floods: bool,
     /// The Debian release of its guest, where it needs a newer systemd than this machine's.
     pub suite: Option<String>,
+    /// The root image of its guest, by its name, where it needs more packages than every guest has.
+    pub image: Option<String>,
     /// An example of `oomtrace` that `run.sh` runs.
     pub example: Option<String>,
     /// How many `kill` lines, of all units.

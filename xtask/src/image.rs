@@ -1,5 +1,5 @@
 //! The root images of the guests: a small Debian of this machine's own release, so that what is built here runs there.
-//! Others have the tools beside it that oomtrace is compared with, what log pipelines are made of, or more shells.
+//! Others have more, by a name: the tools that oomtrace is compared with, what log pipelines are made of, containers' runtimes.
 
 use std::fs;
 use std::io::Write;
@@ -52,26 +52,78 @@ const PACKAGES: [&str; 15] = [
 /// What `cargo xtask conformance` compares with, beside what every image has (systemd, earlyoom, the kernel's log).
 const PEERS: [&str; 3] = ["bpftrace", "bpfcc-tools", "libbpf-tools"];
 
-/// What `cargo xtask pipelines` feeds: packages, and with them the libraries of [`BESIDE`].
-const PIPELINES: [&str; 8] = [
-    "prometheus",
-    "rsyslog",
-    "libivykis0",
-    "libjson-c5",
-    "libnet1",
-    "libpcre3",
-    "libwrap0",
-    "libglib2.0-0",
+/// A root image with more than every guest has.
+#[derive(Hash)]
+struct Extra {
+    /// As `--image` of `cargo xtask vm` and `image` of a scenario have it.
+    name: &'static str,
+    /// The Debian release; `None` is this machine's own.
+    suite: Option<&'static str>,
+    packages: &'static [&'static str],
+    /// Packages of this machine's own release whose files are laid beside the others, which exclude them.
+    beside: &'static [&'static str],
+    /// Units that must not start by themselves.
+    masked: &'static [&'static str],
+}
+
+/// All there are: another is a row here.
+const EXTRAS: [Extra; 3] = [
+    // `cargo xtask pipelines`, which starts the services with configurations of its own. The libraries are syslog-ng's.
+    Extra {
+        name: "pipelines",
+        suite: None,
+        packages: &[
+            "prometheus",
+            "rsyslog",
+            "libivykis0",
+            "libjson-c5",
+            "libnet1",
+            "libpcre3",
+            "libwrap0",
+            "libglib2.0-0",
+        ],
+        beside: &["syslog-ng-core"],
+        masked: &["prometheus.service", "rsyslog.service"],
+    },
+    // The scenario `runtimes`: what runs containers, each of which the scenario starts itself.
+    Extra {
+        name: "runtimes",
+        suite: Some("trixie"),
+        packages: &[
+            "busybox-static",
+            "containerd",
+            "crun",
+            "docker-cli",
+            "docker.io",
+            "lxc",
+            "podman",
+            "runc",
+            "systemd-container",
+            "uidmap",
+        ],
+        beside: &[],
+        masked: &[
+            "containerd.service",
+            "docker.service",
+            "docker.socket",
+            "lxc-net.service",
+            "lxc.service",
+            "podman-auto-update.service",
+            "podman-auto-update.timer",
+            "podman-restart.service",
+            "podman.service",
+            "podman.socket",
+        ],
+    },
+    // `cargo xtask completions`; bash is in every image.
+    Extra {
+        name: "shells",
+        suite: None,
+        packages: &["bash-completion", "zsh", "fish"],
+        beside: &[],
+        masked: &[],
+    },
 ];
-
-/// The shells that `cargo xtask completions` asks; bash is in every image.
-const SHELLS: [&str; 3] = ["bash-completion", "zsh", "fish"];
-
-/// Packages whose files are laid beside the others: two system loggers exclude each other.
-const BESIDE: [&str; 1] = ["syslog-ng-core"];
-
-/// Their services, which `tests/pipelines/run.sh` starts with configurations of its own.
-const PIPELINES_MASKED: [&str; 2] = ["prometheus.service", "rsyslog.service"];
 
 /// Not needed here, and each takes a part of a second of an emulated boot.
 const MASKED: [&str; 29] = [
@@ -175,36 +227,26 @@ pub(crate) fn with_peers(release: &str) -> Result<PathBuf> {
     Ok(folder.join("root.ext4"))
 }
 
-/// The path of the image that has what log pipelines are made of.
-pub(crate) fn with_pipelines() -> Result<PathBuf> {
-    let suite = apt::own_suite()?;
-    let key = cache::key(&(
-        PACKAGES,
-        PIPELINES,
-        BESIDE,
-        PIPELINES_MASKED,
-        MASKED,
-        FILES,
-        SETUP,
-        SIZE,
-    ));
-    let why = "making a root image with Prometheus, rsyslog and syslog-ng (once, some minutes)";
-    let packages = [&PACKAGES[..], &PIPELINES].concat();
-    let masked = [&MASKED[..], &PIPELINES_MASKED].concat();
-    let folder = cache::entry(&format!("pipelines-{suite}-{key}"), why, |draft| {
-        make(&suite, &packages, &masked, &lay_beside, draft)
-    })?;
-    Ok(folder.join("root.ext4"))
+/// The names of the images that have more.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    EXTRAS.iter().map(|extra| extra.name)
 }
 
-/// The path of the image that has the shells whose completions are tried.
-pub(crate) fn with_shells() -> Result<PathBuf> {
-    let suite = apt::own_suite()?;
-    let key = cache::key(&(PACKAGES, SHELLS, MASKED, FILES, SETUP, SIZE));
-    let why = "making a root image with bash-completion, zsh and fish (once, about a minute)";
-    let packages = [&PACKAGES[..], &SHELLS].concat();
-    let folder = cache::entry(&format!("shells-{suite}-{key}"), why, |draft| {
-        make(&suite, &packages, &MASKED, &|_, _| Ok(()), draft)
+/// The path of the image `name`, one of [`names`].
+pub(crate) fn named(name: &str) -> Result<PathBuf> {
+    let extra = EXTRAS
+        .iter()
+        .find(|extra| extra.name == name)
+        .with_context(|| format!("no image {name}: there are {}", names().collect::<Vec<_>>().join(", ")))?;
+    let suite = extra.suite.map_or_else(apt::own_suite, |suite| Ok(suite.to_owned()))?;
+    let key = cache::key(&(PACKAGES, extra, MASKED, FILES, SETUP, SIZE));
+    let more = [extra.packages, extra.beside].concat();
+    let why = format!("making a root image with {} (once, some minutes)", more.join(", "));
+    let packages = [&PACKAGES[..], extra.packages].concat();
+    let masked = [&MASKED[..], extra.masked].concat();
+    let folder = cache::entry(&format!("{name}-{suite}-{key}"), &why, |draft| {
+        let lay = |draft: &Path, tree: &Path| lay_beside(extra.beside, draft, tree);
+        make(&suite, &packages, &masked, &lay, draft)
     })?;
     Ok(folder.join("root.ext4"))
 }
@@ -303,13 +345,16 @@ fn lay_headers(release: &str, draft: &Path, tree: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lays the files of `BESIDE` into `tree`, from this machine's own suite.
-fn lay_beside(draft: &Path, tree: &Path) -> Result<()> {
+/// Lays the files of `packages` into `tree`, from this machine's own suite.
+fn lay_beside(packages: &[&str], draft: &Path, tree: &Path) -> Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
     let unpacked = draft.join("beside");
     fs::create_dir(&unpacked)?;
     let sh = Shell::new()?;
     sh.change_dir(&unpacked);
-    for name in BESIDE {
+    for name in packages {
         cmd!(sh, "apt-get download --quiet {name}")
             .quiet()
             .ignore_stdout()

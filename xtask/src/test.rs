@@ -116,6 +116,7 @@ struct Alike<'a> {
     kernel: Series,
     append: String,
     suite: Option<&'a str>,
+    image: Option<&'a str>,
     runs: Vec<(Tier, &'a Scenario)>,
 }
 
@@ -124,6 +125,7 @@ struct Boot<'a> {
     kernel: Series,
     append: String,
     suite: Option<&'a str>,
+    image: Option<&'a str>,
     runs: Vec<(Tier, &'a Scenario)>,
     results: PathBuf,
 }
@@ -197,14 +199,17 @@ impl Test {
                 }
                 let append = append(tier, scenario);
                 let suite = scenario.expectation.suite.as_deref();
-                let same =
-                    |alike: &&mut Alike<'_>| (alike.kernel, &alike.append, alike.suite) == (kernel, &append, suite);
+                let image = scenario.expectation.image.as_deref();
+                let same = |alike: &&mut Alike<'_>| {
+                    (alike.kernel, &alike.append, alike.suite, alike.image) == (kernel, &append, suite, image)
+                };
                 match alike.iter_mut().find(same) {
                     Some(alike) => alike.runs.push((tier, scenario)),
                     None => alike.push(Alike {
                         kernel,
                         append,
                         suite,
+                        image,
                         runs: vec![(tier, scenario)],
                     }),
                 }
@@ -217,6 +222,7 @@ impl Test {
                 kernel,
                 append,
                 suite,
+                image,
                 runs,
             } in &alike
             {
@@ -228,6 +234,7 @@ impl Test {
                         kernel: *kernel,
                         append: append.clone(),
                         suite: *suite,
+                        image: *image,
                         runs: runs.to_vec(),
                         results: workspace().join(format!("target/vm/{kernel}-{number}")),
                     });
@@ -325,6 +332,7 @@ impl Boot<'_> {
             .arg("--results")
             .arg(&self.results);
         vm.args(self.suite.iter().flat_map(|suite| ["--suite", suite]));
+        vm.args(self.image.iter().flat_map(|image| ["--image", image]));
         for program in self.examples().filter_map(|name| programs.get(name)) {
             vm.arg("--program").arg(program);
         }

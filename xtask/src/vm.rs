@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::binary::{self, Profile};
 use crate::guest::{Cores, Guest, Machine, Outcome};
@@ -77,6 +78,10 @@ pub(crate) struct Vm {
     #[arg(long, value_name = "NAME", conflicts_with = "peers")]
     suite: Option<String>,
 
+    /// A root image that has more packages
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["peers", "suite"], value_parser = PossibleValuesParser::new(image::names()))]
+    image: Option<String>,
+
     /// How oomtrace is built
     #[arg(long, value_enum, default_value_t = Profile::Release)]
     profile: Profile,
@@ -115,10 +120,11 @@ impl Vm {
         let mut exit = 0;
         for &series in &self.kernels {
             let kernel = Kernel::newest(series)?;
-            let image = match &self.suite {
+            let image = match (&self.image, &self.suite) {
                 _ if self.peers => image::with_peers(&kernel.release)?,
-                Some(suite) => image::root_of(suite)?,
-                None => image::root()?,
+                (Some(name), _) => image::named(name)?,
+                (None, Some(suite)) => image::root_of(suite)?,
+                (None, None) => image::root()?,
             };
             let default = workspace().join(format!("target/vm/{series}"));
             let results = self.results.as_ref().unwrap_or(&default);
