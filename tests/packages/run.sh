@@ -1,4 +1,4 @@
-# Runs in a guest with Debian 12: the packages of `cargo xtask dist` (/share), as an administrator installs, uses, upgrades
+# Runs in a guest: the packages of `cargo xtask dist` (/share), as an administrator installs, uses, upgrades
 # and purges them. Every line of /out/results is a check by its name, and 0 where it holds.
 set -u
 check() {

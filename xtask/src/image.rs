@@ -1,4 +1,4 @@
-//! The root images of the guests: a small Debian of this machine's own release, so that what is built here runs there.
+//! The root images of the guests: a small Debian of the release that the kernel is of, with its systemd.
 //! Others have more, by a name: the tools that oomtrace is compared with, what log pipelines are made of, containers' runtimes.
 
 use std::fs;
@@ -10,6 +10,7 @@ use xshell::{Shell, cmd};
 
 use crate::apt::{self, Apt};
 use crate::cache;
+use crate::kernel::Series;
 use crate::packages::{self, Tool};
 
 const TOOLS: [Tool; 3] = [
@@ -191,13 +192,30 @@ const SETUP: &str = "useradd --create-home --uid 1000 --shell /bin/bash tester &
 /// Room for what runs in a guest; the file is sparse.
 const SIZE: &str = "2G";
 
-/// The path of the image that every guest has, made if it isn't there or its recipe changed.
-pub(crate) fn root() -> Result<PathBuf> {
-    root_of(&apt::own_suite()?)
+/// Debian's releases with a systemd that is tried, oldest first.
+const RELEASES: [&str; 3] = ["bookworm", "trixie", "sid"];
+
+/// The release that a kernel is of, or this machine's own where that is newer: what is built here does not run on older ones.
+pub(crate) fn suite_of(kernel: Series) -> Result<String> {
+    let of_kernel = match kernel {
+        kernel if kernel < Series::new(6, 12) => "bookworm",
+        kernel if kernel < Series::new(6, 13) => "trixie",
+        _ => "sid",
+    };
+    Ok(newer(apt::own_suite()?, of_kernel))
 }
 
-/// The same of another Debian release: its systemd, on which what is built here has to run.
-pub(crate) fn root_of(suite: &str) -> Result<PathBuf> {
+/// `other` where that is a later release than `own`. One that is not among [`RELEASES`] is somebody's own, and kept.
+fn newer(own: String, other: &str) -> String {
+    let age = |suite: &str| RELEASES.iter().position(|release| *release == suite);
+    match age(&own) {
+        Some(age_of_own) if Some(age_of_own) < age(other) => other.to_owned(),
+        _ => own,
+    }
+}
+
+/// The path of the image that guests with `suite` have, made if it isn't there or its recipe changed.
+pub(crate) fn root(suite: &str) -> Result<PathBuf> {
     let key = cache::key(&(PACKAGES, MASKED, FILES, SETUP, SIZE));
     let why = format!("making the guests' root image ({suite}, systemd as PID 1; once, about a minute)");
     let folder = cache::entry(&format!("root-{suite}-{key}"), &why, |draft| {
@@ -395,4 +413,18 @@ pub(crate) fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, mode: u32,
     header.set_mtime(0);
     tar.append_data(&mut header, name, bytes)
         .with_context(|| format!("cannot pack {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::newer;
+
+    #[test]
+    fn a_guest_is_never_older_than_the_machine_that_built_for_it() {
+        let newer = |own: &str, other| newer(own.to_owned(), other);
+        assert_eq!(newer("bookworm", "trixie"), "trixie");
+        assert_eq!(newer("trixie", "bookworm"), "trixie");
+        assert_eq!(newer("sid", "sid"), "sid");
+        assert_eq!(newer("noble", "sid"), "noble");
+    }
 }

@@ -53,7 +53,7 @@ const FLAVOUR: &str = "-cloud-amd64";
 const FOUND_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A series of kernels, like 6.12.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Series {
     major: u32,
     minor: u32,

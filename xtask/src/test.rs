@@ -50,6 +50,10 @@ pub(crate) struct Test {
     #[arg(long = "tier", value_name = "TIER", value_parser = tier)]
     tiers: Vec<Tier>,
 
+    /// Debian release of the guests, with its systemd, where a scenario needs no certain one [default: the one that the kernel is of]
+    #[arg(long, value_name = "NAME")]
+    suite: Option<String>,
+
     /// How often the scenarios are run
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: u32,
@@ -168,7 +172,7 @@ impl Test {
     }
 
     /// Every guest with its scenarios, those that take longest first.
-    fn boots<'a>(&self, scenarios: &'a [Scenario]) -> Vec<Boot<'a>> {
+    fn boots<'a>(&'a self, scenarios: &'a [Scenario]) -> Vec<Boot<'a>> {
         let mut alike: Vec<Alike<'_>> = Vec::new();
         for (kernel, whole) in self.kernels() {
             let all = scenarios.iter();
@@ -198,8 +202,9 @@ impl Test {
                     continue;
                 }
                 let append = append(tier, scenario);
-                let suite = scenario.expectation.suite.as_deref();
                 let image = scenario.expectation.image.as_deref();
+                let suite = scenario.expectation.suite.as_deref();
+                let suite = suite.or(self.suite.as_deref().filter(|_| image.is_none()));
                 let same = |alike: &&mut Alike<'_>| {
                     (alike.kernel, &alike.append, alike.suite, alike.image) == (kernel, &append, suite, image)
                 };

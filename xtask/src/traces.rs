@@ -217,7 +217,7 @@ fn in_guest(series: Series, programs: &[Program], work: &Path) -> Result<PathBuf
     let results = work.join("guest");
     let guest = Guest {
         kernel: &kernel,
-        image: &image::root()?,
+        image: &image::root(&image::suite_of(series)?)?,
         oomtrace: &binary::oomtrace(Profile::Release)?,
         programs: &[],
         share: Some(&share),

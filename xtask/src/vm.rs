@@ -74,7 +74,7 @@ pub(crate) struct Vm {
     #[arg(long)]
     peers: bool,
 
-    /// A root image of another Debian release: sid for its systemd
+    /// A root image of this Debian release, with its systemd [default: the release that the kernel is of]
     #[arg(long, value_name = "NAME", conflicts_with = "peers")]
     suite: Option<String>,
 
@@ -123,8 +123,8 @@ impl Vm {
             let image = match (&self.image, &self.suite) {
                 _ if self.peers => image::with_peers(&kernel.release)?,
                 (Some(name), _) => image::named(name)?,
-                (None, Some(suite)) => image::root_of(suite)?,
-                (None, None) => image::root()?,
+                (None, Some(suite)) => image::root(suite)?,
+                (None, None) => image::root(&image::suite_of(series)?)?,
             };
             let default = workspace().join(format!("target/vm/{series}"));
             let results = self.results.as_ref().unwrap_or(&default);

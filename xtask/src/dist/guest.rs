@@ -1,4 +1,4 @@
-//! The packages in a guest with Debian 12: installed, used, upgraded, purged.
+//! The packages in guests with each Debian release and its kernel: installed, used, upgraded, purged.
 
 use std::fs;
 use std::time::Duration;
@@ -15,8 +15,15 @@ const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Runs `tests/packages/run.sh`, and tells each of its checks.
 pub(super) fn tell(release: &Release, tally: &mut Tally) -> Result<()> {
-    let results = workspace().join("target/vm/packages");
-    let kernel = Kernel::newest(Series::new(6, 12))?;
+    Series::ALL
+        .into_iter()
+        .try_for_each(|series| tell_on(series, release, tally))
+}
+
+fn tell_on(series: Series, release: &Release, tally: &mut Tally) -> Result<()> {
+    let suite = image::suite_of(series)?;
+    let results = workspace().join(format!("target/vm/packages-{suite}"));
+    let kernel = Kernel::newest(series)?;
     let script = workspace().join("tests/packages/run.sh");
     let machine = Machine {
         timeout: Some(TIMEOUT),
@@ -24,7 +31,7 @@ pub(super) fn tell(release: &Release, tally: &mut Tally) -> Result<()> {
     };
     let guest = Guest {
         kernel: &kernel,
-        image: &image::root()?,
+        image: &image::root(&suite)?,
         oomtrace: &release.home.join("root/usr/bin/oomtrace"),
         programs: &[],
         share: Some(&release.out),
@@ -33,7 +40,7 @@ pub(super) fn tell(release: &Release, tally: &mut Tally) -> Result<()> {
         results: &results,
     };
     step(format!(
-        "booting Linux {} to install {} {}",
+        "booting Linux {} with {suite} to install {} {}",
         kernel.release,
         release.version,
         Arch::X86.name()
@@ -49,7 +56,7 @@ pub(super) fn tell(release: &Release, tally: &mut Tally) -> Result<()> {
             let words = fs::read_to_string(results.join(format!("out/{name}.txt"))).unwrap_or_default();
             Err(anyhow::anyhow!("exit status {status}: {}", words.trim()))
         };
-        tally.tell(&format!("package {name}"), held);
+        tally.tell(&format!("package {name} ({suite})"), held);
     }
     Ok(())
 }
