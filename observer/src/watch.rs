@@ -24,6 +24,7 @@ mod rings;
 mod service;
 mod signals;
 mod standing;
+mod status;
 mod stream;
 mod units;
 
@@ -189,7 +190,7 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
             Some(stacks) = told(followed.as_mut()) => collector.followed(stacks, &mut stream)?,
             Some(change) = changes.recv() => collector.unit_changed(&change.unit),
             _ = ticks.tick() => {
-                stream.tick(collector.now())?;
+                stream.tick(collector.now(), || collector.watched())?;
                 // Some records wake nobody.
                 let records = rings.drain();
                 collector.records(records, &mut stream)?;

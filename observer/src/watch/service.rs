@@ -1,4 +1,4 @@
-//! What a service manager is told: that watching has begun, that it goes on, that it ends (sd_notify(3)).
+//! What a service manager is told: that watching has begun, that it goes on and what it sees, that it ends (sd_notify(3)).
 //!
 //! Outside a service there is nobody to tell, and nothing is told. The watchdog's sign of life comes from the loop that
 //! does the watching, so that it stops when that stops.
@@ -11,6 +11,11 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 /// Probes are attached and every cgroup was looked at once: what is killed from now on is seen.
 pub(super) fn ready() {
     tell(NotifyState::Ready);
+}
+
+/// What `systemctl status` shows, in a line.
+pub(super) fn status(text: &str) {
+    tell(NotifyState::Status(text.to_owned()));
 }
 
 pub(super) fn stopping() {

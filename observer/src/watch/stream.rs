@@ -2,7 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::service;
+use super::status::Status;
 use crate::event::{Event, Line, Stop, StopReason};
 use crate::measure::Timestamp;
 use crate::sink::{Outbox, Sink};
@@ -32,12 +35,18 @@ pub(super) struct Stream {
     sinks: Vec<Outbox>,
     host: String,
     seq: u64,
+    status: Status,
 }
 
 impl Stream {
     pub(super) fn new(sinks: Vec<Box<dyn Sink>>, host: String) -> Result<Self, StreamError> {
         let sinks = sinks.into_iter().map(Outbox::new).collect::<io::Result<_>>()?;
-        Ok(Self { sinks, host, seq: 0 })
+        Ok(Self {
+            sinks,
+            host,
+            seq: 0,
+            status: Status::default(),
+        })
     }
 
     pub(super) fn write(&mut self, ts: Timestamp, event: Event) -> Result<(), StreamError> {
@@ -48,14 +57,19 @@ impl Stream {
             host: self.host.clone(),
         });
         self.seq += 1;
+        self.status.take(&line);
         for sink in &self.sinks {
             sink.line(&line)?;
         }
         Ok(())
     }
 
-    /// Tells the time to sinks that wait for it. A stream that nobody reads any more ends here.
-    pub(super) fn tick(&mut self, now: Timestamp) -> Result<(), StreamError> {
+    /// Tells the time to sinks that wait for it, and the service manager what is watched: `cgroups` counts. A stream that nobody
+    /// reads any more ends here.
+    pub(super) fn tick(&mut self, now: Timestamp, cgroups: impl FnOnce() -> usize) -> Result<(), StreamError> {
+        if let Some(text) = self.status.news(Instant::now(), cgroups) {
+            service::status(text);
+        }
         for sink in &self.sinks {
             sink.tick(now)?;
         }
