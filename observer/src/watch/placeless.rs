@@ -135,8 +135,7 @@ impl Collector {
         let left = (kills.len() as u64).saturating_sub(counted);
         for (path, missing) in missing {
             self.ledger.settle(&path, missing);
-            // What was selected below it and has gone has no counter of its own any more.
-            if !is_whole_host && (self.cgroups.is_selected(Some(&path)) || self.cgroups.selected_went_below(&path)) {
+            if !is_whole_host && self.is_of_selected(&path) {
                 self.counted_more(&path, missing, stream)?;
             }
         }

@@ -52,9 +52,6 @@ impl Collector {
         self.look_for_places(false, stream)?;
         let difference = self.reconciler.look(self.joiner.marks);
         let unsettled = self.ledger.unsettled();
-        if !self.sees.victims && self.log.is_none() {
-            return Ok(());
-        }
         if let Some(difference) = difference {
             self.unexplained(difference, stream)?;
         }
@@ -68,14 +65,22 @@ impl Collector {
     /// The innermost cgroups whose counters say more than was seen there; the host, where they are gone.
     fn unexplained(&mut self, difference: Missing, stream: &mut Stream) -> Result<(), StreamError> {
         let found = self.missing_inside();
-        if found.is_empty() {
+        let is_whole_host = self.is_whole_host();
+        if found.is_empty() && is_whole_host {
             return self.counted_more("/", difference, stream);
         }
         for (path, missing) in found {
             self.ledger.settle(&path, missing);
-            self.counted_more(&path, missing, stream)?;
+            if is_whole_host || self.is_of_selected(&path) {
+                self.counted_more(&path, missing, stream)?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether what a cgroup's counter has may be of one that is selected: what went below it has no counter of its own any more.
+    pub(super) fn is_of_selected(&self, path: &str) -> bool {
+        self.cgroups.is_selected(Some(path)) || self.cgroups.selected_went_below(path)
     }
 
     /// A cgroup's counter, or the host's, says more than was seen.

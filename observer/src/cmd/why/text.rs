@@ -253,8 +253,15 @@ impl Past {
         let killed = rest.iter().rev().find_map(|end| match &end.told.what {
             What::Oomd(subject, words) => Some((end, subject, words.trim_end_matches('.').to_owned())),
             What::OutOfMemory(subject) => {
-                let words = "systemd reported that the kernel's OOM killer killed one of its processes; the kernel's own lines are gone, so whose limit was reached is unknown";
-                Some((end, subject, words.to_owned()))
+                let lines = if self.denied.is_empty() {
+                    "are gone"
+                } else {
+                    "may be read by root and the groups adm and systemd-journal only"
+                };
+                let words = format!(
+                    "systemd reported that the kernel's OOM killer killed one of its processes; the kernel's own lines {lines}, so whose limit was reached is unknown"
+                );
+                Some((end, subject, words))
             }
             _ => None,
         });
