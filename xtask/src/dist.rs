@@ -18,6 +18,7 @@ use crate::{cache, ebpf, step, workspace};
 
 mod archive;
 mod guest;
+mod kubernetes;
 mod oci;
 mod stage;
 mod static_binary;
@@ -50,7 +51,7 @@ impl Arch {
     }
 }
 
-/// Build what is handed out: a static binary as .tar.gz, .deb, .rpm and OCI image, debug symbols, SBOM, checksums
+/// Build what is handed out: a static binary as .tar.gz, .deb, .rpm and OCI image, Helm chart, debug symbols, SBOM, checksums
 ///
 /// They come to target/packages/VERSION. Two runs of one commit give equal files.
 #[derive(Debug, Args)]
@@ -63,7 +64,7 @@ pub(crate) struct Dist {
     #[arg(long)]
     twice: bool,
 
-    /// Install, use, upgrade and purge the package in a guest, and the tarball
+    /// Install, use, upgrade and purge the package in guests with each Debian release, and the tarball; render the chart
     #[arg(long = "try")]
     tried: bool,
 }
@@ -103,7 +104,7 @@ impl Dist {
             return Ok(ExitCode::SUCCESS);
         }
         let mut tally = Tally::default();
-        guest::tell(&release, &mut tally)?;
+        release.tell(&mut tally)?;
         Ok(tally.end())
     }
 }
@@ -114,7 +115,7 @@ pub(crate) fn tell(tally: &mut Tally) -> Result<()> {
     let _lock = cache::lock(&home, "dist")?;
     let release = Release::of_this_tree(&home)?;
     release.build(&[Arch::X86], Fresh::No)?;
-    guest::tell(&release, tally)
+    release.tell(tally)
 }
 
 const CHECKSUMS: &str = "SHA256SUMS";
@@ -177,8 +178,16 @@ impl Release {
             oci::image(self, arch, &binary)?;
             self.packages(arch)?;
         }
+        let chart = self.out.join(format!("oomtrace-{}.tgz", self.version)); // as 'helm package' names it
+        archive::tarball(&workspace().join(kubernetes::CHART), "oomtrace", self.epoch, &chart)?;
         self.bill_of_materials(archs)?;
         archive::checksums(&self.out, CHECKSUMS)
+    }
+
+    /// Tells how it fares where it is installed.
+    fn tell(&self, tally: &mut Tally) -> Result<()> {
+        kubernetes::tell(&self.version, tally)?;
+        guest::tell(self, tally)
     }
 
     /// A shell in the workspace for programs that put times into what they write.

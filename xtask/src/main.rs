@@ -32,6 +32,7 @@ mod packages;
 mod page;
 mod pasted;
 mod pipelines;
+mod python;
 mod soak;
 mod supply;
 mod tally;

@@ -1,57 +1,17 @@
 //! DuckDB and ClickHouse, as their Python packages: captures are read as they are.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::pid;
-use crate::packages::{self, Tool};
-use crate::{cache, step};
-
-const TOOLS: [Tool; 1] = [Tool {
-    program: "pip3",
-    package: "python3-pip",
-    purpose: "installs DuckDB and ClickHouse",
-}];
+use crate::python::ask;
+use crate::step;
 
 const DUCKDB: &str = "duckdb==2.0.1";
 /// ClickHouse as a library.
 const CHDB: &str = "chdb==4.4.0";
-
-/// The folder of a Python package and what it needs.
-fn package(requirement: &str) -> Result<PathBuf> {
-    cache::entry(
-        &format!("python-{requirement}"),
-        &format!("installing {requirement} from PyPI"),
-        |draft| {
-            packages::require(&TOOLS)?;
-            let status = Command::new("pip3")
-                .args(["install", "--quiet", "--disable-pip-version-check", "--target"])
-                .arg(draft)
-                .arg(requirement)
-                .status()?;
-            ensure!(status.success(), "pip3 cannot install {requirement}");
-            Ok(())
-        },
-    )
-}
-
-/// Runs a program on queries, and gives what it says as JSON.
-fn ask(requirement: &str, program: &str, queries: &[&str]) -> Result<Value> {
-    let output = Command::new("python3")
-        .args(["-c", program])
-        .args(queries)
-        .env("PYTHONPATH", package(requirement)?)
-        .output()
-        .context("cannot run python3")?;
-    if !output.status.success() {
-        bail!("{requirement}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    let text = String::from_utf8(output.stdout)?;
-    serde_json::from_str(&text).with_context(|| format!("{requirement} said {text}"))
-}
 
 /// What DuckDB answers to each of the queries, after one that only prepares: `[rows, seconds]`, rows as lists.
 pub(crate) fn ask_duckdb(prepare: &str, queries: &[&str]) -> Result<Vec<(Value, f64)>> {
@@ -66,7 +26,7 @@ def timed(query):
 print(json.dumps([timed(query) for query in sys.argv[1:]], default=str))
 ";
     let all: Vec<&str> = std::iter::once(prepare).chain(queries.iter().copied()).collect();
-    Ok(serde_json::from_value(ask(DUCKDB, PROGRAM, &all)?)?)
+    Ok(serde_json::from_value(ask(&[DUCKDB], PROGRAM, &all)?)?)
 }
 
 pub(super) fn duckdb(out: &Path) -> Result<()> {
@@ -86,7 +46,7 @@ pub(super) fn clickhouse(out: &Path) -> Result<()> {
     const PROGRAM: &str = "import chdb, sys\nprint('[' + ','.join(str(chdb.query(sys.argv[1], 'JSONCompactEachRow')).split('\\n')).strip(',') + ']')";
     let files = out.join("captures/*.jsonl.zst");
     let rows = ask(
-        CHDB,
+        &[CHDB],
         PROGRAM,
         &[&format!(
             "SELECT line.unit::String, line.origin::String, line.victim.pid::UInt64 \
