@@ -480,8 +480,8 @@ pub struct Units {
     /// Sample for this long before printing; trends that no recorder has seen need half a minute
     #[arg(long, value_name = "SPAN", default_value = "3s", value_parser = span)]
     pub wait: Duration,
-    /// Folder of a running recorder, whose trends are taken [default: the recorder's 'dir' in oomtrace.conf(5), or
-    /// /var/lib/oomtrace, if present]
+    /// Folder of a running recorder, whose trends are taken [default: ~/.local/state/oomtrace of a user, the recorder's 'dir' in
+    /// oomtrace.conf(5), or /var/lib/oomtrace; the first that is present]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: Option<std::path::PathBuf>,
     /// Show the first N units
@@ -528,7 +528,8 @@ pub struct Why {
     /// Only this boot: an id, or 0 for the current one, -1 for the one before (journalctl --list-boots) [default: 0]
     #[arg(short, long, value_name = "ID", num_args = 0..=1, default_missing_value = "0", allow_negative_numbers = true)]
     pub boot: Option<String>,
-    /// Recording file or folder [default: the recorder's 'dir' in oomtrace.conf(5), or /var/lib/oomtrace, if present]
+    /// Recording file or folder [default: ~/.local/state/oomtrace of a user, the recorder's 'dir' in oomtrace.conf(5), or
+    /// /var/lib/oomtrace; the first that is present]
     #[arg(long, value_name = "PATH")]
     pub dir: Option<std::path::PathBuf>,
     /// Read this output of `journalctl --output=json`, from any machine, instead of the local journal; '-' = standard input

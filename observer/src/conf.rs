@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _};
+use rustix::process::geteuid;
 
 use crate::cli::{Cli, Command, Exit, Failure};
 use crate::notice::notice;
@@ -194,10 +195,14 @@ pub(crate) fn over(words: &[OsString], loaded: &Loaded) -> ArgMatches {
     whole.get_matches_from(words)
 }
 
-/// The folder that the service records into, for whoever reads it. A configuration that cannot be used is reported, and the
-/// built-in default taken: a kill is to be explained nevertheless.
+/// The folder that a recorder records into, for whoever reads it: the user's own, where there is one, else the system's. A
+/// configuration that cannot be used is reported, and the built-in default taken: a kill is to be explained nevertheless.
 #[must_use]
 pub fn recordings(default: &Path) -> PathBuf {
+    let own = own_recordings(geteuid().is_root(), |name| std::env::var_os(name));
+    if let Some(own) = own.filter(|own| own.is_dir()) {
+        return own;
+    }
     let entries = files::read(None).unwrap_or_else(|error| {
         notice(format!("{error}; recordings are looked for in {}", default.display()));
         Vec::new()
@@ -207,9 +212,24 @@ pub fn recordings(default: &Path) -> PathBuf {
         .map_or_else(|| default.to_owned(), |entry| entry.value.into())
 }
 
+/// Where `oomtrace.service` of a user's own manager records (packaging/oomtrace-user.service). Root's is the system's.
+fn own_recordings(is_root: bool, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = absolute("HOME").filter(|_| !is_root)?;
+    Some(home.join(".local/state/oomtrace"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_has_recordings_of_their_own_and_root_those_of_the_system() {
+        let of = |is_root, home: Option<&'static str>| own_recordings(is_root, |_| home.map(OsString::from));
+        assert_eq!(of(false, Some("/home/a")), Some("/home/a/.local/state/oomtrace".into()));
+        assert_eq!(of(true, Some("/root")), None);
+        assert_eq!((of(false, None), of(false, Some("a"))), (None, None));
+    }
 
     fn words(words: &[&str]) -> Vec<OsString> {
         ["oomtrace", "record"].iter().chain(words).map(OsString::from).collect()

@@ -33,11 +33,12 @@ const SETPRIV: Tool = Tool {
 };
 
 /// What a package would install beside the binary.
-const INSTALLED: [(&str, &str); 6] = [
+const INSTALLED: [(&str, &str); 7] = [
     ("oomtrace.conf", "etc/oomtrace/oomtrace.conf"),
     ("defaults.conf", "usr/lib/oomtrace/oomtrace.conf"),
     ("grafana-dashboard.json", "usr/share/oomtrace/grafana-dashboard.json"),
     ("oomtrace.service", "usr/lib/systemd/system/oomtrace.service"),
+    ("oomtrace-user.service", "usr/lib/systemd/user/oomtrace.service"),
     ("prometheus-rules.yaml", "usr/share/oomtrace/prometheus-rules.yaml"),
     ("oomtrace.catalog", "usr/lib/systemd/catalog/oomtrace.catalog"),
 ];

@@ -21,7 +21,7 @@ const SECTION: &str = "8";
 pub(crate) const CONF: &str = "oomtrace.conf";
 
 /// What oomtrace reads and writes by itself, and why.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     (
         "/etc/oomtrace/oomtrace.conf, /etc/oomtrace/oomtrace.conf.d/*.conf",
         "Settings of the recorder, see oomtrace.conf(5).",
@@ -45,6 +45,10 @@ const FILES: [(&str, &str); 7] = [
     (
         "/usr/lib/systemd/system/oomtrace.service",
         "The service unit, which records.",
+    ),
+    (
+        "/usr/lib/systemd/user/oomtrace.service",
+        "The same for a user's own units, without root: 'systemctl --user enable --now oomtrace'. It records into ~/.local/state/oomtrace, where 'why' and 'units' of that user look first; options in ~/.config/oomtrace.env, as OOMTRACE_OPTIONS.",
     ),
     (
         "/usr/lib/systemd/catalog/oomtrace.catalog",

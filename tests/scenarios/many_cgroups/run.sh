@@ -27,6 +27,9 @@ open_files() { find "/proc/$1/fd" -mindepth 1 2> /dev/null | wc -l; }
 service=$(systemctl show -P MainPID oomtrace.service)
 {
     echo "PID=$pid"
+    # Its own limit is far away.
+    echo "MET_LIMIT=$(awk '$1 == "max" {print $2}' /sys/fs/cgroup/system.slice/oomtrace.service/memory.events)"
+    echo "memory: $(cat /sys/fs/cgroup/system.slice/oomtrace.service/memory.peak)" >&2
     echo "open files: $(open_files "$OOMTRACE"), of the service $(open_files "$service")" >&2
 } >> "$OUT/truth"
 systemctl stop oomtrace.service

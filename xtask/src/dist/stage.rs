@@ -12,10 +12,14 @@ use crate::packages::{self, Tool};
 use crate::workspace;
 
 /// What is in the repository as it is installed.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     ("packaging/oomtrace.conf", "etc/oomtrace/oomtrace.conf"),
     ("packaging/defaults.conf", "usr/lib/oomtrace/oomtrace.conf"),
     ("packaging/oomtrace.service", "usr/lib/systemd/system/oomtrace.service"),
+    (
+        "packaging/oomtrace-user.service",
+        "usr/lib/systemd/user/oomtrace.service",
+    ),
     ("packaging/oomtrace.catalog", "usr/lib/systemd/catalog/oomtrace.catalog"),
     (
         "packaging/grafana-dashboard.json",
