@@ -27,7 +27,6 @@ export -f ended
 types=/sys/kernel/btf/vmlinux
 # The unit as it is shipped, but that its stream goes to a file and that nobody waits for it in seconds: guests are slow.
 start_service() {
-    rm -rf /var/lib/oomtrace
     echo 'OOMTRACE_OPTIONS=-o json' > /etc/default/oomtrace
     mkdir -p /run/systemd/system/oomtrace.service.d
     printf '[Service]\nStandardOutput=file:%s\nStandardError=file:%s\nWatchdogSec=10min\nTimeoutStartSec=10min\n' \
@@ -39,7 +38,7 @@ start_service() {
 stop_service() {
     systemctl stop oomtrace.service
     systemctl show -P ExecMainStatus oomtrace.service > "$OUT/status"
-    rm -r /etc/default/oomtrace /run/systemd/system/oomtrace.service.d
+    rm -r /etc/default/oomtrace /run/systemd/system/oomtrace.service.d /var/lib/oomtrace
     systemctl daemon-reload
 }
 for run in "$@"; do
