@@ -31,7 +31,7 @@ pub use sample::{
     Bursty, Class, Forecast, ForecastChange, ForecastState, GrowingTask, Limit, LimitRef, Memory, MemoryEvents,
     Pressure, Relation, Sample, TaskSize, Throttle, ThrottleState, Trend, owner_name, setting,
 };
-pub use stacks::{PageKind, Stack, Stacks};
+pub use stacks::{PageKind, Runtime, Stack, Stacks};
 pub use subject::{CgroupRef, Container, Subject, ancestry};
 pub use system::{
     CgroupVersion, Crash, Lost, Probe, Start, Stop, StopReason, Stream, Unexplained, Unit, UnitLimit, UnitState, Via,

@@ -16,7 +16,7 @@ use crate::event::{
 use crate::human::{burst, bytes, duration, rate};
 use crate::measure::Bytes;
 
-pub use code::{code, is_code_of};
+pub use code::{Unnamed, code, is_code_of, unnamed};
 pub use held::object;
 pub use told::{NO_KILL, Sentences, sentences};
 pub use verdict::{cause, killed, limit_brief, message, paragraph};

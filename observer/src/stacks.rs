@@ -2,14 +2,17 @@
 //!
 //! In: records of pages that were taken, with a copy of the stack that asked for them (`kernel/pages.rs`), and which of
 //! them are still there. Out: [`Stacks`] events, and the forms that tools for flame graphs and profiles take them in. A stack is
-//! unwound and named when it comes, since its process may be gone a moment later.
+//! unwound and named when it comes, since its process may be gone a moment later; what a process made itself and has not named by then is
+//! looked up once more when stacks are told.
 
 mod folded;
 mod images;
 mod kallsyms;
 mod kinds;
 mod names;
+mod perf_map;
 mod pprof;
+mod runtime;
 mod table;
 mod unwind;
 
@@ -18,7 +21,7 @@ use std::rc::Rc;
 
 use observer_common::{COMM_LEN, PageRecord};
 
-use crate::event::{FRAMES, Stack, Stacks, Subject, owner_name};
+use crate::event::{FRAMES, Runtime, Stack, Stacks, Subject, owner_name};
 use crate::measure::{Bytes, CgroupId, Tgid};
 
 pub use folded::folded;
@@ -27,7 +30,7 @@ pub use pprof::pprof;
 pub(crate) use table::table;
 
 use kallsyms::Kallsyms;
-use names::{Frame, Names};
+use names::{Frame, NamedBy, Names};
 use unwind::{Unwinding, Walked};
 
 /// Different stacks at most; what comes in others is told without its frames.
@@ -45,6 +48,7 @@ struct Kept {
     frames: Rc<[Frame]>,
     kernel: Rc<[u64]>,
     end: Walked,
+    runtime: Option<Runtime>,
 }
 
 /// A page that is followed.
@@ -98,17 +102,17 @@ impl Follower {
     /// A page was taken.
     pub fn taken(&mut self, record: &PageRecord) {
         let (addresses, end) = self.unwinding.walk(record);
-        let frames = self
-            .names
-            .of(record.tgid, &addresses, self.unwinding.images(record.tgid));
+        let executable = self.unwinding.executable(record.tgid);
+        let functions = self.names.of(record.tgid, &addresses, executable);
         let kernel = usize::try_from(record.kernel_length).unwrap_or(usize::MAX);
         let kept = Kept {
             pid: record.tgid,
             comm: record.comm,
             gfp: record.gfp,
-            frames,
+            frames: functions.frames,
             kernel: record.kernel.iter().take(kernel).copied().collect(),
-            end,
+            end: if functions.is_lost { Walked::Lost } else { end },
+            runtime: executable.runtime,
         };
         let stack = self.intern(kept);
         let page = Page {
@@ -173,9 +177,24 @@ impl Follower {
         self.pages = snapshot.0;
     }
 
+    /// Names what had no name when it came, as far as it has one by now.
+    fn name_again(&mut self) {
+        for kept in &mut self.stacks {
+            let executable = self.unwinding.executable(kept.pid);
+            if let Some(functions) = self.names.again(kept.pid, &kept.frames, executable) {
+                *kept = Rc::new(Kept {
+                    frames: functions.frames,
+                    end: if functions.is_lost { Walked::Lost } else { kept.end },
+                    ..Kept::clone(kept)
+                });
+            }
+        }
+    }
+
     /// What each of these groups of cgroups holds now, after [`Follower::keep`]. `page_size` is in bytes.
     #[must_use]
-    pub fn held(&self, group_of: impl Fn(CgroupId) -> Option<usize>, groups: usize, page_size: u64) -> Vec<Held> {
+    pub fn held(&mut self, group_of: impl Fn(CgroupId) -> Option<usize>, groups: usize, page_size: u64) -> Vec<Held> {
+        self.name_again();
         let mut sums: HashMap<(usize, u32), u64> = HashMap::new();
         for page in self.pages.values() {
             if let Some(group) = group_of(page.cgroup) {
@@ -227,7 +246,9 @@ impl Held {
 /// As it is told, and whether it was followed to its end and has names.
 fn stack(kept: &Kept, bytes: u64, kind: crate::event::PageKind, kernel: Vec<String>) -> (Stack, bool) {
     let frames: Vec<&Frame> = kept.frames.iter().take(FRAMES).collect();
-    let is_named = frames.iter().any(|frame| frame.is_named);
+    let is_named = |frame: &&Frame| matches!(frame.named_by, NamedBy::File | NamedBy::Map);
+    let unnamed = runtime::unnamed(kept.runtime, &kept.frames, kept.end == Walked::Lost);
+    let is_resolved = kept.end != Walked::Lost && unnamed.is_none() && frames.iter().any(is_named);
     let whole = kept.end == Walked::Whole;
     let end = kept.comm.iter().position(|byte| *byte == 0).unwrap_or(COMM_LEN);
     let comm = kept.comm.get(..end).unwrap_or_default();
@@ -243,8 +264,9 @@ fn stack(kept: &Kept, bytes: u64, kind: crate::event::PageKind, kernel: Vec<Stri
             .collect(),
         kernel,
         whole,
+        unnamed,
     };
-    (stack, is_named && kept.end != Walked::Lost)
+    (stack, is_resolved)
 }
 
 /// What a unit's stacks are called.
@@ -305,6 +327,7 @@ pub(crate) mod tests {
                     lines: lines(&[Some("src/a.c:12"), Some("src/a.c:30")]),
                     kernel: text(&["do_anonymous_page", "handle_mm_fault"]),
                     whole: true,
+                    unnamed: None,
                 },
                 Stack {
                     bytes: Bytes(1 << 20),
@@ -315,6 +338,7 @@ pub(crate) mod tests {
                     lines: lines(&[None, Some("src/a.c:31")]),
                     kernel: text(&["anon_pipe_write", "vfs_write"]),
                     whole: true,
+                    unnamed: None,
                 },
             ],
             held: Vec::new(),

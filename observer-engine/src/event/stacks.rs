@@ -78,6 +78,20 @@ impl PageKind {
     }
 }
 
+/// What runs code that is in no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Runtime {
+    /// HotSpot, Java's.
+    Java,
+    /// Node.js.
+    Node,
+    /// CPython 3.
+    Python,
+    /// Another.
+    Other,
+}
+
 /// One place in the code, with all the calls that led there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stack {
@@ -101,6 +115,9 @@ pub struct Stack {
     /// Whether the stack of the process was followed to its end.
     #[serde(default)]
     pub whole: bool,
+    /// What runs code on this stack that has no name in `frames`: it writes names down (`/tmp/perf-PID.map`) if it is started so, and has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unnamed: Option<Runtime>,
 }
 
 #[cfg(test)]
@@ -118,6 +135,7 @@ mod tests {
             lines: Vec::new(),
             kernel: Vec::new(),
             whole: true,
+            unnamed: None,
         };
         let mut stacks = Stacks {
             subject: Subject::default(),

@@ -1,6 +1,6 @@
 //! Which code filled a unit, in a line beside its kill.
 
-use crate::event::{PageKind, Stack, Stacks};
+use crate::event::{PageKind, Runtime, Stack, Stacks};
 use crate::human::{bytes, duration};
 use crate::measure::Timestamp;
 
@@ -24,7 +24,8 @@ pub fn is_code_of(told: Timestamp, kill: Timestamp) -> bool {
     (-BEFORE..=AFTER).contains(&told.seconds_since(kill))
 }
 
-/// `28.1M (62%) site_seventy ← caller ← main in sites[207] · …; of 45.0M taken in 2min`. `None` where nothing is there.
+/// `28.1M (62%) site_seventy ← caller ← main in sites[207] · …; of 45.0M taken in 2min`, and what would name the largest part that has no
+/// names. `None` where nothing is there.
 #[must_use]
 pub fn code(stacks: &Stacks) -> Option<String> {
     let total = stacks.bytes.as_f64().max(1.0);
@@ -42,8 +43,58 @@ pub fn code(stacks: &Stacks) -> Option<String> {
         .collect();
     (!told.is_empty()).then(|| {
         let (all, window) = (bytes(stacks.bytes), duration(stacks.window_seconds));
-        format!("{}; of {all} taken in {window}", told.join(" · "))
+        let unnamed = unnamed(stacks)
+            .first()
+            .filter(|unnamed| unnamed.share >= LITTLE)
+            .map(|Unnamed { share, mend }| format!("; {:.0}% without names {mend}", share * 100.0));
+        format!(
+            "{}; of {all} taken in {window}{}",
+            told.join(" · "),
+            unnamed.unwrap_or_default()
+        )
     })
+}
+
+/// Code that a runtime has not named, and what gives it names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unnamed {
+    /// What it took, as a share of all, 0 to 1.
+    pub share: f64,
+    /// `in node[207]: start node with --perf-basic-prof …`.
+    pub mend: String,
+}
+
+/// The code without names of each runtime, largest share first.
+#[must_use]
+pub fn unnamed(stacks: &Stacks) -> Vec<Unnamed> {
+    let total = stacks.bytes.as_f64().max(1.0);
+    let mut found: Vec<(Runtime, f64, &Stack)> = Vec::new();
+    // The largest stack of each comes first, and is whose process is told.
+    for stack in &stacks.stacks {
+        let Some(runtime) = stack.unnamed else { continue };
+        let share = stack.bytes.as_f64() / total;
+        match found.iter_mut().find(|(known, ..)| *known == runtime) {
+            Some((_, sum, _)) => *sum += share,
+            None => found.push((runtime, share, stack)),
+        }
+    }
+    found.sort_by(|(_, a, _), (_, b, _)| b.total_cmp(a));
+    let unnamed = |(runtime, share, stack): (Runtime, f64, &Stack)| Unnamed {
+        share,
+        mend: format!("in {}[{}]: {}", cut(&stack.comm), stack.pid, mend(runtime)),
+    };
+    found.into_iter().map(unnamed).collect()
+}
+
+fn mend(runtime: Runtime) -> &'static str {
+    match runtime {
+        Runtime::Java => {
+            "start java with -XX:+PreserveFramePointer, and run 'jcmd PID Compiler.perfmap' once its code is compiled (JDK 17 and later)"
+        }
+        Runtime::Node => "start node with --perf-basic-prof --interpreted-frames-native-stack",
+        Runtime::Python => "start python3 with -X perf (3.12 and later), or with PYTHONPERFSUPPORT=1 set",
+        Runtime::Other => "have its JIT write /tmp/perf-PID.map, and keep frame pointers",
+    }
 }
 
 /// The functions, innermost first, and the process. What the kernel took on its behalf begins with the kernel's.
@@ -85,6 +136,7 @@ mod tests {
             lines: Vec::new(),
             kernel: vec!["pipe_write".to_owned(), "vfs_write".to_owned()],
             whole: true,
+            unnamed: None,
         }
     }
 
@@ -120,6 +172,42 @@ mod tests {
         );
         stacks.stacks.clear();
         assert_eq!(code(&stacks), None);
+    }
+
+    #[test]
+    fn code_without_names_is_told_with_its_share_and_what_gives_it_names() {
+        let of = |mib, runtime| Stack {
+            unnamed: runtime,
+            ..stack(mib, PageKind::Anon, &["0x7f0000000010", "main"])
+        };
+        let stacks = Stacks {
+            subject: Subject::default(),
+            window_seconds: 120.0,
+            one_in: 64,
+            bytes: Bytes(100 << 20),
+            grown: None,
+            unresolved: 0.6,
+            lost: 0,
+            stacks: vec![
+                of(30, Some(Runtime::Python)),
+                of(25, Some(Runtime::Node)),
+                of(20, None),
+                of(15, Some(Runtime::Node)),
+            ],
+            held: Vec::new(),
+        };
+        let told = unnamed(&stacks);
+        assert_eq!(told.iter().map(|one| one.share).collect::<Vec<_>>(), [0.4, 0.3]);
+        assert_eq!(
+            told[0].mend,
+            "in a[7]: start node with --perf-basic-prof --interpreted-frames-native-stack"
+        );
+        assert!(told[1].mend.contains("-X perf"), "{told:?}");
+        assert!(
+            code(&stacks)
+                .unwrap()
+                .ends_with("of 100.0M taken in 2min; 40% without names in a[7]: start node with --perf-basic-prof --interpreted-frames-native-stack")
+        );
     }
 
     #[test]

@@ -352,7 +352,7 @@ impl Following<'_> {
         self.units(self.begun.elapsed(), sizes, true)
     }
 
-    fn units(&self, window: Duration, sizes: Vec<Option<Bytes>>, is_now: bool) -> Vec<Stacks> {
+    fn units(&mut self, window: Duration, sizes: Vec<Option<Bytes>>, is_now: bool) -> Vec<Stacks> {
         let groups = &self.chosen.groups;
         let group_of = |id| self.chosen.by_id.get(&id).copied();
         let held = self.follower.held(group_of, groups.len(), self.page_size);

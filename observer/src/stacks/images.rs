@@ -54,7 +54,21 @@ pub(super) struct Mapping {
     pub(super) name: Rc<str>,
 }
 
+/// Code that a process made itself has no file, or one that nobody else can open: .NET's has a memfd.
+const MADE: [&str; 4] = ["[anon", "/memfd:", "/dev/zero", "/SYSV"];
+
 impl Mapping {
+    /// Whether the process made this code itself, as a JIT does.
+    pub(super) fn is_made(&self) -> bool {
+        self.name.is_empty() || MADE.iter().any(|start| self.name.starts_with(start))
+    }
+
+    /// Its file's name without folders; `None` of code that no file has.
+    pub(super) fn file_name(&self) -> Option<&str> {
+        let path = self.file.is_some().then(|| self.name.trim_end_matches(" (deleted)"))?;
+        path.rsplit('/').next()
+    }
+
     /// `NAME+0xOFFSET`, the name without its folders.
     pub(super) fn place(&self, address: u64) -> String {
         let name = self.name.rsplit('/').next().unwrap_or_default();

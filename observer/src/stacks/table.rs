@@ -148,12 +148,22 @@ fn notes(stacks: &Stacks, shown: usize) -> Vec<String> {
             bytes(crate::measure::Bytes(rest))
         ));
     }
-    if stacks.unresolved >= 0.005 {
+    let mut others = stacks.unresolved;
+    for unnamed in words::unnamed(stacks) {
+        others -= unnamed.share;
+        if unnamed.share >= 0.005 {
+            notes.push(format!(
+                "{:.0} % was taken by code without names {}",
+                unnamed.share * 100.0,
+                unnamed.mend
+            ));
+        }
+    }
+    if others >= 0.005 {
         notes.push(format!(
             "{:.0} % has stacks that could not be followed to their end, or no names: build with -fno-omit-frame-pointer or with \
-             unwind tables and symbols; python3 -X perf, node --perf-basic-prof, java with a perf-map agent and \
-             -XX:+PreserveFramePointer",
-            stacks.unresolved * 100.0
+             unwind tables and symbols",
+            others * 100.0
         ));
     }
     if stacks.lost > 0 {
@@ -171,7 +181,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::event::{Object, ObjectKind};
+    use crate::event::{Object, ObjectKind, Runtime};
     use crate::sink::TextOptions;
     use crate::stacks::tests::stacks;
 
@@ -225,6 +235,16 @@ a.service: 4.0M taken in 30s are still there (memory.current
             "--one-in",
         ] {
             assert!(text.contains(part), "{part}: {text}");
+        }
+        unit.stacks[0].unnamed = Some(Runtime::Node);
+        (unit.stacks[0].bytes, unit.unresolved) = (crate::measure::Bytes(1 << 20), 0.4);
+        let text = told(&unit);
+        for part in [
+            "25 % was taken by code without names in a[7]:",
+            "--perf-basic-prof",
+            "15 % has stacks",
+        ] {
+            assert!(text.replace("\n  ", " ").contains(part), "{part}: {text}");
         }
         unit.stacks.clear();
         let nothing = "a.service: nothing that was taken in 30s is still there\n  (memory.current grew by 5.0M)\n";
