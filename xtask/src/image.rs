@@ -68,7 +68,15 @@ struct Extra {
 }
 
 /// All there are: another is a row here.
-const EXTRAS: [Extra; 3] = [
+const EXTRAS: [Extra; 4] = [
+    // The scenario `stacks_languages`.
+    Extra {
+        name: "languages",
+        suite: Some("trixie"),
+        packages: &["gdb", "nodejs", "openjdk-21-jdk-headless", "python3"],
+        beside: &[],
+        masked: &[],
+    },
     // `cargo xtask pipelines`, which starts the services with configurations of its own. The libraries are syslog-ng's.
     Extra {
         name: "pipelines",
@@ -299,6 +307,7 @@ fn make(
             "--dpkgopt=path-exclude=/usr/share/doc/*",
             "--dpkgopt=path-include=/usr/share/doc/nohang/*", // sid's is not installed without its example
             "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-include=/usr/share/man/man1", // the folder alone: Java is not installed without it
         ])
         .args([
             "--dpkgopt=path-exclude=/usr/share/locale/*",

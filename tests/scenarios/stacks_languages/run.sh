@@ -1,0 +1,51 @@
+# Real runtimes, each as the guide says to start it, and as it is started without knowing that. They wait until their pages are followed.
+# Pages of 4 KiB: whoever touches a huge one first takes all of it. And an allocator that gives back at once what is freed.
+thp=/sys/kernel/mm/transparent_hugepage/enabled
+was=$(sed 's/.*\[\(.*\)\].*/\1/' "$thp")
+echo never > "$thp"
+mkdir -p /run/languages/classes
+run=/run/languages
+# Arguments: a name, how what is found is written, what the program says once it can begin, what to run once it is done, and the command.
+follow() {
+    local unit=$1 form=$2 warm=$3 after=$4
+    shift 4
+    systemd-run --unit "$unit" -p MemoryMax=600M -p PrivateTmp=yes -p "StandardOutput=file:$run/$unit" -p "StandardError=file:$OUT/$unit.err" \
+        --setenv=MALLOC_MMAP_THRESHOLD_=131072 "$@" "$run/$unit.begin"
+    says() { grep -q "$1" "$run/$unit" 2> /dev/null; }
+    until_true says "$warm"
+    systemd-run --unit follower -p RemainAfterExit=yes -p "StandardOutput=file:$OUT/$unit.stacks" -p "StandardError=file:$OUT/$unit.follower.err" \
+        -p KillSignal=SIGINT oomtrace stacks -u "$unit" --for 30min --one-in 16 -o "$form"
+    # It gives its system calls up once everything is attached.
+    is_following() { grep -q '^Seccomp:.*2' "/proc/$(systemctl show -P MainPID follower.service)/status" 2> /dev/null; }
+    until_true is_following
+    touch "$run/$unit.begin"
+    until_true says done
+    $after
+    systemctl kill --signal INT follower.service
+    until_true test -s "$OUT/$unit.stacks"
+    is_over() { [ "$(systemctl show -P SubState follower.service)" = exited ]; }
+    until_true is_over
+    systemctl stop follower.service
+    systemctl kill --signal KILL "$unit.service"
+    systemctl reset-failed "$unit.service" 2> /dev/null
+}
+map() { jcmd "$(systemctl show -P MainPID java.service)" Compiler.perfmap; }
+java="java -Xms128m -Xmx128m -XX:+UseG1GC -XX:CompileCommand=quiet -XX:CompileCommand=dontinline,Sites::* -cp $run/classes"
+
+javac -d "$run/classes" "$DIR/Sites.java"
+follow python json waiting : python3 -X perf "$DIR/sites.py"
+follow node json waiting : node --expose-gc --perf-basic-prof --interpreted-frames-native-stack "$DIR/sites.js"
+follow java json waiting map $java -XX:+PreserveFramePointer Sites
+for language in python node java; do
+    python3 "$DIR/check.py" "$language" "$OUT/$language.stacks" >> "$OUT/truth"
+done
+
+# Nothing is guessed: what has no names has a share, and what would give it some is said.
+follow python-plain table waiting : python3 "$DIR/sites.py"
+follow node-plain table waiting : node --expose-gc "$DIR/sites.js"
+follow java-plain table waiting : $java Sites
+for language in python node java; do
+    said=$(tr -s '\n ' '  ' < "$OUT/$language-plain.stacks" | grep -o '[0-9]* % was taken by code without names in [^:]*: start [a-z0-9]* with [-:+A-Za-z]*')
+    echo "${language^^}_PLAIN=$([ "${said%% *}" -gt 85 ] && echo "${said#*: }" || echo "$said")" >> "$OUT/truth"
+done
+echo "$was" > "$thp"
