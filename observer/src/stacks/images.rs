@@ -93,7 +93,7 @@ pub(super) fn mappings(pid: u32) -> Option<Vec<Mapping>> {
 }
 
 /// `START-END PERMISSIONS OFFSET DEVICE INODE NAME` (proc_pid_maps(5)).
-fn mapping(line: &str) -> Option<Mapping> {
+pub(super) fn mapping(line: &str) -> Option<Mapping> {
     let mut words = line.splitn(6, ' ');
     let (start, end) = words.next()?.split_once('-')?;
     let permissions = words.next()?;

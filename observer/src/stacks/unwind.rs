@@ -245,8 +245,8 @@ mod tests {
         static RETURNS: [u8; 5] = [0x48, 0x83, 0xc4, 0x08, 0xc3];
         static GOES_ON: [u8; 5] = [0x48, 0x83, 0xc4, 0x08, 0x90];
         let memory = Memory::of(std::process::id());
-        let stack = [0x11, 0x4000, 0x22];
-        let mut read = |address: u64| stack.get((address as usize - 0x1000) / 8).copied().ok_or(());
+        let stack = HashMap::from([(0x1000, 0x11), (0x1008, 0x4000), (0x1010, 0x22)]);
+        let mut read = |address: u64| stack.get(&address).copied().ok_or(());
         let follow = |code: &'static [u8; 5], registers: &mut Regs, read: &mut dyn FnMut(u64) -> Result<u64, ()>| {
             let at = FrameAddress::from_return_address(code.as_ptr() as u64).unwrap();
             returning(at, &memory, registers, &mut |address| read(address))
