@@ -39,6 +39,13 @@ const MOST_STACKS: usize = 16_384;
 /// Stacks of one unit that are told, largest first.
 pub const TOLD: usize = 256;
 
+/// Feeds what reads a process's maps, for `fuzz/`: what it makes of them is nobody else's business.
+#[doc(hidden)]
+pub fn feed(bytes: &[u8]) {
+    perf_map::feed(bytes);
+    images::feed(bytes);
+}
+
 /// A stack as it is kept: each once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Kept {

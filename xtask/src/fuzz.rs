@@ -20,13 +20,14 @@ const TOOLS: [Tool; 1] = [Tool {
 }];
 
 /// The targets, and the folder of fixtures that each begins with.
-const TARGETS: [(&str, Option<&str>); 11] = [
+const TARGETS: [(&str, Option<&str>); 12] = [
     ("capture", Some("observer/tests/fixtures")),
     ("engine", None),
     ("files", None),
     ("http", None),
     ("journal", None),
     ("kernel_log", Some("observer-engine/tests/fixtures/kmsg")),
+    ("maps", None),
     ("pasted", Some("observer-engine/tests/fixtures/kmsg")),
     ("records", None),
     ("report", Some("observer/tests/fixtures")),
@@ -51,7 +52,7 @@ const LAST_LINES: usize = 12;
 /// named and kept in target/fuzz/failed.
 #[derive(Debug, Args)]
 pub(crate) struct Fuzz {
-    /// capture, engine, files, http, journal, kernel_log, pasted, records, report, runs, varlink [default: all, one after the other]
+    /// capture, engine, files, http, journal, kernel_log, maps, pasted, records, report, runs, varlink [default: all, one after the other]
     #[arg(value_name = "TARGET", value_parser = TARGETS.map(|(name, _)| name))]
     targets: Vec<String>,
 

@@ -115,7 +115,8 @@ pub struct Stack {
     /// Whether the stack of the process was followed to its end.
     #[serde(default)]
     pub whole: bool,
-    /// What runs code on this stack that has no name in `frames`: it writes names down (`/tmp/perf-PID.map`) if it is started so, and has not.
+    /// Runtime of the code on this stack that has no name in `frames`, and would have one if that were started as docs/guide.md says. Left out where
+    /// there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unnamed: Option<Runtime>,
 }

@@ -92,6 +92,19 @@ pub(super) fn mappings(pid: u32) -> Option<Vec<Mapping>> {
     (!found.is_empty()).then_some(found)
 }
 
+/// Reads a process's mappings.
+pub(super) fn feed(bytes: &[u8]) {
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if let Some(mapping) = mapping(&crate::engine::raw::text(line)) {
+            let _ = (
+                mapping.place(mapping.range.start),
+                mapping.file_name(),
+                mapping.is_made(),
+            );
+        }
+    }
+}
+
 /// `START-END PERMISSIONS OFFSET DEVICE INODE NAME` (proc_pid_maps(5)).
 pub(super) fn mapping(line: &str) -> Option<Mapping> {
     let mut words = line.splitn(6, ' ');

@@ -233,6 +233,24 @@ impl PerfMap {
     }
 }
 
+/// Reads a map, in two parts, and all names in it.
+pub(super) fn feed(bytes: &[u8]) {
+    let read = || -> io::Result<()> {
+        let file = File::from(rustix::fs::memfd_create("map", rustix::fs::MemfdFlags::CLOEXEC)?);
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        file.write_all_at(first, 0)?;
+        let mut map = PerfMap::new(file)?;
+        map.read_on(MOST_PIECES);
+        map.file.write_all_at(second, first.len() as u64)?;
+        map.read_on(MOST_PIECES);
+        for (start, piece) in &map.pieces {
+            let _ = map.name(*start, piece);
+        }
+        Ok(())
+    };
+    let _ = read();
+}
+
 /// `START SIZE NAME`, in hexadecimal digits, which Java begins with `0x`: where code begins and ends, and its name.
 fn parsed(line: &[u8]) -> Option<(u64, u64, &[u8])> {
     let line = line.trim_ascii();

@@ -56,6 +56,8 @@ mod tests {
     use super::super::images::mapping;
     use super::*;
 
+    type Stack<'a> = &'a [(&'a str, NamedBy)];
+
     #[test]
     fn a_runtime_is_known_by_the_files_that_are_executed() {
         let with = |name: &str| {
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn code_without_names_is_whose_runtime_could_name_it() {
-        let frames = |frames: &[(&str, NamedBy)]| -> Vec<Frame> {
+        let frames = |frames: Stack<'_>| -> Vec<Frame> {
             let frame = |(name, named_by): &(&str, NamedBy)| Frame {
                 name: (*name).into(),
                 line: None,
@@ -93,7 +95,7 @@ mod tests {
         let eval = ("_PyEval_EvalFrameDefault", file);
         let call = ("v8::internal::Execution::Call(v8::internal::Isolate*)", file);
         let (java, node, python) = (Some(Runtime::Java), Some(Runtime::Node), Some(Runtime::Python));
-        let table: [(Option<Runtime>, &[(&str, NamedBy)], bool, Option<Runtime>); 11] = [
+        let table: [(Option<Runtime>, Stack<'_>, bool, Option<Runtime>); 11] = [
             (python, &[("malloc", file), eval, ("Py_RunMain", file)], false, python),
             (python, &[eval, ("py::grow:/a.py", map), eval], false, None),
             (
