@@ -3,7 +3,7 @@
 //! In: records of pages that were taken, with a copy of the stack that asked for them (`kernel/pages.rs`), and which of
 //! them are still there. Out: [`Stacks`] events, and the forms that tools for flame graphs and profiles take them in. A stack is
 //! unwound and named when it comes, since its process may be gone a moment later; what a process made itself and has not named by then is
-//! looked up once more when stacks are told.
+//! looked up once more for the report.
 
 mod folded;
 mod images;

@@ -69,7 +69,7 @@ pub struct Unnamed {
 pub fn unnamed(stacks: &Stacks) -> Vec<Unnamed> {
     let total = stacks.bytes.as_f64().max(1.0);
     let mut found: Vec<(Runtime, f64, &Stack)> = Vec::new();
-    // The largest stack of each comes first, and is whose process is told.
+    // The largest stack of each comes first, and gives the process.
     for stack in &stacks.stacks {
         let Some(runtime) = stack.unnamed else { continue };
         let share = stack.bytes.as_f64() / total;

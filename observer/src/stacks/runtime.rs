@@ -40,7 +40,7 @@ pub(super) fn unnamed(runtime: Option<Runtime>, frames: &[Frame], is_lost: bool)
         frames.iter().any(is)
     };
     match runtime? {
-        // The rest of it is behind a function that keeps no frame pointer.
+        // The rest is behind a function that keeps no frame pointer.
         Runtime::Java if is_named && is_lost => Some(Runtime::Java),
         // Interpreters are in files, whatever they run.
         Runtime::Node if has(&INTERPRETED) || !is_named && has(&["v8::internal::Execution::Call"]) => {

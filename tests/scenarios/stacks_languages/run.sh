@@ -1,5 +1,5 @@
 # Real runtimes, each as the guide says to start it, and as it is started without knowing that. They wait until their pages are followed.
-# Pages of 4 KiB: whoever touches a huge one first takes all of it. And an allocator that gives back at once what is freed.
+# Pages of 4 KiB: whoever touches a huge one first takes it whole. And an allocator that gives back at once what is freed.
 thp=/sys/kernel/mm/transparent_hugepage/enabled
 was=$(sed 's/.*\[\(.*\)\].*/\1/' "$thp")
 echo never > "$thp"

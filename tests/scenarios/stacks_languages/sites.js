@@ -22,7 +22,7 @@ console.log("waiting");
 let rounds = 0;
 function round() {
   if (rounds === 0 && !fs.existsSync(process.argv[2])) return setTimeout(round, 100);
-  // The collector would come by itself, in a program that goes on. What one run of it finds is freed by the next at the latest.
+  // The collector would come by itself, in a program that goes on. What one run finds is freed by the next at the latest.
   gc();
   if (rounds++ < ROUNDS) caller();
   else if (rounds > ROUNDS + 3) {

@@ -1,4 +1,4 @@
-# Takes 21 MiB at one place, 9 MiB at another, and 30 MiB at a third that gives all of it back. Argument: the file that says it is time to begin.
+# Takes 21 MiB at one place, 9 MiB at another, and 30 MiB at a third that gives all back. Argument: the file whose existence says begin.
 import os, sys, time
 
 ROUNDS, KIB = 14, 1 << 10
