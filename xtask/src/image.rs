@@ -100,8 +100,10 @@ const EXTRAS: [Extra; 4] = [
         suite: Some("trixie"),
         packages: &[
             "busybox-static",
+            "catatonit",
             "containerd",
             "crun",
+            "curl",
             "docker-cli",
             "docker.io",
             "lxc",

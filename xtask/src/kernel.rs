@@ -41,8 +41,9 @@ const TOOLS: [Tool; 4] = [
 /// What is needed to reach the root image and to talk to the host; a kernel has these built in or as modules.
 const MODULES: [&str; 4] = ["virtio_pci", "virtio_blk", "virtio_console", "ext4"];
 
-/// What scenarios need, where the kernel has it: swap in memory, and up to 6.11 its compressor as a module of its own.
-const OPTIONAL: [&str; 2] = ["lzo-rle", "zram"];
+/// What scenarios need, where the kernel has it: swap in memory, up to 6.11 its compressor as a module of its own, and what
+/// containers keep their files on.
+const OPTIONAL: [&str; 3] = ["lzo-rle", "zram", "overlay"];
 
 const INIT: &str = include_str!("../guest/init");
 

@@ -176,9 +176,8 @@ pub(crate) fn unfinished(report: Report) -> Option<event::Kill> {
 pub(crate) fn subject(path: Option<&str>) -> Subject {
     let Some(path) = path else { return Subject::default() };
     let mut subject = UnitPath::parse(path).into_subject(None, path, None);
-    if subject.container.is_none() {
-        subject.container = in_lxc(path).and_then(|rest| UnitPath::parse(rest).container);
-    }
+    let inside = in_lxc(path).and_then(|rest| UnitPath::parse(rest).container);
+    subject.container = inside.or(subject.container);
     subject
 }
 

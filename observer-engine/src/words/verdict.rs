@@ -215,11 +215,12 @@ fn killer(kill: &Kill) -> String {
     format!("{comm}{pid}{unit}{uid}")
 }
 
-/// `app (containerd 0123456789ab), pod prod/app-7d9f`; a name that is not known is left out.
+/// `app (containerd 0123456789ab), pod prod/app-7d9f`; a name that is not known is left out, and an id that is the name.
 fn container_line(container: &Container) -> String {
     let id: String = container.id.chars().take(ID_SHOWN).collect();
     let runtime = format!("{} {id}", container.runtime);
     let name = match &container.name {
+        Some(name) if *name == container.id => format!("{name} ({})", container.runtime),
         Some(name) => format!("{name} ({runtime})"),
         None => runtime,
     };

@@ -55,8 +55,6 @@ fn subject(hierarchy: &Hierarchy, path: &str) -> Subject {
     let unit = UnitPath::parse(path);
     let invocation = invocation_id(hierarchy, path, &unit);
     let mut subject = unit.into_subject(hierarchy.id_of(path).ok(), path, invocation);
-    if let Some(container) = &mut subject.container {
-        Names::default().name(container);
-    }
+    Names::default().name(&mut subject.container, path);
     subject
 }

@@ -80,9 +80,7 @@ pub fn present(hierarchy: &Hierarchy) -> Vec<Subject> {
         .filter(|(_, path)| unit_cgroup(path) == path.trim_end_matches('/'));
     own.map(|(id, path)| {
         let mut subject = UnitPath::parse(&path).into_subject(Some(id), &path, None);
-        if let Some(container) = &mut subject.container {
-            runtimes.name(container);
-        }
+        runtimes.name(&mut subject.container, &path);
         subject
     })
     .collect()

@@ -55,7 +55,9 @@ impl Name {
 
     fn is_container(&self, container: &Container) -> bool {
         let written = &self.written.text;
-        let is_id = written.len() >= ID_AT_LEAST && container.id.starts_with(written.as_str());
+        // What is no digit belongs to a name, which is written in full.
+        let is_digits = written.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_id = written.len() >= ID_AT_LEAST && is_digits && container.id.starts_with(written.as_str());
         let pod = container.pod_name.as_deref();
         let names = container_names(container);
         is_id

@@ -100,8 +100,8 @@ struct Walked {
 impl Cgroup {
     fn new(path: &str, selection: &Selection, names: &mut Names) -> Self {
         let mut unit = UnitPath::parse(path);
-        if let Some(container) = unit.container.as_mut().filter(|_| selection.may_be_container()) {
-            names.name(container);
+        if selection.may_be_container() {
+            names.name(&mut unit.container, path);
         }
         Self {
             is_selected: selection.matches(&unit, path),
@@ -242,9 +242,9 @@ impl Cgroups {
         &self.selection
     }
 
-    /// Puts in what the runtime's files tell of a container.
-    pub(super) fn name(&mut self, container: &mut Container) {
-        self.names.name(container);
+    /// Puts in what the runtimes' files tell of a cgroup's container.
+    pub(super) fn name(&mut self, container: &mut Option<Container>, path: &str) {
+        self.names.name(container, path);
     }
 
     /// How many are there.

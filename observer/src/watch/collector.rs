@@ -413,9 +413,7 @@ impl Collector {
     pub(super) fn subject(&mut self, id: Option<CgroupId>, path: &str) -> Subject {
         let invocation = id.and_then(|id| self.invocation(id));
         let mut subject = self.cgroups.unit(path).into_subject(id, path, invocation);
-        if let Some(container) = &mut subject.container {
-            self.cgroups.name(container);
-        }
+        self.cgroups.name(&mut subject.container, path);
         subject
     }
 

@@ -51,7 +51,7 @@ fn raise(kill: &Kill) -> Option<String> {
         .as_ref()
         .filter(|_| limit.relation == Some(Relation::Own))
     {
-        if container.pod.is_some() {
+        if container.pod.is_some() && container.runtime != "podman" {
             return Some(format!(
                 "set resources.limits.memory: {size}i for this container in the pod's specification"
             ));
