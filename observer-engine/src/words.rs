@@ -8,8 +8,10 @@ mod held;
 mod told;
 mod verdict;
 
+use std::borrow::Cow;
+
 use crate::event::{
-    Bursty, Class, Forecast, ForecastChange, ForecastState, GrowingPart, Ledger, LimitRef, Lost, Memory,
+    Bursty, Class, Container, Forecast, ForecastChange, ForecastState, GrowingPart, Ledger, LimitRef, Lost, Memory,
     OomWithoutKill, Relation, RunEnd, Subject, Throttle, ThrottleState, Trend, UNACCOUNTED, Unexplained, owner_name,
     setting,
 };
@@ -131,7 +133,13 @@ pub fn name(subject: &Subject) -> &str {
     known_name(subject).unwrap_or("an unknown cgroup")
 }
 
-/// The same; `None` of a subject of which nothing is known.
+/// The same for reading: a container by its name and its pod's, where they are known. `-u` takes it.
+pub fn called(subject: &Subject) -> Cow<'_, str> {
+    let container = subject.container.as_ref().and_then(Container::in_full);
+    container.map_or_else(|| Cow::Borrowed(name(subject)), Cow::Owned)
+}
+
+/// The same as [`name`]; `None` of a subject of which nothing is known.
 fn known_name(subject: &Subject) -> Option<&str> {
     let unit = subject.user_unit.as_deref().or(subject.unit.as_deref());
     let name = unit.or(subject.cgroup.path.as_deref())?;
@@ -205,7 +213,7 @@ pub fn warning_brief(change: &ForecastChange) -> Option<(String, String)> {
 
 /// A warning in a sentence.
 pub fn warning(change: &ForecastChange) -> String {
-    let unit = name(&change.subject);
+    let unit = called(&change.subject);
     let Some(forecast) = change
         .forecast
         .as_ref()
@@ -278,7 +286,7 @@ fn part(part: &GrowingPart) -> String {
 
 /// A standstill in a sentence.
 pub fn standstill(throttle: &Throttle) -> String {
-    let unit = name(&throttle.subject);
+    let unit = called(&throttle.subject);
     match throttle.state {
         ThrottleState::Raised => {
             let high = throttle.high.map_or_else(|| "?".to_owned(), bytes);
@@ -296,7 +304,7 @@ pub fn standstill(throttle: &Throttle) -> String {
 
 /// An OOM that killed nobody in a sentence.
 pub fn unkilled(oom: &OomWithoutKill) -> String {
-    let mut text = format!("{} has no killable process", name(&oom.subject));
+    let mut text = format!("{} has no killable process", called(&oom.subject));
     if let Some(limit) = oom.limit.as_ref().and_then(|limit| limit.bytes) {
         text += &format!(", {} reached", bytes(limit));
     }

@@ -50,16 +50,16 @@ pub struct CgroupRef {
 /// A container: runtime, id and pod from the cgroup's path, names from the runtime's files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Container {
-    /// `docker`, `podman`, `containerd`, `cri-o`, …
+    /// `docker`, `podman`, `containerd`, `cri-o`, `lxc`, `systemd-nspawn`, …
     pub runtime: String,
-    /// The container's id.
+    /// The container's id; the name it was given, where the runtime has no other (LXC, systemd-nspawn, `ctr`).
     pub id: String,
     /// The user whose rootless runtime made it, and who could choose any id; `null` if it is the host's.
     #[serde(default)]
     pub uid: Option<u32>,
     /// The container's name, if the runtime's files have it.
     pub name: Option<String>,
-    /// The pod's UID.
+    /// The pod's UID; podman's its id.
     pub pod: Option<String>,
     /// The pod's name, if the runtime's files have it.
     #[serde(default)]
@@ -77,6 +77,17 @@ impl Container {
             Some(namespace) => format!("{namespace}/{pod}"),
             None => pod.clone(),
         })
+    }
+}
+
+impl Container {
+    /// As a person names it: `NAMESPACE/POD/NAME`, or its name alone where it is in no pod with a name.
+    #[must_use]
+    pub fn in_full(&self) -> Option<String> {
+        match (self.pod_in_full(), &self.name) {
+            (Some(pod), Some(name)) => Some(format!("{pod}/{name}")),
+            (pod, name) => pod.or_else(|| name.clone()),
+        }
     }
 }
 

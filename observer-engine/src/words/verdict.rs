@@ -1,6 +1,8 @@
 //! A kill, told to a person. The first words say what, who and which limit.
 
-use super::{bursty, class_name, growers, held as held_words, kernel, known_name, limit as limit_words, name, pace};
+use super::{
+    bursty, called, class_name, growers, held as held_words, kernel, known_name, limit as limit_words, name, pace,
+};
 use crate::event::{
     Ceiling, CeilingSource, Class, Confidence, Container, Kill, KillLimit, Origin, Relation, ShortageKind, Subject,
     Trigger, Victim,
@@ -316,7 +318,7 @@ fn ceiling_line(ceiling: &Ceiling) -> String {
 
 /// The paragraph: its first line without the clock, then the labelled ones.
 pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, String)>) {
-    let head = format!("{} of {}, {}", kill.who(), name(&kill.subject), cause(kill));
+    let head = format!("{} of {}, {}", kill.who(), called(&kill.subject), cause(kill));
     let mut lines = Vec::new();
     if let Some(victim) = &kill.victim {
         let itself = is_own_request(kill).then(|| format!("; it{} itself", requested(kill)));

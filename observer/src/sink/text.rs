@@ -20,7 +20,7 @@ use crate::stacks::table;
 use crate::words::middle;
 use crate::words::paragraph;
 use crate::words::{
-    self, HOST, bursty, class_name, counted, ground, interval, is_early, limit_owner, name, pace, standstill,
+    self, HOST, bursty, called, class_name, counted, ground, interval, is_early, limit_owner, name, pace, standstill,
     trend_name, unkilled, warning,
 };
 
@@ -347,7 +347,8 @@ impl<W: Write> Text<W> {
         );
         let width = self.options.width.unwrap_or(usize::MAX);
         let mut line = columns.remove(0);
-        let name = shown(name(&sample.subject));
+        let called = called(&sample.subject);
+        let name = shown(&called);
         if self.options.names || name == HOST {
             line += "  ";
             // In a pipe a name is whole: it is searched for.

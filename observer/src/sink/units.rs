@@ -1,5 +1,6 @@
 //! Every unit as it stands, as one table at the end of the stream.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
@@ -9,7 +10,7 @@ use crate::event::{Class, Event, Limit, Line, Relation, Sample, Trend};
 use crate::human::{bytes, duration};
 use crate::shown::shown;
 use crate::words::middle;
-use crate::words::{class_name, counted, is_brief, limit_owner, name, pace};
+use crate::words::{called, class_name, counted, is_brief, limit_owner, pace};
 
 /// The narrowest that a name is cut to.
 const NAME_AT_LEAST: usize = 12;
@@ -39,7 +40,7 @@ pub struct Order {
 impl Order {
     /// What is hit first comes first; what will not be hit, by how full it is. The host ends the list.
     pub fn of<'a>(self, lines: impl Iterator<Item = &'a Line>) -> Vec<&'a Line> {
-        let mut keyed: Vec<(Option<f64>, f64, &str, &Line)> = Vec::new();
+        let mut keyed: Vec<(Option<f64>, f64, Cow<'_, str>, &Line)> = Vec::new();
         let mut host = None;
         for line in lines {
             let Event::Sample(sample) = &line.event else { continue };
@@ -47,7 +48,7 @@ impl Order {
                 host = Some(line);
             } else {
                 let share = limit(sample).as_ref().map_or(0.0, share);
-                keyed.push((left(sample), share, name(&sample.subject), line));
+                keyed.push((left(sample), share, called(&sample.subject), line));
             }
         }
         keyed.sort_by(|(a_left, a_share, a_name, _), (b_left, b_share, b_name, _)| {
@@ -166,7 +167,7 @@ fn row(sample: &Sample, count: &str) -> Row {
         name: if is_host {
             format!("{count}; the host")
         } else {
-            shown(name(&sample.subject)).into_owned()
+            shown(&called(&sample.subject)).into_owned()
         },
         cells: [
             bytes(current),

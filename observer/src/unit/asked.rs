@@ -68,7 +68,10 @@ fn names(subject: &Subject) -> impl Iterator<Item = String> {
 /// A container's name and that of its pod, as `-u` takes them.
 #[must_use]
 pub fn container_names(container: &Container) -> Vec<String> {
-    container.name.iter().cloned().chain(container.pod_in_full()).collect()
+    let mut names: Vec<String> = container.name.iter().cloned().collect();
+    names.extend(container.pod_in_full());
+    names.extend(container.in_full().filter(|name| !names.contains(name)));
+    names
 }
 
 /// The units and containers that are there now, each by its own cgroup.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -54,14 +55,19 @@ struct Looked {
     at: Instant,
 }
 
-/// The host's files as a container sees them that shares the host's processes (`--pid=host`).
+/// The host's files as a container sees them that shares the host's processes (`--pid=host`); it takes `CAP_SYS_PTRACE`.
 const HOST: &str = "/proc/1/root";
+
+/// The folder below which the host's files are.
+fn host() -> &'static Path {
+    let folder = |path: &str| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    let other = folder(HOST).filter(|host| Some(*host) != folder("/"));
+    Path::new(other.map_or("/", |_| HOST))
+}
 
 impl Default for Names {
     fn default() -> Self {
-        let host = Path::new(HOST);
-        let is_there = host.join("proc").exists(); // it takes CAP_SYS_PTRACE
-        Self::below(if is_there { host } else { Path::new("/") })
+        Self::below(host())
     }
 }
 

@@ -267,6 +267,7 @@ mod tests {
             "*5e6f7a8b9c0d*",
             "app",
             "prod/web-7d9f",
+            "prod/web-7d9f/app",
             "web-7d9f",
             "prod/*",
             &path,
@@ -276,6 +277,9 @@ mod tests {
         for name in ["5e6f", "ap", "web", "dev/web-7d9f", "app.service"] {
             assert!(!units(&[name]).matches(&pod, &path), "{name}");
         }
+        // Of what has a name for id that is the beginning of none.
+        let (named, box_path) = (units(&["harbour"]), "/lxc.payload.harbour-2");
+        assert!(selected(&units(&["harbour-2"]), box_path) && !selected(&named, box_path));
         assert!(selected(&units(&["firefox"]), user));
         assert!(selected(&units(&[user]), user));
         assert!(!selected(&units(&["firefox"]), "/system.slice/fire.service"));
