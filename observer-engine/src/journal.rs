@@ -101,6 +101,15 @@ impl What {
             Self::OutOfMemory(subject) | Self::Oomd(subject, _) | Self::Core(subject, ..) => subject,
         }
     }
+
+    /// The same, to be told more of.
+    pub fn subject_mut(&mut self) -> &mut Subject {
+        match self {
+            Self::Kill(kill) => &mut kill.subject,
+            Self::Failed(unit) => &mut unit.subject,
+            Self::OutOfMemory(subject) | Self::Oomd(subject, _) | Self::Core(subject, ..) => subject,
+        }
+    }
 }
 
 /// Who wrote an entry, by journald's own word.

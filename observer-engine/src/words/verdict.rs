@@ -426,6 +426,8 @@ mod tests {
             container_line(&container),
             "app (containerd 0123456789ab), pod prod/app-7d9f"
         );
+        let machine = UnitPath::parse("/lxc.payload.box").container.unwrap();
+        assert_eq!(container_line(&machine), "box (lxc)");
     }
 
     fn kill(path: &str, unit: Option<&str>, user_unit: Option<&str>, before: &[(&str, Option<&str>, u64)]) -> Kill {
@@ -480,10 +482,14 @@ mod tests {
         };
         told.subject.container = Some(container.clone());
         assert_eq!(message(&told), format!("web: {what}"));
+        let head = |told: &Kill| paragraph(told, Timestamp(jiff::Timestamp::UNIX_EPOCH)).0;
+        let cause = "by the kernel: its own MemoryMax=64.0M was reached";
+        assert_eq!(head(&told), format!("a[5] of web, {cause}"));
         container.pod_name = Some("web-1".to_owned());
         container.namespace = Some("prod".to_owned());
         told.subject.container = Some(container);
         assert_eq!(message(&told), format!("prod/web-1: {what}"));
+        assert_eq!(head(&told), format!("a[5] of prod/web-1/web, {cause}"));
         told.subject = Subject::default();
         assert_eq!(message(&told), what);
     }

@@ -25,7 +25,7 @@ use super::pager::Pager;
 use crate::cli::{Exit, Failure, Output, Why};
 use crate::confine::{self, Task};
 use crate::rights;
-use crate::unit::Selection;
+use crate::unit::{Names, Selection};
 
 use past::Past;
 
@@ -49,6 +49,7 @@ pub fn run(options: &Why) -> Result<(), Failure> {
     let errands = errand::start(options, boot.as_ref()).context("cannot start another process")?;
     confine::process(Task::Read);
     let mut past = Past {
+        names: options.journal_file.is_none().then(Names::default),
         selection,
         boot,
         errands: Some(errands),

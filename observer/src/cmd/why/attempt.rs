@@ -3,7 +3,7 @@
 use super::now::Now;
 use crate::event::{Class, Kill, Origin, Relation, Subject, owner_name, setting};
 use crate::measure::Bytes;
-use crate::unit::UnitPath;
+use crate::unit::{UnitPath, unit_cgroup};
 
 /// A limit is suggested in whole steps of this, in bytes.
 const STEP: u64 = 1 << 20;
@@ -60,10 +60,26 @@ fn raise(kill: &Kill) -> Option<String> {
             .name
             .clone()
             .unwrap_or_else(|| container.id.chars().take(12).collect());
-        return match container.runtime.as_str() {
-            runtime @ ("docker" | "podman") => Some(format!("{runtime} update --memory={size} {}", quoted(&name))),
-            _ => None,
-        };
+        let name = quoted(&name);
+        match (container.runtime.as_str(), container.uid, &kill.subject.unit) {
+            ("podman", None, Some(unit)) if unit.ends_with(".service") => {
+                return Some(format!(
+                    "set --memory={size} for podman in {unit} (Quadlet: PodmanArgs=)"
+                ));
+            }
+            (runtime @ ("docker" | "podman"), None, _) => {
+                return Some(format!("{runtime} update --memory={size} {name}"));
+            }
+            ("podman", Some(uid), _) => return Some(format!("podman update --memory={size} {name}   # as uid {uid}")),
+            ("lxc", None, _) if limit.cgroup.as_deref().is_some_and(|own| unit_cgroup(own) == own) => {
+                return Some(format!(
+                    "set lxc.cgroup2.memory.max = {size} in the configuration of {name}"
+                ));
+            }
+            // systemd's own: a unit has the limit.
+            ("systemd-nspawn", ..) => {}
+            _ => return None,
+        }
     }
     let key = setting(&limit.file, limit.unit.as_deref(), limit.cgroup.as_deref());
     if !key.starts_with("Memory") {
@@ -173,6 +189,52 @@ mod tests {
             told("cache", "/system.slice/a.service/inner", "own"),
             "",
             "the unit's setting is another limit"
+        );
+    }
+
+    #[test]
+    fn a_containers_limit_is_raised_where_its_runtime_has_it() {
+        let id = "5e".repeat(32);
+        let told = |path: &str, limited: &str, container: Option<serde_json::Value>| {
+            let mut told = kill("cache", &limit(limited, "own"), &serde_json::json!({}));
+            told.subject = UnitPath::parse(path).into_subject(None, path, None);
+            if let Some(container) = container {
+                told.subject.container = serde_json::from_value(container).unwrap();
+            }
+            raise(&told).unwrap_or_default()
+        };
+        let own = |path: &str, container| told(path, path, container);
+        let podman = serde_json::json!({"runtime": "podman", "id": id, "name": "shop", "pod": null, "namespace": null});
+        assert_eq!(
+            own(&format!("/docker/{id}"), None),
+            "docker update --memory=128M 5e5e5e5e5e5e"
+        );
+        let scope = format!("/machine.slice/libpod-{id}.scope");
+        assert_eq!(own(&scope, Some(podman.clone())), "podman update --memory=128M shop");
+        let users = format!("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{id}.scope");
+        assert_eq!(
+            own(&users, None),
+            "podman update --memory=128M 5e5e5e5e5e5e   # as uid 1000"
+        );
+        let payload = format!("/system.slice/shop.service/libpod-payload-{id}");
+        assert_eq!(
+            own(&payload, Some(podman)),
+            "set --memory=128M for podman in shop.service (Quadlet: PodmanArgs=)"
+        );
+        let lxc = "/lxc.payload.box";
+        assert_eq!(
+            own(lxc, None),
+            "set lxc.cgroup2.memory.max = 128M in the configuration of box"
+        );
+        assert_eq!(
+            own("/lxc.payload.box/system.slice/a.service", None),
+            "",
+            "another limit"
+        );
+        let machine = "/machine.slice/systemd-nspawn@box.service";
+        assert!(
+            told(&format!("{machine}/payload"), machine, None)
+                .starts_with("systemctl set-property systemd-nspawn@box.service MemoryMax=128M ")
         );
     }
 

@@ -9,11 +9,11 @@ use super::growth::Growth;
 use crate::cli::Why;
 use crate::cmd::output::Damages;
 use crate::errands::Errands;
-use crate::event::{Kill, Stacks, Subject};
+use crate::event::{Container, Kill, Stacks, Subject};
 use crate::human::date;
 use crate::journal::{Told, What};
 use crate::measure::{Tgid, Timestamp};
-use crate::unit::{Asked, Selection, unit_cgroup};
+use crate::unit::{Asked, Names, Selection, UnitPath, unit_cgroup};
 use crate::words::{code, is_code_of};
 
 /// What two sources tell of one kill differs by less, in seconds: the journal's time is that of reading the kernel's log.
@@ -77,6 +77,8 @@ fn weight(what: &What) -> usize {
 #[derive(Debug, Default)]
 pub(super) struct Past {
     pub(super) selection: Selection,
+    /// The names of containers that a log knows by their cgroup alone; `None` where it may be another machine's.
+    pub(super) names: Option<Names>,
     /// The boot that is asked about; `None` = all.
     pub(super) boot: Option<Boot>,
     /// Whoever runs programs for it.
@@ -116,7 +118,10 @@ impl Past {
         faults.push(format!("{source}: {error}"));
     }
 
-    pub(super) fn push(&mut self, told: Told, source: Source) {
+    pub(super) fn push(&mut self, mut told: Told, source: Source) {
+        if source != Source::Capture {
+            self.name_container(told.what.subject_mut());
+        }
         if self.asked.see(&self.selection, told.what.subject()) {
             let weight = weight(&told.what);
             self.ends.push(End { told, source, weight });
@@ -124,6 +129,17 @@ impl Past {
             if self.weight > 2 * KEPT {
                 self.let_go();
             }
+        }
+    }
+
+    /// Puts in what the runtimes' files tell, as long as they are there.
+    fn name_container(&mut self, subject: &mut Subject) {
+        let (Some(names), Some(path)) = (&mut self.names, &subject.cgroup.path) else {
+            return;
+        };
+        // What stands in a system container is that one's word: nothing is looked up by it.
+        if subject.container == UnitPath::parse(path).container {
+            names.name(&mut subject.container, path);
         }
     }
 
@@ -278,6 +294,9 @@ pub(super) fn name(subject: &Subject) -> Option<&str> {
 }
 
 pub(super) fn whose(kill: &Kill) -> String {
+    if let Some(name) = kill.subject.container.as_ref().and_then(Container::in_full) {
+        return name;
+    }
     let path = kill.subject.cgroup.path.as_deref();
     name(&kill.subject)
         .or(path)
