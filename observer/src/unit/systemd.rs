@@ -122,6 +122,17 @@ pub struct UnitChange {
     pub unit: String,
 }
 
+/// Where the system bus is wherever systemd is. The D-Bus specification says `/var/run`, which an image with nothing but this
+/// program does not have.
+const BUS: &str = "unix:path=/run/dbus/system_bus_socket";
+
+async fn bus() -> zbus::Result<Connection> {
+    if std::env::var_os("DBUS_SYSTEM_BUS_ADDRESS").is_some() {
+        return Connection::system().await;
+    }
+    zbus::connection::Builder::address(BUS).build().await
+}
+
 /// The connection to systemd.
 #[derive(Debug, Clone)]
 pub struct Systemd {
@@ -131,7 +142,7 @@ pub struct Systemd {
 impl Systemd {
     /// Connects to the system bus; `None` where there is none, or no systemd on it.
     pub async fn connect() -> Option<Self> {
-        let connection = tokio::time::timeout(TIMEOUT, Connection::system()).await.ok()?.ok()?;
+        let connection = tokio::time::timeout(TIMEOUT, bus()).await.ok()?.ok()?;
         let systemd = Self { connection };
         let manager = ManagerProxy::new(&systemd.connection).await.ok()?;
         tokio::time::timeout(TIMEOUT, manager.subscribe()).await.ok()?.ok()?;

@@ -4,6 +4,7 @@ fs=/root/fs
 mkdir -p $gate $fs/{bin,dev,etc,gate,proc,root,run,sys,tmp,usr,var}
 cp /bin/busybox $fs/bin/
 for name in cat sh tail; do ln -s busybox "$fs/bin/$name"; done
+for name in lib lib64; do ln -s usr/$name "$fs/$name"; done
 touch $fs/etc/os-release # systemd-nspawn wants one
 tar -C $fs -c . > /tmp/box.tar
 limit=33554432
@@ -179,17 +180,12 @@ until_true waits
 leaks inn "$pid" "\"runtime\":\"systemd-nspawn\",\"id\":\"inn\",\"name\":\"inn\",$plain"
 
 # oomtrace in a container, as docs/install.md says: it tells of another container and of the host's units by their names.
-mkdir -p /root/oomtrace/usr/bin
-program=$(command -v oomtrace)
-cp "$program" /root/oomtrace/usr/bin/
-# The one that packages have is static; this one may need libraries.
-ldd "$program" | grep -o '/[^ ]*' | xargs -r cp --parents -Lt /root/oomtrace
-tar -C /root/oomtrace -c . | podman import -q --change 'ENTRYPOINT ["/usr/bin/oomtrace"]' - oomtrace:1
-in_podman=(podman run --rm --privileged --pid=host --cgroupns=host --volume /sys/fs/cgroup:/sys/fs/cgroup:ro --volume /run/dbus:/run/dbus --network=none)
-"${in_podman[@]}" --name watcher localhost/oomtrace:1 -o json > "$OUT/inside.jsonl" 2> "$OUT/inside.stderr" &
+# Its image is static; the program here needs the libraries in /usr.
+in_podman=(podman run --rm --privileged --pid=host --cgroupns=host --volume /sys/fs/cgroup:/sys/fs/cgroup:ro --volume /run/dbus:/run/dbus --network=none --volume /usr:/usr:ro)
+"${in_podman[@]}" --name watcher localhost/box:1 oomtrace -o json > "$OUT/inside.jsonl" 2> "$OUT/inside.stderr" &
 begun() { grep -q '"event":"start"' "$OUT/inside.jsonl"; }
 until_true begun
-"${in_podman[@]}" localhost/oomtrace:1 doctor -o json > "$OUT/inside.doctor.json"
+"${in_podman[@]}" localhost/box:1 oomtrace doctor -o json > "$OUT/inside.doctor.json"
 run_podman seen --rm --network=none
 leaks seen "$pid" "\"runtime\":\"podman\",\"id\":\"$id\",\"name\":\"seen\",$plain" above
 systemd-run --unit bloated -p MemoryMax=$limit -p MemorySwapMax=0 -p OOMPolicy=continue python3 /share/leak.py "$OUT/pid" 4 0.05
@@ -214,5 +210,6 @@ done
     echo "LEAKED=$due"
     echo "UNITS=$units"
     echo "WHY=$why"
+    echo "BUS=$(jq -r '.findings[] | select(.name == "systemd").state' "$OUT/inside.doctor.json")"
     echo "JOURNAL=$(grep -c '^stays: tail.*MemoryMax=32.0M was reached' "$OUT/why.journal")"
 } >> "$OUT/truth"
