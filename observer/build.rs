@@ -22,12 +22,16 @@ fn main() -> io::Result<()> {
     let workspace = PathBuf::from(variable("CARGO_MANIFEST_DIR")?)
         .join("..")
         .canonicalize()?;
-    let made = env::var_os("OOMTRACE_EBPF_OBJECT")
-        .map_or_else(|| workspace.join("target/ebpf/observer-ebpf.o"), PathBuf::from);
+    // An object is for one kind of machine.
+    let arch = variable("CARGO_CFG_TARGET_ARCH")?;
+    let made = env::var_os("OOMTRACE_EBPF_OBJECT").map_or_else(
+        || workspace.join("target/ebpf").join(&arch).join("observer-ebpf.o"),
+        PathBuf::from,
+    );
     println!("cargo::rerun-if-changed={}", made.display());
     let bytes = match fs::read(&made) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => build(&workspace, &out).unwrap_or_else(|lacking| {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => build(&workspace, &out, &arch.to_string_lossy()).unwrap_or_else(|lacking| {
             println!(
                 "cargo::warning=no eBPF object, this oomtrace will read files only: {lacking}; 'cargo xtask build' fetches what it takes"
             );
@@ -78,7 +82,7 @@ fn variable(name: &str) -> io::Result<std::ffi::OsString> {
 }
 
 /// Builds the object with what this machine has, or says in a line what it lacks.
-fn build(workspace: &Path, out: &Path) -> Result<Vec<u8>, String> {
+fn build(workspace: &Path, out: &Path, arch: &str) -> Result<Vec<u8>, String> {
     for sources in ["observer-ebpf", "observer-common", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", workspace.join(sources).display());
     }
@@ -97,7 +101,7 @@ fn build(workspace: &Path, out: &Path) -> Result<Vec<u8>, String> {
         bpf_linker: &bpf_linker,
     };
     let target = out.join("ebpf");
-    let built = recipe::command(&tools, workspace, &target)
+    let built = recipe::command(&tools, workspace, &target, arch)
         .output()
         .map_err(|error| format!("cannot run cargo: {error}"))?;
     if !built.status.success() {

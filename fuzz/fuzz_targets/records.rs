@@ -6,6 +6,6 @@ mod bound;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     bound::held(bytes, || {
-        let _ = observer::kernel::record::decode(bytes);
+        let _ = observer::kernel::record::decode(bytes, observer::measure::PageSize::SMALL);
     });
 });

@@ -613,6 +613,8 @@ pub struct Offsets {
     pub attach_task_path: u32,
     /// The hierarchy whose cgroups are told of.
     pub hierarchy: u32,
+    /// How many KiB a page has.
+    pub page_kib: u32,
 }
 
 impl Offsets {

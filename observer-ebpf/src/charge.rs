@@ -12,12 +12,12 @@ use observer_common::{GrowthRecord, GrowthState, Kind, Ring, UNKNOWN_U64};
 
 use crate::{
     CHARGED, GROWTH, count_lost,
-    kernel::{Address, high, limit, memcg_counter, memcg_id, usage},
+    kernel::{Address, high, limit, memcg_counter, memcg_id, offset, usage},
 };
 
-/// A step that matters, at most: 16 MiB in pages.
-const STEP_MAX: u64 = 4096;
-/// And at least: one batch of two CPUs, 512 KiB, below which usage is not exact.
+/// A step that matters, at most: 16 MiB, in KiB.
+const STEP_MAX: u64 = 16 << 10;
+/// And at least: one batch of two CPUs, below which usage is not exact, in pages: 512 KiB where they have 4.
 const STEP_MIN: u64 = 128;
 /// As a share of the limit: a 64th.
 const STEP_SHIFT: u32 = 6;
@@ -82,7 +82,9 @@ fn nearest(counter: Address) -> u64 {
 
 #[inline(always)]
 fn step(limit: u64) -> u64 {
-    (limit >> STEP_SHIFT).clamp(STEP_MIN, STEP_MAX)
+    let most = STEP_MAX / u64::from(offset!(page_kib));
+    // No `clamp`, which would end the program where the least is more than the most.
+    (limit >> STEP_SHIFT).min(most).max(STEP_MIN)
 }
 
 #[inline(always)]

@@ -7,14 +7,6 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The page size of every architecture oomtrace is built for (x86-64 and arm64 with 4 KiB pages).
-///
-/// The kernel's page counters count in these.
-const PAGE_SIZE: u64 = 4096;
-
-/// `page_counter.max` when there is no limit is `LONG_MAX / PAGE_SIZE` (include/linux/page_counter.h).
-const PAGE_COUNTER_MAX: u64 = i64::MAX as u64 / PAGE_SIZE;
-
 /// Digits of a number that is reckoned, not counted: more would tell nothing, and a capture would have to keep them.
 const DIGITS: i32 = 3;
 
@@ -61,6 +53,33 @@ impl Bytes {
     }
 }
 
+/// How large a kernel's pages are, which its counters count in: 4 KiB on x86-64, and 4, 16 or 64 KiB on arm64, as it was
+/// built (arch/arm64/Kconfig: `ARM64_PAGE_SHIFT`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSize(u64);
+
+impl PageSize {
+    /// 4 KiB: the smallest there is.
+    pub const SMALL: Self = Self(4096);
+
+    /// From bytes; `None` where no kernel has such pages.
+    #[must_use]
+    pub fn new(bytes: u64) -> Option<Self> {
+        (bytes >= Self::SMALL.0 && bytes.is_power_of_two()).then_some(Self(bytes))
+    }
+
+    /// In bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+
+    /// `page_counter.max` when there is no limit: `LONG_MAX / PAGE_SIZE` (include/linux/page_counter.h).
+    fn counter_max(self) -> u64 {
+        i64::MAX as u64 / self.0
+    }
+}
+
 /// A count of pages, as the kernel's page counters keep it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pages(pub u64);
@@ -68,14 +87,14 @@ pub struct Pages(pub u64);
 impl Pages {
     /// In bytes. Saturates.
     #[must_use]
-    pub fn to_bytes(self) -> Bytes {
-        Bytes(self.0.saturating_mul(PAGE_SIZE))
+    pub fn to_bytes(self, page: PageSize) -> Bytes {
+        Bytes(self.0.saturating_mul(page.0))
     }
 
     /// A limit in bytes; `None` where the counter's value means "no limit".
     #[must_use]
-    pub fn to_limit(self) -> Option<Bytes> {
-        (self.0 < PAGE_COUNTER_MAX).then(|| self.to_bytes())
+    pub fn to_limit(self, page: PageSize) -> Option<Bytes> {
+        (self.0 < page.counter_max()).then(|| self.to_bytes(page))
     }
 }
 
@@ -231,8 +250,12 @@ mod tests {
 
     #[test]
     fn an_unlimited_page_counter_is_no_limit() {
-        assert_eq!(Pages(PAGE_COUNTER_MAX).to_limit(), None);
-        assert_eq!(Pages(16384).to_limit(), Some(Bytes(64 << 20)));
+        for (bytes, limit) in [(4096, 16384), (16384, 4096), (65536, 1024)] {
+            let page = PageSize::new(bytes).unwrap();
+            assert_eq!(Pages(i64::MAX as u64 / bytes).to_limit(page), None);
+            assert_eq!(Pages(limit).to_limit(page), Some(Bytes(64 << 20)));
+        }
+        assert_eq!([0, 1024, 5000].map(PageSize::new), [None; 3]);
     }
 
     #[test]

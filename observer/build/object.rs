@@ -18,7 +18,10 @@ pub(crate) struct Tools<'a> {
 }
 
 /// The cargo that builds it from the sources in `workspace` below `target`, by a stable rustc, with BTF.
-pub(crate) fn command(tools: &Tools<'_>, workspace: &Path, target: &Path) -> Command {
+///
+/// `arch` is the kind of machine whose kernel loads it, as rustc names it: BPF is the same everywhere, but a kprobe finds its
+/// arguments in that machine's registers (`struct pt_regs`).
+pub(crate) fn command(tools: &Tools<'_>, workspace: &Path, target: &Path, arch: &str) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(workspace)
@@ -33,7 +36,7 @@ pub(crate) fn command(tools: &Tools<'_>, workspace: &Path, target: &Path) -> Com
         // bpf-linker emits BTF from debug info, and aya reads maps and kernel types from BTF. This variable outranks every
         // other place for flags, so that a user's RUSTFLAGS for the host stay out. Its separator is 0x1f. BTF has the
         // lines' source files, which are named alike wherever it is built.
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(tools, workspace))
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(tools, workspace, arch))
         // A build script's or clippy's, not meant for this one.
         .env_remove("RUSTC_WRAPPER")
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
@@ -41,8 +44,9 @@ pub(crate) fn command(tools: &Tools<'_>, workspace: &Path, target: &Path) -> Com
     cargo
 }
 
-fn flags(tools: &Tools<'_>, workspace: &Path) -> String {
+fn flags(tools: &Tools<'_>, workspace: &Path, arch: &str) -> String {
     let mut flags = "-Cdebuginfo=2\u{1f}-Clink-arg=--btf".to_owned();
+    flags.push_str(&format!("\u{1f}--cfg=bpf_target_arch=\"{arch}\""));
     let mut map = |from: &Path, to: &str| {
         flags.push_str(&format!("\u{1f}--remap-path-prefix={}={to}", from.display()));
     };

@@ -19,6 +19,7 @@ mod errands;
 mod heap;
 pub mod kernel;
 pub mod notice;
+mod page;
 mod private;
 mod programs;
 pub mod report;

@@ -1,4 +1,4 @@
-//! Debian packages of any release, through the machine's own apt sources.
+//! Debian packages of any release and kind of machine, through the machine's own apt sources.
 //!
 //! The machine says which mirror and which keys it trusts; only the release in the suite name is exchanged
 //! (`bookworm` → `trixie`, `bookworm-security` → `trixie-security`). Sources, lists and downloads are private to the
@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
+use crate::arch::Arch;
 use crate::{cache, step};
 
 /// Where kernels and the standard library's source are looked for: the releases that carry the kernels under test.
@@ -28,24 +29,34 @@ pub(crate) struct Apt {
 }
 
 impl Apt {
-    /// Brings the lists up to date if they are older than a day.
+    /// Packages for this machine; the lists are brought up to date if they are older than a day.
     pub(crate) fn open() -> Result<Self> {
-        let folder = cache::root()?.join("apt");
+        Self::open_for(Arch::own()?)
+    }
+
+    /// Packages for another kind of machine, to unpack.
+    pub(crate) fn open_for(arch: Arch) -> Result<Self> {
+        let folder = cache::root()?.join(if arch.is_own() {
+            "apt".to_owned()
+        } else {
+            format!("apt-{}", arch.debian())
+        });
         fs::create_dir_all(folder.join("lists/partial"))?;
         let _lock = cache::lock(&folder, "lists")?;
 
         let sources = folder.join("oomtrace.sources");
-        let text = sources_of(&SUITES)?;
+        let text = sources_of(&SUITES, arch)?;
         let stamp = folder.join("updated");
         let known = fs::read_to_string(&sources).is_ok_and(|old| old == text);
         fs::write(&sources, text)?;
         let apt = Self {
-            options: options(&folder),
+            options: options(&folder, arch),
         };
         if !known || !cache::is_fresh(&stamp, LISTS_AGE) {
             step(format!(
-                "asking apt what {} have (about 40 MB of lists)",
-                SUITES.join(", ")
+                "asking apt what {} have for {} (about 40 MB of lists)",
+                SUITES.join(", "),
+                arch.debian()
             ));
             let sh = Shell::new()?;
             let options = &apt.options;
@@ -98,7 +109,7 @@ impl Apt {
 }
 
 /// apt with nothing of the machine's but its keys and its way to the network.
-fn options(folder: &Path) -> Vec<String> {
+fn options(folder: &Path, arch: Arch) -> Vec<String> {
     let path = |name: &str| folder.join(name).display().to_string();
     [
         format!("Dir::Etc::SourceList={}", path("oomtrace.sources")),
@@ -117,8 +128,21 @@ fn options(folder: &Path) -> Vec<String> {
         "APT::Update::Post-Invoke-Success::=".to_owned(),
     ]
     .into_iter()
+    .chain(foreign(arch))
     .flat_map(|option| ["-o".to_owned(), option])
     .collect()
+}
+
+/// Of another kind of machine alone, so that no name needs an `:arm64`.
+fn foreign(arch: Arch) -> impl Iterator<Item = String> {
+    let name = (!arch.is_own()).then(|| arch.debian());
+    name.into_iter().flat_map(|name| {
+        [
+            format!("APT::Architecture={name}"),
+            format!("APT::Architectures={name}"),
+            format!("APT::Architectures::={name}"),
+        ]
+    })
 }
 
 /// The release this machine runs, as suites name it.
@@ -144,7 +168,7 @@ pub(crate) fn age_of_lists() -> Result<String> {
 }
 
 /// A deb822 sources file for `suites`, made from the machine's own sources.
-pub(crate) fn sources_of(suites: &[&str]) -> Result<String> {
+pub(crate) fn sources_of(suites: &[&str], arch: Arch) -> Result<String> {
     let own = own_suite()?;
     let machine: Vec<_> = machine_sources()?.iter().flat_map(parse).collect();
     let mut text = String::new();
@@ -161,6 +185,9 @@ pub(crate) fn sources_of(suites: &[&str]) -> Result<String> {
             };
             let _ = writeln!(text, "Types: deb\nURIs: {}\nSuites: {wanted}", source.uri);
             for (field, value) in &source.fields {
+                if field == "Architectures" && !arch.is_own() {
+                    continue; // a Debian mirror has them all
+                }
                 let _ = writeln!(text, "{field}: {value}");
             }
             text.push('\n');

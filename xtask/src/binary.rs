@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use xshell::{Shell, cmd};
 
-use crate::{ebpf, packages, step, target_dir, workspace};
+use crate::arch::Arch;
+use crate::{ebpf, packages, step, target_dir, toolchain, workspace};
 
 /// Build the eBPF object and `oomtrace` with it inside
 #[derive(Debug, Args)]
@@ -67,7 +68,29 @@ pub(crate) enum Profile {
 
 /// Builds the object and the binary, and returns the binary's path.
 pub(crate) fn oomtrace(profile: Profile) -> Result<PathBuf> {
-    ebpf::build()?;
+    oomtrace_for(Arch::own()?, profile)
+}
+
+/// The same for another kind of machine: static there, since this one's C library may be newer than what runs it.
+pub(crate) fn oomtrace_for(arch: Arch, profile: Profile) -> Result<PathBuf> {
+    let oomtrace = ["--package", "oomtrace"];
+    Ok(build(arch, profile, &oomtrace)?.join("oomtrace"))
+}
+
+/// Builds an example of `oomtrace`, optimised, with the object inside, and returns its path.
+pub(crate) fn example(name: &str) -> Result<PathBuf> {
+    example_for(Arch::own()?, name)
+}
+
+/// The same for another kind of machine.
+pub(crate) fn example_for(arch: Arch, name: &str) -> Result<PathBuf> {
+    let example = ["--package", "oomtrace", "--example", name];
+    Ok(build(arch, Profile::Release, &example)?.join("examples").join(name))
+}
+
+/// Builds `what` with the object inside, and returns the folder that cargo leaves it in.
+fn build(arch: Arch, profile: Profile, what: &[&str]) -> Result<PathBuf> {
+    ebpf::build(arch)?;
     let sh = Shell::new()?;
     sh.change_dir(workspace());
     let (flag, folder) = match profile {
@@ -75,23 +98,20 @@ pub(crate) fn oomtrace(profile: Profile) -> Result<PathBuf> {
         Profile::Release => (Some("--profile=release"), "release"),
         Profile::Dist => (Some("--profile=dist"), "dist"),
     };
-    step(format!("building oomtrace ({folder})"));
-    cmd!(sh, "cargo build --quiet --package oomtrace {flag...}")
+    let mut target = target_dir();
+    let mut more = Vec::new();
+    if !arch.is_own() {
+        arch.require_linker(&sh)?;
+        more = toolchain::standard_library(&sh, &arch.target(), "panic_unwind")?;
+        more.extend(["--target".to_owned(), arch.target()]);
+        sh.set_var("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+        target.push(arch.target());
+    }
+    let name = what.last().copied().unwrap_or_default();
+    step(format!("building {name} ({folder}, {})", arch.name()));
+    cmd!(sh, "cargo build --quiet {what...} {flag...} {more...}")
         .quiet()
         .run()
-        .context("cannot build oomtrace")?;
-    Ok(target_dir().join(folder).join("oomtrace"))
-}
-
-/// Builds an example of `oomtrace`, optimised, with the object inside, and returns its path.
-pub(crate) fn example(name: &str) -> Result<PathBuf> {
-    ebpf::build()?;
-    let sh = Shell::new()?;
-    sh.change_dir(workspace());
-    step(format!("building the example {name} (release)"));
-    cmd!(sh, "cargo build --quiet --release --package oomtrace --example {name}")
-        .quiet()
-        .run()
-        .with_context(|| format!("cannot build the example {name}"))?;
-    Ok(target_dir().join("release/examples").join(name))
+        .with_context(|| format!("cannot build {name}"))?;
+    Ok(target.join(folder))
 }

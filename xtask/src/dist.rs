@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use xshell::{Shell, cmd};
 
+use crate::arch::Arch;
 use crate::packages::{self, Tool};
 use crate::tally::Tally;
 use crate::toolchain::cargo_program;
@@ -22,34 +23,6 @@ mod kubernetes;
 mod oci;
 mod stage;
 mod static_binary;
-
-/// For what machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Arch {
-    #[value(name = "x86_64")]
-    X86,
-    #[value(name = "aarch64")]
-    Arm,
-}
-
-impl Arch {
-    /// As the kernel, rpm and rustc name it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::X86 => "x86_64",
-            Self::Arm => "aarch64",
-        }
-    }
-
-    fn target(self) -> String {
-        format!("{}-unknown-linux-gnu", self.name())
-    }
-
-    /// Whether its programs run here.
-    fn is_own(self) -> bool {
-        self.name() == std::env::consts::ARCH
-    }
-}
 
 /// Build what is handed out: a static binary as .tar.gz, .deb, .rpm and OCI image, Helm chart, debug symbols, SBOM, checksums
 ///
@@ -72,17 +45,10 @@ pub(crate) struct Dist {
 impl Dist {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let archs = if self.archs.is_empty() {
-            let all = [Arch::X86, Arch::Arm];
-            all.into_iter().filter(|arch| arch.is_own()).collect()
+            vec![Arch::own()?]
         } else {
             self.archs
         };
-        if archs.is_empty() {
-            bail!(
-                "nothing is handed out for {}: --arch x86_64 or aarch64",
-                std::env::consts::ARCH
-            );
-        }
         if self.tried && !archs.contains(&Arch::X86) {
             bail!("--try: guests are x86_64, add --arch x86_64");
         }
@@ -164,12 +130,12 @@ impl Release {
             package: "binutils",
             purpose: "keeps debug symbols apart",
         }])?;
-        ebpf::build()?;
         if self.out.exists() {
             fs::remove_dir_all(&self.out)?;
         }
         fs::create_dir_all(&self.out)?;
         for &arch in archs {
+            ebpf::build(arch)?;
             let binary = static_binary::build(self, arch, fresh)?;
             let root = stage::lay_out(self, arch, &binary)?;
             step(format!("packing for {}", arch.name()));

@@ -5,18 +5,19 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::arch::Arch;
 use crate::toolchain::Toolchain;
 use crate::{cache, workspace};
 
 #[path = "../../observer/build/object.rs"]
 pub(crate) mod object;
 
-/// Builds the object and returns its path: `target/ebpf/observer-ebpf.o`, where `observer`'s build script looks for it.
+/// Builds the object and returns its path: `target/ebpf/ARCH/observer-ebpf.o`, where `observer`'s build script looks for it.
 ///
 /// It lies there under any `CARGO_TARGET_DIR`. A stamp beside it says what built it.
-pub(crate) fn build() -> Result<PathBuf> {
+pub(crate) fn build(arch: Arch) -> Result<PathBuf> {
     let toolchain = Toolchain::find()?;
-    let target = workspace().join("target/ebpf");
+    let target = workspace().join("target/ebpf").join(arch.name());
     let _lock = cache::lock(&target, "object")?;
 
     let tools = object::Tools {
@@ -24,7 +25,7 @@ pub(crate) fn build() -> Result<PathBuf> {
         libraries: &toolchain.libraries,
         bpf_linker: &toolchain.bpf_linker,
     };
-    let status = object::command(&tools, workspace(), &target)
+    let status = object::command(&tools, workspace(), &target, arch.name())
         .status()
         .context("cannot run cargo")?;
     ensure!(status.success(), "cannot build the eBPF object");

@@ -15,16 +15,49 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::arch::Arch;
 use crate::image;
 use crate::kernel::Kernel;
 use crate::packages::{self, Tool};
 use crate::workspace;
 
-const QEMU: Tool = Tool {
-    program: "qemu-system-x86_64",
-    package: "qemu-system-x86",
-    purpose: "boots guests",
-};
+/// What emulates a kind of machine.
+#[derive(Debug)]
+struct Emulator {
+    qemu: Tool,
+    /// Its board, and a CPU that is as quick to emulate as can be.
+    board: [&'static str; 4],
+    /// The kernel's name of its serial line.
+    console: &'static str,
+}
+
+impl Emulator {
+    fn of(arch: Arch) -> Self {
+        let purpose = "boots guests";
+        match arch {
+            Arch::X86 => Self {
+                qemu: Tool {
+                    program: "qemu-system-x86_64",
+                    package: "qemu-system-x86",
+                    purpose,
+                },
+                // QEMU 7.2 spoils the flags in cmpxchg16b: without cx16=off a guest dies of a double fault now and then.
+                board: ["-M", "q35", "-cpu", "max,la57=off,cx16=off"],
+                console: "ttyS0",
+            },
+            Arch::Arm => Self {
+                qemu: Tool {
+                    program: "qemu-system-aarch64",
+                    package: "qemu-system-arm",
+                    purpose,
+                },
+                // Has pages of 16 KiB, which a Cortex-A72 has not, and no signed pointers, which `max` is slow with.
+                board: ["-M", "virt", "-cpu", "neoverse-n1"],
+                console: "ttyAMA0",
+            },
+        }
+    }
+}
 
 const SETPRIV: Tool = Tool {
     program: "setpriv",
@@ -135,7 +168,7 @@ impl Guest<'_> {
         O: Write + Send,
         E: Write + Send,
     {
-        packages::require(&[QEMU])?;
+        packages::require(&[Emulator::of(self.kernel.arch).qemu])?;
         let out = self.results.join("out");
         if self.results.exists() {
             fs::remove_dir_all(self.results).with_context(|| format!("cannot empty {}", self.results.display()))?;
@@ -245,23 +278,15 @@ impl Guest<'_> {
     fn start(&self, disks: &Disks, ports: &[Port]) -> Result<Child> {
         let machine = self.machine;
         let console = self.results.join("console.log");
-        let mut qemu = ending_with_xtask(QEMU.program)?;
-        qemu.args([
-            "-nodefaults",
-            "-no-user-config",
-            "-display",
-            "none",
-            "-no-reboot",
-            "-M",
-            "q35",
-        ]);
+        let emulator = Emulator::of(self.kernel.arch);
+        let mut qemu = ending_with_xtask(emulator.qemu.program)?;
+        qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        qemu.args(emulator.board);
         match machine.cores {
             Cores::Shared => qemu.args(["-accel", "tcg,thread=single"]),
             Cores::Parallel => qemu.args(["-accel", "tcg,thread=multi"]),
             Cores::Counting => qemu.args(["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]),
         };
-        // QEMU 7.2 spoils the flags in cmpxchg16b: without cx16=off a guest dies of a double fault now and then.
-        qemu.args(["-cpu", "max,la57=off,cx16=off"]);
         qemu.args(["-smp", &machine.cpus.to_string(), "-m", &machine.memory_mb.to_string()]);
         let nodes = machine.nodes.max(1);
         for node in 0..nodes {
@@ -276,8 +301,8 @@ impl Guest<'_> {
             .arg(&self.kernel.initramfs);
         // Before 6.1 swap is counted where it is asked for.
         qemu.arg("-append").arg(format!(
-            "console=ttyS0 rw quiet systemd.show_status=0 panic=-1 psi=1 swapaccount=1 mitigations=off nokaslr {}",
-            machine.append
+            "console={} rw quiet systemd.show_status=0 panic=-1 psi=1 swapaccount=1 mitigations=off nokaslr {}",
+            emulator.console, machine.append
         ));
         let (backend, stdin) = if self.command.is_some() {
             ("file,path=", Stdio::null())
@@ -305,7 +330,8 @@ impl Guest<'_> {
         if self.command.is_some() {
             qemu.stdout(Stdio::null());
         }
-        qemu.spawn().context("cannot run qemu-system-x86_64")
+        qemu.spawn()
+            .with_context(|| format!("cannot run {}", emulator.qemu.program))
     }
 }
 

@@ -5,10 +5,11 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::apt::{self, Apt};
+use crate::arch::Arch;
 use crate::cache;
 use crate::kernel::Series;
 use crate::packages::{self, Tool};
@@ -28,6 +29,20 @@ const TOOLS: [Tool; 3] = [
         program: "fakeroot",
         package: "fakeroot",
         purpose: "makes the guests' root image without root",
+    },
+];
+
+/// What runs the packages' scripts where the root image is for another kind of machine: the kernel hands them to QEMU.
+const EMULATED: [Tool; 2] = [
+    Tool {
+        program: "qemu-aarch64-static",
+        package: "qemu-user-static",
+        purpose: "makes a root image for aarch64",
+    },
+    Tool {
+        program: "arch-test",
+        package: "arch-test",
+        purpose: "makes a root image for aarch64",
     },
 ];
 
@@ -205,8 +220,12 @@ const SIZE: &str = "2G";
 /// Debian's releases with a systemd that is tried, oldest first.
 const RELEASES: [&str; 3] = ["bookworm", "trixie", "sid"];
 
-/// The release that a kernel is of, or this machine's own where that is newer: what is built here does not run on older ones.
-pub(crate) fn suite_of(kernel: Series) -> Result<String> {
+/// The release that a kernel is of, or this machine's own where that is newer: what is built here does not run on older ones. For
+/// another kind of machine this machine's own: an image of it takes long to make, and is made once.
+pub(crate) fn suite_of(arch: Arch, kernel: Series) -> Result<String> {
+    if !arch.is_own() {
+        return apt::own_suite();
+    }
     let of_kernel = match kernel {
         kernel if kernel < Series::new(6, 12) => "bookworm",
         kernel if kernel < Series::new(6, 13) => "trixie",
@@ -224,12 +243,17 @@ fn newer(own: String, other: &str) -> String {
     }
 }
 
-/// The path of the image that guests with `suite` have, made if it isn't there or its recipe changed.
-pub(crate) fn root(suite: &str) -> Result<PathBuf> {
+/// The path of the image that guests of this kind with `suite` have, made if it isn't there or its recipe changed.
+pub(crate) fn root(arch: Arch, suite: &str) -> Result<PathBuf> {
     let key = cache::key(&(PACKAGES, MASKED, FILES, SETUP, SIZE));
-    let why = format!("making the guests' root image ({suite}, systemd as PID 1; once, about a minute)");
-    let folder = cache::entry(&format!("root-{suite}-{key}"), &why, |draft| {
-        make(suite, &PACKAGES, &MASKED, &|_, _| Ok(()), draft)
+    let (name, time) = if arch.is_own() {
+        (suite.to_owned(), "about a minute")
+    } else {
+        (format!("{suite}-{}", arch.debian()), "some minutes")
+    };
+    let why = format!("making the guests' root image ({name}, systemd as PID 1; once, {time})");
+    let folder = cache::entry(&format!("root-{name}-{key}"), &why, |draft| {
+        make(arch, suite, &PACKAGES, &MASKED, &|_, _| Ok(()), draft)
     })?;
     Ok(folder.join("root.ext4"))
 }
@@ -245,6 +269,7 @@ pub(crate) fn with_peers(release: &str) -> Result<PathBuf> {
     let packages = [&PACKAGES[..], &PEERS].concat();
     let folder = cache::entry(&format!("peers-{suite}-{release}-{key}"), &why, |draft| {
         make(
+            Arch::own()?,
             &suite,
             &packages,
             &MASKED,
@@ -274,13 +299,14 @@ pub(crate) fn named(name: &str) -> Result<PathBuf> {
     let masked = [&MASKED[..], extra.masked].concat();
     let folder = cache::entry(&format!("{name}-{suite}-{key}"), &why, |draft| {
         let lay = |draft: &Path, tree: &Path| lay_beside(extra.beside, draft, tree);
-        make(&suite, &packages, &masked, &lay, draft)
+        make(Arch::own()?, &suite, &packages, &masked, &lay, draft)
     })?;
     Ok(folder.join("root.ext4"))
 }
 
 /// `lay` puts into the tree (its second folder) what packages do not; the first is one for its own use.
 fn make(
+    arch: Arch,
     suite: &str,
     packages: &[&str],
     masked: &[&str],
@@ -290,7 +316,11 @@ fn make(
     let is_root = packages::is_root()?;
     packages::require(if is_root { &TOOLS[..2] } else { &TOOLS })?;
     let sources = draft.join("root.sources");
-    fs::write(&sources, apt::sources_of(&[suite])?)?;
+    if !arch.is_own() {
+        packages::require(&EMULATED)?;
+        emulate(arch)?;
+    }
+    fs::write(&sources, apt::sources_of(&[suite], arch)?)?;
     let overlay = draft.join("overlay.tar");
     write_overlay(&overlay)?;
 
@@ -304,6 +334,7 @@ fn make(
     let age = Some(apt::age_of_lists()?).filter(|line| !line.is_empty());
     let mask = format!("chroot \"$1\" systemctl --quiet mask {masked}");
     cmd!(sh, "mmdebstrap --quiet --variant=minbase --include={include}")
+        .arg(format!("--architectures={}", arch.debian()))
         // apt of the guest stays unused; documentation and languages are most of the files.
         .args([
             "--dpkgopt=path-exclude=/usr/share/doc/*",
@@ -348,6 +379,34 @@ fn make(
     for file in [tarball, overlay, sources] {
         fs::remove_file(file)?;
     }
+    Ok(())
+}
+
+/// Sees to it that this machine's kernel runs programs for `arch`: qemu-user-static registers with binfmt_misc where systemd runs.
+fn emulate(arch: Arch) -> Result<()> {
+    let sh = Shell::new()?;
+    let name = arch.debian();
+    if cmd!(sh, "arch-test {name}")
+        .quiet()
+        .ignore_stdout()
+        .ignore_stderr()
+        .run()
+        .is_ok()
+    {
+        return Ok(());
+    }
+    ensure!(
+        packages::is_root()?,
+        "programs for {} do not run here; as root: systemctl restart systemd-binfmt",
+        arch.name()
+    );
+    let formats = Path::new("/proc/sys/fs/binfmt_misc");
+    if !formats.join("register").exists() {
+        cmd!(sh, "mount -t binfmt_misc binfmt_misc {formats}").quiet().run()?;
+    }
+    let format = format!("/usr/lib/binfmt.d/qemu-{}.conf", arch.name());
+    let line = fs::read(&format).with_context(|| format!("cannot read {format}"))?;
+    fs::write(formats.join("register"), line).context("cannot register QEMU with binfmt_misc")?;
     Ok(())
 }
 

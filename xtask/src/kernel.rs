@@ -9,18 +9,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use xshell::{Shell, cmd};
 
 use crate::apt::Apt;
+use crate::arch::Arch;
 use crate::packages::{self, Tool};
 use crate::{cache, step};
 
-const TOOLS: [Tool; 4] = [
-    Tool {
-        program: "busybox",
-        package: "busybox-static",
-        purpose: "is the guests' initramfs",
-    },
+const TOOLS: [Tool; 3] = [
     Tool {
         program: "cpio",
         package: "cpio",
@@ -47,8 +44,12 @@ const OPTIONAL: [&str; 3] = ["lzo-rle", "zram", "overlay"];
 
 const INIT: &str = include_str!("../guest/init");
 
-/// Small kernels that have what a guest needs.
-const FLAVOUR: &str = "-cloud-amd64";
+/// The whole of a guest's user space until its root image is there.
+const BUSYBOX: Tool = Tool {
+    program: "busybox",
+    package: "busybox-static",
+    purpose: "is the guests' initramfs",
+};
 
 /// How long a kernel found for a series is taken without asking again.
 const FOUND_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -90,9 +91,72 @@ impl FromStr for Series {
     }
 }
 
+/// The size of a kernel's pages, which it is built with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pages {
+    #[default]
+    #[value(name = "4k")]
+    Small,
+    /// Of Debian 13's kernels for aarch64
+    #[value(name = "16k")]
+    Large,
+}
+
+/// How Debian builds a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flavour {
+    pub(crate) arch: Arch,
+    pub(crate) pages: Pages,
+}
+
+impl Flavour {
+    /// What this machine's guests have.
+    pub(crate) fn own() -> Result<Self> {
+        Ok(Self {
+            arch: Arch::own()?,
+            pages: Pages::Small,
+        })
+    }
+
+    /// What tells it apart from this machine's in a name: ``, `-aarch64`, `-aarch64-16k`.
+    pub(crate) fn mark(self) -> String {
+        let arch = if self.arch.is_own() {
+            String::new()
+        } else {
+            format!("-{}", self.arch.name())
+        };
+        match self.pages {
+            Pages::Small => arch,
+            Pages::Large => arch + "-16k",
+        }
+    }
+
+    /// What another xtask is started with for the same.
+    pub(crate) fn arguments(self) -> Vec<String> {
+        let pages = match self.pages {
+            Pages::Small => "4k",
+            Pages::Large => "16k",
+        };
+        ["--arch", self.arch.name(), "--pages", pages]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    /// As a release ends. With small pages the cloud kernels: small, and they have what a guest needs.
+    fn suffix(self) -> Result<&'static str> {
+        match (self.arch, self.pages) {
+            (Arch::X86, Pages::Small) => Ok("-cloud-amd64"),
+            (Arch::Arm, Pages::Small) => Ok("-cloud-arm64"),
+            (Arch::Arm, Pages::Large) => Ok("-arm64-16k"),
+            (Arch::X86, Pages::Large) => bail!("x86_64 has pages of 4 KiB only: add --arch aarch64"),
+        }
+    }
+}
+
 /// A kernel ready to boot.
 #[derive(Debug, Clone)]
 pub(crate) struct Kernel {
+    pub(crate) arch: Arch,
     /// As `uname -r` says.
     pub(crate) release: String,
     pub(crate) image: PathBuf,
@@ -100,13 +164,19 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// The newest kernel of `series`, fetched if it isn't in the cache.
+    /// This machine's newest kernel of `series`, fetched if it isn't in the cache.
     pub(crate) fn newest(series: Series) -> Result<Self> {
-        let release = newest_release(series)?;
+        Self::newest_of(series, Flavour::own()?)
+    }
+
+    /// The same of another flavour.
+    pub(crate) fn newest_of(series: Series, flavour: Flavour) -> Result<Self> {
+        let release = newest_release(series, flavour)?;
         let name = format!("kernel-{release}-{}", cache::key(&(MODULES, OPTIONAL, INIT)));
         let why = format!("fetching Linux {release} (the newest {series} that apt knows; once, about 40 MB)");
-        let folder = cache::entry(&name, &why, |draft| make(&release, draft))?;
+        let folder = cache::entry(&name, &why, |draft| make(&release, flavour.arch, draft))?;
         Ok(Self {
+            arch: flavour.arch,
             release,
             image: folder.join("vmlinuz"),
             initramfs: folder.join("initramfs"),
@@ -115,15 +185,15 @@ impl Kernel {
 }
 
 /// Asks apt once a week, and takes what is there when apt can't be asked.
-fn newest_release(series: Series) -> Result<String> {
-    let found = cache::root()?.join(format!("newest-{series}"));
+fn newest_release(series: Series, flavour: Flavour) -> Result<String> {
+    let found = cache::root()?.join(format!("newest-{series}{}", flavour.suffix()?));
     let known = fs::read_to_string(&found).ok();
     if let Some(release) = &known
         && cache::is_fresh(&found, FOUND_AGE)
     {
         return Ok(release.clone());
     }
-    match ask_apt(series) {
+    match ask_apt(series, flavour) {
         Ok(release) => {
             fs::write(&found, &release)?;
             Ok(release)
@@ -136,30 +206,31 @@ fn newest_release(series: Series) -> Result<String> {
     }
 }
 
-fn ask_apt(series: Series) -> Result<String> {
-    let apt = Apt::open()?;
+fn ask_apt(series: Series, flavour: Flavour) -> Result<String> {
+    let apt = Apt::open_for(flavour.arch)?;
+    let suffix = flavour.suffix()?;
     apt.names(&format!("linux-image-{series}."))?
         .iter()
         .filter_map(|name| name.strip_prefix("linux-image-"))
-        .filter(|release| release.ends_with(FLAVOUR))
-        .max_by_key(|release| numbers(release))
+        .filter(|release| release.ends_with(suffix))
+        .max_by_key(|release| numbers(release, suffix))
         .map(str::to_owned)
-        .with_context(|| format!("apt knows no cloud kernel of the series {series}"))
+        .with_context(|| format!("apt knows no linux-image-{series}…{suffix}"))
 }
 
 /// `6.12.115+deb13.1-cloud-amd64` → 6, 12, 115, 13, 1; `5.10.0-46-cloud-amd64` → 5, 10, 0, 46: good enough an order within one series.
-fn numbers(release: &str) -> Vec<u32> {
+fn numbers(release: &str, flavour: &str) -> Vec<u32> {
     // The flavour's numbers (amd64) count for nothing.
     release
-        .trim_end_matches(FLAVOUR)
+        .trim_end_matches(flavour)
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|digits| digits.parse().ok())
         .collect()
 }
 
-fn make(release: &str, draft: &Path) -> Result<()> {
+fn make(release: &str, arch: Arch, draft: &Path) -> Result<()> {
     packages::require(&TOOLS)?;
-    let apt = Apt::open()?;
+    let apt = Apt::open_for(arch)?;
     let binary = format!("linux-binary-{release}");
     // Newer packages come in parts; the image package only depends on them.
     let parts = if apt.names(&binary)?.contains(&binary) {
@@ -184,12 +255,23 @@ fn make(release: &str, draft: &Path) -> Result<()> {
     .find(|path| path.exists())
     .with_context(|| format!("no kernel image in {}", parts.join(", ")))?;
     fs::rename(image, draft.join("vmlinuz"))?;
-    make_initramfs(release, &tree, draft)?;
+    let busybox = if arch.is_own() {
+        packages::require(&[BUSYBOX])?;
+        packages::find(BUSYBOX.program).context("busybox is gone")?
+    } else {
+        apt.unpack(&[BUSYBOX.package.to_owned()], &tree)?;
+        ["usr/bin/busybox", "bin/busybox"]
+            .into_iter()
+            .map(|path| tree.join(path))
+            .find(|path| path.exists())
+            .context("no busybox in busybox-static")?
+    };
+    make_initramfs(release, &tree, &busybox, draft)?;
     fs::remove_dir_all(&tree)?;
     Ok(())
 }
 
-fn make_initramfs(release: &str, tree: &Path, draft: &Path) -> Result<()> {
+fn make_initramfs(release: &str, tree: &Path, busybox: &Path, draft: &Path) -> Result<()> {
     // depmod and modprobe look below lib/, where packages of merged-usr releases have nothing.
     if !tree.join("lib").exists() {
         std::os::unix::fs::symlink("usr/lib", tree.join("lib"))?;
@@ -245,7 +327,6 @@ fn make_initramfs(release: &str, tree: &Path, draft: &Path) -> Result<()> {
             _ => bail!("{name}: compressed in a way this step doesn't know"),
         }
     }
-    let busybox = packages::find("busybox").context("busybox is gone")?;
     fs::copy(busybox, root.join("bin/busybox"))?;
     write_executable(&root.join("init"), INIT)?;
 
@@ -292,11 +373,11 @@ mod tests {
             "6.12.115+deb13.1-cloud-amd64",
         ]
         .into_iter()
-        .max_by_key(|release| numbers(release));
+        .max_by_key(|release| numbers(release, "-cloud-amd64"));
         assert_eq!(newest, Some("6.12.115+deb13.1-cloud-amd64"));
         let older = ["5.10.0-9-cloud-amd64", "5.10.0-46-cloud-amd64", "5.10.0-44-cloud-amd64"];
         assert_eq!(
-            older.into_iter().max_by_key(|release| numbers(release)),
+            older.into_iter().max_by_key(|release| numbers(release, "-cloud-amd64")),
             Some("5.10.0-46-cloud-amd64")
         );
     }

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod apt;
+mod arch;
 mod bench;
 mod binary;
 mod browser;
@@ -41,6 +42,8 @@ mod toolchain;
 mod traces;
 mod vm;
 
+use arch::Arch;
+
 /// Build, run and test oomtrace.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
@@ -51,7 +54,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Step {
-    /// Build the eBPF object: target/ebpf/observer-ebpf.o
+    /// Build the eBPF object for this kind of machine: target/ebpf/ARCH/observer-ebpf.o
     Ebpf,
     Build(binary::Build),
     Run(binary::Run),
@@ -72,7 +75,7 @@ enum Step {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().step {
-        Step::Ebpf => ebpf::build().map(|object| {
+        Step::Ebpf => Arch::own().and_then(ebpf::build).map(|object| {
             println!("{}", object.display());
             ExitCode::SUCCESS
         }),

@@ -13,8 +13,9 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use oomtrace_tests::{Scenario, Tier};
 
+use crate::arch::Arch;
 use crate::completions::Completions;
-use crate::kernel::Series;
+use crate::kernel::{Flavour, Pages, Series};
 use crate::pipelines::Pipelines;
 use crate::tally::Tally;
 use crate::{binary, browser, cache, dist, ebpf, guest, pasted, step, supply, workspace};
@@ -28,6 +29,16 @@ const RUNS_OF_A_GUEST: usize = 24;
 
 /// The tiers that a few scenarios are run on every time, in the guest of the full ones.
 const LESS: [Tier; 5] = [Tier::Service, Tier::Kprobe, Tier::Tracepoint, Tier::NoBtf, Tier::Poll];
+
+/// What `--all` runs the core scenarios on beside this machine's kind: aarch64 without fentry, with it, with large pages.
+const OTHERS: [(Series, Pages); 3] = [
+    (Series::new(6, 1), Pages::Small),
+    (Series::new(6, 12), Pages::Small),
+    (Series::new(6, 12), Pages::Large),
+];
+
+/// The examples that guests run, by the kind of machine and their name.
+type Programs<'a> = BTreeMap<(&'static str, &'a str), PathBuf>;
 
 /// Check everything: format, lints, documentation, tests, every scenario on real kernels, and log pipelines
 #[derive(Debug, Args)]
@@ -54,6 +65,14 @@ pub(crate) struct Test {
     #[arg(long, value_name = "NAME")]
     suite: Option<String>,
 
+    /// Kind of machine that the guests are: with another than this one, the core scenarios and no other tests
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Arch>,
+
+    /// Size of the pages of the guests' kernels
+    #[arg(long, value_name = "SIZE", default_value = "4k")]
+    pages: Pages,
+
     /// How often the scenarios are run
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: u32,
@@ -70,7 +89,7 @@ pub(crate) struct Test {
 impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.is_whole() {
-            ebpf::build()?;
+            ebpf::build(Arch::own()?)?;
             cargo("checking the format", &["fmt", "--check"])?;
             cargo(
                 "checking the lints",
@@ -97,7 +116,7 @@ impl Test {
             scenarios.retain(|scenario| self.scenarios.contains(&scenario.name));
         }
         let tally = Mutex::new(Tally::default());
-        self.run_guests(&root, &self.boots(&scenarios), &tally)?;
+        self.run_guests(&root, &self.boots(&scenarios)?, &tally)?;
         let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.is_whole() && self.kernels.is_empty() {
             Pipelines::with_tests().tell(&mut tally)?;
@@ -111,13 +130,14 @@ impl Test {
 
     /// Whether more than scenarios are asked for.
     fn is_whole(&self) -> bool {
-        self.scenarios.is_empty() && self.tiers.is_empty()
+        self.scenarios.is_empty() && self.tiers.is_empty() && self.arch.is_none()
     }
 }
 
 /// What guests of one kind are to run.
 struct Alike<'a> {
     kernel: Series,
+    flavour: Flavour,
     append: String,
     suite: Option<&'a str>,
     image: Option<&'a str>,
@@ -127,6 +147,7 @@ struct Alike<'a> {
 /// One guest, what is run in it, and where it leaves what came of that.
 struct Boot<'a> {
     kernel: Series,
+    flavour: Flavour,
     append: String,
     suite: Option<&'a str>,
     image: Option<&'a str>,
@@ -142,8 +163,9 @@ impl Test {
         let mut programs = BTreeMap::new();
         for boot in boots {
             for name in boot.examples() {
-                if !programs.contains_key(name) {
-                    programs.insert(name, binary::example(name)?);
+                let program = (boot.flavour.arch.name(), name);
+                if !programs.contains_key(&program) {
+                    programs.insert(program, binary::example_for(boot.flavour.arch, name)?);
                 }
             }
         }
@@ -159,7 +181,7 @@ impl Test {
                 let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                 match ended {
                     Ok(()) => boot.judge(&mut tally),
-                    Err(error) => tally.tell(&format!("guest with Linux {}", boot.kernel), Err(error)),
+                    Err(error) => tally.tell(&format!("guest with Linux {}", boot.name()), Err(error)),
                 }
             }
         };
@@ -172,9 +194,9 @@ impl Test {
     }
 
     /// Every guest with its scenarios, those that take longest first.
-    fn boots<'a>(&'a self, scenarios: &'a [Scenario]) -> Vec<Boot<'a>> {
+    fn boots<'a>(&'a self, scenarios: &'a [Scenario]) -> Result<Vec<Boot<'a>>> {
         let mut alike: Vec<Alike<'_>> = Vec::new();
-        for (kernel, whole) in self.kernels() {
+        for (kernel, flavour, whole) in self.kernels()? {
             let all = scenarios.iter();
             let runs: Vec<(Tier, &Scenario)> = if self.tiers.is_empty() {
                 let full = all
@@ -206,12 +228,14 @@ impl Test {
                 let suite = scenario.expectation.suite.as_deref();
                 let suite = suite.or(self.suite.as_deref().filter(|_| image.is_none()));
                 let same = |alike: &&mut Alike<'_>| {
-                    (alike.kernel, &alike.append, alike.suite, alike.image) == (kernel, &append, suite, image)
+                    (alike.kernel, alike.flavour, &alike.append, alike.suite, alike.image)
+                        == (kernel, flavour, &append, suite, image)
                 };
                 match alike.iter_mut().find(same) {
                     Some(alike) => alike.runs.push((tier, scenario)),
                     None => alike.push(Alike {
                         kernel,
+                        flavour,
                         append,
                         suite,
                         image,
@@ -225,6 +249,7 @@ impl Test {
         for _ in 0..self.repeat {
             for Alike {
                 kernel,
+                flavour,
                 append,
                 suite,
                 image,
@@ -233,37 +258,64 @@ impl Test {
             {
                 let guests = runs.len().div_ceil(RUNS_OF_A_GUEST);
                 for runs in runs.chunks(runs.len().div_ceil(guests)) {
-                    let earlier = boots.iter().filter(|boot: &&Boot<'_>| boot.kernel == *kernel);
+                    let earlier = boots
+                        .iter()
+                        .filter(|boot: &&Boot<'_>| (boot.kernel, boot.flavour) == (*kernel, *flavour));
                     let number = 1 + earlier.count();
                     boots.push(Boot {
                         kernel: *kernel,
+                        flavour: *flavour,
                         append: append.clone(),
                         suite: *suite,
                         image: *image,
                         runs: runs.to_vec(),
-                        results: workspace().join(format!("target/vm/{kernel}-{number}")),
+                        results: workspace().join(format!("target/vm/{kernel}{}-{number}", flavour.mark())),
                     });
                 }
             }
         }
-        boots
+        Ok(boots)
     }
 
     /// The kernels, and whether all scenarios are run there or the core ones only.
-    fn kernels(&self) -> Vec<(Series, bool)> {
-        if !self.kernels.is_empty() {
-            return self.kernels.iter().map(|kernel| (*kernel, true)).collect();
+    fn kernels(&self) -> Result<Vec<(Series, Flavour, bool)>> {
+        let flavour = Flavour {
+            arch: self.arch.map_or_else(Arch::own, Ok)?,
+            pages: self.pages,
+        };
+        if !flavour.arch.is_own() {
+            // Emulated on any machine, as this one's are, but its binary is built anew: a few scenarios tell what differs.
+            let named = !self.scenarios.is_empty() || self.all;
+            let default = [Series::new(6, 12)];
+            let kernels = if self.kernels.is_empty() {
+                &default[..]
+            } else {
+                &self.kernels
+            };
+            return Ok(kernels.iter().map(|kernel| (*kernel, flavour, named)).collect());
         }
+        if !self.kernels.is_empty() {
+            return Ok(self.kernels.iter().map(|kernel| (*kernel, flavour, true)).collect());
+        }
+        // x86_64 has no other pages, and what it tests beside is aarch64.
+        let others = if self.all && self.is_whole() { &OTHERS[..] } else { &[] };
         let whole = turn() % Series::ALL.len();
         let all = self.all || !self.scenarios.is_empty();
         let beside: &[Series] = if self.all { &Series::BESIDE } else { &[] };
-        Series::ALL
+        let own = Series::ALL
             .iter()
             .chain(beside)
             .enumerate()
             .filter(|(place, _)| self.tiers.is_empty() || self.all || *place == whole)
-            .map(|(place, kernel)| (*kernel, all || place == whole))
-            .collect()
+            .map(|(place, kernel)| (*kernel, flavour, all || place == whole));
+        let others = others.iter().map(|(kernel, pages)| {
+            let flavour = Flavour {
+                arch: Arch::Arm,
+                pages: *pages,
+            };
+            (*kernel, flavour, false)
+        });
+        Ok(own.chain(others).collect())
     }
 }
 
@@ -316,7 +368,7 @@ impl Boot<'_> {
     /// Boots, and once more where the guest's kernel died: emulated CPUs are not free of faults (see `cx16=off`), and one
     /// guest in some hundreds has ended in a call of address 0, or at the int3 by which the kernel patches a probe's place
     /// in, and which was gone by then: as if QEMU had run what it translated before. What the kernel said is printed by then.
-    fn run(&self, xtask: &Path, root: &Path, programs: &BTreeMap<&str, PathBuf>) -> Result<()> {
+    fn run(&self, xtask: &Path, root: &Path, programs: &Programs<'_>) -> Result<()> {
         let ended = self.once(xtask, root, programs);
         let Err(error) = &ended else {
             return ended;
@@ -329,16 +381,20 @@ impl Boot<'_> {
     }
 
     /// One boot for all scenarios. What is wrong with one of them is told by what it left, not by the exit status.
-    fn once(&self, xtask: &Path, root: &Path, programs: &BTreeMap<&str, PathBuf>) -> Result<()> {
+    fn once(&self, xtask: &Path, root: &Path, programs: &Programs<'_>) -> Result<()> {
         let kernel = self.kernel.to_string();
         let mut vm = guest::ending_with_xtask(xtask)?;
         vm.args(["vm", "--kernel", &kernel, "--timeout", GUEST_TIMEOUT]);
+        vm.args(self.flavour.arguments());
         vm.arg(format!("--append={}", self.append))
             .arg("--results")
             .arg(&self.results);
         vm.args(self.suite.iter().flat_map(|suite| ["--suite", suite]));
         vm.args(self.image.iter().flat_map(|image| ["--image", image]));
-        for program in self.examples().filter_map(|name| programs.get(name)) {
+        for program in self
+            .examples()
+            .filter_map(|name| programs.get(&(self.flavour.arch.name(), name)))
+        {
             vm.arg("--program").arg(program);
         }
         vm.arg("--share").arg(root).args(["--", "bash", "/share/guest.sh"]);
@@ -348,7 +404,7 @@ impl Boot<'_> {
                 .map(|(tier, scenario)| format!("{}/{}", tier.name(), scenario.name)),
         );
         if !vm.status()?.success() {
-            bail!("the guest with Linux {kernel} failed");
+            bail!("the guest with Linux {} failed", self.name());
         }
         Ok(())
     }
@@ -366,10 +422,15 @@ impl Boot<'_> {
             .is_ok_and(|console| String::from_utf8_lossy(&console).contains("Kernel panic - not syncing"))
     }
 
+    /// `6.12`, `6.12-aarch64`.
+    fn name(&self) -> String {
+        format!("{}{}", self.kernel, self.flavour.mark())
+    }
+
     fn judge(&self, tally: &mut Tally) {
         let kernel = self.kernel.to_string();
         for (tier, scenario) in &self.runs {
-            let name = format!("scenario {} ({kernel}, {})", scenario.name, tier.name());
+            let name = format!("scenario {} ({}, {})", scenario.name, self.name(), tier.name());
             let left = self.results.join("out").join(tier.name()).join(&scenario.name);
             tally.tell(&name, scenario.judge(*tier, &kernel, &left));
         }

@@ -8,9 +8,10 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
+use crate::arch::Arch;
 use crate::binary::{self, Profile};
 use crate::guest::{Cores, Guest, Machine, Outcome};
-use crate::kernel::{Kernel, Series};
+use crate::kernel::{Flavour, Kernel, Pages, Series};
 use crate::{cache, image, step, workspace};
 
 /// Run a command as root in a guest: a real kernel, systemd as PID 1, the freshly built oomtrace on the PATH
@@ -22,11 +23,20 @@ use crate::{cache, image, step, workspace};
 #[command(after_help = "Examples:
   cargo xtask vm -- uname -r
   cargo xtask vm --kernel 6.1 --kernel 7.2 -- 'systemd-run -q --wait -p MemoryMax=64M stress-ng --vm 1; dmesg > /out/log'
+  cargo xtask vm --arch aarch64 --pages 16k -- getconf PAGESIZE
   cargo xtask vm --share tests/traces -- ls -l /share")]
 pub(crate) struct Vm {
     /// Series of the kernel, the newest of which is booted; several are run one after the other
     #[arg(long = "kernel", value_name = "SERIES", default_value = "6.12")]
     kernels: Vec<Series>,
+
+    /// Kind of machine [default: this one's]
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Arch>,
+
+    /// Size of the kernel's pages
+    #[arg(long, value_name = "SIZE", default_value = "4k")]
+    pages: Pages,
 
     /// Copy the content of this folder to /share in the guest
     #[arg(long, value_name = "DIR")]
@@ -71,7 +81,7 @@ pub(crate) struct Vm {
     append: String,
 
     /// A root image that has the tools beside it that oomtrace is compared with, and the kernel's headers
-    #[arg(long)]
+    #[arg(long, conflicts_with = "arch")]
     peers: bool,
 
     /// A root image of this Debian release, with its systemd [default: the release that the kernel is of]
@@ -79,7 +89,7 @@ pub(crate) struct Vm {
     suite: Option<String>,
 
     /// A root image that has more packages
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["peers", "suite"], value_parser = PossibleValuesParser::new(image::names()))]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["peers", "suite", "arch"], value_parser = PossibleValuesParser::new(image::names()))]
     image: Option<String>,
 
     /// How oomtrace is built
@@ -116,17 +126,21 @@ impl Vm {
             append: self.append,
             timeout: self.timeout.map(Duration::from_secs),
         };
-        let oomtrace = binary::oomtrace(self.profile)?;
+        let flavour = Flavour {
+            arch: self.arch.map_or_else(Arch::own, Ok)?,
+            pages: self.pages,
+        };
+        let oomtrace = binary::oomtrace_for(flavour.arch, self.profile)?;
         let mut exit = 0;
         for &series in &self.kernels {
-            let kernel = Kernel::newest(series)?;
+            let kernel = Kernel::newest_of(series, flavour)?;
             let image = match (&self.image, &self.suite) {
                 _ if self.peers => image::with_peers(&kernel.release)?,
                 (Some(name), _) => image::named(name)?,
-                (None, Some(suite)) => image::root(suite)?,
-                (None, None) => image::root(&image::suite_of(series)?)?,
+                (None, Some(suite)) => image::root(flavour.arch, suite)?,
+                (None, None) => image::root(flavour.arch, &image::suite_of(flavour.arch, series)?)?,
             };
-            let default = workspace().join(format!("target/vm/{series}"));
+            let default = workspace().join(format!("target/vm/{series}{}", flavour.mark()));
             let results = self.results.as_ref().unwrap_or(&default);
             let name = results.file_name().context("--results: no name for a folder")?;
             let parent = results.parent().unwrap_or(Path::new("."));

@@ -60,7 +60,7 @@ impl Before {
         let page = report.page(Some((kill.tid, kill.sizes.total_vm)));
         self.victims.iter().rev().find_map(|victim| {
             let row = report.tasks.iter().find(|row| row.tid == victim.tid)?;
-            let held = Bytes(row.rss?.checked_mul(page)?);
+            let held = Bytes(row.rss?.checked_mul(page.bytes())?);
             let before = time.checked_sub(victim.time).filter(|before| *before < LONG)?;
             // The reaper takes the memory and leaves the address space.
             let is_same = row.comm == victim.comm && row.sizes(page).total_vm == Some(victim.total_vm);

@@ -4,11 +4,11 @@
 use observer_common::Constraint;
 
 use super::context;
-use crate::measure::{Bytes, Sizes, Tgid, Tid};
+use crate::measure::{Bytes, PageSize, Pages, Sizes, Tgid, Tid};
 use crate::shortage::Zones;
 
 /// The page that sizes in pages are taken to have until others are known.
-const PAGE: u64 = 4096;
+const PAGE: PageSize = PageSize::SMALL;
 
 /// What a report begins with, after the name of the process.
 const WORDS: &str = " invoked oom-killer:";
@@ -112,8 +112,8 @@ pub struct Row {
 
 impl Row {
     /// How large it was, where a page is as large as this.
-    pub(crate) fn sizes(&self, page: u64) -> Sizes {
-        let scaled = |size: Option<Bytes>| size.map(|size| Bytes((size.0 / PAGE).saturating_mul(page)));
+    pub(crate) fn sizes(&self, page: PageSize) -> Sizes {
+        let scaled = |size: Option<Bytes>| size.map(|size| Pages(size.0 / PAGE.bytes()).to_bytes(page));
         Sizes {
             total_vm: scaled(self.sizes.total_vm),
             anon: scaled(self.sizes.anon),
@@ -137,14 +137,14 @@ impl Report {
 
     /// The machine's page: what the zones say, or the address space of the one who was killed, which the table has in pages and
     /// the line of the kill in KiB.
-    pub(crate) fn page(&self, killed: Option<(Tid, Option<Bytes>)>) -> u64 {
+    pub(crate) fn page(&self, killed: Option<(Tid, Option<Bytes>)>) -> PageSize {
         let of_victim = || {
             let (tid, total_vm) = killed?;
-            let rows = self.row(tid)?.sizes.total_vm?.0 / PAGE;
-            let page = total_vm?.0.checked_div(rows)?;
-            (page >= PAGE && page.is_power_of_two() && page.checked_mul(rows) == Some(total_vm?.0)).then_some(page)
+            let rows = self.row(tid)?.sizes.total_vm?.0 / PAGE.bytes();
+            let page = PageSize::new(total_vm?.0.checked_div(rows)?)?;
+            (Some(Pages(rows).to_bytes(page)) == total_vm).then_some(page)
         };
-        let told = self.memory.told_page().map(|page| page.0);
+        let told = self.memory.told_page().and_then(|page| PageSize::new(page.0));
         told.or_else(of_victim).unwrap_or(PAGE)
     }
 
@@ -462,7 +462,7 @@ fn row(columns: &[String], tid: u32, text: &str) -> Option<Row> {
         }
         let (value, after) = rest.split_once(' ').unwrap_or((rest, ""));
         rest = after;
-        let pages = || value.parse().ok().map(|pages| crate::measure::Pages(pages).to_bytes());
+        let pages = || value.parse().ok().map(|pages| Pages(pages).to_bytes(PAGE));
         match column.as_str() {
             "uid" => row.uid = value.parse().ok(),
             "tgid" => row.tgid = Tgid(value.parse().ok()?),

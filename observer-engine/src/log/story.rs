@@ -7,7 +7,7 @@ use super::{Group, Kill};
 use serde_json::Value;
 
 use crate::event::{self, Event, Line, Origin, Subject, Task, Trigger};
-use crate::measure::{Bytes, Tgid, Timestamp};
+use crate::measure::{Bytes, Pages, Tgid, Timestamp};
 use crate::unit::UnitPath;
 use crate::verdict::from_log::{self as logged, MAX_TASKS};
 use crate::verdict::{KillFacts, holds, verdict};
@@ -222,7 +222,7 @@ fn tasks(report: &Report, kill: Option<&Kill>) -> Vec<Task> {
         Task {
             pid: row.tgid,
             comm: row.comm.clone(),
-            rss: row.rss.map(|pages| Bytes(pages.saturating_mul(page))),
+            rss: row.rss.map(|pages| Pages(pages).to_bytes(page)),
             anon: sizes.anon,
             file: sizes.file,
             shmem: sizes.shmem,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::log::LogParser;
 use crate::log::Logged;
-use crate::measure::Pages;
+use crate::measure::{PageSize, Pages};
 
 const KERNEL: u32 = 0xcc0;
 const USER: u32 = 0x10_0cca;
@@ -58,12 +58,12 @@ fn asked(constraint: Constraint, gfp: Option<u32>, order: i32, nodes: &[u32]) ->
 
 #[test]
 fn zoneinfo_tells_what_the_allocator_goes_by() {
-    let mut zones = Zones::from_zoneinfo(&zoneinfo([2_000, 110, 50_000, 120]));
+    let mut zones = Zones::from_zoneinfo(&zoneinfo([2_000, 110, 50_000, 120]), PageSize::SMALL);
     zones.add_buddyinfo(SMALL);
     assert_eq!(zones.zones.len(), 10);
     let dma32 = zones.zones.get(1).unwrap();
     assert_eq!((dma32.node, dma32.name.as_str()), (Some(0), "DMA32"));
-    let pages = |pages| Some(Pages(pages).to_bytes());
+    let pages = |pages| Some(Pages(pages).to_bytes(PageSize::SMALL));
     assert_eq!((dma32.free, dma32.min, dma32.low), (pages(110), pages(100), pages(125)));
     // Not that of a CPU's list.
     assert_eq!((dma32.high, dma32.managed), (pages(150), pages(60_000)));
@@ -231,7 +231,7 @@ fn every_kind_has_its_zones_and_request() {
         ("a number that is not known", far, Unknown(9), Some(USER), 0, &[], None),
     ];
     for (case, free, constraint, gfp, order, nodes, told) in cases {
-        let mut zones = Zones::from_zoneinfo(&zoneinfo(free));
+        let mut zones = Zones::from_zoneinfo(&zoneinfo(free), PageSize::SMALL);
         zones.add_buddyinfo(SMALL);
         let short = shortage(&asked(constraint, gfp, order, nodes), &zones);
         assert_eq!(short.map(|short| (short.kind, short.node)), told, "{case}");
@@ -242,7 +242,7 @@ fn every_kind_has_its_zones_and_request() {
 fn zones_of_which_something_is_missing_decide_nothing() {
     let text = zoneinfo([1_000, 110, 120, 120]);
     for missing in ["pages free     110\n", "low      125\n"] {
-        let zones = Zones::from_zoneinfo(&text.replace(missing, "\n"));
+        let zones = Zones::from_zoneinfo(&text.replace(missing, "\n"), PageSize::SMALL);
         assert_eq!(
             shortage(&asked(Constraint::Host, Some(USER), 0, &[]), &zones),
             None,
@@ -276,7 +276,7 @@ oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0-1,gl
         panic!("no choice: {told:?}")
     };
     let by_log = crate::verdict::from_log::shortage_of(&report, None).unwrap();
-    let zones = Zones::from_zoneinfo(&zoneinfo([1_000, 110, 50_000, 120]));
+    let zones = Zones::from_zoneinfo(&zoneinfo([1_000, 110, 50_000, 120]), PageSize::SMALL);
     let by_files = shortage(&asked(Constraint::Host, Some(KERNEL), 0, &[]), &zones);
     assert_eq!(by_log.kind, ShortageKind::Zone);
     assert_eq!(Some(by_log), by_files);
@@ -315,7 +315,7 @@ proptest::proptest! {
     #[test]
     fn no_text_stops_it(text in ".{0,400}", cut in 0_usize..4_000) {
         let whole = zoneinfo([1_000, 110, 120, 120]);
-        let mut zones = Zones::from_zoneinfo(&format!("{}{text}", whole.get(..cut).unwrap_or(&whole)));
+        let mut zones = Zones::from_zoneinfo(&format!("{}{text}", whole.get(..cut).unwrap_or(&whole)), PageSize::SMALL);
         zones.add_buddyinfo(&text);
         let _ = shortage(&asked(Constraint::Host, Some(USER), 2, &[]), &zones);
     }

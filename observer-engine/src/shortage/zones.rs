@@ -1,13 +1,13 @@
 //! What was free where: of the kernel's log (`log/zones.rs`), or of the files of `/proc`, read at a choice.
 
 use crate::log::Counters;
-use crate::measure::{Bytes, Pages};
+use crate::measure::{Bytes, PageSize, Pages};
 
 /// Zones that are kept: the files of `/proc` have five of each node, empty ones too.
 const MAX_ZONES: usize = 1_024;
 
 /// The page of every machine whose lists of free blocks do not say otherwise.
-const PAGE: Bytes = Bytes(4096);
+const PAGE: Bytes = Bytes(PageSize::SMALL.bytes());
 
 /// A zone of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,8 +65,11 @@ impl Zones {
     /// What `/proc/zoneinfo` says (mm/vmstat.c: `zoneinfo_show_print`): the same figures as the log's, in pages. Zones that are
     /// empty stand there too.
     #[must_use]
-    pub fn from_zoneinfo(text: &str) -> Self {
-        let mut zones = Self::default();
+    pub fn from_zoneinfo(text: &str, page: PageSize) -> Self {
+        let mut zones = Self {
+            page: Some(Bytes(page.bytes())),
+            ..Self::default()
+        };
         for line in text.lines() {
             if let Some((node, name)) = heading(line) {
                 zones.push(Zone {
@@ -75,7 +78,7 @@ impl Zones {
                     ..Zone::default()
                 });
             } else if let Some(zone) = zones.zones.last_mut() {
-                zone.line(line.trim_start());
+                zone.line(line.trim_start(), page);
             }
         }
         zones
@@ -117,13 +120,13 @@ impl Zones {
 
 impl Zone {
     /// A line of its part of `/proc/zoneinfo`, from its first word on; those of a CPU's lists have other words.
-    fn line(&mut self, line: &str) {
+    fn line(&mut self, line: &str, page: PageSize) {
         let (name, rest) = line.split_once([' ', ':']).unwrap_or((line, ""));
-        let pages = || rest.trim().parse().ok().map(|pages| Pages(pages).to_bytes());
+        let pages = || rest.trim().parse().ok().map(|pages| Pages(pages).to_bytes(page));
         match name {
             "pages" => {
                 let free = rest.strip_prefix("free").and_then(|pages| pages.trim().parse().ok());
-                self.free = free.map(|pages| Pages(pages).to_bytes()).or(self.free);
+                self.free = free.map(|pages| Pages(pages).to_bytes(page)).or(self.free);
             }
             "min" => self.min = pages(),
             "low" => self.low = pages(),

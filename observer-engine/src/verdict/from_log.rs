@@ -5,7 +5,7 @@ use observer_common::Constraint as Code;
 use super::{Constraint, OomFacts, OwnerFacts, gfp::gfp_name};
 use crate::event::{Ledger, Shortage, Task};
 use crate::log::{Group, Report};
-use crate::measure::{Pages, Tgid, Tid};
+use crate::measure::{PageSize, Pages, Tgid, Tid};
 use crate::shortage::{Asked, shortage};
 use crate::unit::UnitPath;
 
@@ -105,22 +105,23 @@ pub fn path(group: Option<&Group>, report: Option<&Report>, seen_in: Option<&str
     told.map(str::to_owned)
 }
 
-/// The log's table, largest first, where it is of this cgroup.
-pub fn tasks(report: Option<&Report>, path: Option<&str>) -> Option<Vec<Task>> {
+/// The log's table, largest first, where it is of this cgroup; `page` is its kernel's.
+pub fn tasks(report: Option<&Report>, path: Option<&str>, page: PageSize) -> Option<Vec<Task>> {
     let rows = report
         .filter(|report| report.owner.is_some() && report.owner.as_deref() == path)
         .map(|report| report.tasks.as_slice())
         .filter(|rows| rows.iter().all(|row| row.sizes.anon.is_some()))?;
     let mut tasks: Vec<Task> = rows
         .iter()
-        .map(|row| Task {
+        .map(|row| (row, row.sizes(page)))
+        .map(|(row, sizes)| Task {
             pid: row.tgid,
             comm: row.comm.clone(),
-            rss: row.rss.map(|pages| Pages(pages).to_bytes()),
-            anon: row.sizes.anon,
-            file: row.sizes.file,
-            shmem: row.sizes.shmem,
-            swap: row.sizes.swap,
+            rss: row.rss.map(|pages| Pages(pages).to_bytes(page)),
+            anon: sizes.anon,
+            file: sizes.file,
+            shmem: sizes.shmem,
+            swap: sizes.swap,
             ppid: None,
             grown: None,
             oom_score_adj: row.oom_score_adj,

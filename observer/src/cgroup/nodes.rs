@@ -6,6 +6,7 @@ use std::fs;
 use super::Hierarchy;
 use crate::engine::shortage::Zones;
 use crate::measure::Bytes;
+use crate::page;
 
 /// The figures of every zone.
 const ZONEINFO: &str = "/proc/zoneinfo";
@@ -35,7 +36,7 @@ pub fn files(order: i32) -> impl Iterator<Item = &'static str> {
 #[must_use]
 pub fn zones(order: i32) -> Option<Zones> {
     let mut files = files(order);
-    let mut zones = Zones::from_zoneinfo(&fs::read_to_string(files.next()?).ok()?);
+    let mut zones = Zones::from_zoneinfo(&fs::read_to_string(files.next()?).ok()?, page::size());
     for file in files {
         zones.add_buddyinfo(&fs::read_to_string(file).ok()?);
     }
@@ -55,7 +56,7 @@ fn total(text: &str) -> Option<u64> {
 /// Every parser of this module, for `super::feed`.
 pub(super) fn feed(text: &str) {
     let _ = total(text);
-    let mut zones = Zones::from_zoneinfo(text);
+    let mut zones = Zones::from_zoneinfo(text, page::size());
     zones.add_buddyinfo(text);
 }
 

@@ -11,6 +11,7 @@ use procfs::process::{Stat, StatM};
 use super::tasks::{has_below, status_of};
 use super::{Hierarchy, namespaces};
 use crate::measure::{BootNanos, Bytes, Pages, Tgid};
+use crate::page;
 
 /// Cgroups below one that are looked through, at most.
 const MAX_BELOW: usize = 256;
@@ -82,8 +83,8 @@ pub fn pids(hierarchy: &Hierarchy, path: &str, most: usize) -> (Vec<Tgid>, u64) 
 pub fn glance(pid: Tgid) -> Option<Glance> {
     let statm = StatM::from_file(format!("/proc/{pid}/statm")).ok()?;
     Some(Glance {
-        resident: Pages(statm.resident).to_bytes(),
-        anon: Pages(statm.resident.saturating_sub(statm.shared)).to_bytes(),
+        resident: Pages(statm.resident).to_bytes(page::size()),
+        anon: Pages(statm.resident.saturating_sub(statm.shared)).to_bytes(page::size()),
     })
 }
 

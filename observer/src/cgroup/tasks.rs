@@ -14,6 +14,7 @@ use crate::engine::ceiling::Environment;
 use crate::engine::raw;
 use crate::event::CgroupVersion;
 use crate::measure::{BootNanos, Bytes, Pages, Tgid, Tid};
+use crate::page;
 
 /// A task that is ending (include/linux/sched.h).
 const PF_EXITING: u32 = 4;
@@ -99,7 +100,7 @@ pub fn held(pid: Tgid, started: Option<BootNanos>) -> Option<Bytes> {
     let stat = proc_of(pid.0)?.stat().ok()?;
     let tick = 1_000_000_000 / procfs::ticks_per_second();
     let is_it = started.is_none_or(|started| started.0 / tick == stat.starttime);
-    (is_it && stat.rss > 0).then(|| Pages(stat.rss).to_bytes())
+    (is_it && stat.rss > 0).then(|| Pages(stat.rss).to_bytes(page::size()))
 }
 
 /// The command line of a process alone: all that is asked of one of which a record tells the rest.

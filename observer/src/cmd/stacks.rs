@@ -23,6 +23,7 @@ use crate::kernel::KernelError;
 use crate::kernel::pages::{MOST_LIVE, Pages, decode};
 use crate::measure::{Bytes, CgroupId, Pages as Count, Timestamp};
 use crate::notice::notice;
+use crate::page;
 use crate::report::flame;
 use crate::rights;
 use crate::shown::shown;
@@ -130,7 +131,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         signal_hook::flag::register(signal, Arc::clone(&ended.now))?;
     }
     signal_hook::flag::register(SIGUSR1, Arc::clone(&ended.before))?;
-    let page_size = u64::try_from(rustix::param::page_size())?;
+    let page_size = page::size().bytes();
     let mut chosen = Chosen::default();
     wait_for(&hierarchy, &selection, &mut chosen, &ended)?;
     let one_in = options
@@ -388,7 +389,7 @@ impl Following<'_> {
 /// What this process takes, mapped files aside.
 fn own_memory() -> Option<Bytes> {
     let statm = procfs::process::StatM::from_file("/proc/self/statm").ok()?;
-    Some(Count(statm.resident.saturating_sub(statm.shared)).to_bytes())
+    Some(Count(statm.resident.saturating_sub(statm.shared)).to_bytes(page::size()))
 }
 
 /// What holds shared memory and the kernel's, as far as it is worth a line.

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::event::{Probe, Via};
 use crate::heap;
+use crate::page;
 
 /// The kernel side, built into this binary by the build script and packed by it (deflate), and how long it is unpacked; 0 in a
 /// build without it.
@@ -108,6 +109,7 @@ impl Probes {
         may_load()?;
         let mut offsets = Offsets {
             hierarchy,
+            page_kib: u32::try_from(page::size().bytes() >> 10).unwrap_or(4),
             ..Offsets::NONE
         };
         // The kernel's types take some ten MiB while they are looked through: not twice at a time.

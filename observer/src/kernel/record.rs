@@ -7,7 +7,7 @@ use observer_common::{
 };
 
 use crate::engine::raw;
-use crate::measure::{BootNanos, Bytes, CgroupId, Pages, Sizes, Tgid, Tid};
+use crate::measure::{BootNanos, Bytes, CgroupId, PageSize, Pages, Sizes, Tgid, Tid};
 
 /// What a kernel record tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,11 +190,11 @@ pub struct DecodeError {
     pub kind: u32,
 }
 
-/// Decodes one record.
+/// Decodes one record of a kernel with such pages.
 ///
 /// # Errors
 /// [`DecodeError`] where the kind is unknown or the length is not that kind's.
-pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
+pub fn decode(bytes: &[u8], page: PageSize) -> Result<Record, DecodeError> {
     let kind = bytes.first_chunk().map_or(0, |head| u32::from_ne_bytes(*head));
     let error = DecodeError {
         length: bytes.len(),
@@ -202,11 +202,11 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
     };
     let change = |change| exact::<CgroupRecord>(bytes).map(|record| Record::Cgroup(cgroup(&record, change)));
     let record = match kind {
-        k if k == Kind::Oom as u32 => exact(bytes).map(|record| Record::Oom(oom(&record))),
-        k if k == Kind::Victim as u32 => exact(bytes).map(|record| Record::Victim(victim(&record))),
-        k if k == Kind::OomWithoutKill as u32 => exact(bytes).map(|record| Record::OomWithoutKill(oom(&record))),
-        k if k == Kind::Signal as u32 => exact(bytes).map(|record| Record::Signal(signal(&record))),
-        k if k == Kind::SignalDeath as u32 => exact(bytes).map(|record| Record::SignalDeath(signal(&record))),
+        k if k == Kind::Oom as u32 => exact(bytes).map(|record| Record::Oom(oom(&record, page))),
+        k if k == Kind::Victim as u32 => exact(bytes).map(|record| Record::Victim(victim(&record, page))),
+        k if k == Kind::OomWithoutKill as u32 => exact(bytes).map(|record| Record::OomWithoutKill(oom(&record, page))),
+        k if k == Kind::Signal as u32 => exact(bytes).map(|record| Record::Signal(signal(&record, page))),
+        k if k == Kind::SignalDeath as u32 => exact(bytes).map(|record| Record::SignalDeath(signal(&record, page))),
         k if k == Kind::Exec as u32 => exact(bytes).map(|record| Record::Exec(exec(&record))),
         k if k == Kind::CgroupMkdir as u32 => change(Change::Born),
         k if k == Kind::CgroupRmdir as u32 => change(Change::Gone),
@@ -232,8 +232,12 @@ fn user(number: u32) -> Option<u32> {
     (number != u32::MAX).then_some(number)
 }
 
-fn pages(value: u64) -> Option<Bytes> {
-    known(value).map(|pages| Pages(pages).to_bytes())
+fn pages(value: u64, page: PageSize) -> Option<Bytes> {
+    known(value).map(|pages| Pages(pages).to_bytes(page))
+}
+
+fn limit(value: u64, page: PageSize) -> Option<Bytes> {
+    known(value).and_then(|limit| Pages(limit).to_limit(page))
 }
 
 fn nanos(value: u64) -> Option<BootNanos> {
@@ -275,17 +279,17 @@ fn exec(record: &ExecRecord) -> Exec {
     }
 }
 
-fn oom(record: &OomRecord) -> Oom {
+fn oom(record: &OomRecord, page: PageSize) -> Oom {
     Oom {
         time: BootNanos(record.time),
         constraint: record.constraint,
         trigger: task(&record.trigger),
         chosen: task(&record.chosen),
         owner: (record.owner_id != 0).then_some(CgroupId(record.owner_id)),
-        limit: known(record.limit).and_then(|limit| Pages(limit).to_limit()),
-        usage: pages(record.usage),
-        swap_usage: pages(record.swap_usage),
-        swap_max: known(record.swap_limit).and_then(|limit| Pages(limit).to_limit()),
+        limit: limit(record.limit, page),
+        usage: pages(record.usage, page),
+        swap_usage: pages(record.swap_usage, page),
+        swap_max: limit(record.swap_limit, page),
         nodes: (0..u64::BITS).filter(|node| record.nodes >> node & 1 == 1).collect(),
         gfp: (record.gfp != u32::MAX).then_some(record.gfp),
         order: record.order,
@@ -293,7 +297,7 @@ fn oom(record: &OomRecord) -> Oom {
     }
 }
 
-fn victim(record: &VictimRecord) -> Victim {
+fn victim(record: &VictimRecord, page: PageSize) -> Victim {
     Victim {
         time: BootNanos(record.time),
         oom_time: nanos(record.oom_time),
@@ -302,17 +306,17 @@ fn victim(record: &VictimRecord) -> Victim {
         trigger_comm: text(&record.trigger_comm),
         task: task(&record.task),
         shared_mm: record.marked == Marked::SharedMm as u32,
-        sizes: sizes(&record.sizes),
+        sizes: sizes(&record.sizes, page),
     }
 }
 
-fn sizes(record: &SizesRecord) -> Sizes {
+fn sizes(record: &SizesRecord, page: PageSize) -> Sizes {
     Sizes {
-        total_vm: pages(record.total_vm),
-        anon: pages(record.anon),
-        file: pages(record.file),
-        shmem: pages(record.shmem),
-        swap: pages(record.swap),
+        total_vm: pages(record.total_vm, page),
+        anon: pages(record.anon, page),
+        file: pages(record.file, page),
+        shmem: pages(record.shmem, page),
+        swap: pages(record.swap, page),
         pgtables: known(record.pgtables_bytes).map(Bytes),
     }
 }
@@ -326,7 +330,7 @@ fn writing(number: u32) -> Writing {
     }
 }
 
-fn signal(record: &SignalRecord) -> Signal {
+fn signal(record: &SignalRecord, page: PageSize) -> Signal {
     Signal {
         time: BootNanos(record.time),
         number: record.signal,
@@ -341,7 +345,7 @@ fn signal(record: &SignalRecord) -> Signal {
         },
         euid: user(record.sender_euid),
         owner: user(record.sender_owner),
-        sizes: sizes(&record.sizes),
+        sizes: sizes(&record.sizes, page),
     }
 }
 
@@ -382,7 +386,7 @@ mod tests {
     #[test]
     fn a_victims_pages_become_bytes_and_what_was_not_read_none() {
         let record = a_victim();
-        let Ok(Record::Victim(victim)) = decode(bytemuck::bytes_of(&record)) else {
+        let Ok(Record::Victim(victim)) = decode(bytemuck::bytes_of(&record), PageSize::SMALL) else {
             panic!("no victim")
         };
         assert_eq!(victim.sizes.anon, Some(Bytes(65_536)));
@@ -391,6 +395,33 @@ mod tests {
         assert_eq!(victim.task.tgid, Some(Tgid(41)));
         assert_eq!(victim.task.comm, "python3");
         assert_eq!(victim.task.started, None);
+    }
+
+    /// A limit of 64 MiB and what it holds, as kernels with such pages count them.
+    #[test]
+    fn sizes_are_the_same_whatever_the_kernels_pages() {
+        for kib in [4, 16, 64] {
+            let page = PageSize::new(kib << 10).unwrap();
+            let pages = (64 << 10) / kib;
+            let record = OomRecord {
+                kind: Kind::Oom as u32,
+                limit: pages,
+                usage: pages,
+                swap_limit: i64::MAX as u64 / (kib << 10),
+                ..OomRecord::zeroed()
+            };
+            let Ok(Record::Oom(oom)) = decode(bytemuck::bytes_of(&record), page) else {
+                panic!("no oom")
+            };
+            let limit = Some(Bytes(64 << 20));
+            assert_eq!((oom.limit, oom.usage, oom.swap_max), (limit, limit, None), "{kib} KiB");
+            let mut record = a_victim();
+            record.sizes.anon = pages;
+            let Ok(Record::Victim(victim)) = decode(bytemuck::bytes_of(&record), page) else {
+                panic!("no victim")
+            };
+            assert_eq!(victim.sizes.anon, limit, "{kib} KiB");
+        }
     }
 
     #[test]
@@ -405,7 +436,7 @@ mod tests {
             },
             ..SignalRecord::zeroed()
         };
-        let Ok(Record::Signal(signal)) = decode(bytemuck::bytes_of(&record)) else {
+        let Ok(Record::Signal(signal)) = decode(bytemuck::bytes_of(&record), PageSize::SMALL) else {
             panic!("no signal")
         };
         assert_eq!((signal.number, signal.writing), (9, Writing::CgroupKill));
@@ -421,7 +452,7 @@ mod tests {
                 sender_owner: u32::MAX,
                 ..SignalRecord::zeroed()
             };
-            let Ok(Record::Signal(signal)) = decode(bytemuck::bytes_of(&record)) else {
+            let Ok(Record::Signal(signal)) = decode(bytemuck::bytes_of(&record), PageSize::SMALL) else {
                 panic!("no signal")
             };
             (signal.may_kill_all, signal.euid, signal.owner)
@@ -438,7 +469,7 @@ mod tests {
             limit: i64::MAX as u64 / 4096,
             ..OomRecord::zeroed()
         };
-        let Ok(Record::Oom(oom)) = decode(bytemuck::bytes_of(&record)) else {
+        let Ok(Record::Oom(oom)) = decode(bytemuck::bytes_of(&record), PageSize::SMALL) else {
             panic!("no oom")
         };
         assert_eq!(oom.limit, None);
@@ -452,7 +483,7 @@ mod tests {
                 gfp,
                 ..OomRecord::zeroed()
             };
-            let Ok(Record::Oom(oom)) = decode(bytemuck::bytes_of(&record)) else {
+            let Ok(Record::Oom(oom)) = decode(bytemuck::bytes_of(&record), PageSize::SMALL) else {
                 panic!("no oom")
             };
             oom.gfp
@@ -465,10 +496,13 @@ mod tests {
         let record = a_victim();
         let bytes = bytemuck::bytes_of(&record);
         for end in 0..bytes.len() {
-            assert!(decode(&bytes[..end]).is_err(), "{end}");
+            assert!(decode(&bytes[..end], PageSize::SMALL).is_err(), "{end}");
         }
         let longer = [bytes, &[0]].concat();
-        assert_eq!(decode(&longer), Err(DecodeError { length: 161, kind: 2 }));
+        assert_eq!(
+            decode(&longer, PageSize::SMALL),
+            Err(DecodeError { length: 161, kind: 2 })
+        );
     }
 
     #[test]
@@ -476,7 +510,7 @@ mod tests {
         let mut record = CgroupRecord::zeroed();
         record.kind = Kind::CgroupMkdir as u32;
         record.path = [b'a'; observer_common::CGROUP_PATH_LEN];
-        let Ok(Record::Cgroup(change)) = decode(bytemuck::bytes_of(&record)) else {
+        let Ok(Record::Cgroup(change)) = decode(bytemuck::bytes_of(&record), PageSize::SMALL) else {
             panic!("no cgroup")
         };
         assert_eq!(change.path.len(), observer_common::CGROUP_PATH_LEN);

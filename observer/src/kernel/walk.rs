@@ -15,7 +15,8 @@ pub use bpf::Link;
 use bpf::Mapping;
 
 use crate::event::MemoryEvents;
-use crate::measure::{Bytes, CgroupId, Pages};
+use crate::measure::{Bytes, CgroupId, PageSize, Pages};
+use crate::page;
 
 /// The words of a [`WalkState`], which aya moves as an array.
 type StateWords = [u64; size_of::<WalkState>() / size_of::<u64>()];
@@ -167,9 +168,9 @@ impl Walk {
             // Who was the last is gone: it was never met, and nobody was told behind it.
             return Ok(Pass::Broken);
         }
-        let places = self.places;
+        let (places, page) = (self.places, page::size());
         for row in self.table(left.rows)? {
-            each(&typed(row, places));
+            each(&typed(row, places, page));
         }
         self.next = WalkState {
             after: left.last,
@@ -243,10 +244,10 @@ impl EventPlaces {
     }
 }
 
-fn typed(row: &WalkRow, places: Option<EventPlaces>) -> Row {
+fn typed(row: &WalkRow, places: Option<EventPlaces>, page: PageSize) -> Row {
     let pages = |pages: u64| (pages != UNKNOWN_U64).then_some(Pages(pages));
-    let size = |count| pages(count).map(Pages::to_bytes);
-    let limit = |count| pages(count).map(|pages| pages.to_limit().map_or(Limit::Unlimited, Limit::At));
+    let size = |count| pages(count).map(|pages| pages.to_bytes(page));
+    let limit = |count| pages(count).map(|pages| pages.to_limit(page).map_or(Limit::Unlimited, Limit::At));
     Row {
         cgroup: CgroupId(row.cgroup_id),
         current: size(row.usage),
@@ -283,20 +284,24 @@ mod tests {
 
     #[test]
     fn pages_become_bytes_and_no_limit_is_not_an_unread_one() {
-        let row = WalkRow {
-            cgroup_id: 7,
-            usage: 2,
-            max: i64::MAX as u64 / 4096,
-            high: UNKNOWN_U64,
-            swap_max: 0,
-            ..WalkRow::zeroed()
-        };
-        let row = typed(&row, Some(places()));
-        assert_eq!(row.cgroup, CgroupId(7));
-        assert_eq!(row.current, Some(Bytes(8192)));
-        assert_eq!(row.max, Some(Limit::Unlimited));
-        assert_eq!(row.high, None);
-        assert_eq!(row.swap_max, Some(Limit::At(Bytes(0))));
+        for size in [4096, 16384, 65536] {
+            let row = WalkRow {
+                cgroup_id: 7,
+                usage: 2,
+                max: i64::MAX as u64 / size,
+                high: UNKNOWN_U64,
+                low: 3,
+                swap_max: 0,
+                ..WalkRow::zeroed()
+            };
+            let row = typed(&row, Some(places()), PageSize::new(size).unwrap());
+            assert_eq!(row.cgroup, CgroupId(7));
+            assert_eq!(row.current, Some(Bytes(2 * size)));
+            assert_eq!(row.max, Some(Limit::Unlimited));
+            assert_eq!(row.high, None);
+            assert_eq!(row.low, Some(Limit::At(Bytes(3 * size))));
+            assert_eq!(row.swap_max, Some(Limit::At(Bytes(0))));
+        }
     }
 
     #[test]
@@ -324,7 +329,7 @@ mod tests {
             ..Offsets::NONE
         };
         assert!(EventPlaces::of(&offsets).is_none());
-        let none = typed(&WalkRow::zeroed(), None);
+        let none = typed(&WalkRow::zeroed(), None, PageSize::SMALL);
         assert_eq!((none.events, none.events_local), (None, None));
     }
 }

@@ -25,6 +25,7 @@ use crate::event::{self, Event, Lost, OomWithoutKill, Shortage, Subject, Trigger
 use crate::kernel::log::DEVICE;
 use crate::kernel::record::{Task, Victim};
 use crate::measure::{BootNanos, CgroupId, Sizes, Tgid};
+use crate::page;
 use crate::unit::UnitPath;
 
 /// Longer than any record with all of its bytes escaped (`CONSOLE_EXT_LOG_MAX`, include/linux/console.h).
@@ -336,7 +337,7 @@ impl Collector {
 
     /// The log's table where it is of the victim's cgroup, else what `/proc` says.
     fn logged_tasks(&self, report: Option<&Report>, path: Option<&str>, victim: &event::Victim) -> Vec<event::Task> {
-        logged::tasks(report, path).unwrap_or_else(|| self.victim_tasks(path, victim))
+        logged::tasks(report, path, page::size()).unwrap_or_else(|| self.victim_tasks(path, victim))
     }
 
     fn logged_trigger(&self, report: &Report, victim: Tgid) -> Option<Trigger> {

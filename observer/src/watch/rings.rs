@@ -16,6 +16,7 @@ use crate::kernel::{
     record::{Record, decode},
 };
 use crate::notice::notice;
+use crate::page;
 
 /// At most this many growth hints at a time: a kill never waits behind more.
 const GROWTH_BATCH: usize = 256;
@@ -192,7 +193,7 @@ fn take(ring: &mut RingBuf<MapData>, most: usize) -> Vec<Record> {
     while records.len() < most
         && let Some(item) = ring.next()
     {
-        match decode(&item) {
+        match decode(&item, page::size()) {
             Ok(record) => records.push(record),
             Err(error) => notice(format_args!("{error}")),
         }

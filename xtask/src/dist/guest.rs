@@ -21,7 +21,7 @@ pub(super) fn tell(release: &Release, tally: &mut Tally) -> Result<()> {
 }
 
 fn tell_on(series: Series, release: &Release, tally: &mut Tally) -> Result<()> {
-    let suite = image::suite_of(series)?;
+    let suite = image::suite_of(Arch::X86, series)?;
     let results = workspace().join(format!("target/vm/packages-{suite}"));
     let kernel = Kernel::newest(series)?;
     let script = workspace().join("tests/packages/run.sh");
@@ -31,7 +31,7 @@ fn tell_on(series: Series, release: &Release, tally: &mut Tally) -> Result<()> {
     };
     let guest = Guest {
         kernel: &kernel,
-        image: &image::root(&suite)?,
+        image: &image::root(Arch::X86, &suite)?,
         oomtrace: &release.home.join("root/usr/bin/oomtrace"),
         programs: &[],
         share: Some(&release.out),

@@ -26,13 +26,9 @@ pub(super) fn image(release: &Release, arch: Arch, binary: &Path) -> Result<()> 
     let layer = blobs.put("application/vnd.oci.image.layer.v1.tar+gzip", &archive::gzip(&layer)?)?;
 
     let created = jiff::Timestamp::from_second(release.epoch.try_into()?)?.to_string();
-    let architecture = match arch {
-        Arch::X86 => "amd64",
-        Arch::Arm => "arm64",
-    };
     let config = json!({
         "created": created,
-        "architecture": architecture,
+        "architecture": arch.debian(),
         "os": "linux",
         "config": {
             "Entrypoint": ["/usr/bin/oomtrace"],
@@ -61,7 +57,7 @@ pub(super) fn image(release: &Release, arch: Arch, binary: &Path) -> Result<()> 
         );
         manifest.insert(
             "platform".to_owned(),
-            json!({ "architecture": architecture, "os": "linux" }),
+            json!({ "architecture": arch.debian(), "os": "linux" }),
         );
     }
     let index = json!({ "schemaVersion": 2, "manifests": [manifest] });

@@ -3,22 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use super::{Arch, Fresh, Release};
-use crate::packages::{self, Tool};
+use super::{Fresh, Release};
+use crate::arch::Arch;
 use crate::{step, target_dir, toolchain, workspace};
 
 /// What the binary should be at most, in bytes, its symbols apart.
 const LIMIT: u64 = 10_000_000;
-
-/// The C compiler for the other machine, and its C library to link in.
-const CROSS: [Tool; 1] = [Tool {
-    program: "aarch64-linux-gnu-gcc",
-    package: "gcc-aarch64-linux-gnu",
-    purpose: "links for aarch64",
-}];
 
 /// Builds it, and returns the stripped one's path. The debug symbols are among what is handed out.
 pub(super) fn build(release: &Release, arch: Arch, fresh: Fresh) -> Result<PathBuf> {
@@ -37,7 +30,7 @@ pub(super) fn build(release: &Release, arch: Arch, fresh: Fresh) -> Result<PathB
     let mapped = maps.iter().map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
     sh.set_var("CFLAGS", for_c.into_iter().chain(mapped).collect::<Vec<_>>().join(" "));
     let target = arch.target();
-    require_linker(&sh, arch)?;
+    arch.require_linker(&sh)?;
     let more = toolchain::standard_library(&sh, &target, "panic_unwind")?;
     step(format!(
         "building oomtrace for {} (static, small; some minutes)",
@@ -118,18 +111,4 @@ fn strip(sh: &Shell, release: &Release, arch: Arch, built: &Path) -> Result<Path
         ));
     }
     Ok(stripped)
-}
-
-/// Makes sure that programs for `arch` can be linked here.
-fn require_linker(sh: &Shell, arch: Arch) -> Result<()> {
-    if arch.is_own() {
-        return Ok(());
-    }
-    if arch == Arch::X86 {
-        bail!("x86_64 is built on x86_64 only");
-    }
-    packages::require(&CROSS)?;
-    sh.set_var("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
-    sh.set_var("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc");
-    Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use crate::measure::{Bytes, Pages};
+use crate::page;
 
 /// Caches that are kept: a kernel has some 200.
 const MAX: usize = 1_024;
@@ -33,7 +34,7 @@ pub(super) fn cache(line: &[u8]) -> Option<(String, Cache)> {
     let number = |place: usize| words.get(place)?.parse::<u64>().ok();
     let slabs = slabs.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()?;
     let cache = Cache {
-        bytes: Pages(slabs.saturating_mul(number(5)?)).to_bytes(),
+        bytes: Pages(slabs.saturating_mul(number(5)?)).to_bytes(page::size()),
         objects: number(1)?,
     };
     Some(((*words.first()?).to_owned(), cache))
@@ -48,7 +49,7 @@ mod tests {
         let line = b"kmalloc-8k            36     36   8192    4    8 : tunables    0    0    0 : slabdata      9      9      0";
         let (name, cache) = cache(line).unwrap();
         assert_eq!((name.as_str(), cache.objects), ("kmalloc-8k", 36));
-        assert_eq!(cache.bytes, Pages(72).to_bytes());
+        assert_eq!(cache.bytes, Pages(72).to_bytes(page::size()));
         assert_eq!(super::cache(b"slabinfo - version: 2.1"), None);
         assert_eq!(
             super::cache(b"# name            <active_objs> <num_objs> : tunables <limit> : slabdata <active_slabs>"),

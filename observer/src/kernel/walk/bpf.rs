@@ -109,7 +109,8 @@ unsafe impl Send for Mapping {}
 impl Mapping {
     /// Maps at least `length` bytes, more so that it seldom has to be done again.
     pub(super) fn new(map: BorrowedFd<'_>, length: usize, most: usize) -> io::Result<Self> {
-        let length = length.next_multiple_of(STEP).min(most.next_multiple_of(PAGE)).max(PAGE);
+        let page = rustix::param::page_size();
+        let length = length.next_multiple_of(STEP).min(most.next_multiple_of(page)).max(page);
         // SAFETY: a new mapping at a place of the kernel's choosing; nothing else refers to it.
         let start = unsafe {
             libc::mmap(
@@ -143,7 +144,5 @@ impl Drop for Mapping {
     }
 }
 
-/// Pages of the architectures that oomtrace is built for.
-const PAGE: usize = 4096;
-/// Mappings grow by so many bytes.
+/// Mappings grow by so many bytes: a page of the largest, or some.
 const STEP: usize = 64 << 10;
