@@ -311,6 +311,17 @@ oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,glob
     assert_eq!(kind(whole), Some(ShortageKind::Zone));
 }
 
+/// `/proc/zoneinfo` counts in pages of the kernel that runs, and so do the reserves and the blocks.
+#[test]
+fn zoneinfo_of_a_kernel_with_larger_pages_has_larger_zones() {
+    let page = PageSize::new(16 << 10).unwrap();
+    let zones = Zones::from_zoneinfo(&zoneinfo([2_000, 110, 50_000, 120]), page);
+    let dma32 = zones.zones.get(1).unwrap();
+    let pages = |pages| Some(Pages(pages).to_bytes(page));
+    assert_eq!((dma32.free, dma32.min, dma32.managed), (pages(110), pages(100), pages(60_000)));
+    assert_eq!(zones.page().0, 16 << 10);
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_stops_it(text in ".{0,400}", cut in 0_usize..4_000) {

@@ -291,3 +291,21 @@ fn a_second_kill_names_the_first_what_it_held_and_the_time_between() {
     );
     assert_eq!(told(-1), format!("{words}the magic SysRq key does not wait for that."));
 }
+
+/// The table of a kernel with pages of 16 KiB, as the kernel's log has it: in pages.
+#[test]
+fn the_logs_table_is_in_pages_of_its_kernel() {
+    let log = "[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name\n\
+[   1135]     0  1135     5000     4000     3900      100         0   327680       50             0 solver\n\
+oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a.service,task_memcg=/a.service,task=solver,pid=1135,uid=0\n";
+    let mut parser = crate::log::LogParser::default();
+    let told = log.lines().find_map(|line| parser.text(line, None, 1));
+    let Some(crate::log::Logged::Choice(report)) = told else {
+        panic!("no choice: {told:?}")
+    };
+    let page = crate::measure::PageSize::new(16 << 10).unwrap();
+    let tasks = from_log::tasks(Some(&report), Some("/a.service"), page).unwrap();
+    let sizes = tasks.first().map(|task| (task.rss, task.anon, task.swap)).unwrap();
+    let pages = |pages: u64| Some(Bytes(pages * 16384));
+    assert_eq!(sizes, (pages(4000), pages(3900), pages(50)));
+}
