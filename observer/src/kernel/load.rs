@@ -258,8 +258,9 @@ impl Context {
         }
         for (place, program) in way.programs.iter().enumerate() {
             if let Err(error) = self.attach_program(ebpf, program, kept) {
-                // All of a way or nothing: half of it would tell half-truths.
-                for attached in way.programs.iter().take(place) {
+                // All of a way or nothing: half of it would tell half-truths. What was loaded and could not be attached goes too:
+                // the next way may load it for another function.
+                for attached in way.programs.iter().take(place + 1) {
                     detach(ebpf, attached.name);
                 }
                 if let ProgramError::LoadError { verifier_log, .. } = &error {

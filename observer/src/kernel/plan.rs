@@ -322,12 +322,41 @@ pub const PLANS: &[Plan] = &[
                 }],
                 missing: CHARGE_NEEDS,
             },
+            // Its body, where the function itself was inlined (Debian's 6.12 for arm64).
+            Way {
+                via: Via::Fentry,
+                programs: &[
+                    Program {
+                        name: "refill_stock",
+                        attach: Attach::Entry("__refill_stock"),
+                    },
+                    Program {
+                        name: "do_huge_pmd_anonymous_page",
+                        attach: Attach::Entry("do_huge_pmd_anonymous_page"),
+                    },
+                ],
+                missing: CHARGE_NEEDS,
+            },
             Way {
                 via: Via::Kprobe,
                 programs: &[
                     Program {
                         name: "refill_stock_kprobe",
                         attach: Attach::Kprobe("refill_stock"),
+                    },
+                    Program {
+                        name: "do_huge_pmd_anonymous_page_kprobe",
+                        attach: Attach::Kprobe("do_huge_pmd_anonymous_page"),
+                    },
+                ],
+                missing: CHARGE_NEEDS,
+            },
+            Way {
+                via: Via::Kprobe,
+                programs: &[
+                    Program {
+                        name: "refill_stock_kprobe",
+                        attach: Attach::Kprobe("__refill_stock"),
                     },
                     Program {
                         name: "do_huge_pmd_anonymous_page_kprobe",
