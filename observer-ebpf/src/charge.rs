@@ -82,8 +82,8 @@ fn nearest(counter: Address) -> u64 {
 
 #[inline(always)]
 fn step(limit: u64) -> u64 {
-    let most = STEP_MAX / u64::from(offset!(page_kib));
-    // No `clamp`, which would end the program where the least is more than the most.
+    // Neither `/` nor `clamp`: they may panic, and the verifier takes no program that may.
+    let most = STEP_MAX.checked_div(u64::from(offset!(page_kib))).unwrap_or(STEP_MIN);
     (limit >> STEP_SHIFT).min(most).max(STEP_MIN)
 }
 

@@ -194,7 +194,10 @@ pub(crate) fn told(ctx: &TracePointContext) {
     let base = ctx.as_ptr() as Address;
     // Whole pages in KiB (include/trace/events/oom.h: `PG_COUNT_TO_KB`).
     let page = u64::from(offset!(page_kib));
-    let pages = |offset: u32| read::<u64>(base, offset).map_or(UNKNOWN_U64, |kib| kib / page);
+    let pages = |offset: u32| {
+        let kib: Option<u64> = read(base, offset);
+        kib.and_then(|kib| kib.checked_div(page)).unwrap_or(UNKNOWN_U64)
+    };
     // The task that holds the memory: possibly a thread that is not the leader. User space finds the process.
     record.task.tid = read(base, offset!(mark_victim_pid)).unwrap_or(0);
     record.task.tgid = 0;
