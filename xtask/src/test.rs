@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that says whether the tree is good, from formatting to kills on real kernels.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -163,9 +163,9 @@ impl Test {
         let mut programs = BTreeMap::new();
         for boot in boots {
             for name in boot.examples() {
-                let program = (boot.flavour.arch.name(), name);
-                if !programs.contains_key(&program) {
-                    programs.insert(program, binary::example_for(boot.flavour.arch, name)?);
+                let arch = boot.flavour.arch;
+                if let Entry::Vacant(place) = programs.entry((arch.name(), name)) {
+                    place.insert(binary::example_for(arch, name)?);
                 }
             }
         }

@@ -318,7 +318,10 @@ fn zoneinfo_of_a_kernel_with_larger_pages_has_larger_zones() {
     let zones = Zones::from_zoneinfo(&zoneinfo([2_000, 110, 50_000, 120]), page);
     let dma32 = zones.zones.get(1).unwrap();
     let pages = |pages| Some(Pages(pages).to_bytes(page));
-    assert_eq!((dma32.free, dma32.min, dma32.managed), (pages(110), pages(100), pages(60_000)));
+    assert_eq!(
+        (dma32.free, dma32.min, dma32.managed),
+        (pages(110), pages(100), pages(60_000))
+    );
     assert_eq!(zones.page().0, 16 << 10);
 }
 

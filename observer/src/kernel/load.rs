@@ -211,11 +211,12 @@ impl Context {
     fn attach(&self, ebpf: &mut Ebpf, plan: &Plan, kept: &mut Kept) -> Probe {
         let mut reasons: Vec<String> = Vec::new();
         for way in plan.ways {
-            if way.via < self.best {
-                reasons.push(format!("{}: not tried", way_name(way.via)));
-                continue;
-            }
-            match self.attach_way(ebpf, way, kept) {
+            let attached = if way.via < self.best {
+                Err(format!("{}: not tried", way_name(way.via)))
+            } else {
+                self.attach_way(ebpf, way, kept)
+            };
+            match attached {
                 Ok(()) => {
                     let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
                     return Probe {
