@@ -48,7 +48,7 @@ pub(crate) struct Test {
     #[arg(long = "kernel", value_name = "SERIES")]
     kernels: Vec<Series>,
 
-    /// All scenarios on all kernels, older and newer ones beside them, and the packages
+    /// All scenarios on all kernels, older and newer ones beside them, the core ones on aarch64, and the packages
     #[arg(long)]
     all: bool,
 
