@@ -295,7 +295,9 @@ fn a_second_kill_names_the_first_what_it_held_and_the_time_between() {
 /// The table of a kernel with pages of 16 KiB, as the kernel's log has it: in pages.
 #[test]
 fn the_logs_table_is_in_pages_of_its_kernel() {
-    let log = "[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name\n\
+    let log = "solver invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+Tasks state (memory values in pages):\n\
+[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name\n\
 [   1135]     0  1135     5000     4000     3900      100         0   327680       50             0 solver\n\
 oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a.service,task_memcg=/a.service,task=solver,pid=1135,uid=0\n";
     let mut parser = crate::log::LogParser::default();
