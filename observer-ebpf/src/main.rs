@@ -217,6 +217,12 @@ fn cgroup_kill_write_kretprobe(_: RetProbeContext) -> u32 {
     0
 }
 
+#[raw_tracepoint(tracepoint = "signal_generate")]
+fn signal_generate_raw(ctx: RawTracePointContext) -> i32 {
+    signal::sent(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    0
+}
+
 #[fentry(function = "do_send_sig_info")]
 fn do_send_sig_info(ctx: FEntryContext) -> i32 {
     signal::sent(ctx.arg(0), ctx.arg(1), ctx.arg(2));

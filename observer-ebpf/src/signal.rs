@@ -28,6 +28,7 @@ const CAP_KILL: u32 = 1 << 5;
 const MAX_NAMESPACES: u32 = 33;
 const SECOND: u64 = 1_000_000_000;
 
+/// A signal is sent: `signal_generate(int sig, struct kernel_siginfo *info, struct task_struct *task, …)`, or
 /// `do_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *p, enum pid_type type)` is entered.
 #[inline(always)]
 pub(crate) fn sent(signal: u32, info: Address, task: Address) {

@@ -10,7 +10,7 @@ use std::io::Read as _;
 use aya::{
     Btf, Ebpf, EbpfLoader, Endianness,
     maps::{MapData, PerCpuArray, RingBuf},
-    programs::{FEntry, FExit, Iter, KProbe, Program as AyaProgram, ProgramError, TracePoint},
+    programs::{FEntry, FExit, Iter, KProbe, Program as AyaProgram, ProgramError, RawTracePoint, TracePoint},
     sys::SyscallError,
 };
 use observer_common::{Offsets, REPEATED, Ring};
@@ -303,6 +303,11 @@ impl Context {
                 loaded.load()?;
                 loaded.attach(category, name)?;
             }
+            Attach::RawTracepoint(name) => {
+                let loaded: &mut RawTracePoint = loaded.try_into()?;
+                loaded.load()?;
+                loaded.attach(name)?;
+            }
             Attach::Iter(kind) => {
                 let loaded: &mut Iter = loaded.try_into()?;
                 loaded.load(kind, btf()?)?;
@@ -326,6 +331,7 @@ fn detach(ebpf: &mut Ebpf, name: &str) {
             AyaProgram::Iter(program) => program.unload(),
             AyaProgram::KProbe(program) => program.unload(),
             AyaProgram::TracePoint(program) => program.unload(),
+            AyaProgram::RawTracePoint(program) => program.unload(),
             _ => Ok(()),
         };
     }

@@ -19,6 +19,8 @@ pub enum Attach {
     Kretprobe(&'static str),
     /// A tracepoint, by category and name.
     Tracepoint(&'static str, &'static str),
+    /// A tracepoint with the kernel's own arguments, by its name.
+    RawTracepoint(&'static str),
     /// An iterator over all objects of this kind.
     Iter(&'static str),
 }
@@ -61,7 +63,7 @@ pub(super) fn functions() -> impl Iterator<Item = String> {
         Attach::Entry(function) | Attach::Exit(function) => Some(function.to_owned()),
         // kernel/bpf/bpf_iter.c: an iterator's context is told by a function of this name.
         Attach::Iter(kind) => Some(format!("bpf_iter_{kind}")),
-        Attach::Kprobe(_) | Attach::Kretprobe(_) | Attach::Tracepoint(..) => None,
+        Attach::Kprobe(_) | Attach::Kretprobe(_) | Attach::Tracepoint(..) | Attach::RawTracepoint(_) => None,
     })
 }
 
@@ -403,6 +405,16 @@ pub const PLANS: &[Plan] = &[
             Via::None,
         ),
         ways: &[
+            // Whatever of kernel/signal.c is inlined, every signal comes by its tracepoint (`__send_signal_locked`). In Debian's
+            // kernels for arm64 kill(2) and cgroup.kill do not come by `do_send_sig_info`.
+            Way {
+                via: Via::Tracepoint,
+                programs: &[Program {
+                    name: "signal_generate_raw",
+                    attach: Attach::RawTracepoint("signal_generate"),
+                }],
+                missing: SIGNAL_NEEDS,
+            },
             Way {
                 via: Via::Fentry,
                 programs: &[Program {
