@@ -57,13 +57,13 @@ impl Before {
         if !matches!(constraint, Constraint::None | Constraint::Memcg) {
             return None;
         }
-        let page = report.page(Some((kill.tid, kill.sizes.total_vm)));
+        let page = report.page(Some((kill.tid, kill.sizes.total_vm)))?;
         self.victims.iter().rev().find_map(|victim| {
             let row = report.tasks.iter().find(|row| row.tid == victim.tid)?;
             let held = Bytes(row.rss?.checked_mul(page.bytes())?);
             let before = time.checked_sub(victim.time).filter(|before| *before < LONG)?;
             // The reaper takes the memory and leaves the address space.
-            let is_same = row.comm == victim.comm && row.sizes(page).total_vm == Some(victim.total_vm);
+            let is_same = row.comm == victim.comm && row.sizes(Some(page)).total_vm == Some(victim.total_vm);
             (is_same && victim.tid != kill.tid && held > Bytes(0)).then(|| Unfreed {
                 pid: Tgid(row.tgid.0),
                 comm: victim.comm.clone(),

@@ -111,9 +111,9 @@ pub struct Row {
 }
 
 impl Row {
-    /// How large it was, where a page is as large as this.
-    pub(crate) fn sizes(&self, page: PageSize) -> Sizes {
-        let scaled = |size: Option<Bytes>| size.map(|size| Pages(size.0 / PAGE.bytes()).to_bytes(page));
+    /// How large it was, where a page is as large as this; but for the tables unknown where that is.
+    pub(crate) fn sizes(&self, page: Option<PageSize>) -> Sizes {
+        let scaled = |size: Option<Bytes>| Some(Pages(size?.0 / PAGE.bytes()).to_bytes(page?));
         Sizes {
             total_vm: scaled(self.sizes.total_vm),
             anon: scaled(self.sizes.anon),
@@ -136,8 +136,8 @@ impl Report {
     }
 
     /// The machine's page: what the zones say, or the address space of the one who was killed, which the table has in pages and
-    /// the line of the kill in KiB.
-    pub(crate) fn page(&self, killed: Option<(Tid, Option<Bytes>)>) -> PageSize {
+    /// the line of the kill in KiB. Else it is the usual one, unless nothing shows that it is not larger: `None`.
+    pub(crate) fn page(&self, killed: Option<(Tid, Option<Bytes>)>) -> Option<PageSize> {
         let of_victim = || {
             let (tid, total_vm) = killed?;
             let rows = self.row(tid)?.sizes.total_vm?.0 / PAGE.bytes();
@@ -145,7 +145,15 @@ impl Report {
             (Some(Pages(rows).to_bytes(page)) == total_vm).then_some(page)
         };
         let told = self.memory.told_page().and_then(|page| PageSize::new(page.0));
-        told.or_else(of_victim).unwrap_or(PAGE)
+        told.or_else(of_victim)
+            .or_else(|| (!self.may_be_large()).then_some(PAGE))
+    }
+
+    /// Whether all page tables that are told are of whole pages of 16 KiB. Where pages are of 4 KiB, each has one in four chances.
+    fn may_be_large(&self) -> bool {
+        let told = self.tasks.iter().filter_map(|row| row.sizes.pgtables);
+        let mut tables = told.filter(|tables| *tables > Bytes(0)).peekable();
+        tables.peek().is_some() && tables.all(|tables| tables.0.is_multiple_of(16 << 10))
     }
 
     /// Whether a memory cgroup's limit was reached; `None` where nothing says it.

@@ -222,7 +222,7 @@ fn tasks(report: &Report, kill: Option<&Kill>) -> Vec<Task> {
         Task {
             pid: row.tgid,
             comm: row.comm.clone(),
-            rss: row.rss.map(|pages| Pages(pages).to_bytes(page)),
+            rss: row.rss.zip(page).map(|(pages, page)| Pages(pages).to_bytes(page)),
             anon: sizes.anon,
             file: sizes.file,
             shmem: sizes.shmem,

@@ -113,7 +113,7 @@ pub fn tasks(report: Option<&Report>, path: Option<&str>, page: PageSize) -> Opt
         .filter(|rows| rows.iter().all(|row| row.sizes.anon.is_some()))?;
     let mut tasks: Vec<Task> = rows
         .iter()
-        .map(|row| (row, row.sizes(page)))
+        .map(|row| (row, row.sizes(Some(page))))
         .map(|(row, sizes)| Task {
             pid: row.tgid,
             comm: row.comm.clone(),

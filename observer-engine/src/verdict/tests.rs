@@ -311,3 +311,28 @@ oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom
     let pages = |pages: u64| Some(Bytes(pages * 16384));
     assert_eq!(sizes, (pages(4000), pages(3900), pages(50)));
 }
+
+/// Of a report that was cut, nothing but its page tables may say that pages are not of 4 KiB: sizes are told where they are.
+#[test]
+fn a_cut_table_tells_no_sizes_that_may_be_of_larger_pages() {
+    let sizes = |tables: [u64; 2]| {
+        let log = format!(
+            "solver invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+Tasks state (memory values in pages):\n\
+[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n\
+[   1011]     0  1011     2200       85   {}        0             0 helper\n\
+[   1135]     0  1135     5000     4000   {}       50             0 solver\n\
+oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a.service,task_memcg=/a.service,task=solver,pid=1135,uid=0\n",
+            tables[0], tables[1]
+        );
+        let mut parser = crate::log::LogParser::default();
+        let told = log.lines().find_map(|line| parser.text(line, None, 1));
+        let Some(crate::log::Logged::Choice(report)) = told else {
+            panic!("no choice: {told:?}")
+        };
+        let row = report.row(Tid(1135)).unwrap();
+        row.sizes(report.page(None)).total_vm
+    };
+    assert_eq!(sizes([49_152, 327_680]), None);
+    assert_eq!(sizes([45_056, 327_680]), Some(Bytes(5000 * 4096)));
+}
