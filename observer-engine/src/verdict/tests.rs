@@ -330,7 +330,7 @@ oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom
         let Some(crate::log::Logged::Choice(report)) = told else {
             panic!("no choice: {told:?}")
         };
-        let row = report.row(Tid(1135)).unwrap();
+        let row = report.row(crate::measure::Tid(1135)).unwrap();
         row.sizes(report.page(None)).total_vm
     };
     assert_eq!(sizes([49_152, 327_680]), None);
