@@ -20,6 +20,7 @@ use crate::{cache, ebpf, step, workspace};
 mod archive;
 mod guest;
 mod kubernetes;
+mod lint;
 mod oci;
 mod stage;
 mod static_binary;
@@ -153,6 +154,7 @@ impl Release {
     /// Tells how it fares where it is installed.
     fn tell(&self, tally: &mut Tally) -> Result<()> {
         kubernetes::tell(&self.version, tally)?;
+        lint::tell(self, tally)?;
         guest::tell(self, tally)
     }
 
