@@ -130,7 +130,9 @@ fn claim(path: &str) -> Option<(Container, &str)> {
             None => return None,
         };
         let parsed = UnitPath::parse(unit);
-        let is_systems = parsed.is_unit && parsed.user_unit.is_none() && !id.contains('/');
+        // A user makes cgroups in their manager's as fast as they like, and each would be looked up.
+        let is_users = parsed.unit.as_deref().is_some_and(|unit| unit.starts_with("user@"));
+        let is_systems = parsed.is_unit && parsed.user_unit.is_none() && !is_users && !id.contains('/');
         let container = Container {
             runtime: runtime.to_owned(),
             id: id.to_owned(),
@@ -439,6 +441,18 @@ mod tests {
             &format!("{storage}/{id}/userdata/config.json"),
             &format!(r#"{{"linux":{{"cgroupsPath":"{payload}"}}}}"#),
         );
+        let in_a_users = format!(
+            "/user.slice/user-1000.slice/user@1000.service/libpod-payload-{}",
+            "3".repeat(64)
+        );
+        put(
+            &format!("{storage}/containers.json"),
+            &format!(r#"[{{"id":"{}","names":["theirs"]}}]"#, "3".repeat(64)),
+        );
+        put(
+            &format!("{storage}/{}/userdata/config.json", "3".repeat(64)),
+            &format!(r#"{{"linux":{{"cgroupsPath":"{in_a_users}"}}}}"#),
+        );
         for (name, class) in [("box", "container"), ("desk", "vm")] {
             put(
                 &format!("run/systemd/machines/unit:machine-{name}.scope"),
@@ -462,6 +476,7 @@ mod tests {
             Some("libvirt-lxc box box".to_owned())
         );
         for other in [
+            in_a_users,
             "/system.slice/shop.service".to_owned(),
             format!("/system.slice/web.service/libpod-payload-{id}"),
             format!("/system.slice/shop.service/x/libpod-payload-{id}"),
