@@ -14,7 +14,7 @@ until_true() {
     return 1
 }
 # Nothing of oomtrace is here yet, and what documents there are gets installed.
-rm -rf /usr/bin/oomtrace /usr/lib/systemd/system/oomtrace.service /usr/lib/systemd/catalog/oomtrace.catalog /usr/share/oomtrace /etc/oomtrace /usr/lib/oomtrace
+rm -rf /usr/bin/oomtrace /usr/lib/systemd/*/oomtrace.service /usr/lib/systemd/catalog/oomtrace.catalog /usr/share/oomtrace /etc/oomtrace /usr/lib/oomtrace
 rm -f /etc/dpkg/dpkg.cfg.d/*
 systemctl daemon-reload
 # What systemd, dpkg and the kernel keep for themselves changes all the time.

@@ -10,7 +10,7 @@ use crate::packages::{self, Tool};
 use crate::tally::Tally;
 use crate::workspace;
 
-const TOOLS: [Tool; 2] = [
+const TOOLS: [Tool; 3] = [
     Tool {
         program: "lintian",
         package: "lintian",
@@ -19,6 +19,11 @@ const TOOLS: [Tool; 2] = [
     Tool {
         program: "rpmlint",
         package: "rpmlint",
+        purpose: "checks the .rpm",
+    },
+    Tool {
+        program: "rpm",
+        package: "rpm",
         purpose: "checks the .rpm",
     },
 ];
@@ -43,7 +48,7 @@ pub(super) fn tell(release: &Release, tally: &mut Tally) -> Result<()> {
 /// Runs a checker; an error is what it has to say.
 fn checked(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
-    let words = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "{}: {}", output.status, words.trim());
+    let words = [&output.stdout, &output.stderr].map(|words| String::from_utf8_lossy(words));
+    ensure!(output.status.success(), "{}: {}", output.status, words.concat().trim());
     Ok(())
 }
