@@ -220,18 +220,23 @@ const SIZE: &str = "2G";
 /// Debian's releases with a systemd that is tried, oldest first.
 const RELEASES: [&str; 3] = ["bookworm", "trixie", "sid"];
 
-/// The release that a kernel is of, or this machine's own where that is newer: what is built here does not run on older ones. For
-/// another kind of machine this machine's own: an image of it takes long to make, and is made once.
+/// The release whose systemd guests with a kernel have: Debian 12's or 13's, or this machine's own where that is newer, for what is
+/// built here does not run on older ones. For another kind of machine this machine's own: an image of it takes long to make, and is
+/// made once.
 pub(crate) fn suite_of(arch: Arch, kernel: Series) -> Result<String> {
     if !arch.is_own() {
         return apt::own_suite();
     }
-    let of_kernel = match kernel {
-        kernel if kernel < Series::new(6, 12) => "bookworm",
-        kernel if kernel < Series::new(6, 13) => "trixie",
-        _ => "sid",
-    };
-    Ok(newer(apt::own_suite()?, of_kernel))
+    at_least(if kernel < Series::new(6, 12) {
+        "bookworm"
+    } else {
+        "trixie"
+    })
+}
+
+/// This release, or this machine's own where that is newer.
+pub(crate) fn at_least(suite: &str) -> Result<String> {
+    Ok(newer(apt::own_suite()?, suite))
 }
 
 /// `other` where that is a later release than `own`. One that is not among [`RELEASES`] is somebody's own, and kept.

@@ -13,15 +13,22 @@ use crate::{image, step, workspace};
 
 const TIMEOUT: Duration = Duration::from_secs(900);
 
+/// Each release with its kernel.
+const WHERE: [(Series, &str); 3] = [
+    (Series::new(6, 1), "bookworm"),
+    (Series::new(6, 12), "trixie"),
+    (Series::new(7, 2), "sid"),
+];
+
 /// Runs `tests/packages/run.sh`, and tells each of its checks.
 pub(super) fn tell(release: &Release, tally: &mut Tally) -> Result<()> {
-    Series::ALL
+    WHERE
         .into_iter()
-        .try_for_each(|series| tell_on(series, release, tally))
+        .try_for_each(|(series, suite)| tell_on(series, suite, release, tally))
 }
 
-fn tell_on(series: Series, release: &Release, tally: &mut Tally) -> Result<()> {
-    let suite = image::suite_of(Arch::X86, series)?;
+fn tell_on(series: Series, suite: &str, release: &Release, tally: &mut Tally) -> Result<()> {
+    let suite = image::at_least(suite)?;
     let results = workspace().join(format!("target/vm/packages-{suite}"));
     let kernel = Kernel::newest(series)?;
     let script = workspace().join("tests/packages/run.sh");
