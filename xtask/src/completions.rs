@@ -82,7 +82,7 @@ impl Completions {
     fn boot(&self, results: &Path) -> Result<()> {
         let oomtrace = binary::oomtrace(Profile::Release)?;
         let kernel = Kernel::newest(self.kernel)?;
-        let image = image::named("shells")?;
+        let image = image::named(kernel.arch, "shells")?;
         let script = workspace().join("tests/completions/run.sh");
         let machine = Machine {
             timeout: Some(TIMEOUT),

@@ -1,4 +1,4 @@
-//! The root images of the guests: a small Debian of the release that the kernel is of, with its systemd.
+//! The root images of the guests: a small Debian with the systemd that goes with the kernel ([`suite_of`]).
 //! Others have more, by a name: the tools that oomtrace is compared with, what log pipelines are made of, containers' runtimes.
 
 use std::fs;
@@ -290,13 +290,18 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     EXTRAS.iter().map(|extra| extra.name)
 }
 
-/// The path of the image `name`, one of [`names`].
-pub(crate) fn named(name: &str) -> Result<PathBuf> {
+/// The path of the image `name`, one of [`names`], which are for this machine's kind.
+pub(crate) fn named(arch: Arch, name: &str) -> Result<PathBuf> {
+    ensure!(
+        arch.is_own(),
+        "no image {name} for {}: only for this kind of machine",
+        arch.name()
+    );
     let extra = EXTRAS
         .iter()
         .find(|extra| extra.name == name)
         .with_context(|| format!("no image {name}: there are {}", names().collect::<Vec<_>>().join(", ")))?;
-    let suite = extra.suite.map_or_else(apt::own_suite, |suite| Ok(suite.to_owned()))?;
+    let suite = extra.suite.map_or_else(apt::own_suite, at_least)?;
     let key = cache::key(&(PACKAGES, extra, MASKED, FILES, SETUP, SIZE));
     let more = [extra.packages, extra.beside].concat();
     let why = format!("making a root image with {} (once, some minutes)", more.join(", "));
@@ -304,7 +309,7 @@ pub(crate) fn named(name: &str) -> Result<PathBuf> {
     let masked = [&MASKED[..], extra.masked].concat();
     let folder = cache::entry(&format!("{name}-{suite}-{key}"), &why, |draft| {
         let lay = |draft: &Path, tree: &Path| lay_beside(extra.beside, draft, tree);
-        make(Arch::own()?, &suite, &packages, &masked, &lay, draft)
+        make(arch, &suite, &packages, &masked, &lay, draft)
     })?;
     Ok(folder.join("root.ext4"))
 }

@@ -110,11 +110,11 @@ pub(crate) struct Flavour {
 }
 
 impl Flavour {
-    /// What this machine's guests have.
-    pub(crate) fn own() -> Result<Self> {
+    /// Of this machine's kind where none is named.
+    pub(crate) fn new(arch: Option<Arch>, pages: Pages) -> Result<Self> {
         Ok(Self {
-            arch: Arch::own()?,
-            pages: Pages::Small,
+            arch: arch.map_or_else(Arch::own, Ok)?,
+            pages,
         })
     }
 
@@ -166,7 +166,7 @@ pub(crate) struct Kernel {
 impl Kernel {
     /// This machine's newest kernel of `series`, fetched if it isn't in the cache.
     pub(crate) fn newest(series: Series) -> Result<Self> {
-        Self::newest_of(series, Flavour::own()?)
+        Self::newest_of(series, Flavour::new(None, Pages::default())?)
     }
 
     /// The same of another flavour.

@@ -81,7 +81,7 @@ impl Pipelines {
     fn boot(&self, results: &Path) -> Result<()> {
         let oomtrace = binary::oomtrace(Profile::Release)?;
         let kernel = Kernel::newest(self.kernel)?;
-        let image = image::named("pipelines")?;
+        let image = image::named(kernel.arch, "pipelines")?;
         let script = workspace().join("tests/pipelines/run.sh");
         let machine = Machine {
             timeout: Some(TIMEOUT),

@@ -61,7 +61,7 @@ pub(crate) struct Test {
     #[arg(long = "tier", value_name = "TIER", value_parser = tier)]
     tiers: Vec<Tier>,
 
-    /// Debian release of the guests, with its systemd, where a scenario needs no certain one [default: the one that the kernel is of]
+    /// Debian release of the guests, with its systemd, where a scenario needs no certain one [default: bookworm before 6.12, else trixie]
     #[arg(long, value_name = "NAME")]
     suite: Option<String>,
 
@@ -134,24 +134,41 @@ impl Test {
     }
 }
 
-/// What guests of one kind are to run.
-struct Alike<'a> {
+/// What is booted. Scenarios that ask for the same may share a guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct System<'a> {
     kernel: Series,
     flavour: Flavour,
     append: String,
     suite: Option<&'a str>,
     image: Option<&'a str>,
-    runs: Vec<(Tier, &'a Scenario)>,
 }
+
+impl System<'_> {
+    /// `6.12`, `6.12-aarch64`.
+    fn name(&self) -> String {
+        format!("{}{}", self.kernel, self.flavour.mark())
+    }
+
+    /// What `cargo xtask vm` is given to boot it.
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["--kernel".to_owned(), self.kernel.to_string()];
+        arguments.extend(self.flavour.arguments());
+        arguments.push(format!("--append={}", self.append));
+        let named = [("--suite", self.suite), ("--image", self.image)];
+        let named = named.into_iter().filter_map(|(flag, name)| Some([flag, name?]));
+        arguments.extend(named.flatten().map(str::to_owned));
+        arguments
+    }
+}
+
+/// What is to be run, in some order.
+type Runs<'a> = Vec<(Tier, &'a Scenario)>;
 
 /// One guest, what is run in it, and where it leaves what came of that.
 struct Boot<'a> {
-    kernel: Series,
-    flavour: Flavour,
-    append: String,
-    suite: Option<&'a str>,
-    image: Option<&'a str>,
-    runs: Vec<(Tier, &'a Scenario)>,
+    system: System<'a>,
+    runs: Runs<'a>,
     results: PathBuf,
 }
 
@@ -163,7 +180,7 @@ impl Test {
         let mut programs = BTreeMap::new();
         for boot in boots {
             for name in boot.examples() {
-                let arch = boot.flavour.arch;
+                let arch = boot.system.flavour.arch;
                 if let Entry::Vacant(place) = programs.entry((arch.name(), name)) {
                     place.insert(binary::example_for(arch, name)?);
                 }
@@ -181,7 +198,7 @@ impl Test {
                 let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                 match ended {
                     Ok(()) => boot.judge(&mut tally),
-                    Err(error) => tally.tell(&format!("guest with Linux {}", boot.name()), Err(error)),
+                    Err(error) => tally.tell(&format!("guest with Linux {}", boot.system.name()), Err(error)),
                 }
             }
         };
@@ -195,10 +212,10 @@ impl Test {
 
     /// Every guest with its scenarios, those that take longest first.
     fn boots<'a>(&'a self, scenarios: &'a [Scenario]) -> Result<Vec<Boot<'a>>> {
-        let mut alike: Vec<Alike<'_>> = Vec::new();
+        let mut alike: Vec<(System<'_>, Runs<'_>)> = Vec::new();
         for (kernel, flavour, whole) in self.kernels()? {
             let all = scenarios.iter();
-            let runs: Vec<(Tier, &Scenario)> = if self.tiers.is_empty() {
+            let runs: Runs<'_> = if self.tiers.is_empty() {
                 let full = all
                     .clone()
                     .filter(|scenario| whole || scenario.expectation.core)
@@ -223,53 +240,33 @@ impl Test {
                 if scenario.is_skipped(tier, &kernel.to_string()) {
                     continue;
                 }
-                let append = append(tier, scenario);
                 let image = scenario.expectation.image.as_deref();
                 let suite = scenario.expectation.suite.as_deref();
-                let suite = suite.or(self.suite.as_deref().filter(|_| image.is_none()));
-                let same = |alike: &&mut Alike<'_>| {
-                    (alike.kernel, alike.flavour, &alike.append, alike.suite, alike.image)
-                        == (kernel, flavour, &append, suite, image)
+                let system = System {
+                    kernel,
+                    flavour,
+                    append: append(tier, scenario),
+                    suite: suite.or(self.suite.as_deref().filter(|_| image.is_none())),
+                    image,
                 };
-                match alike.iter_mut().find(same) {
-                    Some(alike) => alike.runs.push((tier, scenario)),
-                    None => alike.push(Alike {
-                        kernel,
-                        flavour,
-                        append,
-                        suite,
-                        image,
-                        runs: vec![(tier, scenario)],
-                    }),
+                match alike.iter_mut().find(|(known, _)| *known == system) {
+                    Some((_, runs)) => runs.push((tier, scenario)),
+                    None => alike.push((system, vec![(tier, scenario)])),
                 }
             }
         }
-        alike.sort_by_key(|alike| Reverse(alike.runs.len()));
-        let mut boots = Vec::new();
+        alike.sort_by_key(|(_, runs)| Reverse(runs.len()));
+        let mut boots: Vec<Boot<'_>> = Vec::new();
         for _ in 0..self.repeat {
-            for Alike {
-                kernel,
-                flavour,
-                append,
-                suite,
-                image,
-                runs,
-            } in &alike
-            {
+            for (system, runs) in &alike {
                 let guests = runs.len().div_ceil(RUNS_OF_A_GUEST);
                 for runs in runs.chunks(runs.len().div_ceil(guests)) {
-                    let earlier = boots
-                        .iter()
-                        .filter(|boot: &&Boot<'_>| (boot.kernel, boot.flavour) == (*kernel, *flavour));
-                    let number = 1 + earlier.count();
+                    let name = system.name();
+                    let number = 1 + boots.iter().filter(|boot| boot.system.name() == name).count();
                     boots.push(Boot {
-                        kernel: *kernel,
-                        flavour: *flavour,
-                        append: append.clone(),
-                        suite: *suite,
-                        image: *image,
+                        system: system.clone(),
                         runs: runs.to_vec(),
-                        results: workspace().join(format!("target/vm/{kernel}{}-{number}", flavour.mark())),
+                        results: workspace().join(format!("target/vm/{name}-{number}")),
                     });
                 }
             }
@@ -279,10 +276,7 @@ impl Test {
 
     /// The kernels, and whether all scenarios are run there or the core ones only.
     fn kernels(&self) -> Result<Vec<(Series, Flavour, bool)>> {
-        let flavour = Flavour {
-            arch: self.arch.map_or_else(Arch::own, Ok)?,
-            pages: self.pages,
-        };
+        let flavour = Flavour::new(self.arch, self.pages)?;
         if !flavour.arch.is_own() {
             // Emulated on any machine, as this one's are, but its binary is built anew: a few scenarios tell what differs.
             let named = !self.scenarios.is_empty() || self.all;
@@ -382,18 +376,15 @@ impl Boot<'_> {
 
     /// One boot for all scenarios. What is wrong with one of them is told by what it left, not by the exit status.
     fn once(&self, xtask: &Path, root: &Path, programs: &Programs<'_>) -> Result<()> {
-        let kernel = self.kernel.to_string();
+        let system = &self.system;
         let mut vm = guest::ending_with_xtask(xtask)?;
-        vm.args(["vm", "--kernel", &kernel, "--timeout", GUEST_TIMEOUT]);
-        vm.args(self.flavour.arguments());
-        vm.arg(format!("--append={}", self.append))
+        vm.arg("vm").args(system.arguments());
+        vm.args(["--timeout", GUEST_TIMEOUT])
             .arg("--results")
             .arg(&self.results);
-        vm.args(self.suite.iter().flat_map(|suite| ["--suite", suite]));
-        vm.args(self.image.iter().flat_map(|image| ["--image", image]));
         for program in self
             .examples()
-            .filter_map(|name| programs.get(&(self.flavour.arch.name(), name)))
+            .filter_map(|name| programs.get(&(system.flavour.arch.name(), name)))
         {
             vm.arg("--program").arg(program);
         }
@@ -404,7 +395,7 @@ impl Boot<'_> {
                 .map(|(tier, scenario)| format!("{}/{}", tier.name(), scenario.name)),
         );
         if !vm.status()?.success() {
-            bail!("the guest with Linux {} failed", self.name());
+            bail!("the guest with Linux {} failed", system.name());
         }
         Ok(())
     }
@@ -422,17 +413,42 @@ impl Boot<'_> {
             .is_ok_and(|console| String::from_utf8_lossy(&console).contains("Kernel panic - not syncing"))
     }
 
-    /// `6.12`, `6.12-aarch64`.
-    fn name(&self) -> String {
-        format!("{}{}", self.kernel, self.flavour.mark())
-    }
-
     fn judge(&self, tally: &mut Tally) {
-        let kernel = self.kernel.to_string();
+        let kernel = self.system.kernel.to_string();
         for (tier, scenario) in &self.runs {
-            let name = format!("scenario {} ({}, {})", scenario.name, self.name(), tier.name());
+            let name = format!("scenario {} ({}, {})", scenario.name, self.system.name(), tier.name());
             let left = self.results.join("out").join(tier.name()).join(&scenario.name);
             tally.tell(&name, scenario.judge(*tier, &kernel, &left));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::{Cli, image};
+
+    #[test]
+    fn whatever_a_scenario_asks_for_can_be_booted() {
+        let own = (None, Pages::Small);
+        let mut asked = vec![
+            (own, None, None),
+            (own, Some("sid"), None),
+            ((Some(Arch::Arm), Pages::Large), None, None),
+        ];
+        asked.extend(image::names().map(|name| (own, None, Some(name))));
+        for ((arch, pages), suite, image) in asked {
+            let system = System {
+                kernel: Series::new(6, 12),
+                flavour: Flavour::new(arch, pages).unwrap(),
+                append: "psi=0".to_owned(),
+                suite,
+                image,
+            };
+            let words = ["xtask", "vm"].map(str::to_owned).into_iter();
+            Cli::try_parse_from(words.chain(system.arguments())).unwrap();
         }
     }
 }

@@ -16,7 +16,6 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use oomtrace_tests::traces::{Header, Kind, Lived, slim};
 
-use crate::arch::Arch;
 use crate::binary::{self, Profile};
 use crate::guest::{Guest, Machine, Outcome};
 use crate::kernel::{Kernel, Series};
@@ -218,7 +217,7 @@ fn in_guest(series: Series, programs: &[Program], work: &Path) -> Result<PathBuf
     let results = work.join("guest");
     let guest = Guest {
         kernel: &kernel,
-        image: &image::root(Arch::own()?, &image::suite_of(Arch::own()?, series)?)?,
+        image: &image::root(kernel.arch, &image::suite_of(kernel.arch, series)?)?,
         oomtrace: &binary::oomtrace(Profile::Release)?,
         programs: &[],
         share: Some(&share),

@@ -84,12 +84,12 @@ pub(crate) struct Vm {
     #[arg(long, conflicts_with = "arch")]
     peers: bool,
 
-    /// A root image of this Debian release, with its systemd [default: the release that the kernel is of]
+    /// A root image of this Debian release, with its systemd [default: bookworm before 6.12, else trixie]
     #[arg(long, value_name = "NAME", conflicts_with = "peers")]
     suite: Option<String>,
 
     /// A root image that has more packages
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["peers", "suite", "arch"], value_parser = PossibleValuesParser::new(image::names()))]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["peers", "suite"], value_parser = PossibleValuesParser::new(image::names()))]
     image: Option<String>,
 
     /// How oomtrace is built
@@ -126,17 +126,14 @@ impl Vm {
             append: self.append,
             timeout: self.timeout.map(Duration::from_secs),
         };
-        let flavour = Flavour {
-            arch: self.arch.map_or_else(Arch::own, Ok)?,
-            pages: self.pages,
-        };
+        let flavour = Flavour::new(self.arch, self.pages)?;
         let oomtrace = binary::oomtrace_for(flavour.arch, self.profile)?;
         let mut exit = 0;
         for &series in &self.kernels {
             let kernel = Kernel::newest_of(series, flavour)?;
             let image = match (&self.image, &self.suite) {
                 _ if self.peers => image::with_peers(&kernel.release)?,
-                (Some(name), _) => image::named(name)?,
+                (Some(name), _) => image::named(flavour.arch, name)?,
                 (None, Some(suite)) => image::root(flavour.arch, suite)?,
                 (None, None) => image::root(flavour.arch, &image::suite_of(flavour.arch, series)?)?,
             };

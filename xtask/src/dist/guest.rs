@@ -38,7 +38,7 @@ fn tell_on(series: Series, suite: &str, release: &Release, tally: &mut Tally) ->
     };
     let guest = Guest {
         kernel: &kernel,
-        image: &image::root(Arch::X86, &suite)?,
+        image: &image::root(kernel.arch, &suite)?,
         oomtrace: &release.home.join("root/usr/bin/oomtrace"),
         programs: &[],
         share: Some(&release.out),

@@ -32,7 +32,7 @@ const TOOLS: [Tool; 3] = [
 pub(super) fn tell(release: &Release, tally: &mut Tally) -> Result<()> {
     packages::require(&TOOLS)?;
     let (version, arch) = (&release.version, Arch::X86);
-    let deb = release.out.join(format!("oomtrace_{version}-1_amd64.deb"));
+    let deb = release.out.join(format!("oomtrace_{version}-1_{}.deb", arch.debian()));
     let rpm = release.out.join(format!("oomtrace-{version}-1.{}.rpm", arch.name()));
     let config = workspace().join("packaging/rpm/rpmlint.toml");
     let mut lintian = Command::new("lintian");
