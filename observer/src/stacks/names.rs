@@ -51,6 +51,38 @@ pub(super) struct Functions {
     pub(super) is_lost: bool,
 }
 
+/// What is known of one address.
+enum Found {
+    Frames(Rc<[Frame]>),
+    InMap(Named),
+}
+
+/// These one after the other, innermost first, as far as they can be followed.
+fn functions(found: impl Iterator<Item = Found>, executable: Executable<'_>) -> Functions {
+    let mut frames: Vec<Frame> = Vec::new();
+    let mut is_lost = false;
+    for one in found {
+        match one {
+            Found::Frames(known) => frames.extend(known.iter().cloned()),
+            Found::InMap(named) => {
+                is_lost = has_no_frame_pointer(&named, executable);
+                frames.push(Frame {
+                    name: named.name,
+                    line: None,
+                    named_by: NamedBy::Map,
+                });
+            }
+        }
+        if is_lost {
+            break;
+        }
+    }
+    Functions {
+        frames: frames.into(),
+        is_lost,
+    }
+}
+
 /// Looks names up, and keeps them.
 pub(super) struct Names {
     symbolizer: Symbolizer,
@@ -87,37 +119,23 @@ impl Names {
         if !new.is_empty() {
             self.learn(pid, &new, executable);
         }
+        let known = |address: &u64| self.known.get(&(number, *address));
         // V8 has code in its file, too, which its map names.
-        let is_nameless = |address: &u64| {
-            let known = self.known.get(&(number, *address));
-            known.is_none_or(|frames| frames.iter().all(|frame| frame.named_by == NamedBy::Nobody))
-        };
-        if addresses.iter().any(is_nameless) {
+        let by_nobody = |frames: &Rc<[Frame]>| frames.iter().all(|frame| frame.named_by == NamedBy::Nobody);
+        if addresses.iter().any(|address| known(address).is_none_or(by_nobody)) {
             self.maps.look(pid);
         }
-        let mut frames: Vec<Frame> = Vec::new();
-        for address in addresses {
-            if let Some(known) = self.known.get(&(number, *address)).filter(|_| !is_nameless(address)) {
-                frames.extend(known.iter().cloned());
-            } else if let Some(named) = self.maps.name(pid, *address) {
-                let is_lost = has_no_frame_pointer(&named, executable);
-                frames.push(from_map(named));
-                if is_lost {
-                    return Functions {
-                        frames: frames.into(),
-                        is_lost,
-                    };
-                }
-            } else if let Some(known) = self.known.get(&(number, *address)) {
-                frames.extend(known.iter().cloned());
-            } else {
-                frames.push(unnamed(*address, executable, NamedBy::NobodyYet(*address)));
-            }
-        }
-        Functions {
-            frames: frames.into(),
-            is_lost: false,
-        }
+        let found = addresses.iter().map(|address| match known(address) {
+            Some(frames) if !by_nobody(frames) => Found::Frames(Rc::clone(frames)),
+            frames => match self.maps.name(pid, *address) {
+                Some(named) => Found::InMap(named),
+                None => Found::Frames(frames.map_or_else(
+                    || [unnamed(*address, executable, NamedBy::NobodyYet(*address))].into(),
+                    Rc::clone,
+                )),
+            },
+        });
+        functions(found, executable)
     }
 
     /// The same stack, with the names that a map has got since; `None` where it has none for it. Java writes its map when it is asked to.
@@ -127,31 +145,19 @@ impl Names {
             return None;
         }
         self.maps.look(pid);
-        let mut found = false;
-        let mut named = Vec::new();
-        for frame in frames {
-            let name = match frame.named_by {
-                NamedBy::NobodyYet(address) => self.maps.name(pid, address),
-                NamedBy::File | NamedBy::Map | NamedBy::Nobody => None,
-            };
-            let Some(name) = name else {
-                named.push(frame.clone());
-                continue;
-            };
-            found = true;
-            let is_lost = has_no_frame_pointer(&name, executable);
-            named.push(from_map(name));
-            if is_lost {
-                return Some(Functions {
-                    frames: named.into(),
-                    is_lost,
-                });
-            }
+        let name = |frame: &Frame| match frame.named_by {
+            NamedBy::NobodyYet(address) => self.maps.name(pid, address),
+            NamedBy::File | NamedBy::Map | NamedBy::Nobody => None,
+        };
+        let names: Vec<Option<Named>> = frames.iter().map(name).collect();
+        if names.iter().all(Option::is_none) {
+            return None;
         }
-        found.then(|| Functions {
-            frames: named.into(),
-            is_lost: false,
-        })
+        let found = frames.iter().zip(names).map(|(frame, name)| match name {
+            Some(named) => Found::InMap(named),
+            None => Found::Frames([frame.clone()].into()),
+        });
+        Some(functions(found, executable))
     }
 
     fn learn(&mut self, pid: u32, addresses: &[u64], executable: Executable<'_>) {
@@ -185,14 +191,6 @@ fn has_no_frame_pointer(named: &Named, executable: Executable<'_>) -> bool {
         && runtime::may_lack_frame_pointer(&named.name);
     let code = is_asked.then(|| executable.memory?.read::<96>(named.start)).flatten();
     code.is_some_and(|code| !code.windows(3).any(|three| KEEPS.iter().any(|keeps| keeps == three)))
-}
-
-fn from_map(Named { name, .. }: Named) -> Frame {
-    Frame {
-        name,
-        line: None,
-        named_by: NamedBy::Map,
-    }
 }
 
 fn frames(symbol: &Sym<'_>) -> Rc<[Frame]> {

@@ -7,13 +7,15 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use procfs::process::Process;
 use rustix::fs::OFlags;
+use rustix::time::{ClockId, clock_gettime};
 
 /// A map is looked for again this often where there is none; that it is still the same file, this often.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -276,17 +278,23 @@ fn identity(file: &File) -> io::Result<(u64, u64)> {
 /// A process's map: a file of its user's or of root's, as perf has it (tools/perf/util/symbol.c: `dso__load`), no link, and written since the process
 /// began: numbers come again, in containers the same ones each time.
 fn open(pid: u32) -> io::Result<File> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let own = own_number(&status).unwrap_or(pid);
+    let number = i32::try_from(pid).map_err(io::Error::other)?;
+    let process = Process::new(number).map_err(io::Error::other)?;
+    let status = process.status().map_err(io::Error::other)?;
+    // The number that it has for itself, in the innermost namespace.
+    let own = status
+        .nstgid
+        .and_then(|numbers| numbers.last().copied())
+        .unwrap_or(number);
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = File::options()
         .read(true)
         .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
         .open(format!("/proc/{pid}/root/tmp/perf-{own}.map"))?;
     let metadata = file.metadata()?;
-    let is_trusted = metadata.uid() == 0 || Some(metadata.uid()) == user(&status);
+    let is_trusted = metadata.uid() == 0 || metadata.uid() == status.euid;
     let written = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let is_its_own = written.as_secs_f64() + SLACK >= began(pid)?;
+    let is_its_own = written.as_secs_f64() + SLACK >= began(&process)?;
     if metadata.is_file() && is_trusted && is_its_own {
         Ok(file)
     } else {
@@ -294,43 +302,19 @@ fn open(pid: u32) -> io::Result<File> {
     }
 }
 
-/// The number that a process has for itself, in the innermost namespace.
-fn own_number(status: &str) -> Option<u32> {
-    field(status, "NStgid:")?
-        .split_ascii_whitespace()
-        .next_back()?
-        .parse()
-        .ok()
-}
-
-/// Its effective user.
-fn user(status: &str) -> Option<u32> {
-    field(status, "Uid:")?.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    status.lines().find_map(|line| line.strip_prefix(name))
-}
-
 /// When a process began, in seconds since 1970.
-fn began(pid: u32) -> io::Result<f64> {
-    let other = |_| io::Error::from(io::ErrorKind::InvalidData);
-    let stat = procfs::process::Process::new(i32::try_from(pid).map_err(other)?)
-        .and_then(|process| process.stat())
-        .map_err(io::Error::other)?;
-    let uptime = fs::read_to_string("/proc/uptime")?;
-    let uptime: f64 = uptime
-        .split_ascii_whitespace()
-        .next()
-        .and_then(|word| word.parse().ok())
-        .ok_or(io::ErrorKind::InvalidData)?;
+fn began(process: &Process) -> io::Result<f64> {
+    let stat = process.stat().map_err(io::Error::other)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let boot = clock_gettime(ClockId::Boottime);
+    let uptime = boot.tv_sec as f64 + boot.tv_nsec as f64 / 1e9;
     let age = uptime - stat.starttime as f64 / procfs::ticks_per_second() as f64;
     Ok(now.as_secs_f64() - age)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write as _;
     use std::process::{Child, Command};
 
