@@ -199,7 +199,7 @@ pub(crate) fn over(words: &[OsString], loaded: &Loaded) -> ArgMatches {
 /// configuration that cannot be used is reported, and the built-in default taken: a kill is to be explained nevertheless.
 #[must_use]
 pub fn recordings(default: &Path) -> PathBuf {
-    let own = own_recordings(geteuid().is_root(), |name| std::env::var_os(name));
+    let own = own_recordings(geteuid().is_root(), std::env::var_os("HOME").map(PathBuf::from));
     if let Some(own) = own.filter(|own| own.is_dir()) {
         return own;
     }
@@ -213,9 +213,8 @@ pub fn recordings(default: &Path) -> PathBuf {
 }
 
 /// Where `oomtrace.service` of a user's own manager records (packaging/oomtrace-user.service). Root's is the system's.
-fn own_recordings(is_root: bool, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = absolute("HOME").filter(|_| !is_root)?;
+fn own_recordings(is_root: bool, home: Option<PathBuf>) -> Option<PathBuf> {
+    let home = home.filter(|home| !is_root && home.is_absolute())?;
     Some(home.join(".local/state/oomtrace"))
 }
 
@@ -225,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_user_has_recordings_of_their_own_and_root_those_of_the_system() {
-        let of = |is_root, home: Option<&'static str>| own_recordings(is_root, |_| home.map(OsString::from));
+        let of = |is_root, home: Option<&'static str>| own_recordings(is_root, home.map(PathBuf::from));
         assert_eq!(of(false, Some("/home/a")), Some("/home/a/.local/state/oomtrace".into()));
         assert_eq!(of(true, Some("/root")), None);
         assert_eq!((of(false, None), of(false, Some("a"))), (None, None));

@@ -132,7 +132,7 @@ fn claim(path: &str) -> Option<(Container, &str)> {
         let parsed = UnitPath::parse(unit);
         // A user makes cgroups in their manager's as fast as they like, and each would be looked up.
         let is_users = parsed.unit.as_deref().is_some_and(|unit| unit.starts_with("user@"));
-        let is_systems = parsed.is_unit && parsed.user_unit.is_none() && !is_users && !id.contains('/');
+        let is_systems = parsed.is_unit && parsed.user_unit.is_none() && !is_users;
         let container = Container {
             runtime: runtime.to_owned(),
             id: id.to_owned(),
@@ -307,15 +307,18 @@ fn bundle(directory: &Path) -> Option<Named> {
 mod tests {
     use super::*;
 
+    /// A file of a host's, with the folders that it is in.
+    fn lay(host: &Path, path: &str, text: &str) {
+        let path = host.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
     #[test]
     fn a_runtimes_files_tell_the_names() {
         let host = tempfile::tempdir().unwrap();
         let id = |digit: &str| digit.repeat(64);
-        let put = |path: String, text: String| {
-            let path = host.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
+        let put = |path: String, text: String| lay(host.path(), &path, &text);
         put(
             format!("var/lib/docker/containers/{}/config.v2.json", id("1")),
             r#"{"ID":"1","Name":"/web","Config":{"Hostname":"x","Labels":{}}}"#.to_owned(),
@@ -402,11 +405,7 @@ mod tests {
     #[test]
     fn docker_may_keep_its_files_elsewhere() {
         let host = tempfile::tempdir().unwrap();
-        let put = |path: &str, text: &str| {
-            let path = host.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
+        let put = |path: &str, text: &str| lay(host.path(), path, text);
         put(
             "etc/docker/daemon.json",
             r#"{"data-root":"/srv/docker","log-driver":"journald"}"#,
@@ -425,11 +424,7 @@ mod tests {
     #[test]
     fn what_a_path_only_claims_is_a_container_if_the_runtime_says_so() {
         let host = tempfile::tempdir().unwrap();
-        let put = |path: &str, text: &str| {
-            let path = host.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
+        let put = |path: &str, text: &str| lay(host.path(), path, text);
         let id = "1".repeat(64);
         let storage = "var/lib/containers/storage/overlay-containers";
         let payload = format!("/system.slice/shop.service/libpod-payload-{id}");

@@ -579,12 +579,12 @@ impl Collector {
         }
     }
 
-    /// The cgroups that have samples of their own.
     /// How many cgroups are sampled.
     pub(super) fn watched(&self) -> usize {
         self.sampled_ones().count()
     }
 
+    /// The cgroups that have samples of their own.
     fn sampled_ones(&self) -> impl Iterator<Item = CgroupId> {
         let live = self.cgroups.live();
         live.filter(|(_, cgroup)| cgroup.is_sampled()).map(|(id, _)| id)

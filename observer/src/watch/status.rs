@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::event::{Event, ForecastState, Line, Probe, Via};
 use crate::measure::Timestamp;
 use crate::shown::shown;
-use crate::words::{counted, name};
+use crate::words::{called, counted};
 
 /// It changes no more often than this: each change wakes PID 1.
 const EVERY: Duration = Duration::from_secs(5);
@@ -31,9 +31,9 @@ struct Incidents {
 }
 
 impl Incidents {
-    fn add(&mut self, ts: Timestamp, of: &str) {
+    fn add(&mut self, ts: Timestamp, of: impl Into<String>) {
         self.count += 1;
-        self.last = Some((ts, of.to_owned()));
+        self.last = Some((ts, of.into()));
     }
 
     fn text(&self, what: &str) -> String {
@@ -53,12 +53,12 @@ impl Status {
     pub(super) fn take(&mut self, line: &Line) {
         match &line.event {
             Event::Start(start) => self.through = through(&start.probes),
-            Event::Kill(kill) => self.kills.add(line.ts, name(&kill.subject)),
+            Event::Kill(kill) => self.kills.add(line.ts, called(&kill.subject)),
             Event::Unexplained(unexplained) => {
                 self.unexplained += unexplained.counted.saturating_sub(unexplained.seen);
             }
             Event::Forecast(change) if change.state == ForecastState::Raised => {
-                self.warnings.add(line.ts, name(&change.subject));
+                self.warnings.add(line.ts, called(&change.subject));
             }
             _ => {}
         }
