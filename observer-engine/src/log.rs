@@ -324,8 +324,9 @@ impl LogParser {
         // No line of the report names the victim: it is the one that stands right before, and nothing speaks against it.
         let could = |open: &mut Open| {
             let report = &open.report;
-            let listed =
-                report.tasks.is_empty() || report.row(kill.tid).is_some_and(|row| kill.comm.starts_with(&row.comm));
+            // Of what others are called a log may have lost the lines, so that a table without rows speaks for nobody.
+            let listed = report.tasks.is_empty() && !open.has_table()
+                || report.row(kill.tid).is_some_and(|row| kill.comm.starts_with(&row.comm));
             let told = open.announced.as_ref();
             let child = told.is_some_and(|(tid, _)| Some(*tid) == announced);
             // Kernels before 5.0 say first whom they kill; where that line is missing the table has to name the victim.

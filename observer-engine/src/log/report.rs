@@ -257,6 +257,11 @@ impl Open {
         }
     }
 
+    /// Whether the table of tasks has begun, rows or not.
+    pub(super) fn has_table(&self) -> bool {
+        !self.columns.is_empty()
+    }
+
     /// Takes a line of the report; whether it was one.
     pub(super) fn line(&mut self, text: &str) -> bool {
         match text.trim() {

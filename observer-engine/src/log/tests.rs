@@ -233,6 +233,32 @@ fn whoever_asked_before_lines_were_lost_asked_for_another_kill() {
 }
 
 #[test]
+fn a_table_without_rows_is_of_nobody_who_is_named_elsewhere() {
+    // journalctl prints `[170B blob data]` in place of each line with a hostile name: rows, choice and kill are gone.
+    let report = "\
+python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+memory: usage 4096kB, limit 4096kB, failcnt 58
+Memory cgroup stats for /attack.slice/attack.service/out:
+Tasks state (memory values in pages):
+[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name
+[170B blob data]
+";
+    let row =
+        "[    555]     0   555    15917    13539    12211     1328         0   163840        0             0 python3\n";
+    let kill = "Memory cgroup out of memory: Killed process 555 (python3) total-vm:63668kB, anon-rss:48844kB, file-rss:5312kB, shmem-rss:0kB, UID:0 pgtables:160kB oom_score_adj:0";
+    let has_report = |text: String| {
+        let mut parser = LogParser::for_pasted();
+        let told: Vec<Logged> = text.lines().filter_map(|line| parser.text(line, None, 0)).collect();
+        kills(&told)
+            .iter()
+            .map(|kill| kill.report.is_some())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(has_report(format!("{report}{kill}")), [false]);
+    assert_eq!(has_report(format!("{report}{row}{kill}")), [true]);
+}
+
+#[test]
 fn a_report_cut_short_is_not_taken_for_the_next_ones() {
     let text = include_str!("../../tests/fixtures/kmsg/6.12-slice.txt");
     let mut parser = LogParser::default();
