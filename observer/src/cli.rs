@@ -323,6 +323,9 @@ pub struct Learn {
     /// Whether that file is written.
     #[arg(skip)]
     pub keeps_runs: bool,
+    /// Whether systemd-report is answered.
+    #[arg(skip)]
+    pub answers_reports: bool,
     /// Ignore run history and don't record any
     #[arg(long)]
     pub no_runs: bool,

@@ -1,4 +1,4 @@
-//! Whoever connects, within a bound: the oldest connection makes room for the next, so that nobody who says nothing keeps others
+//! Whoever connects, within a bound: an older connection makes room for the next, so that nobody who says nothing keeps others
 //! waiting.
 
 use std::collections::VecDeque;
@@ -8,8 +8,15 @@ use tokio::task::AbortHandle;
 /// The connections that are open.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    open: VecDeque<AbortHandle>,
+    open: VecDeque<Open>,
     most: usize,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// Whose it is: a user's id, where that is known.
+    whose: u32,
+    task: AbortHandle,
 }
 
 impl Connections {
@@ -21,14 +28,52 @@ impl Connections {
         }
     }
 
-    /// Serves another one, in a task of its own.
-    pub(crate) fn serve(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
-        self.open.retain(|connection| !connection.is_finished());
+    /// Serves another one, in a task of its own. The oldest of whoever has most makes room: one user's keep no other out.
+    pub(crate) fn serve(&mut self, whose: u32, connection: impl Future<Output = ()> + Send + 'static) {
+        self.open.retain(|open| !open.task.is_finished());
         if self.open.len() >= self.most
-            && let Some(oldest) = self.open.pop_front()
+            && let Some(oldest) = self.in_the_way().and_then(|index| self.open.remove(index))
         {
-            oldest.abort();
+            oldest.task.abort();
         }
-        self.open.push_back(tokio::spawn(connection).abort_handle());
+        let task = tokio::spawn(connection).abort_handle();
+        self.open.push_back(Open { whose, task });
+    }
+
+    /// The oldest connection of the user who has most; of several such users the one whose is oldest of all.
+    fn in_the_way(&self) -> Option<usize> {
+        let count = |whose: u32| self.open.iter().filter(|open| open.whose == whose).count();
+        let counts = self
+            .open
+            .iter()
+            .enumerate()
+            .map(|(index, open)| (index, count(open.whose)));
+        // Of equals the last is taken.
+        let most = counts.rev().max_by_key(|(_, count)| *count);
+        most.map(|(index, _)| index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_of_whoever_has_most_makes_room() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut open = Connections::new(4);
+            let mut serve = |whose: u32| {
+                open.serve(whose, std::future::pending());
+                open.open.iter().map(|open| open.whose).collect::<Vec<_>>()
+            };
+            for whose in [7, 0, 0] {
+                serve(whose);
+            }
+            assert_eq!(serve(0), [7, 0, 0, 0]);
+            assert_eq!(serve(0), [7, 0, 0, 0], "the seventh's is oldest, and alone");
+            assert_eq!(serve(7), [7, 0, 0, 7]);
+            assert_eq!(serve(8), [0, 0, 7, 8], "of as many the oldest");
+        });
     }
 }

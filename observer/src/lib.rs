@@ -27,6 +27,7 @@ mod rights;
 pub mod sink;
 pub mod stacks;
 pub mod unit;
+mod varlink;
 pub mod watch;
 mod words;
 

@@ -11,7 +11,6 @@ mod owner;
 pub mod prekill;
 mod select;
 pub mod systemd;
-mod varlink;
 
 pub use asked::{Asked, container_names, did_you_mean, present};
 pub use container::Names;

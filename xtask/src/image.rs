@@ -83,7 +83,7 @@ struct Extra {
 }
 
 /// All there are: another is a row here.
-const EXTRAS: [Extra; 4] = [
+const EXTRAS: [Extra; 5] = [
     // The scenario `stacks_languages`.
     Extra {
         name: "languages",
@@ -108,6 +108,14 @@ const EXTRAS: [Extra; 4] = [
         ],
         beside: &["syslog-ng-core"],
         masked: &["prometheus.service", "rsyslog.service"],
+    },
+    // The scenario `systemd_report`: systemd 260 and what asks for metrics, which Debian has a package of its own for.
+    Extra {
+        name: "report",
+        suite: Some("sid"),
+        packages: &["systemd-report"],
+        beside: &[],
+        masked: &[],
     },
     // The scenario `runtimes`: what runs containers, each of which the scenario starts itself.
     Extra {

@@ -65,6 +65,7 @@ pub fn run(options: &Units) -> Result<(), Failure> {
         runs: PathBuf::new(),
         no_runs: true,
         keeps_runs: false,
+        answers_reports: false,
         // Nothing that is told takes a probe: no privileges are needed.
         probes: ProbeChoice::Poll,
         verbose: false,

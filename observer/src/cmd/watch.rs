@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,8 +20,9 @@ use crate::event::{Event, ForecastState, Line, UnitState, Via};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
 use crate::notice::notice;
-use crate::sink::{Capture, CaptureOptions, Exec, Follow, Journal, Metrics, Runs, Screen, Sink, listen, runs};
+use crate::sink::{Capture, CaptureOptions, Exec, Follow, Journal, Metrics, Runs, Screen, Sink, listen, report, runs};
 use crate::unit::{Asked, Selection, present};
+use crate::varlink::socket::Socket;
 use crate::watch::{self, Options, StreamError, WatchError};
 use crate::words;
 
@@ -31,7 +33,8 @@ const FOLLOWED: usize = 4;
 ///
 /// # Errors
 /// Why it could not begin or go on, with the status to end with.
-pub fn run(options: Watch) -> Result<(), Failure> {
+pub fn run(mut options: Watch) -> Result<(), Failure> {
+    options.learn.answers_reports = true;
     let selection = output::selection(&options.which)?;
     let Outlet { sink, screen } = output::open(&options.show, &selection, Source::Live)?;
     let done = start(options.learn, selection, options.show.warn_within, vec![sink], None);
@@ -56,6 +59,7 @@ pub(crate) fn usable(options: &Record) -> Result<(), String> {
 /// As [`run`], and where the folder cannot be recorded into.
 pub fn record(mut options: Record) -> Result<(), Failure> {
     options.learn.keeps_runs = true;
+    options.learn.answers_reports = true;
     let selection = output::selection(&options.which)?;
     let dir = options.dir.clone();
     let capture = Capture::new(CaptureOptions {
@@ -146,7 +150,8 @@ pub(super) fn start(
     mut sinks: Vec<Box<dyn Sink>>,
     conf: Option<Loaded>,
 ) -> Result<(), Failure> {
-    sinks.extend(beside(&options)?);
+    let (others, _socket) = beside(&options)?;
+    sinks.extend(others);
     // Watching reads what is remembered; recording writes it, and who names a file.
     if options.keeps_runs && !options.no_runs {
         sinks.push(Box::new(Runs::new(options.runs.clone())));
@@ -252,8 +257,8 @@ pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The sinks that are asked for beside the command's own output.
-fn beside(options: &Learn) -> Result<Vec<Box<dyn Sink>>, Failure> {
+/// The sinks that are asked for beside the command's own output, and systemd-report's socket, which is there as long as that is kept.
+fn beside(options: &Learn) -> Result<(Vec<Box<dyn Sink>>, Option<Socket>), Failure> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if options.journal {
         let journal = Journal::new().map_err(|error| {
@@ -263,8 +268,22 @@ fn beside(options: &Learn) -> Result<Vec<Box<dyn Sink>>, Failure> {
         })?;
         sinks.push(Box::new(journal));
     }
+    let (metrics, socket) = metrics(options)?;
+    sinks.extend(metrics.map(|metrics| Box::new(metrics) as Box<dyn Sink>));
+    if let Some(command) = &options.exec_on_warning {
+        let exec = Exec::new(command)
+            .map_err(|error| Failure::new(Exit::Usage, anyhow!("--exec-on-warning '{command}': {error}")))?;
+        sinks.push(Box::new(exec));
+    }
+    Ok((sinks, socket))
+}
+
+/// The metrics, where anybody can ask for them: one count for the port and for systemd-report.
+fn metrics(options: &Learn) -> Result<(Option<Metrics>, Option<Socket>), Failure> {
+    let mut metrics = None;
     if let Some(address) = &options.metrics_listen {
-        let metrics = listen(address).and_then(Metrics::serve).map_err(|error| {
+        let serve = |listener| metrics.get_or_insert_with(Metrics::default).serve(listener);
+        listen(address).and_then(serve).map_err(|error| {
             let mend = match error.kind() {
                 _ if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
                     "; the service has no network as it is shipped: set PrivateNetwork=no and RestrictAddressFamilies=AF_INET AF_INET6"
@@ -278,12 +297,39 @@ fn beside(options: &Learn) -> Result<Vec<Box<dyn Sink>>, Failure> {
                 anyhow!("--metrics-listen {address}: cannot listen there: {error}{mend}"),
             )
         })?;
-        sinks.push(Box::new(metrics));
     }
-    if let Some(command) = &options.exec_on_warning {
-        let exec = Exec::new(command)
-            .map_err(|error| Failure::new(Exit::Usage, anyhow!("--exec-on-warning '{command}': {error}")))?;
-        sinks.push(Box::new(exec));
+    let mut socket = None;
+    if options.answers_reports
+        && let Some((made, listener)) = report_socket(Path::new(report::FOLDER), options)
+        && metrics.get_or_insert_with(Metrics::default).report(listener).is_ok()
+    {
+        socket = Some(made);
     }
-    Ok(sinks)
+    Ok((metrics, socket))
+}
+
+/// systemd-report's socket, where its folder is there and this may listen in it; 'oomtrace doctor' says where not.
+fn report_socket(folder: &Path, options: &Learn) -> Option<(Socket, UnixListener)> {
+    use io::ErrorKind::{AlreadyExists, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    let place = report::place(folder);
+    let place = place.display();
+    match report::listen(folder) {
+        Ok(made) => Some(made),
+        Err(error) if [NotFound, PermissionDenied, ReadOnlyFilesystem].contains(&error.kind()) => None,
+        Err(error) if error.kind() == AlreadyExists => {
+            // A watch beside the recorder is nothing special.
+            if options.keeps_runs || options.verbose {
+                notice(format_args!(
+                    "{place} is another oomtrace's: systemd-report shows that one's metrics"
+                ));
+            }
+            None
+        }
+        Err(error) => {
+            notice(format_args!(
+                "cannot listen at {place}: {error}; systemd-report shows no metrics of oomtrace"
+            ));
+            None
+        }
+    }
 }

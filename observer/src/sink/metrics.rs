@@ -1,4 +1,5 @@
-//! Metrics for Prometheus and its like, as OpenMetrics over HTTP. In: lines. Out: what they add up to, to whoever asks.
+//! Metrics for Prometheus and its like, as OpenMetrics over HTTP, and for systemd-report. In: lines. Out: what they add up to, to whoever
+//! asks.
 //!
 //! Base units, `_total`, HELP, TYPE and UNIT as the OpenMetrics specification has them. Totals outlive the cgroup; what
 //! describes a unit as it stands goes with the unit. At most [`MAX_UNITS`] units have labels of their own: of more those that
@@ -7,10 +8,12 @@
 
 mod http;
 mod plain;
+pub(crate) mod report;
 
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +23,7 @@ use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge}
 use prometheus_client::registry::{Registry, Unit};
 
 pub use http::{answer_to, listen};
+pub use report::replies_to;
 
 use crate::confine::{self, Task};
 use crate::event::{Event, ForecastState, Line, Memory, Relation, Sample, Subject, ThrottleState, UnitState};
@@ -146,6 +150,8 @@ struct Known {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
+    /// Whether anybody can ask for sizes and trends, which the port alone tells.
+    has_port: bool,
     /// Who has labels, by what does not change of these.
     known: LruCache<Key, Known>,
     kills: Family<OfOrigin, Counter>,
@@ -167,6 +173,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("oomtrace");
         let mut metrics = Self {
             registry: Arc::default(),
+            has_port: false,
             known: LruCache::unbounded(),
             kills: Family::default(),
             nothing_killed: Family::default(),
@@ -241,20 +248,36 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// With everything that is asked at `listener` answered by a thread of its own.
+    /// Has everything that is asked at a port answered by a thread of its own.
     ///
     /// # Errors
     /// Where there can be no thread.
-    pub fn serve(listener: TcpListener) -> io::Result<Self> {
-        let metrics = Self::default();
-        let registry = Arc::clone(&metrics.registry);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
-            rights::for_writing();
-            confine::thread(Task::Serve);
-            runtime.block_on(http::accept(listener, registry));
-        })?;
-        Ok(metrics)
+    pub fn serve(&mut self, listener: TcpListener) -> io::Result<()> {
+        self.has_port = true;
+        let registry = Arc::clone(&self.registry);
+        answering("metrics", http::accept(listener, registry))
+    }
+
+    /// The same at systemd-report's socket.
+    ///
+    /// # Errors
+    /// Where there can be no thread.
+    pub(crate) fn report(&self, listener: UnixListener) -> io::Result<()> {
+        answering("report", report::attend(listener, Mutex::new(self.reported())))
+    }
+
+    /// What is told at systemd-report's socket: the same families, by the names of [`report::FAMILIES`]. These describe them too, because a
+    /// registry passes over a family without a value.
+    fn reported(&self) -> Registry {
+        let mut registry = Registry::default();
+        registry.register("Kills", "", self.kills.clone());
+        registry.register("LostRecords", "", self.lost.clone());
+        registry.register("OutOfMemoryWithoutKill", "", self.nothing_killed.clone());
+        registry.register("SecondsToLimit", "", self.left.clone());
+        registry.register("Throttled", "", self.throttled.clone());
+        registry.register("UnexplainedKills", "", self.unexplained.clone());
+        registry.register("Warning", "", self.warned.clone());
+        registry
     }
 
     /// The labels of a subject; the one not heard of longest makes room for them.
@@ -312,6 +335,17 @@ impl Metrics {
             return;
         }
         let of = self.of(&sample.subject);
+        let forecast = sample.forecast.as_ref();
+        for (bound, seconds) in [
+            ("low", forecast.map(|forecast| forecast.low_seconds)),
+            ("middle", forecast.map(|forecast| forecast.seconds)),
+            ("high", forecast.and_then(|forecast| forecast.high_seconds)),
+        ] {
+            set(&self.left, &OfBound::new(&of, bound), seconds);
+        }
+        if !self.has_port {
+            return;
+        }
         let memory = &sample.memory;
         set(&self.usage, &of, memory.current.map(Bytes::as_f64));
         for (kind, size) in parts(memory) {
@@ -330,14 +364,6 @@ impl Metrics {
             );
         }
         set(&self.growth, &of, sample.trend.map(|trend| trend.bytes_per_second));
-        let forecast = sample.forecast.as_ref();
-        for (bound, seconds) in [
-            ("low", forecast.map(|forecast| forecast.low_seconds)),
-            ("middle", forecast.map(|forecast| forecast.seconds)),
-            ("high", forecast.and_then(|forecast| forecast.high_seconds)),
-        ] {
-            set(&self.left, &OfBound::new(&of, bound), seconds);
-        }
         set(
             &self.stalled,
             &of,
@@ -374,6 +400,17 @@ impl Metrics {
             self.left.remove(&OfBound::new(of, bound));
         }
     }
+}
+
+/// A thread of its own that answers whoever asks.
+fn answering(name: &str, answer: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        rights::for_writing();
+        confine::thread(Task::Serve);
+        runtime.block_on(answer);
+    })?;
+    Ok(())
 }
 
 /// What a unit's memory is made of: all but what is in swap add up to what it uses, as far as the kernel counts by kind.
@@ -500,6 +537,13 @@ mod tests {
 
     const KILL: &str = r#"{"event":"kill","ts":"2026-11-21T03:12:44Z","seq":1,"host":"h","unit":"a.service","user_unit":null,"slice":"system.slice","invocation_id":null,"cgroup":{"id":7,"path":"/system.slice/a.service"},"container":null,"origin":"memcg_limit","confidence":"observed","evidence":[],"limit":null,"trigger":null,"victim":{"pid":7,"tid":7,"comm":"a","cmdline":null,"uid":0,"oom_score_adj":0,"total_vm":null,"anon":null,"file":null,"shmem":null,"swap":null,"pgtables":null,"started":null},"leader_pid":null,"killer":null,"request":null,"before":null}"#;
 
+    fn with_port() -> Metrics {
+        Metrics {
+            has_port: true,
+            ..Metrics::default()
+        }
+    }
+
     fn sample(unit: &str, current: u64) -> Line {
         serde_json::from_str(&format!(
             r#"{{"event":"sample","ts":"2026-11-21T03:12:44Z","seq":1,"host":"h","unit":"{unit}","slice":"system.slice","cgroup":{{"id":7,"path":"/system.slice/{unit}"}},"memory":{{"current":{current},"max":100}}}}"#
@@ -522,7 +566,7 @@ mod tests {
 
     #[test]
     fn units_of_one_name_in_two_slices_keep_their_own_series_and_totals() {
-        let mut metrics = Metrics::default();
+        let mut metrics = with_port();
         let line = |user: u32, used: u64| -> Line {
             let text = format!(
                 r#"{{"event":"sample","ts":"2026-11-21T03:12:44Z","seq":1,"host":"h","unit":"app.service","slice":"user-{user}.slice","cgroup":{{"id":{user},"path":"/user.slice/user-{user}.slice/app.service"}},"memory":{{"current":{used}}}}}"#
@@ -549,7 +593,7 @@ mod tests {
 
     #[test]
     fn a_container_has_its_name_its_pod_and_its_namespace_once_they_are_known() {
-        let mut metrics = Metrics::default();
+        let mut metrics = with_port();
         let line = |container: &str| -> Line {
             let text = format!(
                 r#"{{"event":"sample","ts":"2026-11-21T03:12:44Z","seq":1,"host":"h","unit":null,"slice":null,"cgroup":{{"id":7,"path":"/kubepods/pod1/c1"}},"container":{{"runtime":"containerd","id":"c1","pod":"1"{container}}},"memory":{{"current":64,"anon":40,"file":12,"shmem":2,"kernel":10,"slab_reclaimable":3,"slab_unreclaimable":4,"sock":2}}}}"#
@@ -585,7 +629,7 @@ mod tests {
 
     #[test]
     fn totals_outlive_the_unit_and_sizes_do_not() {
-        let mut metrics = Metrics::default();
+        let mut metrics = with_port();
         metrics.line(&sample("a.service", 64)).unwrap();
         metrics.line(&serde_json::from_str(KILL).unwrap()).unwrap();
         let told = text(&metrics);
@@ -609,7 +653,7 @@ mod tests {
 
     #[test]
     fn a_unit_that_ended_gives_its_place_to_another_unless_it_was_killed() {
-        let mut metrics = Metrics::default();
+        let mut metrics = with_port();
         metrics.line(&serde_json::from_str(KILL).unwrap()).unwrap();
         metrics.line(&ended("a.service")).unwrap();
         for unit in 0..MAX_UNITS * 2 {
@@ -625,7 +669,7 @@ mod tests {
 
     #[test]
     fn a_cgroup_within_a_unit_does_not_stand_for_it() {
-        let mut metrics = Metrics::default();
+        let mut metrics = with_port();
         metrics.line(&sample("a.service", 64)).unwrap();
         let mut inner = sample("a.service", 3);
         let Event::Sample(sample) = &mut inner.event else {
@@ -638,7 +682,7 @@ mod tests {
 
     #[test]
     fn whoever_makes_cgroups_makes_nobody_invisible() {
-        let mut metrics = Metrics::default();
+        let mut metrics = with_port();
         metrics.line(&serde_json::from_str(KILL).unwrap()).unwrap();
         for unit in 0..MAX_UNITS + 50 {
             metrics.line(&sample(&format!("u{unit}.service"), 1)).unwrap();
@@ -657,7 +701,7 @@ mod tests {
 
     #[test]
     fn what_the_dashboard_and_the_alerts_ask_for_is_told() {
-        let mut metrics = Metrics::default();
+        let mut metrics = with_port();
         let subject = r#""ts":"2026-11-21T03:12:44Z","seq":1,"host":"h","unit":"a.service","slice":"system.slice","cgroup":{"id":7,"path":"/system.slice/a.service"}"#;
         for event in [
             r#""event":"sample","memory":{"current":1,"anon":1,"max":2},"pressure":{"some_avg10":0.0,"full_avg10":0.0},"trend":{"bytes_per_second":1.0,"low":1.0,"high":1.0,"window_seconds":1.0,"class":"leak"},"forecast":{"seconds":1.0,"low_seconds":1.0,"high_seconds":2.0,"confidence":0.8,"limit":{"cgroup":"/","unit":null,"file":"memory.max","bytes":2}}"#,

@@ -6,26 +6,23 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt as _;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream};
-use tokio::net::UnixStream;
+use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::UnitPath;
-use super::varlink::{self, Call, Fault, MAX_CALL};
 use crate::cgroup::{Hierarchy, cgroup_of};
 use crate::confine::{self, Task};
-use crate::connections::Connections;
 use crate::journal::OOMD_UNIT;
 use crate::measure::Tgid;
-use crate::private;
 use crate::rights;
+use crate::varlink::server::{self, Service};
+use crate::varlink::socket::{self, Callers, Socket};
+use crate::varlink::{Call, Fault, Interface, Replies};
 
 /// Where systemd-oomd looks for sockets (systemd: src/basic/constants.h, `VARLINK_DIR_OOMD_PREKILL_HOOK`). It does not make the folder.
 pub const FOLDER: &str = "/run/systemd/oomd.prekill.hook";
@@ -39,9 +36,8 @@ const LOOKED_AT: usize = 64;
 /// An answer comes this late at most: the least that systemd-oomd can be told to wait is a second.
 const WITHIN: Duration = Duration::from_millis(500);
 
-/// Connections at one time, and how long one may last. systemd-oomd has one for each kill.
-const CONNECTIONS: usize = 16;
-const CONNECTION: Duration = Duration::from_secs(30);
+/// A path, at most (PATH_MAX, include/uapi/linux/limits.h).
+const MAX_PATH: usize = 4_096;
 
 /// Kills that wait to be taken, at most; of more nothing is read.
 const QUEUE: usize = 16;
@@ -71,14 +67,7 @@ impl Prekill {
 /// Our socket; it is removed with this.
 #[derive(Debug)]
 pub struct Hook {
-    path: PathBuf,
-}
-
-impl Drop for Hook {
-    fn drop(&mut self) {
-        // One that is left is found dead: systemd-oomd passes over it, and the next oomtrace removes it.
-        let _ = fs::remove_file(&self.path);
-    }
+    _socket: Socket,
 }
 
 /// Listens in a folder for what systemd-oomd is about to kill.
@@ -86,10 +75,11 @@ impl Drop for Hook {
 /// # Errors
 /// Where there is no folder, or others may write to it; where no socket can be made there, and no thread.
 pub fn listen(folder: &Path, hierarchy: Hierarchy) -> io::Result<(Hook, mpsc::Receiver<Prekill>)> {
-    sweep(folder);
+    for path in ours(folder) {
+        socket::sweep(&path);
+    }
     let path = folder.join(format!("{NAME}{}", std::process::id()));
-    let listener = private::socket(&path)?;
-    let hook = Hook { path };
+    let (socket, listener) = Socket::listen(&path, Callers::Owner)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -102,22 +92,19 @@ pub fn listen(folder: &Path, hierarchy: Hierarchy) -> io::Result<(Hook, mpsc::Re
             let place = |pid: i32| cgroup_of(&hierarchy, Tgid(u32::try_from(pid).ok()?));
             is_trusted(uid, || pid.and_then(place))
         };
-        runtime.block_on(attend(listener, Arc::new(is_trusted), calls));
+        let end = calls.clone();
+        let listening = Listening { is_trusted, calls };
+        runtime.block_on(server::attend(listener, Arc::new(listening), async move {
+            end.closed().await
+        }));
     })?;
-    Ok((hook, taken))
+    Ok((Hook { _socket: socket }, taken))
 }
 
 /// Whether an oomtrace listens in a folder, as far as that may be seen.
 #[must_use]
 pub fn is_heard(folder: &Path) -> bool {
-    ours(folder).iter().any(|path| !is_dead(path))
-}
-
-/// Removes what is left of runs that had no time to.
-fn sweep(folder: &Path) {
-    for path in ours(folder).iter().filter(|path| is_dead(path)) {
-        let _ = fs::remove_file(path);
-    }
+    ours(folder).iter().any(|path| socket::is_heard(path))
 }
 
 /// Every oomtrace's sockets.
@@ -128,19 +115,6 @@ fn ours(folder: &Path) -> Vec<PathBuf> {
     sockets.take(LOOKED_AT).map(|entry| entry.path()).collect()
 }
 
-/// Whether nobody listens at a socket. Who is too busy to accept is alive, and is not waited for.
-fn is_dead(path: &Path) -> bool {
-    let refused = || {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        connect(&socket, &SocketAddrUnix::new(path)?)
-    };
-    refused() == Err(rustix::io::Errno::CONNREFUSED)
-}
-
-/// By user and process: both as the kernel has them of who connected.
-type IsTrusted = Arc<dyn Fn(u32, Option<i32>) -> bool + Send + Sync>;
-
 /// Root, and whatever runs as systemd-oomd's own unit: only root puts processes there.
 fn is_trusted(uid: u32, place: impl FnOnce() -> Option<String>) -> bool {
     let is_oomd = |path: String| {
@@ -150,59 +124,51 @@ fn is_trusted(uid: u32, place: impl FnOnce() -> Option<String>) -> bool {
     uid == 0 || place().is_some_and(is_oomd)
 }
 
-/// Answers whoever connects, until nobody takes the calls any more.
-async fn attend(listener: UnixListener, is_trusted: IsTrusted, calls: mpsc::Sender<Prekill>) {
-    let Ok(listener) = tokio::net::UnixListener::from_std(listener) else {
-        return;
-    };
-    let mut open = Connections::new(CONNECTIONS);
-    loop {
-        let accepted = tokio::select! {
-            () = calls.closed() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, it may be: a moment later there are some.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let is_trusted = stream.peer_cred().is_ok_and(|peer| is_trusted(peer.uid(), peer.pid()));
-        let calls = calls.clone();
-        // Whoever breaks off, or is too slow, waits for nothing any more.
-        open.serve(async move {
-            let _ = timeout(CONNECTION, serve(stream, is_trusted, &calls)).await;
-        });
+/// What systemd-oomd calls (systemd 260: src/shared/varlink-io.systemd.oom.Prekill.c).
+const INTERFACE: Interface = Interface {
+    name: "io.systemd.oom.Prekill",
+    description: "# Notifications of systemd-oomd before a kill
+interface io.systemd.oom.Prekill
+
+# Samples the cgroup that is about to be killed, and replies when that is done
+method Notify(cgroup: string) -> ()
+",
+};
+
+/// Passes kills on, of whom that closure trusts.
+struct Listening<F> {
+    is_trusted: F,
+    calls: mpsc::Sender<Prekill>,
+}
+
+impl<F: Fn(u32, Option<i32>) -> bool + Send + Sync + 'static> Service for Listening<F> {
+    const INTERFACE: Interface = INTERFACE;
+
+    /// systemd-oomd has one for each kill.
+    const CONNECTION: Duration = Duration::from_secs(30);
+
+    fn is_trusted(&self, uid: u32, pid: Option<i32>) -> bool {
+        (self.is_trusted)(uid, pid)
+    }
+
+    async fn answer(&self, call: &Call) -> Result<Replies, Fault> {
+        if call.method() != "Notify" {
+            return Err(call.unknown_method());
+        }
+        let cgroup = call.text("cgroup")?;
+        if !is_cgroup_path(cgroup) {
+            return Err(Fault::InvalidParameter("cgroup".to_owned()));
+        }
+        notify(cgroup.to_owned(), &self.calls).await;
+        Ok(Replies::one(&json!({})))
     }
 }
 
-/// One connection: its calls and the answers.
-async fn serve(stream: UnixStream, is_trusted: bool, calls: &mpsc::Sender<Prekill>) -> io::Result<()> {
-    if !is_trusted {
-        stream.readable().await?;
-        let mut stream = BufStream::new(stream);
-        stream.write_all(&varlink::reply(Err(Fault::PermissionDenied))).await?;
-        return stream.flush().await;
-    }
-    let mut stream = BufStream::new(stream);
-    loop {
-        let mut message = Vec::new();
-        (&mut stream).take(MAX_CALL).read_until(0, &mut message).await?;
-        // Its end, or more than any call has.
-        let Some((0, message)) = message.split_last() else {
-            return Ok(());
-        };
-        let Some(request) = varlink::request(message) else {
-            return Ok(());
-        };
-        if let Ok(Call::Notify { cgroup }) = &request.call {
-            notify(cgroup.clone(), calls).await;
-        }
-        if !request.is_oneway {
-            let answer = request.call.map(|call| call.reply());
-            stream.write_all(&varlink::reply(answer)).await?;
-            stream.flush().await?;
-        }
-    }
+/// Whether a text is a cgroup's path from the root, and leads to no other place.
+fn is_cgroup_path(text: &str) -> bool {
+    let is_name = |name: &str| !["", ".", ".."].contains(&name) && !name.contains('\0');
+    let names = text.strip_prefix('/').filter(|_| text.len() < MAX_PATH);
+    names.is_some_and(|names| names.is_empty() || names.split('/').all(is_name))
 }
 
 /// Passes it on, and waits until it is dropped, or for as long as it may take.
@@ -217,20 +183,25 @@ async fn notify(cgroup: String, calls: &mpsc::Sender<Prekill>) {
 #[doc(hidden)]
 #[must_use]
 pub fn answer_to(message: &[u8]) -> Option<Vec<u8>> {
-    let request = varlink::request(message)?;
-    Some(varlink::reply(request.call.map(|call| call.reply())))
+    // Nobody takes the calls.
+    let (calls, _) = mpsc::channel(1);
+    let is_trusted = |_: u32, _: Option<i32>| true;
+    server::answer_to(&Listening { is_trusted, calls }, message)
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::os::unix::fs::PermissionsExt as _;
-    use std::os::unix::net::UnixStream as Client;
+    use std::os::unix::net::{UnixListener, UnixStream as Client};
 
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
     use crate::event::CgroupVersion;
+    use crate::private;
+    use crate::varlink::MAX_CALL;
+    use crate::varlink::server::CONNECTIONS;
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -244,11 +215,14 @@ mod tests {
         is_trusted: impl Fn(u32, Option<i32>) -> bool + Send + Sync + 'static,
     ) -> (PathBuf, mpsc::Receiver<Prekill>) {
         let path = folder.join("socket");
-        let listener = private::socket(&path).unwrap();
+        let listener = private::socket(&path, false).unwrap();
         let (calls, taken) = mpsc::channel(QUEUE);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(attend(listener, Arc::new(is_trusted), calls));
+            let end = calls.clone();
+            let end = async move { end.closed().await };
+            let service = Arc::new(Listening { is_trusted, calls });
+            runtime.unwrap().block_on(server::attend(listener, service, end));
         });
         (path, taken)
     }
@@ -278,6 +252,43 @@ mod tests {
 
     fn notify(cgroup: &str) -> Value {
         json!({"method": "io.systemd.oom.Prekill.Notify", "parameters": {"cgroup": cgroup}})
+    }
+
+    #[test]
+    fn what_systemd_oomd_sends_is_a_cgroup_that_is_about_to_be_killed() {
+        // As sd_varlink_invoke() writes it (systemd: src/libsystemd/sd-varlink); the guest of scenario oomd_prekill has the real one.
+        let sent =
+            r#"{"method":"io.systemd.oom.Prekill.Notify","parameters":{"cgroup":"/pressed.slice/stalled.service"}}"#;
+        assert_eq!(answer_to(sent.as_bytes()).unwrap(), b"{\"parameters\":{}}\0");
+        let other = answer_to(br#"{"method":"io.systemd.oom.Prekill.Other"}"#).unwrap();
+        let unknown = "{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"io.systemd.oom.Prekill.Other\"}}\0";
+        assert_eq!(other, unknown.as_bytes());
+    }
+
+    #[test]
+    fn a_text_that_is_no_cgroups_path_is_refused() {
+        let told = |message: &str| {
+            let mut told = answer_to(message.as_bytes()).unwrap();
+            assert_eq!(told.pop(), Some(0));
+            serde_json::from_slice::<Value>(&told).unwrap()
+        };
+        let refused = json!({"error": "org.varlink.service.InvalidParameter", "parameters": {"parameter": "cgroup"}});
+        let long = format!("/{}", "x".repeat(4_096));
+        for path in ["", "a.slice", "/a/../b", "/..", "/./a", "//a", "/a/", "/a\0b", &long] {
+            assert_eq!(told(&notify(path).to_string()), refused, "{path:?}");
+        }
+        for path in ["/", "/a.slice", "/a.slice/..b", "/user.slice/run-r\u{1}.scope"] {
+            assert_eq!(told(&notify(path).to_string()), json!({"parameters": {}}), "{path:?}");
+        }
+        for parameters in [
+            "",
+            r#","parameters":null"#,
+            r#","parameters":{"cgroup":7}"#,
+            r#","parameters":[]"#,
+        ] {
+            let message = format!(r#"{{"method":"io.systemd.oom.Prekill.Notify"{parameters}}}"#);
+            assert_eq!(told(&message), refused, "{message}");
+        }
     }
 
     #[test]

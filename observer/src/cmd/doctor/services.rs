@@ -1,12 +1,14 @@
 //! What systemd and systemd-oomd can be asked.
 
 mod prekill;
+mod report;
 
 use std::fs;
 use std::path::Path;
 
 use super::{Finding, State, not, ok, read};
 use crate::cgroup::namespaces;
+use crate::sink::report::FOLDER;
 use crate::unit::prekill as hook;
 use crate::unit::systemd::Systemd;
 
@@ -36,7 +38,14 @@ pub(super) fn systemd() -> (Option<String>, Vec<Finding>) {
             hook::is_heard(Path::new(hook::FOLDER)),
         ));
     }
+    findings.push(report::finding(&version, Path::new(FOLDER)));
     (told.version, findings)
+}
+
+/// Whether a version of systemd's is before one. What is unknown is not.
+fn is_before(version: &str, since: u32) -> bool {
+    let number: String = version.chars().take_while(char::is_ascii_digit).collect();
+    number.parse::<u32>().is_ok_and(|number| number < since)
 }
 
 fn ask() -> Option<Told> {

@@ -57,7 +57,8 @@ pub(super) async fn accept(listener: TcpListener, registry: Arc<Mutex<Registry>>
             continue;
         };
         let registry = Arc::clone(&registry);
-        open.serve(async move { serve(stream, &registry, is_local).await });
+        // Whose it is, TCP does not tell.
+        open.serve(0, async move { serve(stream, &registry, is_local).await });
     }
 }
 
@@ -165,7 +166,7 @@ mod tests {
         let listener = listen(":0").unwrap();
         let address = listener.local_addr().unwrap();
         assert!(address.ip().is_loopback());
-        let _metrics = Metrics::serve(listener).unwrap();
+        Metrics::default().serve(listener).unwrap();
         let ask_at = |host: &str, path: &str, accept: &str| {
             let mut stream = std::net::TcpStream::connect(address).unwrap();
             let accept = format!("Accept: {accept}\r\n");

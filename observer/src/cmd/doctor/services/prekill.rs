@@ -24,8 +24,7 @@ const LOSS: &str = "of what systemd-oomd kills, the last sample may be as old as
 
 /// `wait` is the setting's value, where it is set.
 pub(super) fn finding(version: &str, wait: Option<&str>, is_heard: bool) -> Finding {
-    let number: String = version.chars().take_while(char::is_ascii_digit).collect();
-    let is_old = number.parse::<u32>().is_ok_and(|number| number < SINCE);
+    let is_old = super::is_before(version, SINCE);
     match wait.filter(|wait| !is_none(wait)) {
         _ if is_old => not(
             State::Missing,
