@@ -43,6 +43,10 @@ const FILES: [(&str, &str); 8] = [
         "Socket to which systemd-oomd tells what it is about to kill, see PrekillHookTimeoutSec= in oomd.conf(5); in the folder's absence there is none.",
     ),
     (
+        "/run/systemd/report/io.oomtrace",
+        "Socket at which every user, and systemd-report, can ask for kills, warnings and times left (io.systemd.Metrics); in the folder's absence there is none. Of several that run the first has it.",
+    ),
+    (
         "/usr/lib/systemd/system/oomtrace.service",
         "The service unit, which records.",
     ),

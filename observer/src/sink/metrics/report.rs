@@ -27,7 +27,7 @@ pub(crate) const FOLDER: &str = "/run/systemd/report";
 /// The socket's name: what the names of its metrics begin with, or systemd-report skips them (report.c: `metrics_verdict`).
 const NAME: &str = "io.oomtrace";
 
-/// As src/shared/varlink-io.systemd.Metrics.c of systemd 261 has it.
+/// Of src/shared/varlink-io.systemd.Metrics.c (systemd 262) what is used here.
 const INTERFACE: Interface = Interface {
     name: "io.systemd.Metrics",
     description: "# Metrics APIs
