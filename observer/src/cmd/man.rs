@@ -21,7 +21,7 @@ const SECTION: &str = "8";
 pub(crate) const CONF: &str = "oomtrace.conf";
 
 /// What oomtrace reads and writes by itself, and why.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     (
         "/etc/oomtrace/oomtrace.conf, /etc/oomtrace/oomtrace.conf.d/*.conf",
         "Settings of the recorder, see oomtrace.conf(5).",

@@ -150,8 +150,10 @@ pub(super) fn start(
     mut sinks: Vec<Box<dyn Sink>>,
     conf: Option<Loaded>,
 ) -> Result<(), Failure> {
-    let (others, _socket) = beside(&options)?;
-    sinks.extend(others);
+    sinks.extend(beside(&options)?);
+    // Its socket is there as long as this.
+    let (metrics, _socket) = metrics(&options)?;
+    sinks.extend(metrics.map(|metrics| Box::new(metrics) as Box<dyn Sink>));
     // Watching reads what is remembered; recording writes it, and who names a file.
     if options.keeps_runs && !options.no_runs {
         sinks.push(Box::new(Runs::new(options.runs.clone())));
@@ -257,8 +259,8 @@ pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The sinks that are asked for beside the command's own output, and systemd-report's socket, which is there as long as that is kept.
-fn beside(options: &Learn) -> Result<(Vec<Box<dyn Sink>>, Option<Socket>), Failure> {
+/// The sinks that are asked for beside the command's own output, without the metrics.
+fn beside(options: &Learn) -> Result<Vec<Box<dyn Sink>>, Failure> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if options.journal {
         let journal = Journal::new().map_err(|error| {
@@ -268,17 +270,15 @@ fn beside(options: &Learn) -> Result<(Vec<Box<dyn Sink>>, Option<Socket>), Failu
         })?;
         sinks.push(Box::new(journal));
     }
-    let (metrics, socket) = metrics(options)?;
-    sinks.extend(metrics.map(|metrics| Box::new(metrics) as Box<dyn Sink>));
     if let Some(command) = &options.exec_on_warning {
         let exec = Exec::new(command)
             .map_err(|error| Failure::new(Exit::Usage, anyhow!("--exec-on-warning '{command}': {error}")))?;
         sinks.push(Box::new(exec));
     }
-    Ok((sinks, socket))
+    Ok(sinks)
 }
 
-/// The metrics, where anybody can ask for them: one count for the port and for systemd-report.
+/// The metrics, where anybody can ask for them: one count for the port and for systemd-report, whose socket comes with it.
 fn metrics(options: &Learn) -> Result<(Option<Metrics>, Option<Socket>), Failure> {
     let mut metrics = None;
     if let Some(address) = &options.metrics_listen {

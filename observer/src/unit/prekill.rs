@@ -94,9 +94,8 @@ pub fn listen(folder: &Path, hierarchy: Hierarchy) -> io::Result<(Hook, mpsc::Re
         };
         let end = calls.clone();
         let listening = Listening { is_trusted, calls };
-        runtime.block_on(server::attend(listener, Arc::new(listening), async move {
-            end.closed().await
-        }));
+        let end = async move { end.closed().await };
+        runtime.block_on(server::attend(listener, Arc::new(listening), end));
     })?;
     Ok((Hook { _socket: socket }, taken))
 }
