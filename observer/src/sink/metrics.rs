@@ -150,7 +150,7 @@ struct Known {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
-    /// Whether anybody can ask for sizes and trends, which the port alone tells.
+    /// Whether anybody can ask for sizes and trends, which the port alone has.
     has_port: bool,
     /// Who has labels, by what does not change of these.
     known: LruCache<Key, Known>,
@@ -266,8 +266,8 @@ impl Metrics {
         answering("report", report::attend(listener, Mutex::new(self.reported())))
     }
 
-    /// What is told at systemd-report's socket: the same families, by the names of [`report::FAMILIES`]. These describe them too, because a
-    /// registry passes over a family without a value.
+    /// What systemd-report gets: the same families, by the names of [`report::FAMILIES`]. These describe them too, because a registry
+    /// passes over a family without a value.
     fn reported(&self) -> Registry {
         let mut registry = Registry::default();
         registry.register("Kills", "", self.kills.clone());

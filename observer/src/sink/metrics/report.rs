@@ -1,7 +1,7 @@
 //! The metrics for systemd-report (systemd 260), over varlink: `io.systemd.Metrics` at a socket in its folder.
 //!
 //! In: the same families as the port's, in a registry of their own. Out: of those that nobody else on a host has, one reply for each
-//! value. Sizes are systemd's to tell (`io.systemd.CGroup.MemoryUsage`). A family lets nobody but an encoder see what is in it, so that the
+//! value. Sizes are systemd's (`io.systemd.CGroup.MemoryUsage`). Only an encoder sees what is in a family, so that the
 //! values come from OpenMetrics' text, as the port's older format does (`plain`).
 
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ error NoSuchMetric ()
 ",
 };
 
-/// What is told, in systemd's words: names, types and descriptions.
+/// The families, in systemd's words: names, types and descriptions.
 pub(super) const FAMILIES: [(&str, &str, &str); 8] = [
     (
         "Kills",
