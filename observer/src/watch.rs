@@ -191,6 +191,7 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
             Some(change) = changes.recv() => collector.unit_changed(&change.unit),
             _ = ticks.tick() => {
                 stream.tick(collector.now(), || collector.watched())?;
+                collector.count_kills();
                 // Some records wake nobody.
                 let records = rings.drain();
                 collector.records(records, &mut stream)?;
@@ -217,6 +218,7 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
     // Nothing more is waited for here.
     drop(prekills);
     // What the kernel told before the signal still counts.
+    collector.count_kills();
     let records = rings.drain();
     collector.records(records, &mut stream)?;
     collector.read_log(&mut stream)?;

@@ -165,6 +165,8 @@ pub(super) struct Collector {
     pub(super) cmdline: bool,
     pub(super) interval: Duration,
     pub(super) reconciler: Reconciler,
+    /// What the cgroups' own counters said before the rings were emptied last, by path, where that is asked for.
+    pub(super) counted: Option<HashMap<String, u64>>,
     pub(super) ledger: Ledger,
     pub(super) placeless: Placeless,
     pub(super) sees: Sees,
@@ -241,6 +243,7 @@ impl Collector {
             cmdline: options.cmdline,
             interval: options.interval,
             reconciler: Reconciler::new(),
+            counted: None,
             ledger: Ledger::default(),
             placeless: Placeless::default(),
             sees,

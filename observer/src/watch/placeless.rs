@@ -80,6 +80,11 @@ impl Collector {
         Ok(())
     }
 
+    /// Whether kills wait for their place.
+    pub(super) fn has_unplaced(&self) -> bool {
+        !self.placeless.waiting.is_empty()
+    }
+
     /// Looks where kills were that wait since the last look, or all that wait.
     pub(super) fn look_for_places(&mut self, all: bool, stream: &mut Stream) -> Result<(), StreamError> {
         if self.placeless.waiting.is_empty() {
@@ -171,7 +176,11 @@ impl Collector {
         // The deepest first: what is missing there is missing above.
         paths.sort_by_key(|path| std::cmp::Reverse(path.matches('/').count()));
         for path in paths.into_iter().filter(|path| path != "/") {
-            let counted = self.counted_in(&path);
+            // A cgroup that was made anew meanwhile counts anew.
+            let counted = match &self.counted {
+                Some(before) => before.get(&path).copied().min(self.counted_in(&path)),
+                None => self.counted_in(&path),
+            };
             let Some(missing) = counted.and_then(|counted| self.ledger.missing(&path, counted, with_below)) else {
                 continue;
             };

@@ -47,6 +47,18 @@ impl Collector {
         parse(&text)
     }
 
+    /// Reads what the kernel has counted, before the rings are emptied; where something was missing at the last look, of all cgroups.
+    pub(super) fn count_kills(&mut self) {
+        self.reconciler.count();
+        let is_asked = self.reconciler.is_behind() || self.has_unplaced();
+        self.counted = is_asked.then(|| {
+            let paths = self.paths().into_iter();
+            paths
+                .filter_map(|path| self.counted_in(&path).map(|counted| (path, counted)))
+                .collect()
+        });
+    }
+
     /// Tells where more was counted or recorded than seen.
     pub(super) fn reconcile(&mut self, stream: &mut Stream) -> Result<(), StreamError> {
         self.look_for_places(false, stream)?;
@@ -128,6 +140,8 @@ pub(super) struct Reconciler {
     counted_before: Option<u64>,
     /// The host's counter as last asked for.
     counter: Option<u64>,
+    /// The same before the rings were emptied last.
+    now: Option<u64>,
     /// How many were counted since the start when last looked at.
     counted: u64,
     /// How much more was counted than seen, at the last looks.
@@ -158,6 +172,7 @@ impl Reconciler {
         Self {
             counted_before,
             counter: counted_before,
+            now: None,
             counted: 0,
             missing: VecDeque::new(),
             told: 0,
@@ -170,9 +185,20 @@ impl Reconciler {
         std::mem::replace(&mut self.counter, counter) != counter
     }
 
+    /// Reads the host's counter, for the next look.
+    fn count(&mut self) {
+        self.now = vmstat();
+    }
+
+    /// Whether more was counted than seen at the last look, and that is not told.
+    fn is_behind(&self) -> bool {
+        self.missing.back().is_some_and(|missing| *missing > self.told)
+    }
+
     /// Looks, given how many marks were seen since the start.
-    pub(super) fn look(&mut self, seen: u64) -> Option<Missing> {
-        self.compare(vmstat()?, seen)
+    fn look(&mut self, seen: u64) -> Option<Missing> {
+        let now = self.now.take().or_else(vmstat)?;
+        self.compare(now, seen)
     }
 
     /// A difference is certain where what was counted a look ago is more than what is seen by now, or where it has stayed for some
@@ -228,6 +254,30 @@ mod tests {
             .filter_map(|kills| reconciler.compare(kills, kills - 1 - u64::from(kills % 3 == 0)))
             .collect();
         assert_eq!(told.len(), 1, "{told:?}");
+    }
+
+    #[test]
+    fn what_is_counted_before_the_rings_are_emptied_is_seen_afterwards() {
+        let mut reconciler = Reconciler::from(Some(0));
+        let mut look = |counted, seen| {
+            reconciler.now = Some(counted);
+            (reconciler.look(seen), reconciler.is_behind())
+        };
+        for kills in 1..40 {
+            // Others are killed while the records are worked on.
+            assert_eq!(look(kills * 5, kills * 5 + 3), (None, false));
+        }
+        assert_eq!(look(201, 200), (None, true));
+        let missing = Missing {
+            counted: 206,
+            seen: 200,
+        };
+        assert_eq!(
+            look(206, 200),
+            (Some(missing), true),
+            "and five more may be on their way"
+        );
+        assert_eq!(look(206, 205), (None, false));
     }
 
     #[test]

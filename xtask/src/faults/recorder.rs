@@ -22,6 +22,9 @@ const MOST_LOST: f64 = 10.0;
 /// A frame is asked to be ended this often.
 const FRAME: Duration = Duration::from_millis(50);
 
+/// How long a recorder may take to fill the small disk: some hundred times what it does.
+const UNTIL_FULL: Duration = Duration::from_secs(300);
+
 /// Latest moment of a kill, in milliseconds: two frames of its own.
 const LATEST: u64 = 12_000;
 
@@ -282,10 +285,13 @@ pub(super) fn disk(bench: &Bench) -> Result<String> {
 fn read_only(bench: &Bench) -> Result<String> {
     let dir = bench.scratch.path().join("small");
     fs::create_dir(&dir)?;
-    let mount = |options: &str| -> Result<()> {
+    let is_mounted = |options: &str| -> Result<bool> {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&dir);
-        ensure!(mount.status()?.success(), "cannot mount a small disk with {options}");
+        Ok(mount.stderr(Stdio::null()).status()?.success())
+    };
+    let mount = |options: &str| -> Result<()> {
+        ensure!(is_mounted(options)?, "cannot mount a small disk with {options}");
         Ok(())
     };
     mount("size=24k,mode=700")?;
@@ -300,7 +306,15 @@ fn read_only(bench: &Bench) -> Result<String> {
         let second = Duration::from_secs(1);
         thread::sleep(second);
         flush_for(&child, second)?;
-        mount("remount,ro,size=24k")?;
+        // Not as long as a file is open for writing there, which the recorder closes once the disk is full.
+        let began = Instant::now();
+        while !is_mounted("remount,ro,size=24k")? {
+            if began.elapsed() > UNTIL_FULL {
+                child.kill()?;
+                bail!("the small disk is not full after {} s", UNTIL_FULL.as_secs());
+            }
+            flush_for(&child, FRAME)?;
+        }
         flush_for(&child, second)?;
         mount("remount,rw,size=24k")?;
         flush_for(&child, 3 * second)?;
