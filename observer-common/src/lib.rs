@@ -6,10 +6,14 @@
 //! times are nanoseconds of `CLOCK_BOOTTIME`. A code that one side does not know is kept as its number.
 #![warn(missing_docs)]
 
+mod sampling;
+
 use core::mem::size_of;
 
 use bytemuck::Pod;
 pub use bytemuck::Zeroable;
+
+pub use sampling::SamplingState;
 
 /// The length of a task's name in the kernel, the closing zero included (`TASK_COMM_LEN`).
 pub const COMM_LEN: usize = 16;
@@ -329,27 +333,6 @@ pub struct PageRecord {
     pub kernel: [u64; KERNEL_FRAMES],
     /// What stands at and above the stack pointer.
     pub stack: [u8; STACK_LEN],
-}
-
-/// Which pages are followed. Written by user space before the load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct SamplingState {
-    /// One page in `mask + 1`, a power of two, is followed; all bits set = none but the one at `place`.
-    pub mask: u32,
-    /// Which of them.
-    pub place: u32,
-    /// The size of a `struct page`, as a power of two.
-    pub page_shift: u32,
-}
-
-impl SamplingState {
-    /// No page is followed.
-    pub const NONE: Self = Self {
-        mask: u32::MAX,
-        place: 0,
-        page_shift: 6,
-    };
 }
 
 /// The OOM that a task is in.

@@ -24,9 +24,6 @@ use crate::{
 /// interrupt, where the current process has nothing to do with it. The same bits since 4.4 (include/linux/gfp_types.h).
 const ON_BEHALF: u32 = 0x8 | 0x400;
 
-/// The largest folio is of `1 << 10` pages as a rule; larger ones are followed as if they were of that size.
-const MAX_ORDER: u32 = 10;
-
 /// What is told of a stack is this, or where its end is nearer, less, in bytes.
 const PARTS: [usize; 3] = [STACK_LEN, STACK_LEN / 4, STACK_LEN / 16];
 
@@ -34,7 +31,8 @@ const PARTS: [usize; 3] = [STACK_LEN, STACK_LEN / 4, STACK_LEN / 16];
 #[inline(always)]
 pub(crate) fn taken(ctx: &RawTracePointContext) {
     let (page, order, gfp): (Address, u32, u32) = (ctx.arg(0), ctx.arg(1), ctx.arg(2));
-    if page == 0 || !is_followed(page, order) || gfp & ON_BEHALF == 0 {
+    // Most pages end here: first what tells most of them apart.
+    if !sampling().is_followed(page, order) || gfp & ON_BEHALF == 0 || page == 0 {
         return;
     }
     // SAFETY: no arguments, no conditions.
@@ -99,8 +97,7 @@ pub(crate) fn taken(ctx: &RawTracePointContext) {
 #[inline(always)]
 pub(crate) fn given_back(ctx: &RawTracePointContext) {
     let (page, order): (Address, u32) = (ctx.arg(0), ctx.arg(1));
-    // A large folio may have been split since, but its first page lies as the whole did.
-    if is_followed(page, order.max(alignment(page))) {
+    if sampling().may_be_followed(page, order) {
         let _ = LIVE.remove(page);
     }
 }
@@ -110,26 +107,4 @@ fn sampling() -> SamplingState {
     // SAFETY: a plain static of this program. Volatile, because user space writes it before the load, which the compiler cannot
     // know.
     unsafe { core::ptr::read_volatile(&raw const SAMPLING) }
-}
-
-/// The largest folio that may begin with this page, as an order.
-#[inline(always)]
-fn alignment(page: Address) -> u32 {
-    let number = page >> sampling().page_shift;
-    // The bits below the lowest that is set, counted without an instruction that BPF has not.
-    let mut order = 0;
-    while order < MAX_ORDER && number & (1 << order) == 0 {
-        order += 1;
-    }
-    order
-}
-
-/// Whether this page is one of those that are followed, or the first of a folio that one of those is in: it is as many times more
-/// likely to be as it has pages.
-#[inline(always)]
-fn is_followed(page: Address, order: u32) -> bool {
-    let sampling = sampling();
-    let number = page >> sampling.page_shift;
-    // Every so-manieth page of the memory: pages are handed out in runs, and each run has its share of them.
-    ((number ^ u64::from(sampling.place)) & u64::from(sampling.mask)) >> order.min(MAX_ORDER) == 0
 }

@@ -20,6 +20,9 @@ pub const MOST_LIVE: u32 = 65_536;
 /// Room for 480 records: while the first stack of a large program is named, which takes a moment, more of them come.
 const RING_SIZE: u32 = 2 << 20;
 
+/// What a `struct page` has as a rule, in bytes.
+const PAGE_STRUCT: u32 = 64;
+
 /// Cgroups whose pages are followed.
 const MOST_CGROUPS: u32 = 4_096;
 
@@ -46,13 +49,13 @@ impl Pages {
         let types = KernelTypes::read(Path::new("/sys/kernel/btf/vmlinux"))
             .map_err(|error| KernelError::Unsupported(error.to_string()))?;
         types.fill(&mut offsets);
-        let sampling = SamplingState {
-            mask: one_in - 1,
-            // In the middle, where no folio begins.
-            place: (one_in / 2) | (one_in / 3),
-            // A size that is no power of two only makes the choice of pages a little less even.
-            page_shift: types.size("page").map_or(6, |size| size.max(1).ilog2()),
-        };
+        let sampling = SamplingState::of(
+            one_in,
+            types
+                .size("page")
+                .and_then(|size| u32::try_from(size).ok())
+                .unwrap_or(PAGE_STRUCT),
+        );
         drop(types);
         let mut ebpf = EbpfLoader::new()
             .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)

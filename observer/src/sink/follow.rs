@@ -3,6 +3,7 @@
 //! In: the stream. Out: `stacks` events, which go into the stream themselves. It is a process of its own: it reads binaries and debug
 //! information of the unit's, and whatever becomes of it in that, the watch goes on. Without a warning nothing runs and nothing is loaded.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -15,15 +16,20 @@ use super::Sink;
 use super::exec::{Running, pass_on, unprotect};
 use crate::confine::Task;
 use crate::event::{Event, ForecastState, Line, Stacks};
+use crate::measure::Timestamp;
 use crate::notice::notice;
 use crate::programs::PATH;
 use crate::unit::is_same_unit;
 
-/// Units that are followed at one time: those that were warned of first.
-const AT_ONCE: usize = 2;
+/// One unit is followed at a time, the first to be warned of first; so many wait for their turn.
+const WAITING: usize = 64;
 
-/// How long a unit is followed for one warning, how often what there is by then is told, and what memory it may take, its own program
-/// and what is mapped of others aside: both together have 32 MiB. As it starts it reads the kernel's types, and takes 31 MiB for a moment.
+/// While others wait, a turn is over after this time.
+const TURN: Duration = Duration::from_secs(5 * 60);
+
+/// How long a unit is followed for one warning, how often what there is by then is told, and what memory it may take, its own program,
+/// the kernel's maps and what is mapped of others aside. As it starts it reads the kernel's types, and takes 31 MiB for a moment: two at
+/// a time would take twice that.
 const SPAN: &str = "30min";
 const EVERY: &str = "1min";
 const MEMORY: &str = "16M";
@@ -39,6 +45,8 @@ const LINE: u64 = 8 << 20;
 struct Followed {
     path: String,
     running: Running,
+    /// Its turn is over: it was sent the signal to end.
+    is_over: bool,
 }
 
 /// Follows units while their warnings stand.
@@ -46,7 +54,10 @@ struct Followed {
 pub struct Follow {
     program: String,
     told: mpsc::Sender<Stacks>,
-    followed: Vec<Followed>,
+    turn: Duration,
+    followed: Option<Followed>,
+    /// Their warnings stand, too.
+    waiting: VecDeque<String>,
 }
 
 impl Follow {
@@ -57,30 +68,42 @@ impl Follow {
             // Itself, whatever stands at its path by now.
             program: "/proc/self/exe".to_owned(),
             told,
-            followed: Vec::new(),
+            turn: TURN,
+            followed: None,
+            waiting: VecDeque::new(),
         }
     }
 
-    fn reap(&mut self) {
-        self.followed
-            .retain_mut(|followed| match followed.running.child.try_wait() {
-                Ok(None) if followed.running.since.elapsed() < TIME => true,
-                Ok(None) => {
-                    followed.running.end();
-                    false
-                }
-                Ok(Some(status)) if !status.success() => {
-                    notice(format_args!(
-                        "'oomtrace stacks --cgroup {}' ended with {status}",
-                        followed.path
-                    ));
-                    false
-                }
-                Ok(Some(_)) | Err(_) => false,
-            });
+    /// Looks after the one that is followed, and follows the next one when that has ended.
+    fn go_on(&mut self) {
+        if self.followed.as_mut().is_some_and(Followed::has_ended) {
+            self.followed = None;
+        }
+        if !self.waiting.is_empty()
+            && let Some(followed) = &mut self.followed
+            && !followed.is_over
+            && followed.running.since.elapsed() >= self.turn
+        {
+            followed.is_over = true;
+            self.signal(Signal::INT, |_| true);
+        }
+        while self.followed.is_none()
+            && let Some(path) = self.waiting.pop_front()
+        {
+            self.start(&path);
+        }
     }
 
-    fn start(&mut self, path: &str) -> io::Result<()> {
+    fn start(&mut self, path: &str) {
+        match self.run(path) {
+            Ok(followed) => self.followed = Some(followed),
+            Err(error) => notice(format_args!(
+                "cannot follow the code that fills {path}: cannot run 'oomtrace stacks': {error}; is /proc there?"
+            )),
+        }
+    }
+
+    fn run(&self, path: &str) -> io::Result<Followed> {
         let mut command = Command::new(&self.program);
         command
             .arg0("oomtrace")
@@ -103,39 +126,64 @@ impl Follow {
             read(stdout, self.told.clone());
         }
         let since = Instant::now();
-        self.followed.push(Followed {
+        Ok(Followed {
             path: path.to_owned(),
             running: Running { child, since },
-        });
-        Ok(())
+            is_over: false,
+        })
     }
 
     fn warned(&mut self, path: &str) {
         // A slice's units are warned of themselves.
         let is_unit = path != "/" && !path.ends_with(".slice");
-        if !is_unit || self.followed.iter().any(|followed| followed.path == path) {
+        if !is_unit || self.waiting.iter().any(|waiting| waiting == path) {
             return;
         }
-        if self.followed.len() >= AT_ONCE {
-            notice(format_args!(
-                "the code that fills {path} is not followed: {AT_ONCE} units are already"
-            ));
-            return;
-        }
-        if let Err(error) = self.start(path) {
-            notice(format_args!(
-                "cannot follow the code that fills {path}: cannot run 'oomtrace stacks': {error}; is /proc there?"
-            ));
+        match &self.followed {
+            None => self.start(path),
+            Some(followed) if followed.path == path => {}
+            Some(_) if self.waiting.len() >= WAITING => notice(format_args!(
+                "the code that fills {path} is not followed: {WAITING} units wait for that already"
+            )),
+            Some(followed) => {
+                notice(format_args!(
+                    "the code that fills {path} is followed later: one unit is at a time, now {}",
+                    followed.path
+                ));
+                self.waiting.push_back(path.to_owned());
+            }
         }
     }
 
-    fn signal(&self, signal: Signal, of: impl Fn(&str) -> bool) {
-        for followed in self.followed.iter().filter(|followed| of(&followed.path)) {
-            // It was not waited for: its number is no other's.
-            if let Some(pid) = pid(&followed.running.child) {
-                let _ = kill_process(pid, signal);
-            }
+    /// Ends the one that is followed if it is of these.
+    fn signal(&self, signal: Signal, of: impl Fn(&Followed) -> bool) {
+        // It was not waited for: its number is no other's.
+        if let Some(pid) = self
+            .followed
+            .as_ref()
+            .filter(|followed| of(followed))
+            .and_then(|followed| pid(&followed.running.child))
+        {
+            let _ = kill_process(pid, signal);
         }
+    }
+}
+
+impl Followed {
+    /// Whether it has ended; who has not by its time is ended.
+    fn has_ended(&mut self) -> bool {
+        match self.running.child.try_wait() {
+            Ok(None) if self.running.since.elapsed() < TIME => return false,
+            Ok(None) => self.running.end(),
+            Ok(Some(status)) if !status.success() => {
+                notice(format_args!(
+                    "'oomtrace stacks --cgroup {}' ended with {status}",
+                    self.path
+                ));
+            }
+            Ok(Some(_)) | Err(_) => {}
+        }
+        true
     }
 }
 
@@ -165,7 +213,9 @@ fn read(stdout: ChildStdout, told: mpsc::Sender<Stacks>) {
 
 impl Drop for Follow {
     fn drop(&mut self) {
-        self.followed.iter_mut().for_each(|followed| followed.running.end());
+        if let Some(followed) = &mut self.followed {
+            followed.running.end();
+        }
     }
 }
 
@@ -179,7 +229,7 @@ impl Sink for Follow {
     }
 
     fn line(&mut self, line: &Line) -> io::Result<()> {
-        self.reap();
+        self.go_on();
         match &line.event {
             Event::Forecast(change) => {
                 let Some(path) = change.subject.cgroup.path.as_deref() else {
@@ -188,21 +238,29 @@ impl Sink for Follow {
                 match change.state {
                     ForecastState::Raised => self.warned(path),
                     ForecastState::Updated => {}
-                    ForecastState::Cleared => self.signal(Signal::INT, |followed| followed == path),
+                    ForecastState::Cleared => {
+                        self.waiting.retain(|waiting| waiting != path);
+                        self.signal(Signal::INT, |followed| followed.path == path);
+                    }
                 }
             }
             // What was there before it is told; the process that died has given it back by now.
             Event::Kill(kill) => {
                 let path = kill.subject.cgroup.path.as_deref().unwrap_or_default();
-                self.signal(Signal::USR1, |followed| is_same_unit(followed, path));
+                self.waiting.retain(|waiting| !is_same_unit(waiting, path));
+                self.signal(Signal::USR1, |followed| is_same_unit(&followed.path, path));
             }
             _ => {}
         }
         Ok(())
     }
 
+    fn tick(&mut self, _now: Timestamp) -> io::Result<()> {
+        self.go_on();
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
-        self.reap();
         Ok(())
     }
 }
@@ -211,7 +269,6 @@ impl Sink for Follow {
 mod tests {
     use super::*;
     use crate::event::{CgroupRef, Class, ForecastChange, Subject};
-    use crate::measure::Timestamp;
 
     fn warning(path: &str, state: ForecastState) -> Line {
         let subject = Subject {
@@ -267,6 +324,14 @@ mod tests {
         tells.blocking_recv()?.subject.unit
     }
 
+    /// Until another than this is followed.
+    fn until_ended(follow: &mut Follow, path: &str) {
+        while follow.followed.as_ref().is_some_and(|followed| followed.path == path) {
+            std::thread::sleep(Duration::from_millis(5));
+            follow.tick(Timestamp(jiff::Timestamp::UNIX_EPOCH)).unwrap();
+        }
+    }
+
     #[test]
     fn a_unit_is_followed_from_its_warning_to_where_that_is_cleared() {
         let dir = tempfile::tempdir().unwrap();
@@ -274,25 +339,63 @@ mod tests {
         for path in ["/a.service", "/", "/b.slice", "/a.service"] {
             follow.line(&warning(path, ForecastState::Raised)).unwrap();
         }
-        assert_eq!(follow.followed.len(), 1, "neither the host nor a slice, and none twice");
+        assert!(
+            follow.waiting.is_empty(),
+            "neither the host nor a slice, and none twice"
+        );
         assert_eq!(next(&mut tells).as_deref(), Some("/a.service started"));
-        for path in ["/c.service", "/d.service"] {
-            follow.line(&warning(path, ForecastState::Raised)).unwrap();
-        }
-        assert_eq!(follow.followed.len(), AT_ONCE);
-        assert_eq!(next(&mut tells).as_deref(), Some("/c.service started"));
         follow.line(&warning("/a.service", ForecastState::Cleared)).unwrap();
         assert_eq!(next(&mut tells).as_deref(), Some("/a.service cleared"));
-        let pids: Vec<u32> = follow
-            .followed
-            .iter()
-            .map(|followed| followed.running.child.id())
-            .collect();
+        until_ended(&mut follow, "/a.service");
+        follow.line(&warning("/a.service", ForecastState::Raised)).unwrap();
+        assert_eq!(next(&mut tells).as_deref(), Some("/a.service started"));
+        let pid = follow.followed.as_ref().unwrap().running.child.id();
         drop(follow);
-        assert!(
-            pids.iter()
-                .all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
+    fn one_unit_is_followed_at_a_time_and_the_others_while_their_warnings_stand() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut follow, mut tells) = follow(dir.path());
+        for path in ["/a.service", "/b.service", "/c.service", "/d.service", "/b.service"] {
+            follow.line(&warning(path, ForecastState::Raised)).unwrap();
+        }
+        follow.tick(Timestamp(jiff::Timestamp::UNIX_EPOCH)).unwrap();
+        assert_eq!(follow.waiting, ["/b.service", "/c.service", "/d.service"]);
+        assert_eq!(next(&mut tells).as_deref(), Some("/a.service started"));
+        follow.line(&warning("/b.service", ForecastState::Cleared)).unwrap();
+        follow.line(&kill("/c.service/below")).unwrap();
+        follow.line(&warning("/a.service", ForecastState::Cleared)).unwrap();
+        assert_eq!(next(&mut tells).as_deref(), Some("/a.service cleared"));
+        until_ended(&mut follow, "/a.service");
+        assert_eq!(next(&mut tells).as_deref(), Some("/d.service started"));
+        for number in 0..WAITING + 3 {
+            let path = format!("/{number}.service");
+            follow.line(&warning(&path, ForecastState::Raised)).unwrap();
+        }
+        assert_eq!(follow.waiting.len(), WAITING);
+    }
+
+    #[test]
+    fn while_others_wait_a_turn_comes_to_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut follow, mut tells) = follow(dir.path());
+        follow.turn = Duration::ZERO;
+        follow.line(&warning("/a.service", ForecastState::Raised)).unwrap();
+        assert_eq!(next(&mut tells).as_deref(), Some("/a.service started"));
+        follow.tick(Timestamp(jiff::Timestamp::UNIX_EPOCH)).unwrap();
+        follow.line(&warning("/b.service", ForecastState::Raised)).unwrap();
+        until_ended(&mut follow, "/a.service");
+        assert_eq!(next(&mut tells).as_deref(), Some("/a.service cleared"));
+        assert_eq!(next(&mut tells).as_deref(), Some("/b.service started"));
+    }
+
+    fn kill(path: &str) -> Line {
+        let text = format!(
+            r#"{{"event":"kill","cgroup":{{"id":1,"path":"{path}"}},"origin":"memcg_limit","confidence":"observed","evidence":[],"limit":null,"trigger":null,"victim":null,"leader_pid":null,"killer":null,"request":null,"before":null,"ts":"2026-11-24T14:08:20Z"}}"#
         );
+        Line::from_json(text.as_bytes()).unwrap()
     }
 
     #[test]
@@ -301,12 +404,6 @@ mod tests {
         let (mut follow, mut tells) = follow(dir.path());
         follow.line(&warning("/a.service", ForecastState::Raised)).unwrap();
         assert_eq!(next(&mut tells).as_deref(), Some("/a.service started"));
-        let kill = |path: &str| {
-            let text = format!(
-                r#"{{"event":"kill","cgroup":{{"id":1,"path":"{path}"}},"origin":"memcg_limit","confidence":"observed","evidence":[],"limit":null,"trigger":null,"victim":null,"leader_pid":null,"killer":null,"request":null,"before":null,"ts":"2026-11-24T14:08:20Z"}}"#
-            );
-            Line::from_json(text.as_bytes()).unwrap()
-        };
         follow.line(&kill("/b.service")).unwrap();
         follow.line(&kill("/a.service/below")).unwrap();
         assert_eq!(next(&mut tells).as_deref(), Some("/a.service killed"));

@@ -1,4 +1,4 @@
-# What the recording has of the code that filled a unit. Arguments: its lines, and what its follower took. Prints KEY=VALUE lines.
+# What the recording has of the code that filled a unit. Arguments: its lines, and what followers took. Prints KEY=VALUE lines.
 import json, sys
 
 lines = [json.loads(line) for line in open(sys.argv[1])]
@@ -12,6 +12,8 @@ print("MINUTE=" + ("yes" if before else "no"))
 print("AT_KILL=" + ("yes" if after and after[0]["bytes"] > 20 * MIB else "no"))
 held = sum(stack["bytes"] for line in after[:1] for stack in line["stacks"] if "site_seventy" in stack["frames"])
 print("PLACE=" + ("yes" if after and held > 0.9 * after[0]["bytes"] else f"{held}"))
-memory = dict(line.split()[:2] for line in open(sys.argv[2]))
-print("took", memory, file=sys.stderr)
-print("MEMORY=" + ("yes" if int(memory["RssAnon:"]) <= 16 << 10 else memory["RssAnon:"]))
+most = {name: int(value) for name, value in map(str.split, open(sys.argv[2]))}
+print("took", most, file=sys.stderr)
+print(f"FOLLOWERS={most['count']}")
+# With what the kernel has for them, and as they start.
+print("MEMORY=" + ("yes" if most["sum"] <= 32 << 10 else str(most["sum"])))
