@@ -2,8 +2,26 @@
 //! waiting.
 
 use std::collections::VecDeque;
+use std::io;
 
 use tokio::task::AbortHandle;
+
+use crate::confine::{self, Task};
+use crate::rights;
+
+/// Answers whoever connects in a thread of its own, with no more rights than that takes.
+///
+/// # Errors
+/// Where there can be no thread.
+pub(crate) fn answer(name: &str, task: Task, answering: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        rights::for_writing();
+        confine::thread(task);
+        runtime.block_on(answering);
+    })?;
+    Ok(())
+}
 
 /// The connections that are open.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use rustix::process::{getegid, geteuid};
 /// Only its owner's.
 const FILE: u32 = 0o600;
 const FOLDER: u32 = 0o700;
-/// A socket to which every user may connect, which is to write (unix(7)).
-const OPEN_SOCKET: u32 = 0o666;
+/// Everyone may write.
+const OPEN: u32 = 0o666;
 
 /// Bits of a mode: others may write, the group may.
 const OTHERS_WRITE: u32 = 0o002;
@@ -113,13 +113,21 @@ pub(crate) fn replace(path: &Path) -> io::Result<File> {
     create_new(path)
 }
 
-/// Makes a socket that listens, in a folder that is there and that nobody else may write to: for its owner alone, or for everyone to
-/// connect to. It has its name only once it listens with that mode: one that refuses is a dead one's. Neither is anything replaced that
+/// Who may connect to a socket, which is to write to it (unix(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Callers {
+    /// Root, and whoever may pass over a file's mode.
+    Owner,
+    /// Every user of this machine.
+    Everyone,
+}
+
+/// Makes a socket that listens, in a folder that is there and that nobody else may write to. It has its name only once it listens with that mode: one that refuses is a dead one's. Neither is anything replaced that
 /// has the name.
 ///
 /// # Errors
 /// Where there is no such folder, or something of that name.
-pub(crate) fn socket(path: &Path, is_open: bool) -> io::Result<UnixListener> {
+pub(crate) fn socket(path: &Path, callers: Callers) -> io::Result<UnixListener> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
@@ -140,7 +148,10 @@ pub(crate) fn socket(path: &Path, is_open: bool) -> io::Result<UnixListener> {
         _ => {}
     }
     let listener = UnixListener::bind(&draft)?;
-    let mode = if is_open { OPEN_SOCKET } else { FILE };
+    let mode = match callers {
+        Callers::Owner => FILE,
+        Callers::Everyone => OPEN,
+    };
     let named = fs::set_permissions(&draft, fs::Permissions::from_mode(mode))
         .and_then(|()| Ok(renameat_with(CWD, &draft, CWD, path, RenameFlags::NOREPLACE)?))
         .and_then(|()| listener.set_nonblocking(true));
@@ -256,10 +267,13 @@ mod tests {
         let path = dir.path().join("a");
         // What a run left that was killed in between is in nobody's way.
         drop(UnixListener::bind(dir.path().join(".a")).unwrap());
-        let listener = socket(&path, false).unwrap();
+        let listener = socket(&path, Callers::Owner).unwrap();
         assert_eq!(mode(&path), 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-        assert_eq!(socket(&path, true).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            socket(&path, Callers::Everyone).unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
         assert_eq!(
             fs::read_dir(dir.path()).unwrap().count(),
             1,
@@ -267,13 +281,13 @@ mod tests {
         );
         drop(listener);
         fs::remove_file(&path).unwrap();
-        drop(socket(&path, true).unwrap());
+        drop(socket(&path, Callers::Everyone).unwrap());
         assert_eq!(mode(&path), 0o666);
         fs::remove_file(&path).unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let error = socket(&path, true).unwrap_err().to_string();
+        let error = socket(&path, Callers::Everyone).unwrap_err().to_string();
         assert!(error.contains("others may write to its folder"), "{error}");
-        let nowhere = socket(&dir.path().join("none/a"), true).unwrap_err();
+        let nowhere = socket(&dir.path().join("none/a"), Callers::Everyone).unwrap_err();
         assert_eq!(nowhere.kind(), io::ErrorKind::NotFound);
     }
 

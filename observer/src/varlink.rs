@@ -3,6 +3,8 @@
 //! In: the bytes of a call. Out: which method it calls, and the bytes of replies. What a method does is its service's
 //! (`unit/prekill`, `sink/metrics/report`); `server` accepts and reads, `socket` has the place where a service listens.
 
+#[cfg(test)]
+pub(crate) mod client;
 pub(crate) mod server;
 pub(crate) mod socket;
 

@@ -25,10 +25,10 @@ use prometheus_client::registry::{Registry, Unit};
 pub use http::{answer_to, listen};
 pub use report::replies_to;
 
-use crate::confine::{self, Task};
+use crate::confine::Task;
+use crate::connections;
 use crate::event::{Event, ForecastState, Line, Memory, Relation, Sample, Subject, ThrottleState, UnitState};
 use crate::measure::Bytes;
-use crate::rights;
 use crate::words::{HOST, name};
 
 /// Units with labels of their own.
@@ -255,7 +255,7 @@ impl Metrics {
     pub fn serve(&mut self, listener: TcpListener) -> io::Result<()> {
         self.has_port = true;
         let registry = Arc::clone(&self.registry);
-        answering("metrics", http::accept(listener, registry))
+        connections::answer("metrics", Task::Serve, http::accept(listener, registry))
     }
 
     /// The same at systemd-report's socket.
@@ -263,7 +263,8 @@ impl Metrics {
     /// # Errors
     /// Where there can be no thread.
     pub(crate) fn report(&self, listener: UnixListener) -> io::Result<()> {
-        answering("report", report::attend(listener, Mutex::new(self.reported())))
+        let registry = Mutex::new(self.reported());
+        connections::answer("report", Task::Serve, report::attend(listener, registry))
     }
 
     /// What systemd-report gets: the same families, by the names of [`report::FAMILIES`]. These describe them too, because a registry
@@ -400,17 +401,6 @@ impl Metrics {
             self.left.remove(&OfBound::new(of, bound));
         }
     }
-}
-
-/// A thread of its own that answers whoever asks.
-fn answering(name: &str, answer: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        rights::for_writing();
-        confine::thread(Task::Serve);
-        runtime.block_on(answer);
-    })?;
-    Ok(())
 }
 
 /// What a unit's memory is made of: all but what is in swap add up to what it uses, as far as the kernel counts by kind.

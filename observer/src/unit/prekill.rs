@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +17,13 @@ use tokio::time::timeout;
 
 use super::UnitPath;
 use crate::cgroup::{Hierarchy, cgroup_of};
-use crate::confine::{self, Task};
+use crate::confine::Task;
+use crate::connections;
 use crate::journal::OOMD_UNIT;
 use crate::measure::Tgid;
-use crate::rights;
+use crate::private::Callers;
 use crate::varlink::server::{self, Service};
-use crate::varlink::socket::{self, Callers, Socket};
+use crate::varlink::socket::{self, Socket};
 use crate::varlink::{Call, Fault, Interface, Replies};
 
 /// Where systemd-oomd looks for sockets (systemd: src/basic/constants.h, `VARLINK_DIR_OOMD_PREKILL_HOOK`). It does not make the folder.
@@ -80,23 +82,12 @@ pub fn listen(folder: &Path, hierarchy: Hierarchy) -> io::Result<(Hook, mpsc::Re
     }
     let path = folder.join(format!("{NAME}{}", std::process::id()));
     let (socket, listener) = Socket::listen(&path, Callers::Owner)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()?;
     let (calls, taken) = mpsc::channel(QUEUE);
-    std::thread::Builder::new().name("prekill".to_owned()).spawn(move || {
-        rights::for_writing();
-        confine::thread(Task::Attend);
-        let is_trusted = move |uid, pid: Option<i32>| {
-            let place = |pid: i32| cgroup_of(&hierarchy, Tgid(u32::try_from(pid).ok()?));
-            is_trusted(uid, || pid.and_then(place))
-        };
-        let end = calls.clone();
-        let listening = Listening { is_trusted, calls };
-        let end = async move { end.closed().await };
-        runtime.block_on(server::attend(listener, Arc::new(listening), end));
-    })?;
+    let is_trusted = move |uid, pid: Option<i32>| {
+        let place = |pid: i32| cgroup_of(&hierarchy, Tgid(u32::try_from(pid).ok()?));
+        is_trusted(uid, || pid.and_then(place))
+    };
+    connections::answer("prekill", Task::Attend, attend(listener, is_trusted, calls))?;
     Ok((Hook { _socket: socket }, taken))
 }
 
@@ -138,6 +129,16 @@ method Notify(cgroup: string) -> ()
 struct Listening<F> {
     is_trusted: F,
     calls: mpsc::Sender<Prekill>,
+}
+
+/// Answers whoever connects, until nobody takes the calls any more.
+async fn attend(
+    listener: UnixListener,
+    is_trusted: impl Fn(u32, Option<i32>) -> bool + Send + Sync + 'static,
+    calls: mpsc::Sender<Prekill>,
+) {
+    let end = calls.clone();
+    server::attend(listener, Arc::new(Listening { is_trusted, calls }), end.closed()).await;
 }
 
 impl<F: Fn(u32, Option<i32>) -> bool + Send + Sync + 'static> Service for Listening<F> {
@@ -192,7 +193,6 @@ pub fn answer_to(message: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::os::unix::fs::PermissionsExt as _;
-    use std::os::unix::net::{UnixListener, UnixStream as Client};
 
     use serde_json::Value;
 
@@ -200,9 +200,8 @@ mod tests {
     use crate::event::CgroupVersion;
     use crate::private;
     use crate::varlink::MAX_CALL;
+    use crate::varlink::client::Client;
     use crate::varlink::server::CONNECTIONS;
-
-    const PATIENCE: Duration = Duration::from_secs(60);
 
     fn hierarchy() -> Hierarchy {
         Hierarchy::at("/nowhere".into(), CgroupVersion::V2, 0)
@@ -214,39 +213,13 @@ mod tests {
         is_trusted: impl Fn(u32, Option<i32>) -> bool + Send + Sync + 'static,
     ) -> (PathBuf, mpsc::Receiver<Prekill>) {
         let path = folder.join("socket");
-        let listener = private::socket(&path, false).unwrap();
+        let listener = private::socket(&path, Callers::Owner).unwrap();
         let (calls, taken) = mpsc::channel(QUEUE);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let end = calls.clone();
-            let end = async move { end.closed().await };
-            let service = Arc::new(Listening { is_trusted, calls });
-            runtime.unwrap().block_on(server::attend(listener, service, end));
+            runtime.unwrap().block_on(attend(listener, is_trusted, calls));
         });
         (path, taken)
-    }
-
-    fn client(path: &Path) -> Client {
-        let client = Client::connect(path).unwrap();
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
-        client
-    }
-
-    fn send(client: &mut Client, message: &Value) {
-        client.write_all(format!("{message}\0").as_bytes()).unwrap();
-    }
-
-    /// The next message; `None` at the end.
-    fn receive(client: &mut Client) -> Option<Value> {
-        let mut message = Vec::new();
-        let mut byte = [0];
-        while client.read(&mut byte).ok()? == 1 {
-            if byte == [0] {
-                return serde_json::from_slice(&message).ok();
-            }
-            message.push(byte[0]);
-        }
-        None
     }
 
     fn notify(cgroup: &str) -> Value {
@@ -294,49 +267,45 @@ mod tests {
     fn the_answer_comes_when_the_kill_is_dropped_and_not_before() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut taken) = server(dir.path(), |_, _| true);
-        let mut client = client(&path);
-        send(&mut client, &notify("/a.slice/b.service"));
+        let mut client = Client::connect(&path);
+        client.send(&notify("/a.slice/b.service"));
         let prekill = taken.blocking_recv().unwrap();
         assert_eq!(prekill.cgroup, "/a.slice/b.service");
-        client.set_nonblocking(true).unwrap();
-        assert_eq!(client.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        client.set_nonblocking(false).unwrap();
+        client.0.set_nonblocking(true).unwrap();
+        assert_eq!(client.0.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        client.0.set_nonblocking(false).unwrap();
         drop(prekill);
-        assert_eq!(receive(&mut client), Some(json!({"parameters": {}})));
+        assert_eq!(client.receive(), Some(json!({"parameters": {}})));
         // The connection stays for another.
-        send(&mut client, &notify("/c.slice"));
+        client.send(&notify("/c.slice"));
         drop(taken.blocking_recv().unwrap());
-        assert_eq!(receive(&mut client), Some(json!({"parameters": {}})));
+        assert_eq!(client.receive(), Some(json!({"parameters": {}})));
     }
 
     #[test]
     fn who_is_stuck_keeps_nobody_from_being_killed() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut taken) = server(dir.path(), |_, _| true);
-        let mut first = client(&path);
-        send(&mut first, &notify("/a.slice"));
+        let mut first = Client::connect(&path);
+        first.send(&notify("/a.slice"));
         let held = taken.blocking_recv().unwrap();
-        assert_eq!(
-            receive(&mut first),
-            Some(json!({"parameters": {}})),
-            "nobody dropped it"
-        );
+        assert_eq!(first.receive(), Some(json!({"parameters": {}})), "nobody dropped it");
         drop(held);
         drop(taken);
         // It ends with who would take them.
-        assert_eq!(receive(&mut first), None);
+        assert_eq!(first.receive(), None);
     }
 
     #[test]
     fn of_too_many_connections_the_oldest_is_closed() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut taken) = server(dir.path(), |_, _| true);
-        let mut many: Vec<Client> = (0..=CONNECTIONS).map(|_| client(&path)).collect();
-        assert_eq!(receive(&mut many[0]), None);
+        let mut many: Vec<Client> = (0..=CONNECTIONS).map(|_| Client::connect(&path)).collect();
+        assert_eq!(many[0].receive(), None);
         let last = &mut many[CONNECTIONS];
-        send(last, &notify("/a.slice"));
+        last.send(&notify("/a.slice"));
         drop(taken.blocking_recv().unwrap());
-        assert_eq!(receive(last), Some(json!({"parameters": {}})));
+        assert_eq!(last.receive(), Some(json!({"parameters": {}})));
     }
 
     #[test]
@@ -359,12 +328,12 @@ mod tests {
     fn of_a_stranger_nothing_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut taken) = server(dir.path(), |_, _| false);
-        let mut client = client(&path);
+        let mut client = Client::connect(&path);
         // It may be refused before that is sent.
-        let _ = client.write_all(format!("{}\0", notify("/a.slice")).as_bytes());
+        let _ = client.0.write_all(format!("{}\0", notify("/a.slice")).as_bytes());
         let refused = json!({"error": "org.varlink.service.PermissionDenied", "parameters": {}});
-        assert_eq!(receive(&mut client), Some(refused));
-        assert_eq!(receive(&mut client), None);
+        assert_eq!(client.receive(), Some(refused));
+        assert_eq!(client.receive(), None);
         assert!(taken.try_recv().is_err());
     }
 
@@ -391,23 +360,23 @@ mod tests {
         let (path, mut taken) = server(dir.path(), |_, _| true);
         let long = format!("{}\0", "x".repeat(usize::try_from(MAX_CALL).unwrap()));
         for message in ["{}\0", "\0", &long] {
-            let mut client = client(&path);
+            let mut client = Client::connect(&path);
             // It may be closed before all is sent.
-            let _ = client.write_all(message.as_bytes());
-            assert_eq!(receive(&mut client), None);
+            let _ = client.0.write_all(message.as_bytes());
+            assert_eq!(client.receive(), None);
         }
-        let mut client = client(&path);
-        send(&mut client, &notify("/a/../b"));
+        let mut client = Client::connect(&path);
+        client.send(&notify("/a/../b"));
         let refused = json!({"error": "org.varlink.service.InvalidParameter", "parameters": {"parameter": "cgroup"}});
-        assert_eq!(receive(&mut client), Some(refused));
+        assert_eq!(client.receive(), Some(refused));
         assert!(taken.try_recv().is_err());
         // One that wants no reply gets none.
         let mut oneway = notify("/a.slice");
         oneway["oneway"] = json!(true);
-        send(&mut client, &oneway);
+        client.send(&oneway);
         drop(taken.blocking_recv().unwrap());
-        send(&mut client, &json!({"method": "org.varlink.service.GetInfo"}));
-        let info = receive(&mut client).unwrap();
+        client.send(&json!({"method": "org.varlink.service.GetInfo"}));
+        let info = client.receive().unwrap();
         assert_eq!(info["parameters"]["product"], "oomtrace");
     }
 

@@ -31,7 +31,7 @@ pub(crate) trait Service: Send + Sync + 'static {
 }
 
 /// Answers whoever connects, until that future is ready.
-pub(crate) async fn attend(listener: UnixListener, service: Arc<impl Service>, end: impl Future<Output = ()>) {
+pub(crate) async fn attend<S: Service>(listener: UnixListener, service: Arc<S>, end: impl Future<Output = ()>) {
     let Ok(listener) = tokio::net::UnixListener::from_std(listener) else {
         return;
     };
@@ -55,13 +55,9 @@ pub(crate) async fn attend(listener: UnixListener, service: Arc<impl Service>, e
         let service = Arc::clone(&service);
         // Whoever breaks off, or is too slow, waits for nothing any more.
         open.serve(peer.uid(), async move {
-            let _ = timeout(duration_of(&*service), serve(stream, is_trusted, &*service)).await;
+            let _ = timeout(S::CONNECTION, serve(stream, is_trusted, &*service)).await;
         });
     }
-}
-
-fn duration_of<S: Service>(_: &S) -> Duration {
-    S::CONNECTION
 }
 
 /// One connection: its calls and the answers.

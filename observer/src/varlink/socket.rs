@@ -8,16 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
-use crate::private;
-
-/// Who may connect, as a file's mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Callers {
-    /// Root, and whoever may pass over a file's mode.
-    Owner,
-    /// Every user of this machine.
-    Everyone,
-}
+use crate::private::{self, Callers};
 
 /// A socket that listens; its name is removed with this, unless another has taken it.
 #[derive(Debug)]
@@ -33,7 +24,7 @@ impl Socket {
     /// # Errors
     /// Where there is no such folder, or something of that name: a socket that is dead goes before (see [`sweep`]).
     pub(crate) fn listen(path: &Path, callers: Callers) -> io::Result<(Self, UnixListener)> {
-        let listener = private::socket(path, callers == Callers::Everyone)?;
+        let listener = private::socket(path, callers)?;
         let socket = Self {
             path: path.to_owned(),
             file: file(path),

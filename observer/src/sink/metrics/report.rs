@@ -16,8 +16,9 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use serde_json::{Number, Value};
 
+use crate::private::Callers;
 use crate::varlink::server::{self, Service};
-use crate::varlink::socket::{self, Callers, Socket};
+use crate::varlink::socket::{self, Socket};
 use crate::varlink::{Call, Fault, Interface, Replies};
 
 /// Where systemd-report looks for sockets. systemd itself makes the folder, with one of its own in it (systemd 260:
@@ -257,9 +258,8 @@ pub fn replies_to(message: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
+    use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;
-    use std::os::unix::net::UnixStream;
 
     use serde_json::json;
 
@@ -267,9 +267,9 @@ mod tests {
     use crate::event::Line;
     use crate::sink::{Metrics, Sink as _};
     use crate::varlink::MAX_CALL;
+    use crate::varlink::client::Client;
     use crate::varlink::server::CONNECTIONS;
 
-    const PATIENCE: Duration = Duration::from_secs(60);
     const LIST: &str = r#"{"method":"io.systemd.Metrics.List","more":true}"#;
 
     /// What a warning, a forecast, two kills and the rest leave.
@@ -405,33 +405,10 @@ mod tests {
         );
     }
 
-    fn client(path: &Path) -> UnixStream {
-        let client = UnixStream::connect(path).unwrap();
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
-        client
-    }
-
-    fn ask(client: &mut UnixStream, message: &str) {
-        client.write_all(format!("{message}\0").as_bytes()).unwrap();
-    }
-
-    /// The next reply; `None` at the end.
-    fn receive(client: &mut UnixStream) -> Option<Value> {
-        let mut message = Vec::new();
-        let mut byte = [0];
-        while client.read(&mut byte).ok()? == 1 {
-            if byte == [0] {
-                return serde_json::from_slice(&message).ok();
-            }
-            message.push(byte[0]);
-        }
-        None
-    }
-
     /// All replies to a call.
-    fn receive_all(client: &mut UnixStream) -> Vec<Value> {
+    fn receive_all(client: &mut Client) -> Vec<Value> {
         let mut all = Vec::new();
-        while let Some(one) = receive(client) {
+        while let Some(one) = client.receive() {
             let is_last = one.get("continues").is_none();
             all.push(one);
             if is_last {
@@ -453,13 +430,13 @@ mod tests {
         assert_eq!(mode & 0o777, 0o666);
         let mut metrics = Metrics::default();
         metrics.report(listener).unwrap();
-        let mut client = client(&path);
-        ask(&mut client, LIST);
+        let mut client = Client::connect(&path);
+        client.send(&LIST);
         assert_eq!(receive_all(&mut client).len(), 1);
         let subject = r#""ts":"2026-11-21T03:12:44Z","seq":1,"host":"h","unit":"a.service","slice":null,"cgroup":{"id":7,"path":"/a.service"}"#;
         let line = format!(r#"{{{subject},"event":"oom_without_kill","reason":"no_killable_task"}}"#);
         metrics.line(&serde_json::from_str(&line).unwrap()).unwrap();
-        ask(&mut client, LIST);
+        client.send(&LIST);
         let told = receive_all(&mut client);
         let name = "io.oomtrace.OutOfMemoryWithoutKill";
         let one = json!({"parameters": {"name": name, "object": "a.service", "value": 1}, "continues": true});
@@ -477,18 +454,18 @@ mod tests {
         let (_socket, listener) = listen(dir.path()).unwrap();
         let path = place(dir.path());
         metrics().report(listener).unwrap();
-        let mut waiting: Vec<UnixStream> = (0..CONNECTIONS * 2).map(|_| client(&path)).collect();
+        let mut waiting: Vec<Client> = (0..CONNECTIONS * 2).map(|_| Client::connect(&path)).collect();
         for client in &mut waiting {
             // The oldest of them are closed.
-            let _ = client.write_all(format!("{LIST}\0").repeat(64).as_bytes());
+            let _ = client.0.write_all(format!("{LIST}\0").repeat(64).as_bytes());
         }
-        let mut last = client(&path);
-        ask(&mut last, LIST);
+        let mut last = Client::connect(&path);
+        last.send(&LIST);
         assert_eq!(receive_all(&mut last).len(), 8);
         let long = usize::try_from(MAX_CALL).unwrap();
         // It may be closed before all is sent.
-        let _ = last.write_all(format!("{}\0", "x".repeat(long)).as_bytes());
-        assert_eq!(receive(&mut last), None);
+        let _ = last.0.write_all(format!("{}\0", "x".repeat(long)).as_bytes());
+        assert_eq!(last.receive(), None);
     }
 
     #[test]
