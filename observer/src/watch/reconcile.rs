@@ -138,12 +138,12 @@ impl Collector {
 #[derive(Debug)]
 pub(super) struct Reconciler {
     counted_before: Option<u64>,
-    /// The host's counter as last asked for.
-    counter: Option<u64>,
-    /// The same before the rings were emptied last.
+    /// The host's counter before the rings were emptied last.
     now: Option<u64>,
     /// How many were counted since the start when last looked at.
     counted: u64,
+    /// Whether that was more than at the look before.
+    has_counted: bool,
     /// How much more was counted than seen, at the last looks.
     missing: VecDeque<u64>,
     /// How much of that has been told.
@@ -171,18 +171,17 @@ impl Reconciler {
     fn from(counted_before: Option<u64>) -> Self {
         Self {
             counted_before,
-            counter: counted_before,
             now: None,
             counted: 0,
+            has_counted: false,
             missing: VecDeque::new(),
             told: 0,
         }
     }
 
-    /// Whether the kernel counted a kill since this was last asked.
-    pub(super) fn has_counted(&mut self) -> bool {
-        let counter = vmstat();
-        std::mem::replace(&mut self.counter, counter) != counter
+    /// Whether the kernel counted a kill between the last two looks.
+    pub(super) fn has_counted(&self) -> bool {
+        self.has_counted
     }
 
     /// Reads the host's counter, for the next look.
@@ -197,15 +196,16 @@ impl Reconciler {
 
     /// Looks, given how many marks were seen since the start.
     fn look(&mut self, seen: u64) -> Option<Missing> {
-        let now = self.now.take().or_else(vmstat)?;
-        self.compare(now, seen)
+        self.compare(self.now?, seen)
     }
 
     /// A difference is certain where what was counted a look ago is more than what is seen by now, or where it has stayed for some
     /// looks: a record may be on its way, at the next look that of another kill.
     fn compare(&mut self, counter: u64, seen: u64) -> Option<Missing> {
         let counted = counter.saturating_sub(self.counted_before?);
-        let stayed = std::mem::replace(&mut self.counted, counted).saturating_sub(seen);
+        let before = std::mem::replace(&mut self.counted, counted);
+        self.has_counted = counted != before;
+        let stayed = before.saturating_sub(seen);
         self.missing.push_back(counted.saturating_sub(seen));
         let standing = if self.missing.len() > LOOKS {
             self.missing.pop_front();

@@ -3,6 +3,8 @@
 oomtrace record --no-runs --dir "$OUT/rec" 2> "$OUT/rec.err" &
 recorder=$!
 until_true test -e "$OUT/rec/lock"
+# Another tier's run in the same guest leaves it.
+rm -f /tmp/attack-is-over
 size() { du -s --block-size=1 "$OUT/rec" | cut -f 1; }
 systemd-run --unit attack --slice attack.slice -p User=nobody -p Delegate=yes -p MemoryMax=128M -p MemorySwapMax=0 -p OOMPolicy=continue \
     python3 "$DIR/attack.py" /tmp/attack-is-over
