@@ -18,7 +18,7 @@ use std::io;
 
 use crate::confine::Task;
 use crate::event::Line;
-use crate::measure::Timestamp;
+use crate::measure::{CgroupId, Timestamp};
 
 pub use capture::{Capture, CaptureError, CaptureOptions};
 pub use exec::Exec;
@@ -47,6 +47,14 @@ pub trait Sink: Send {
     fn takes_samples(&self) -> bool {
         true
     }
+
+    /// Whether it keeps what a cgroup is like now, which has to go with the cgroup.
+    fn describes_cgroups(&self) -> bool {
+        false
+    }
+
+    /// A cgroup has gone. Asked of those that [`Sink::describes_cgroups`].
+    fn gone(&mut self, _cgroup: CgroupId) {}
 
     /// Whether nobody will ever read again: asked now and then, for a stream may be silent for long.
     fn is_gone(&self) -> bool {

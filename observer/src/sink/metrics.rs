@@ -28,7 +28,7 @@ pub use report::replies_to;
 use crate::confine::Task;
 use crate::connections;
 use crate::event::{Event, ForecastState, Line, Memory, Relation, Sample, Subject, ThrottleState, UnitState};
-use crate::measure::Bytes;
+use crate::measure::{Bytes, CgroupId};
 use crate::words::{HOST, name};
 
 /// Units with labels of their own.
@@ -139,11 +139,12 @@ struct Counted {
 /// A unit and its slice: a container's name is known some time after its cgroup.
 type Key = (String, String);
 
-/// A unit's labels as they are now, and what was counted under them.
+/// A unit's labels as they are now, what was counted under them, and the cgroup that its sizes are of.
 #[derive(Debug)]
 struct Known {
     of: Of,
     counted: Counted,
+    cgroup: Option<CgroupId>,
 }
 
 /// The metrics, kept up to date.
@@ -154,6 +155,8 @@ pub struct Metrics {
     has_port: bool,
     /// Who has labels, by what does not change of these.
     known: LruCache<Key, Known>,
+    /// Whose sizes go with a cgroup.
+    cgroups: HashMap<CgroupId, Key>,
     kills: Family<OfOrigin, Counter>,
     nothing_killed: Family<Of, Counter>,
     unexplained: Family<Of, Counter>,
@@ -175,6 +178,7 @@ impl Default for Metrics {
             registry: Arc::default(),
             has_port: false,
             known: LruCache::unbounded(),
+            cgroups: HashMap::new(),
             kills: Family::default(),
             nothing_killed: Family::default(),
             unexplained: Family::default(),
@@ -287,14 +291,16 @@ impl Metrics {
         let key = of.key();
         if self.known.len() >= MAX_UNITS
             && !self.known.contains(&key)
-            && let Some((_, gone)) = self.known.pop_lru()
+            && let Some((key, gone)) = self.known.pop_lru()
         {
+            self.leave(gone.cgroup, &key);
             self.undescribe(&gone.of);
             self.count_as(&Of::only(OTHER), &gone.of, gone.counted);
         }
         let known = self.known.get_or_insert_mut(key, || Known {
             of: of.clone(),
             counted: Counted::default(),
+            cgroup: None,
         });
         if known.of != of {
             let before = std::mem::replace(&mut known.of, of.clone());
@@ -336,6 +342,7 @@ impl Metrics {
             return;
         }
         let of = self.of(&sample.subject);
+        self.lives_in(&of, sample.subject.cgroup.id);
         let forecast = sample.forecast.as_ref();
         for (bound, seconds) in [
             ("low", forecast.map(|forecast| forecast.low_seconds)),
@@ -372,19 +379,45 @@ impl Metrics {
         );
     }
 
+    /// Remembers with which cgroup a unit's sizes go: a unit that is started again has another.
+    fn lives_in(&mut self, of: &Of, cgroup: Option<CgroupId>) {
+        let key = of.key();
+        let Some(known) = self.known.get_mut(&key).filter(|known| known.cgroup != cgroup) else {
+            return;
+        };
+        let before = std::mem::replace(&mut known.cgroup, cgroup);
+        self.leave(before, &key);
+        cgroup.map(|cgroup| self.cgroups.insert(cgroup, key));
+    }
+
+    fn leave(&mut self, cgroup: Option<CgroupId>, key: &Key) {
+        if let Some(cgroup) = cgroup
+            && self.cgroups.get(&cgroup) == Some(key)
+        {
+            self.cgroups.remove(&cgroup);
+        }
+    }
+
     /// What describes a unit as it stands goes with it.
     fn ended(&mut self, subject: &Subject) {
         let unit = name(subject);
         let known = self.known.iter().filter(|((name, _), _)| name == unit);
-        let gone: Vec<(Of, bool)> = known
-            .map(|(_, known)| (known.of.clone(), known.counted == Counted::default()))
-            .collect();
-        for (of, is_uncounted) in gone {
-            if is_uncounted {
-                self.known.pop(&of.key());
-            }
-            self.undescribe(&of);
+        let keys: Vec<Key> = known.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.forget(&key);
         }
+    }
+
+    /// Of what has gone the totals stay.
+    fn forget(&mut self, key: &Key) {
+        let Some(known) = self.known.peek_mut(key) else { return };
+        let (of, is_counted) = (known.of.clone(), known.counted != Counted::default());
+        let cgroup = known.cgroup.take();
+        self.leave(cgroup, key);
+        if !is_counted {
+            self.known.pop(key);
+        }
+        self.undescribe(&of);
     }
 
     fn undescribe(&self, of: &Of) {
@@ -513,6 +546,16 @@ impl super::Sink for Metrics {
         Ok(())
     }
 
+    fn describes_cgroups(&self) -> bool {
+        true
+    }
+
+    fn gone(&mut self, cgroup: CgroupId) {
+        if let Some(key) = self.cgroups.get(&cgroup).cloned() {
+            self.forget(&key);
+        }
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -639,6 +682,32 @@ mod tests {
             told.contains("oomtrace_kills_total{unit=\"a.service\",slice=\"system.slice\",origin=\"memcg_limit\"} 1"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn sizes_go_with_the_cgroup_that_they_are_of() {
+        let mut metrics = with_port();
+        metrics.line(&sample("a.service", 64)).unwrap();
+        metrics.line(&serde_json::from_str(KILL).unwrap()).unwrap();
+        metrics.gone(CgroupId(8));
+        assert!(text(&metrics).contains("oomtrace_usage_bytes{unit=\"a.service\""));
+        let mut again = sample("a.service", 65);
+        let Event::Sample(sample) = &mut again.event else {
+            panic!()
+        };
+        sample.subject.cgroup.id = Some(CgroupId(9));
+        metrics.line(&again).unwrap();
+        metrics.gone(CgroupId(7));
+        let told = text(&metrics);
+        assert!(
+            told.contains("oomtrace_usage_bytes{unit=\"a.service\",slice=\"system.slice\"} 65"),
+            "it was started again: {told}"
+        );
+        metrics.gone(CgroupId(9));
+        let told = text(&metrics);
+        assert!(!told.contains("oomtrace_usage_bytes{"), "{told}");
+        assert!(told.contains("oomtrace_kills_total{unit=\"a.service\""), "{told}");
+        assert!(metrics.cgroups.is_empty());
     }
 
     #[test]

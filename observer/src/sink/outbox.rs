@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::Sink;
 use crate::event::{Event, Line, Lost, Stream};
-use crate::measure::Timestamp;
+use crate::measure::{CgroupId, Timestamp};
 use crate::{confine, rights};
 
 /// From here on samples are dropped. A sample counts 1, what has samples from before with it so many more: about 1 KiB each.
@@ -46,6 +46,7 @@ struct Queue {
 #[derive(Debug)]
 enum Entry {
     Line(Arc<Line>),
+    Gone(CgroupId),
     /// Lines that were dropped here: how many, and what the last of them carried beside its event.
     Dropped {
         count: u64,
@@ -72,6 +73,7 @@ impl Shared {
 pub struct Outbox {
     shared: Arc<Shared>,
     takes_samples: bool,
+    describes_cgroups: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -85,6 +87,7 @@ impl Outbox {
         let theirs = Arc::clone(&shared);
         Ok(Self {
             takes_samples: sink.takes_samples(),
+            describes_cgroups: sink.describes_cgroups(),
             thread: Some(
                 std::thread::Builder::new()
                     .name("sink".to_owned())
@@ -111,6 +114,15 @@ impl Outbox {
         drop(queue);
         self.shared.filled.notify_one();
         Ok(())
+    }
+
+    /// Tells that a cgroup has gone, after the lines that wait.
+    pub fn gone(&self, cgroup: CgroupId) {
+        if !self.describes_cgroups {
+            return;
+        }
+        self.shared.queue().end_of(cgroup);
+        self.shared.filled.notify_one();
     }
 
     /// Tells the time.
@@ -208,11 +220,23 @@ impl Queue {
         }
     }
 
-    fn pop(&mut self) -> Option<Arc<Line>> {
+    /// What is not told for want of room is what is shown for longer than it is so, and is not counted as lost.
+    fn end_of(&mut self, cgroup: CgroupId) {
+        if !self.has_failed && self.weight < MAX_ALL {
+            self.weight += 1;
+            self.lines.push_back(Entry::Gone(cgroup));
+        }
+    }
+
+    fn pop(&mut self) -> Option<Work> {
         match self.lines.pop_front()? {
             Entry::Line(line) => {
                 self.weight -= weight(&line);
-                Some(line)
+                Some(Work::Line(line))
+            }
+            Entry::Gone(cgroup) => {
+                self.weight -= 1;
+                Some(Work::Gone(cgroup))
             }
             Entry::Dropped { count, mut last } => {
                 // In place of the last one that is missing, so that the numbers show where they were.
@@ -221,7 +245,7 @@ impl Queue {
                     count,
                     killer: None,
                 });
-                Some(Arc::from(last))
+                Some(Work::Line(Arc::from(last)))
             }
         }
     }
@@ -230,6 +254,7 @@ impl Queue {
 /// What there is for a sink to do.
 enum Work {
     Line(Arc<Line>),
+    Gone(CgroupId),
     Tick(Timestamp),
     Flush,
     /// Nothing for a while.
@@ -241,8 +266,8 @@ enum Work {
 fn next(shared: &Shared) -> Work {
     let mut queue = shared.queue();
     loop {
-        if let Some(line) = queue.pop() {
-            return Work::Line(line);
+        if let Some(work) = queue.pop() {
+            return work;
         }
         if let Some(now) = queue.tick.take() {
             return Work::Tick(now);
@@ -271,6 +296,10 @@ fn work(shared: &Shared, mut sink: Box<dyn Sink>) {
     let result = loop {
         let done = match next(shared) {
             Work::Line(line) => sink.line(&line),
+            Work::Gone(cgroup) => {
+                sink.gone(cgroup);
+                Ok(())
+            }
             Work::Tick(now) => sink.tick(now).and_then(|()| look(sink.as_ref())),
             Work::Flush => sink.flush(),
             Work::Look => look(sink.as_ref()),

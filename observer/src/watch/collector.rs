@@ -314,12 +314,13 @@ impl Collector {
             }
         }
         for id in ends {
-            self.gone(id);
+            self.gone(id, stream);
         }
         Ok(())
     }
 
-    fn gone(&mut self, id: CgroupId) {
+    fn gone(&mut self, id: CgroupId, stream: &Stream) {
+        stream.gone(id);
         self.files.close(id);
         self.looks.forget(id);
         self.objects.forget(id);
@@ -647,7 +648,7 @@ impl Collector {
             .filter(|(id, path)| self.cgroups.id(path) != Some(*id))
             .collect();
         for id in ends {
-            self.gone(id);
+            self.gone(id, stream);
         }
         for (id, path) in births {
             let change = CgroupChange {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::service;
 use super::status::Status;
 use crate::event::{Event, Line, Stop, StopReason};
-use crate::measure::Timestamp;
+use crate::measure::{CgroupId, Timestamp};
 use crate::sink::{Outbox, Sink};
 
 /// The output failed.
@@ -62,6 +62,13 @@ impl Stream {
             sink.line(&line)?;
         }
         Ok(())
+    }
+
+    /// A cgroup has gone: no line, for its unit's end is one where systemd has that.
+    pub(super) fn gone(&self, cgroup: CgroupId) {
+        for sink in &self.sinks {
+            sink.gone(cgroup);
+        }
     }
 
     /// Tells the time to sinks that wait for it, and the service manager what is watched: `cgroups` counts. A stream that nobody
