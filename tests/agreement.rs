@@ -281,4 +281,97 @@ Nov 29 12:00:01 guest kernel: Memory cgroup out of memory: Killed process 77 (py
         let log = format!("{LOG}Nov 29 12:00:02 guest kernel: a program says: Killed process 78 (x)\n");
         assert!(agree(&log, &[other]).unwrap_err().to_string().contains("78"));
     }
+
+    /// Three kills within a second, as Linux 7.2 prints them, and how they were told live.
+    fn three() -> (String, BTreeMap<u64, Value>) {
+        let (mut log, mut live) = (String::new(), BTreeMap::new());
+        for (pid, unit, gfp) in [
+            (215, "memfd.service", "0xcc0(GFP_KERNEL)"),
+            (217, "pipes.service", "0x500cc2(GFP_HIGHUSER|__GFP_ACCOUNT)"),
+            (219, "dentry.service", "0xdc0(GFP_KERNEL|__GFP_ZERO)"),
+        ] {
+            let size = pid * 10;
+            let text = format!(
+                "\
+python3 invoked oom-killer: gfp_mask={gfp}, order=0, oom_score_adj=0
+CPU: 0 UID: 0 PID: {pid} Comm: python3 Not tainted 7.2.13+deb14-cloud-amd64 #1 PREEMPT(lazy)  Debian 7.2.13-1
+Hardware name: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2-debian-1.16.2-1 04/01/2014
+Call Trace:
+ <TASK>
+ dump_stack_lvl+0x5d/0x80
+ ? alloc_empty_file+0x8e/0x140
+ </TASK>
+memory: usage {size}kB, limit {size}kB, failcnt 3
+swap: usage 0kB, limit 9007199254740988kB, failcnt 0
+Memory cgroup stats for /system.slice/{unit}:
+anon 5193728
+pgfault 2070
+Memory cgroup min protection 0kB -- low protection 0kB
+Tasks state (memory values in pages):
+[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name
+[    {pid}]     0   {pid}     3785     3780     1268     2512         0    65536        0             0 python3
+oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0-1,oom_memcg=/system.slice/{unit},\
+task_memcg=/system.slice/{unit},task=python3,pid={pid},uid=0
+Memory cgroup out of memory: Killed process {pid} (python3) total-vm:15140kB, anon-rss:{size}kB, file-rss:0kB, \
+shmem-rss:0kB, UID:0 pgtables:64kB oom_score_adj:0
+"
+            );
+            for line in text.lines() {
+                let _ = writeln!(log, "Nov 29 12:00:01 guest kernel: {line}");
+            }
+            let mut kill = self::live(unit, size << 10);
+            kill["cgroup"]["path"] = json!(format!("/system.slice/{unit}"));
+            kill["victim"] = json!({"pid": pid, "tid": pid, "comm": "python3", "uid": 0, "oom_score_adj": 0,
+                "total_vm": 15140 << 10, "anon": size << 10, "file": 0, "shmem": 0, "pgtables": 64 << 10, "rss": size << 10});
+            kill["limit"]["cgroup"] = kill["cgroup"]["path"].clone();
+            kill["limit"]["unit"] = json!(unit);
+            kill["limit"]["bytes"] = json!(size << 10);
+            kill["trigger"] =
+                json!({"comm": "python3", "pid": pid, "tid": pid, "unit": unit, "cgroup": kill["cgroup"]["path"]});
+            kill["request"]["gfp"] = json!(gfp.split_once('(').unwrap().1.trim_end_matches(')'));
+            live.insert(pid, kill);
+        }
+        (log, live)
+    }
+
+    /// Wherever a log begins and ends, and whichever of its lines is missing.
+    #[test]
+    fn no_part_of_a_log_tells_of_a_kill_what_is_of_another() {
+        let (log, live) = three();
+        let parsed = parse(&log);
+        let mut all = Vec::new();
+        for form in [Form::Journal, Form::Dmesg, Form::NewestFirst] {
+            let whole = form.write(&parsed);
+            let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+            for (from, first) in lines.iter().enumerate() {
+                for without in from..lines.len() {
+                    for to in [lines.len(), without + 1, without + 2] {
+                        // A report's beginning beside another's end: either may come first.
+                        if to.saturating_sub(from) <= 4 {
+                            continue;
+                        }
+                        let mut part = first.get(first.len() / 2..).unwrap().to_owned();
+                        let rest = lines.iter().enumerate().take(to).skip(from + 1);
+                        part.extend(rest.filter(|(number, _)| *number != without).map(|(_, line)| *line));
+                        for (pid, logged) in told(&part).unwrap() {
+                            let mut wrong = Vec::new();
+                            compare(&logged, &live[&pid], "", true, &mut wrong);
+                            if !wrong.is_empty() {
+                                all.push(format!(
+                                    "{form:?} {from} to {to} without {without}, {pid}: {}",
+                                    wrong.join("; ")
+                                ));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assert!(
+            all.is_empty(),
+            "{} of them:\n{}",
+            all.len(),
+            all[..all.len().min(30)].join("\n")
+        );
+    }
 }

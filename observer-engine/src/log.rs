@@ -147,6 +147,11 @@ impl LogParser {
         };
     }
 
+    /// What follows does not belong to the report that is being read.
+    pub(crate) fn breaks(&mut self) {
+        self.unfinished.extend(self.open.take().map(|open| open.report));
+    }
+
     /// Whether lines without the kernel's usual words may be of what is being read.
     #[must_use]
     pub(crate) fn is_open(&self) -> bool {

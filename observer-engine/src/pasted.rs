@@ -175,16 +175,19 @@ impl Pasted {
     fn whole(&mut self, line: &str) {
         let line = text::summary(line);
         let parts = anchor::parts(&line);
-        match self.backwards.line(&line, parts.map(|parts| parts.text)) {
+        match self.backwards.line(&line, parts) {
             Place::Right => self.ordered(&line, parts),
             Place::Open => {}
             Place::Known(lines) => self.turned(lines),
         }
     }
 
-    fn turned(&mut self, lines: Vec<String>) {
+    fn turned(&mut self, lines: Vec<Option<String>>) {
         for line in lines {
-            self.ordered(&line, anchor::parts(&line));
+            match line {
+                Some(line) => self.ordered(&line, anchor::parts(&line)),
+                None => self.hosts.values_mut().for_each(|host| host.parser.breaks()),
+            }
         }
     }
 

@@ -54,8 +54,11 @@ const COUNTED: [&str; 6] = [
 ];
 
 /// What makes a line worth reading where no report is open: all else is passed over.
-pub(super) const WORTH: [&str; 17] = [
+pub(super) const WORTH: [&str; 19] = [
     "oom-kill",
+    // What stands behind a report's header, or before it where the newest line comes first.
+    "memory: usage ",
+    "CPU: ",
     "illed process ",
     "ill process ",
     "illing process ",
@@ -276,6 +279,11 @@ impl Parts<'_> {
             mono,
             clock: clock(self.prefix),
         }
+    }
+
+    /// When it was written, in microseconds since boot, where that stands there.
+    pub(super) fn mono(&self) -> Option<u64> {
+        mono(self.prefix)
     }
 
     /// The thread that printed it, where the kernel tells (`CONFIG_PRINTK_CALLER`): `[  12.345678][  T123] `.

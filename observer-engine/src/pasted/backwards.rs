@@ -1,30 +1,60 @@
 //! A log with its newest line first, as web pages of logs and `journalctl --reverse` show it: each report is turned round.
 //!
-//! The kernel writes whom it chose right before it says that it killed it, and the table of tasks before it says that there was
-//! nobody to kill. Where that stands behind, the report is from its end to its beginning, which is the line with `invoked
-//! oom-killer`.
+//! Nothing in such a text says so. What shows it are lines that follow each other: times, the kernel's choice and the kill that
+//! comes right after it, the names of the table's columns and its rows. A report's end and the next one's beginning show
+//! nothing: they may stand in either order. Until the order is known lines are held.
 
+use super::anchor::Parts;
 use crate::log::header;
 
-/// What is held of a report, at most, in lines and in bytes; more is taken as it comes.
+/// What is held, at most, in lines and in bytes; more is taken as it comes.
 const LINES: usize = 10_000;
 const BYTES: usize = 4 << 20;
 
-/// Lines of others between who was killed and who was chosen, at most.
-const BETWEEN: usize = 64;
+/// Lines that are none of the kernel's known ones, one after the other in a report, at most: a stack, or what a cgroup's memory
+/// is made of, a line each.
+const UNKNOWN: usize = 200;
 
-/// A report that may be from its end to its beginning.
+/// The order of a text's lines, as far as it has shown.
 #[derive(Debug, Default)]
 pub(super) struct Backwards {
     held: Vec<String>,
     bytes: usize,
-    /// Who was chosen and is not killed yet, in a log that is in order.
-    chosen: Option<u32>,
-    /// Who was killed by the last of them that says so.
-    last: Option<u32>,
-    /// Whether it seems to be, and whether that is sure: a thread is killed under another number than its process's.
-    is_turned: bool,
-    is_sure: bool,
+    /// How many of the held, from the last one on, are none of the kernel's known ones.
+    unknown: usize,
+    /// Whether the newest line comes first. `None` = nothing has shown it.
+    is_turned: Option<bool>,
+    last: Option<Seen>,
+    /// Whether the held begin with a report's end and have more of it: another end is another report's.
+    has_middle: bool,
+}
+
+/// A line of the kernel's that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    step: Step,
+    /// Microseconds since the boot of that machine.
+    mono: Option<u64>,
+    host: Option<String>,
+}
+
+/// What a line is of a report, in the order in which the kernel prints it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// `… invoked oom-killer: …`
+    Header,
+    /// The first line of the stack.
+    Cpu,
+    /// What stands in each report once, by its place.
+    Part(u8),
+    /// Whom the kernel chose.
+    Chosen(u32),
+    /// Whom it killed; nobody where there was nobody to kill.
+    Ended(u32),
+    /// What it says after that, of a group or its reaper.
+    After,
+    /// What stands in any place.
+    Other,
 }
 
 /// Where a line belongs.
@@ -34,8 +64,8 @@ pub(super) enum Place {
     Right,
     /// That is not known yet: it is held.
     Open,
-    /// These lines, which were held, are in order now.
-    Known(Vec<String>),
+    /// These lines, which were held, are in order now. `None` = what follows does not belong to the report that stands before.
+    Known(Vec<Option<String>>),
 }
 
 impl Backwards {
@@ -45,60 +75,186 @@ impl Backwards {
     }
 
     /// Takes a line, and the kernel's words in it.
-    pub(super) fn line(&mut self, line: &str, text: Option<&str>) -> Place {
-        let (ended, chosen) = (text.and_then(ended), text.and_then(chosen));
-        if self.held.is_empty() && (ended.is_none() || ended == self.chosen) {
-            self.chosen = chosen.or(self.chosen.filter(|_| ended.is_none()));
-            return Place::Right;
-        }
-        // Where the next report's end comes before this one's beginning, that is missing.
-        let mut known = if self.is_turned && ended.is_some() {
-            self.end()
-        } else {
-            Vec::new()
+    pub(super) fn line(&mut self, line: &str, parts: Option<Parts<'_>>) -> Place {
+        let Some(parts) = parts else {
+            if self.held.is_empty() {
+                return Place::Right;
+            }
+            self.unknown += 1;
+            self.hold(line);
+            let is_over = self.unknown > UNKNOWN || self.is_full();
+            return Self::known(if is_over { self.end() } else { Vec::new() });
         };
-        let last = self.last;
-        self.last = ended.or(last);
-        self.held.push(line.to_owned());
-        self.bytes += line.len();
-        let is_over = match text {
-            _ if self.bytes > BYTES || self.held.len() > if self.is_turned { LINES } else { BETWEEN } => true,
-            Some(text) if self.is_turned => {
-                let is_beginning = header(text).is_some();
-                self.is_sure |= is_beginning;
-                is_beginning
+        let seen = Seen::of(&parts);
+        let shown = self.last.as_ref().and_then(|last| last.shows(&seen, self.unknown));
+        let step = seen.step;
+        let follows = self.last.replace(seen).map(|last| last.step);
+        // A kill without the choice before it may begin a part that is turned, in a text that is in order.
+        let is_alone = matches!(step, Step::Ended(_))
+            && shown != Some(false)
+            && !matches!(follows, Some(Step::Ended(_) | Step::After));
+        self.unknown = 0;
+        let mut known = Vec::new();
+        match shown.filter(|shown| self.is_turned != Some(*shown)) {
+            Some(true) => known = self.turn(),
+            Some(false) => {
+                self.is_turned = shown;
+                known = self.end();
             }
-            Some(text) if last == Some(NOBODY) && text.starts_with('[') => {
-                (self.is_turned, self.is_sure) = (true, true);
-                false
-            }
-            Some(_) if chosen.is_some() => {
-                (self.is_turned, self.is_sure) = (true, chosen == last);
-                false
-            }
-            // A group's members stand between, and lines of others.
-            Some(text) => ended.is_none() && !text.starts_with("Tasks in /"),
-            None => false,
-        };
-        if is_over {
-            known.extend(self.end());
+            None => {}
         }
-        if known.is_empty() {
+        match self.is_turned {
+            Some(false) if is_alone || self.is_open() && matches!(step, Step::Ended(_) | Step::After) => {
+                self.hold(line);
+            }
+            Some(false) => {
+                known.extend(self.end());
+                if known.is_empty() {
+                    return Place::Right;
+                }
+                known.push(Some(line.to_owned()));
+            }
+            Some(true) if self.has_middle && matches!(step, Step::Ended(_)) => {
+                known.extend(self.end());
+                self.hold(line);
+            }
+            Some(true) => {
+                self.has_middle |= !matches!(step, Step::Ended(_) | Step::After);
+                self.hold(line);
+                if step == Step::Header || self.is_full() {
+                    known.extend(self.end());
+                }
+            }
+            _ => {
+                self.hold(line);
+                if self.is_full() {
+                    known.extend(self.end());
+                }
+            }
+        }
+        Self::known(known)
+    }
+
+    fn known(lines: Vec<Option<String>>) -> Place {
+        if lines.is_empty() {
             Place::Open
         } else {
-            Place::Known(known)
+            Place::Known(lines)
         }
     }
 
-    /// There are no more lines.
-    pub(super) fn end(&mut self) -> Vec<String> {
-        (self.chosen, self.last, self.bytes) = (None, None, 0);
-        let mut lines = std::mem::take(&mut self.held);
-        self.is_turned = false;
-        if std::mem::take(&mut self.is_sure) {
-            lines.reverse();
+    fn hold(&mut self, line: &str) {
+        self.held.push(line.to_owned());
+        self.bytes += line.len();
+    }
+
+    fn is_full(&self) -> bool {
+        self.held.len() > LINES || self.bytes > BYTES
+    }
+
+    /// What is held turns out to be the newest first: report by report, but the last one, which goes on.
+    fn turn(&mut self) -> Vec<Option<String>> {
+        self.is_turned = Some(true);
+        let lines = std::mem::take(&mut self.held);
+        (self.bytes, self.has_middle) = (0, false);
+        let mut known = Vec::new();
+        for line in lines {
+            let step = super::anchor::parts(&line).map(|parts| step(parts.text));
+            if self.has_middle && matches!(step, Some(Step::Ended(_))) {
+                known.extend(self.end());
+            }
+            self.has_middle |= step.is_some_and(|step| !matches!(step, Step::Ended(_) | Step::After));
+            self.hold(&line);
+            if step == Some(Step::Header) {
+                known.extend(self.end());
+            }
         }
-        lines
+        known
+    }
+
+    /// Gives what is held.
+    pub(super) fn end(&mut self) -> Vec<Option<String>> {
+        (self.bytes, self.unknown, self.has_middle) = (0, 0, false);
+        let lines = std::mem::take(&mut self.held).into_iter().map(Some);
+        match self.is_turned {
+            Some(true) => std::iter::once(None).chain(lines.rev()).collect(),
+            _ => lines.collect(),
+        }
+    }
+}
+
+impl Seen {
+    fn of(parts: &Parts<'_>) -> Self {
+        Self {
+            step: step(parts.text),
+            mono: parts.mono(),
+            host: parts.host().map(str::to_owned),
+        }
+    }
+
+    /// Whether the newest comes first, where what came next, behind so many lines of others, shows it.
+    fn shows(&self, next: &Self, between: usize) -> Option<bool> {
+        if self.host != next.host {
+            return None;
+        }
+        if let (Some(one), Some(other)) = (self.mono, next.mono)
+            && one != other
+        {
+            return Some(other < one);
+        }
+        match (self.step, next.step) {
+            // In some kernels there is a line about the cpuset between these. Any other stack has such a line too.
+            (Step::Header, Step::Cpu) if between <= 1 => Some(false),
+            (Step::Cpu, Step::Header) if between <= 1 => Some(true),
+            (Step::Part(one), Step::Part(other)) if one != other && one.abs_diff(other) <= NEAR => Some(other < one),
+            (Step::Part(one), Step::Chosen(_)) if one.abs_diff(TABLE) <= 1 => Some(false),
+            (Step::Chosen(_), Step::Part(other)) if other.abs_diff(TABLE) <= 1 => Some(true),
+            (Step::Chosen(chosen), Step::Ended(ended)) if chosen == ended => Some(false),
+            (Step::Ended(ended), Step::Chosen(chosen)) if chosen == ended => Some(true),
+            // Where the line between is missing, or there is none because nobody was to be killed.
+            (Step::Part(TABLE), Step::Ended(_)) => Some(false),
+            (Step::Ended(_), Step::Part(TABLE)) => Some(true),
+            _ => None,
+        }
+    }
+}
+
+/// The rows of the table of tasks.
+const TABLE: u8 = 6;
+
+/// Parts further from each other than this have lines missing between them, and may be of two reports.
+const NEAR: u8 = 3;
+
+/// What each report about a cgroup has once; what is told of a whole host is told of hosts that only run short, too.
+const PARTS: [(&str, u8); 6] = [
+    ("memory: usage ", 1),
+    ("memory+swap: usage ", 2),
+    ("swap: usage ", 2),
+    ("kmem: usage ", 3),
+    ("Memory cgroup stats for ", 4),
+    ("[", TABLE),
+];
+
+fn step(text: &str) -> Step {
+    if let Some(tid) = ended(text) {
+        return Step::Ended(tid);
+    }
+    if let Some(tid) = chosen(text) {
+        return Step::Chosen(tid);
+    }
+    if text.starts_with("CPU: ") || text.starts_with("Pid: ") {
+        return Step::Cpu;
+    }
+    if text.starts_with("Tasks in /") || text.starts_with("oom_reaper: ") {
+        return Step::After;
+    }
+    if header(text).is_some() {
+        return Step::Header;
+    }
+    match PARTS.iter().find(|(words, _)| text.starts_with(words)) {
+        Some((_, TABLE)) if text.contains(" tgid ") => Step::Part(TABLE - 1),
+        Some((_, place)) => Step::Part(*place),
+        None => Step::Other,
     }
 }
 
@@ -136,13 +292,13 @@ mod tests {
         let mut backwards = Backwards::default();
         let mut out = Vec::new();
         for line in lines {
-            match backwards.line(line, anchor::parts(line).map(|parts| parts.text)) {
+            match backwards.line(line, anchor::parts(line)) {
                 Place::Right => out.push((*line).to_owned()),
                 Place::Open => {}
-                Place::Known(lines) => out.extend(lines),
+                Place::Known(lines) => out.extend(lines.into_iter().flatten()),
             }
         }
-        out.extend(backwards.end());
+        out.extend(backwards.end().into_iter().flatten());
         out
     }
 
@@ -165,9 +321,9 @@ mod tests {
     #[test]
     fn a_report_of_nobody_to_kill_is_turned_round_too() {
         let report = [
-            REPORT[0],
-            "[1.000001] [  pid  ]   uid  tgid total_vm      rss name",
-            "[1.000002] Out of memory and no killable processes...",
+            "[3.000001] a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+            "[3.000001] [  pid  ]   uid  tgid total_vm      rss name",
+            "[3.000002] Out of memory and no killable processes...",
         ];
         let back = [report[2], report[1], report[0], REPORT[2], REPORT[1], REPORT[0]];
         assert_eq!(told(&back), [report.as_slice(), &REPORT[..3]].concat());
@@ -195,13 +351,17 @@ mod tests {
         let two = [&REPORT[2..], &REPORT[..3]].concat();
         assert_eq!(told(&two), two);
         // The newest report is there from its middle on.
-        let middle = [&[REPORT[0]], REPORT[2..3].as_ref(), &REPORT[1..2], &REPORT[..1]].concat();
-        assert_eq!(told(&middle), [REPORT[0], REPORT[0], REPORT[1], REPORT[2]]);
+        let newest = "[2.000001] b invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0";
+        let middle = [newest, REPORT[2], REPORT[1], REPORT[0]];
+        assert_eq!(told(&middle), [newest, REPORT[0], REPORT[1], REPORT[2]]);
         // Only lines with "kill", the first of them cut off.
-        let picked = [REPORT[2], REPORT[1], REPORT[2], REPORT[1], REPORT[2]].map(str::to_owned);
+        let picked = [REPORT[2], REPORT[1], REPORT[2], REPORT[1], REPORT[2]];
         let picked: Vec<String> = (1..)
             .zip(picked)
-            .map(|(number, line)| line.replace("77", &(number / 2).to_string()))
+            .map(|(number, line)| {
+                let line = line.replace("77", &(number / 2).to_string());
+                format!("[{number}.000000{}", line.get(9..).unwrap())
+            })
             .collect();
         assert_eq!(told(&picked.iter().map(String::as_str).collect::<Vec<_>>()), picked);
         // The beginning is missing.
