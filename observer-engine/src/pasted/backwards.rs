@@ -24,6 +24,8 @@ pub(super) struct Backwards {
     unknown: usize,
     /// Whether the newest line comes first. `None` = nothing has shown it.
     is_turned: Option<bool>,
+    /// Whether the last two times are not in that order: once that is where a text was pasted twice, or two CPUs wrote at once.
+    is_odd: bool,
     last: Option<Seen>,
     /// Whether the held begin with a report's end and have more of it: another end is another report's.
     has_middle: bool,
@@ -87,18 +89,19 @@ impl Backwards {
         };
         let seen = Seen::of(&parts);
         let shown = self.last.as_ref().and_then(|last| last.shows(&seen, self.unknown));
+        let is_later = self.last.as_ref().and_then(|last| last.is_before(&seen));
         let step = seen.step;
         let follows = self.last.replace(seen).map(|last| last.step);
         // A kill without the choice before it may begin a part that is turned, in a text that is in order.
         let is_alone = matches!(step, Step::Ended(_))
-            && shown != Some(false)
+            && shown.or(is_later.map(|is_later| !is_later)) != Some(false)
             && !matches!(follows, Some(Step::Ended(_) | Step::After));
         self.unknown = 0;
         let mut known = Vec::new();
-        match shown.filter(|shown| self.is_turned != Some(*shown)) {
+        match self.other_order(shown, is_later) {
             Some(true) => known = self.turn(),
             Some(false) => {
-                self.is_turned = shown;
+                self.is_turned = Some(false);
                 known = self.end();
             }
             None => {}
@@ -133,6 +136,15 @@ impl Backwards {
             }
         }
         Self::known(known)
+    }
+
+    /// The order, where it turns out to be another than it seemed.
+    fn other_order(&mut self, shown: Option<bool>, is_later: Option<bool>) -> Option<bool> {
+        let order = shown.or(is_later.map(|is_later| !is_later))?;
+        let was_odd = std::mem::replace(&mut self.is_odd, self.is_turned == Some(!order));
+        let is_other = self.is_odd && (shown.is_some() || was_odd) || self.is_turned.is_none();
+        self.is_odd &= !is_other;
+        is_other.then_some(order)
     }
 
     fn known(lines: Vec<Option<String>>) -> Place {
@@ -192,15 +204,16 @@ impl Seen {
         }
     }
 
+    /// Whether it was written before what came next.
+    fn is_before(&self, next: &Self) -> Option<bool> {
+        let (one, other) = self.mono.zip(next.mono)?;
+        (self.host == next.host && one != other).then_some(one < other)
+    }
+
     /// Whether the newest comes first, where what came next, behind so many lines of others, shows it.
     fn shows(&self, next: &Self, between: usize) -> Option<bool> {
         if self.host != next.host {
             return None;
-        }
-        if let (Some(one), Some(other)) = (self.mono, next.mono)
-            && one != other
-        {
-            return Some(other < one);
         }
         match (self.step, next.step) {
             // In some kernels there is a line about the cpuset between these. Any other stack has such a line too.
