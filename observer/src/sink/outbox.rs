@@ -432,6 +432,47 @@ mod tests {
         assert_eq!(out.iter().map(|(seq, _)| seq).collect::<Vec<_>>(), [10]);
     }
 
+    /// Keeps the names of what it was given, in their order.
+    struct Describes(Sender<(u64, String)>);
+
+    impl Sink for Describes {
+        fn line(&mut self, line: &Line) -> io::Result<()> {
+            let _ = self.0.send((line.seq, "line".to_owned()));
+            Ok(())
+        }
+
+        fn describes_cgroups(&self) -> bool {
+            true
+        }
+
+        fn gone(&mut self, cgroup: CgroupId) {
+            let _ = self.0.send((cgroup.0, "gone".to_owned()));
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn who_describes_cgroups_is_told_of_their_end_after_what_was_said_of_them() {
+        let (out, told) = channel();
+        let outbox = Outbox::new(Box::new(Describes(out))).unwrap();
+        outbox.line(&sample(1)).unwrap();
+        outbox.gone(CgroupId(7));
+        outbox.line(&sample(2)).unwrap();
+        outbox.finish().unwrap();
+        let told: Vec<(u64, String)> = told.iter().collect();
+        let told: Vec<(u64, &str)> = told.iter().map(|(number, what)| (*number, what.as_str())).collect();
+        assert_eq!(told, [(1, "line"), (7, "gone"), (2, "line")]);
+        let (outbox, go, out) = slow(true);
+        outbox.gone(CgroupId(7));
+        assert_eq!(outbox.shared.queue().weight, 0, "of nobody else's concern");
+        drop(go);
+        outbox.finish().unwrap();
+        assert!(out.try_recv().is_err());
+    }
+
     #[test]
     fn a_failure_is_told_once_and_ends_the_sink() {
         let (outbox, go, _out) = slow(true);
