@@ -8,6 +8,7 @@ mod bounded;
 mod bursts;
 mod forecast;
 mod growers;
+mod late;
 mod line;
 mod parts;
 mod recent;
@@ -29,6 +30,7 @@ use above::HOST;
 use bounded::Bounded;
 use bursts::Bursts;
 use growers::Followed;
+use late::{Late, Life, Said};
 use parts::PartsOverTime;
 use recent::Recent;
 use runs::Runs;
@@ -134,6 +136,8 @@ struct History {
     met_since: Option<Timestamp>,
     /// Whether what the standing warning was of has come.
     is_over: bool,
+    /// What was known a while ago, where a kill may still ask for it.
+    late: Option<Box<Late>>,
     /// Samples since a limit was in sight.
     blind: u8,
 }
@@ -204,7 +208,7 @@ impl Engine {
         for (subject, freed) in std::mem::take(&mut self.ended) {
             out.extend(self.run_killed(subject, freed));
         }
-        out.extend(self.new_life(&path, &sample.subject).into_iter().flatten());
+        out.extend(self.new_life(ts, &path, &sample.subject).into_iter().flatten());
         // The limits' owners first: their growth decides as much as the cgroup's own.
         for limit in sample.limits.iter().filter(|limit| limit.relation != Relation::Own) {
             if let Some(usage) = limit.usage {
@@ -289,6 +293,7 @@ impl Engine {
             sample.forecast = None;
         }
         history.say(ts, sample.forecast.as_ref());
+        history.remember(ts, sample.trend);
         out.extend(change.map(|state| {
             Event::Forecast(ForecastChange {
                 subject: sample.subject.clone(),
@@ -306,7 +311,7 @@ impl Engine {
 
     /// Where a sample is the first of a unit's next run: what the old one did is no trend of it, and nobody is to wait for
     /// what the old one was warned of.
-    fn new_life(&mut self, path: &str, subject: &Subject) -> [Option<Event>; 3] {
+    fn new_life(&mut self, ts: Timestamp, path: &str, subject: &Subject) -> [Option<Event>; 3] {
         let next =
             |history: &&mut History| subject.invocation_id.is_some() && history.invocation != subject.invocation_id;
         let Some(history) = self.cgroups.get_mut(path).filter(next) else {
@@ -320,6 +325,16 @@ impl Engine {
         };
         let run = old.runs.end(end);
         history.runs = std::mem::take(&mut old.runs);
+        history.late = (!old.last.is_empty()).then(|| {
+            let said = old.late.take().map(|late| late.said).unwrap_or_default();
+            let (last, owners) = (std::mem::take(&mut old.last), std::mem::take(&mut old.owners));
+            Box::new(Late::after(Life {
+                last,
+                owners,
+                said,
+                ended: ts,
+            }))
+        });
         self.close -= usize::from(old.growth.detail() == Detail::Close);
         if let Some(freed) = old.growth.last() {
             self.freed(path, freed);
@@ -580,17 +595,26 @@ impl Engine {
             let history = self.cgroups.get(path).filter(|history| !history.last.is_empty())?;
             Some((path, history))
         })?;
-        let forecast = history.forecast.as_deref();
+        let late = history.late.as_deref();
+        let life = late.and_then(|late| late.life_at(ts));
+        let (last, owners) = life.map_or((&history.last, &history.owners), |life| (&life.last, &life.owners));
+        let known = match life {
+            Some(life) => life.said.at(ts).cloned(),
+            None => late
+                .and_then(|late| late.said.at(ts).cloned())
+                .or_else(|| Some(history.said(ts, history.trend()))),
+        };
+        let (trend, forecast, bursty) =
+            known.map_or((None, None, None), |said| (said.trend, said.forecast, said.bursty));
         let mut before = Before {
-            samples: until(ts, history.last.all(sampled_path)),
-            trend: history.trend(),
-            forecast: forecast.map(|(_, forecast)| forecast.clone()),
-            forecast_age_seconds: forecast.map(|(said, _)| ts.seconds_since(*said).max(0.0)),
-            bursty: history.bursts.told(),
+            samples: until(ts, last.all(sampled_path)),
+            trend,
+            forecast_age_seconds: forecast.as_ref().map(|(said, _)| ts.seconds_since(*said).max(0.0)),
+            forecast: forecast.map(|(_, forecast)| forecast),
+            bursty,
         };
         // Those of the stream first: a replay finds them there, and the others in the kill.
-        let (sampled, others): (Vec<&str>, Vec<&str>) = history
-            .owners
+        let (sampled, others): (Vec<&str>, Vec<&str>) = owners
             .of(sampled_path)
             .partition(|owner| self.last_sampled(owner) >= self.above.last_seen(owner));
         for owner in sampled {
@@ -688,6 +712,26 @@ impl History {
         }
     }
 
+    fn said(&self, ts: Timestamp, trend: Option<Trend>) -> Said {
+        Said {
+            ts,
+            trend,
+            forecast: self.forecast.as_deref().cloned(),
+            bursty: self.bursts.told(),
+        }
+    }
+
+    /// Keeps what was said with a sample, where a limit is in sight: elsewhere a kill that is told late has the last of it.
+    fn remember(&mut self, ts: Timestamp, trend: Option<Trend>) {
+        let said = (self.growth.detail() == Detail::Close).then(|| self.said(ts, trend));
+        if said.is_some() || self.late.is_some() {
+            let late = self.late.get_or_insert_default();
+            if !late.push(ts, said) {
+                self.late = None;
+            }
+        }
+    }
+
     /// What the machine's memory is used for, where a sample tells of it.
     fn watch_parts(&mut self, ts: Timestamp, ledger: Option<&Ledger>) {
         match (&mut self.parts, ledger) {
@@ -723,7 +767,8 @@ impl History {
                 + forecast.limit.unit.as_ref().map_or(0, name)
         });
         let told = self.told.as_ref().map_or(0, |_| size_of::<Told>());
-        told + self.growth.heap()
+        told + self.late.as_ref().map_or(0, |late| late.heap())
+            + self.growth.heap()
             + self.runs.heap()
             + self.last.heap()
             + self.bursts.heap()

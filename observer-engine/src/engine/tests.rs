@@ -573,6 +573,50 @@ fn what_was_sampled_after_a_kill_that_is_told_late_is_not_from_before_it() {
 }
 
 #[test]
+fn a_kill_that_is_told_late_has_the_trend_and_the_forecast_of_its_time() {
+    let path = "/system.slice/leak.service";
+    let run = |engine: &mut Engine, seconds: std::ops::Range<u32>, run: &str, held: &dyn Fn(u32) -> u64| {
+        for second in seconds {
+            let used = held(second) * MIB;
+            let mut told = sample(used, 0, vec![limit(Relation::Own, path, 512 * MIB, used)]);
+            told.subject.invocation_id = Some(run.repeat(32));
+            engine.sample(at(f64::from(second)), &mut told, &mut Vec::new());
+        }
+    };
+    let mut engine = Engine::new(Config::default());
+    run(&mut engine, 0..61, "a", &|second| u64::from(second) * 4);
+    let at_once = engine.kill(at(60.5), facts(Some(path), 7));
+    let known = at_once.before.clone().unwrap();
+    assert_eq!(known.trend.unwrap().class, Class::Leak);
+    assert_eq!(known.forecast_age_seconds, Some(0.5));
+    // It loses its memory, and lives on.
+    run(&mut engine, 61..66, "a", &|_| 8);
+    // The samples after it have pushed some out that were before it.
+    let is_as_then = |kill: &Kill| {
+        let mut then = at_once.clone();
+        let before = kill.before.as_ref().unwrap();
+        let samples = &mut then.before.as_mut().unwrap().samples;
+        samples.drain(..samples.len() - before.samples.len());
+        assert_eq!(*kill, then);
+    };
+    is_as_then(&engine.kill(at(60.5), facts(Some(path), 7)));
+    // It is started again.
+    run(&mut engine, 66..70, "b", &|_| 8);
+    let late = engine.kill(at(60.5), facts(Some(path), 7));
+    is_as_then(&late);
+    let mut recalled = late.clone();
+    engine.recall(at(60.5), &mut recalled);
+    assert_eq!(recalled, late);
+    // A kill of the new run is of that.
+    let of_next = engine.kill(at(69.5), facts(Some(path), 7)).before.unwrap();
+    assert_eq!(of_next.samples.first().unwrap().ts, at(66.0));
+    assert_eq!(of_next.forecast, None);
+    // And what is longer ago than any kill waits is forgotten.
+    run(&mut engine, 140..141, "b", &|_| 8);
+    assert!(engine.cgroups.get(path).unwrap().late.is_none());
+}
+
+#[test]
 fn advice_rests_on_the_limit_that_was_met_and_on_what_filled_it() {
     let grown = |second: u64| {
         let mut told = sample(
