@@ -88,6 +88,21 @@ pub struct OomFacts {
     pub lowering: bool,
 }
 
+impl OwnerFacts {
+    /// Whether far more is used than the limit allows, as no charge makes it. Of a process that is dying some are let through
+    /// (mm/memcontrol.c: `try_charge_memcg`; before 5.16 any): that is little.
+    fn is_exceeded(&self) -> bool {
+        self.limit
+            .zip(self.usage)
+            .is_some_and(|(limit, usage)| usage.0.saturating_sub(limit.0) > (limit.0 / EXCEEDED).max(LET_THROUGH))
+    }
+}
+
+/// What is used beyond a limit is much from this part of it on,
+const EXCEEDED: u64 = 16;
+/// and from so many bytes on.
+const LET_THROUGH: u64 = 1 << 20;
+
 impl OomFacts {
     /// The allocation; the magic key makes none.
     #[must_use]
@@ -295,13 +310,14 @@ fn kernel_origin(facts: &KillFacts, oom: &OomFacts) -> (Origin, Confidence) {
     let origin = match oom.constraint {
         Constraint::Memcg => {
             // Whoever charges does so below the limit's owner. A trigger from elsewhere did not ask for memory: it wrote
-            // the limit (mm/memcontrol.c: `memory_max_write`).
+            // the limit (mm/memcontrol.c: `memory_max_write`). Who writes without waiting (O_NONBLOCK, since 6.16) kills
+            // nobody, and who charges next meets a limit that is below what is used already.
             let trigger = facts.trigger.as_ref().and_then(|trigger| trigger.cgroup.as_deref());
-            let owner = oom.owner.as_ref().and_then(|owner| owner.path.as_deref());
-            if trigger
-                .zip(owner)
-                .is_some_and(|(trigger, owner)| !holds(owner, trigger))
-            {
+            let owner = oom.owner.as_ref();
+            let is_elsewhere = trigger
+                .zip(owner.and_then(|owner| owner.path.as_deref()))
+                .is_some_and(|(trigger, owner)| !holds(owner, trigger));
+            if is_elsewhere || owner.is_some_and(OwnerFacts::is_exceeded) {
                 return (Origin::LimitLowered, Confidence::Inferred);
             }
             Origin::MemcgLimit

@@ -109,7 +109,29 @@ fn every_origin_has_its_facts() {
         order: Some(-1),
         ..choice(Constraint::Host)
     };
+    let used = |usage: u64| {
+        let owner = memcg().owner.map(|owner| OwnerFacts {
+            limit: Some(Bytes(32 << 20)),
+            usage: Some(Bytes(usage)),
+            ..owner
+        });
+        OomFacts { owner, ..memcg() }
+    };
     let cases = [
+        // The limit is below what is used, and who is there asks for more.
+        (
+            asked_in(UNIT, used(60 << 20)),
+            Origin::LimitLowered,
+            Inferred,
+            Some(Relation::Ancestor),
+        ),
+        // A dying process was let through.
+        (
+            asked_in(UNIT, used(33 << 20)),
+            Origin::MemcgLimit,
+            Observed,
+            Some(Relation::Ancestor),
+        ),
         (chosen(memcg()), Origin::MemcgLimit, Observed, Some(Relation::Ancestor)),
         (
             asked_in(UNIT, memcg()),
