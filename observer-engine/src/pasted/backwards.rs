@@ -117,17 +117,7 @@ impl Backwards {
                 }
                 known.push(Some(line.to_owned()));
             }
-            Some(true) if self.has_middle && matches!(step, Step::Ended(_)) => {
-                known.extend(self.end());
-                self.hold(line);
-            }
-            Some(true) => {
-                self.has_middle |= !matches!(step, Step::Ended(_) | Step::After);
-                self.hold(line);
-                if step == Step::Header || self.is_full() {
-                    known.extend(self.end());
-                }
-            }
+            Some(true) => known.extend(self.turned(line, Some(step))),
             _ => {
                 self.hold(line);
                 if self.is_full() {
@@ -172,14 +162,23 @@ impl Backwards {
         let mut known = Vec::new();
         for line in lines {
             let step = super::anchor::parts(&line).map(|parts| step(parts.text));
-            if self.has_middle && matches!(step, Some(Step::Ended(_))) {
-                known.extend(self.end());
-            }
-            self.has_middle |= step.is_some_and(|step| !matches!(step, Step::Ended(_) | Step::After));
-            self.hold(&line);
-            if step == Some(Step::Header) {
-                known.extend(self.end());
-            }
+            known.extend(self.turned(&line, step));
+        }
+        known
+    }
+
+    /// Takes a line of a text with its newest line first, and gives the report that it completes.
+    fn turned(&mut self, line: &str, step: Option<Step>) -> Vec<Option<String>> {
+        let is_end = matches!(step, Some(Step::Ended(_)));
+        let mut known = if self.has_middle && is_end {
+            self.end()
+        } else {
+            Vec::new()
+        };
+        self.has_middle |= step.is_some_and(|step| !is_end && step != Step::After);
+        self.hold(line);
+        if step == Some(Step::Header) || self.is_full() {
+            known.extend(self.end());
         }
         known
     }
