@@ -8,6 +8,7 @@ mod latency;
 mod log;
 mod replay;
 mod scale;
+mod stacks;
 mod start;
 mod walk;
 
@@ -34,6 +35,7 @@ enum What {
     Log(log::Log),
     Replay(replay::Replay),
     Scale(scale::Scale),
+    Stacks(stacks::Stacks),
     Start(start::Start),
     Walk(walk::Walk),
 }
@@ -49,6 +51,7 @@ impl Bench {
             What::Log(log) => log.run(),
             What::Replay(replay) => replay.run(),
             What::Scale(scale) => scale.run(),
+            What::Stacks(stacks) => stacks.run(),
             What::Start(start) => start.run(),
             What::Walk(walk) => walk.run(),
         }
