@@ -293,7 +293,7 @@ impl Engine {
             sample.forecast = None;
         }
         history.say(ts, sample.forecast.as_ref());
-        history.remember(ts, sample.trend);
+        history.remember(ts, sample.trend, self.config.keep_before);
         out.extend(change.map(|state| {
             Event::Forecast(ForecastChange {
                 subject: sample.subject.clone(),
@@ -598,20 +598,18 @@ impl Engine {
         let late = history.late.as_deref();
         let life = late.and_then(|late| late.life_at(ts));
         let (last, owners) = life.map_or((&history.last, &history.owners), |life| (&life.last, &life.owners));
-        let known = match life {
-            Some(life) => life.said.at(ts).cloned(),
-            None => late
-                .and_then(|late| late.said.at(ts).cloned())
-                .or_else(|| Some(history.said(ts, history.trend()))),
-        };
-        let (trend, forecast, bursty) =
-            known.map_or((None, None, None), |said| (said.trend, said.forecast, said.bursty));
+        let kept = life.map(|life| &life.said).or(late.map(|late| &late.said));
+        let now = || life.is_none().then(|| history.said(history.trend()));
+        let said = kept
+            .and_then(|kept| kept.at(ts).cloned())
+            .or_else(now)
+            .unwrap_or_default();
         let mut before = Before {
             samples: until(ts, last.all(sampled_path)),
-            trend,
-            forecast_age_seconds: forecast.as_ref().map(|(said, _)| ts.seconds_since(*said).max(0.0)),
-            forecast: forecast.map(|(_, forecast)| forecast),
-            bursty,
+            trend: said.trend,
+            forecast_age_seconds: said.forecast.as_ref().map(|(said, _)| ts.seconds_since(*said).max(0.0)),
+            forecast: said.forecast.map(|(_, forecast)| forecast),
+            bursty: said.bursty,
         };
         // Those of the stream first: a replay finds them there, and the others in the kill.
         let (sampled, others): (Vec<&str>, Vec<&str>) = owners
@@ -712,9 +710,8 @@ impl History {
         }
     }
 
-    fn said(&self, ts: Timestamp, trend: Option<Trend>) -> Said {
+    fn said(&self, trend: Option<Trend>) -> Said {
         Said {
-            ts,
             trend,
             forecast: self.forecast.as_deref().cloned(),
             bursty: self.bursts.told(),
@@ -722,11 +719,11 @@ impl History {
     }
 
     /// Keeps what was said with a sample, where a limit is in sight: elsewhere a kill that is told late has the last of it.
-    fn remember(&mut self, ts: Timestamp, trend: Option<Trend>) {
-        let said = (self.growth.detail() == Detail::Close).then(|| self.said(ts, trend));
+    fn remember(&mut self, ts: Timestamp, trend: Option<Trend>, room: usize) {
+        let said = (self.growth.detail() == Detail::Close).then(|| self.said(trend));
         if said.is_some() || self.late.is_some() {
             let late = self.late.get_or_insert_default();
-            if !late.push(ts, said) {
+            if !late.push(ts, said, room) {
                 self.late = None;
             }
         }
@@ -761,10 +758,7 @@ impl History {
     fn heap(&self) -> usize {
         let name = |name: &String| name.capacity();
         let forecast = self.forecast.as_deref().map_or(0, |(_, forecast)| {
-            size_of::<(Timestamp, Forecast)>()
-                + name(&forecast.limit.cgroup)
-                + name(&forecast.limit.file)
-                + forecast.limit.unit.as_ref().map_or(0, name)
+            size_of::<(Timestamp, Forecast)>() + late::names(forecast)
         });
         let told = self.told.as_ref().map_or(0, |_| size_of::<Told>());
         told + self.late.as_ref().map_or(0, |late| late.heap())

@@ -8,16 +8,12 @@ use super::recent::Recent;
 use crate::event::{Bursty, Forecast, Trend};
 use crate::measure::Timestamp;
 
-/// As many samples as go out with a kill.
-const KEPT: usize = 12;
-
 /// How long a kill may wait, in seconds.
 const LATE: f64 = 60.0;
 
 /// What was said with a sample.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Said {
-    pub(super) ts: Timestamp,
     pub(super) trend: Option<Trend>,
     /// The forecast that was said last, and when.
     pub(super) forecast: Option<(Timestamp, Forecast)>,
@@ -26,20 +22,20 @@ pub(super) struct Said {
 
 /// The last of it, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Sayings(VecDeque<Said>);
+pub(super) struct Sayings(VecDeque<(Timestamp, Said)>);
 
 impl Sayings {
-    fn push(&mut self, said: Said) {
-        if self.0.len() >= KEPT {
+    fn push(&mut self, ts: Timestamp, said: Said, room: usize) {
+        while self.0.len() >= room.max(1) {
             self.0.pop_front();
         }
-        self.0.push_back(said);
+        self.0.push_back((ts, said));
     }
 
     /// What had been said last by then; of what is all later the first, which is nearest.
     pub(super) fn at(&self, ts: Timestamp) -> Option<&Said> {
-        let before = self.0.iter().rev().find(|said| said.ts <= ts);
-        before.or_else(|| self.0.front())
+        let before = self.0.iter().rev().find(|(at, _)| *at <= ts);
+        before.or_else(|| self.0.front()).map(|(_, said)| said)
     }
 }
 
@@ -69,10 +65,11 @@ impl Late {
         }
     }
 
-    /// Takes what was said, where that is kept, and forgets what nobody can ask for any more. Whether anything is left.
-    pub(super) fn push(&mut self, ts: Timestamp, said: Option<Said>) -> bool {
+    /// Takes what was said, where that is kept: the last `room` of it. Forgets what nobody can ask for any more. Whether anything
+    /// is left.
+    pub(super) fn push(&mut self, ts: Timestamp, said: Option<Said>, room: usize) -> bool {
         match said {
-            Some(said) => self.said.push(said),
+            Some(said) => self.said.push(ts, said, room),
             None => self.said = Sayings::default(),
         }
         self.before.take_if(|life| ts.seconds_since(life.ended) > LATE);
@@ -87,14 +84,19 @@ impl Late {
     /// What it takes on the heap, in bytes.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
-        let names = |said: &Said| {
-            let limit = said.forecast.as_ref().map(|(_, forecast)| &forecast.limit);
-            limit.map_or(0, |limit| {
-                limit.cgroup.capacity() + limit.file.capacity() + limit.unit.as_ref().map_or(0, String::capacity)
-            })
+        let of = |said: &Sayings| {
+            let told = said.0.iter().filter_map(|(_, said)| said.forecast.as_ref());
+            let told: usize = told.map(|(_, forecast)| names(forecast)).sum();
+            said.0.capacity() * size_of::<(Timestamp, Said)>() + told
         };
-        let of = |said: &Sayings| said.0.capacity() * size_of::<Said>() + said.0.iter().map(names).sum::<usize>();
         let before = self.before.as_ref().map_or(0, |life| life.last.heap() + of(&life.said));
         size_of::<Self>() + of(&self.said) + before
     }
+}
+
+/// What a forecast's names take on the heap, in bytes.
+#[cfg(test)]
+pub(super) fn names(forecast: &Forecast) -> usize {
+    let limit = &forecast.limit;
+    limit.cgroup.capacity() + limit.file.capacity() + limit.unit.as_ref().map_or(0, String::capacity)
 }

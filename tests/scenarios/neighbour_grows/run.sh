@@ -5,14 +5,7 @@ systemd-run --unit quiet --slice shared.slice -p OOMScoreAdjust=900 \
 quiet_began() { [ -s "$OUT/quiet" ]; }
 until_true quiet_began
 sleep 2
-# Never faster than that: after a while in which the machine stood still it would be killed for what nobody could have seen.
-systemd-run --unit noisy --slice shared.slice -p OOMScoreAdjust=-900 \
-    python3 -c 'import os, sys, time
-open(sys.argv[1], "w").write(str(os.getpid()))
-kept = []
-while True:
-    kept.append(bytearray(1 << 20))
-    time.sleep(0.2)' "$OUT/noisy"
+systemd-run --unit noisy --slice shared.slice -p OOMScoreAdjust=-900 python3 /share/leak.py "$OUT/noisy" 1 0.2
 until_true ended quiet.service
 until_true has_kills 1
 for who in quiet noisy; do echo "$who=$(cat "$OUT/$who")"; done >> "$OUT/truth"

@@ -13,11 +13,8 @@ print("found", {key: round(value / MIB, 1) for key, value in held.items()}, "of"
       "unresolved", event["unresolved"], "lost", event["lost"], file=sys.stderr)
 
 def about(site, kind, truth):
-    # One page in so many is followed, by chance: three standard deviations of that, which for the least is a fifth. Shares are right
-    # within far less than 10 points of the whole.
-    page = 4096 * event["one_in"]
-    allowed = 3 * (truth * MIB / page) ** 0.5 * page
-    return "yes" if abs(held.get((site, kind), 0) - truth * MIB) <= allowed else f"{held.get((site, kind), 0) / MIB:.1f}"
+    # One page in sixteen, so that the estimate is within a few in a hundred: 10 points are far away.
+    return "yes" if abs(held.get((site, kind), 0) - truth * MIB) <= 0.1 * truth * MIB else f"{held.get((site, kind), 0) / MIB:.1f}"
 
 print("UNIT=" + event["unit"])
 print("SEVENTY=" + about("site_seventy", "anon", 21))
