@@ -27,17 +27,18 @@ pub(super) struct Backwards {
     /// Whether the last two times are not in that order: once that is where a text was pasted twice, or two CPUs wrote at once.
     is_odd: bool,
     last: Option<Seen>,
+    /// The machine whose line that was.
+    host: Option<String>,
     /// Whether the held begin with a report's end and have more of it: another end is another report's.
     has_middle: bool,
 }
 
 /// A line of the kernel's that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     step: Step,
     /// Microseconds since the boot of that machine.
     mono: Option<u64>,
-    host: Option<String>,
 }
 
 /// What a line is of a report, in the order in which the kernel prints it.
@@ -83,22 +84,28 @@ impl Backwards {
                 return Place::Right;
             }
             self.unknown += 1;
-            self.hold(line);
-            let is_over = self.unknown > UNKNOWN || self.is_full();
-            return Self::known(if is_over { self.end() } else { Vec::new() });
+            let mut known = self.hold(line);
+            if self.unknown > UNKNOWN {
+                known.extend(self.end());
+            }
+            return Self::known(known);
         };
-        let seen = Seen::of(&parts);
-        let shown = self.last.as_ref().and_then(|last| last.shows(&seen, self.unknown));
-        let is_later = self.last.as_ref().and_then(|last| last.is_before(&seen));
-        let step = seen.step;
-        let follows = self.last.replace(seen).map(|last| last.step);
+        let step = step(parts.text);
+        let mono = parts.mono();
+        let last = self.last.replace(Seen { step, mono });
+        let (follows, between) = (last.map(|last| last.step), self.unknown);
+        // What is of two machines shows nothing.
+        let is_same = self.is_still_of(parts.host());
+        let last = last.filter(|_| is_same);
+        let shown = last.and_then(|last| shows(last.step, step, between));
+        let by_time = last.and_then(|last| goes_back(last.mono, mono));
         // A kill without the choice before it may begin a part that is turned, in a text that is in order.
         let is_alone = matches!(step, Step::Ended(_))
-            && shown.or(is_later.map(|is_later| !is_later)) != Some(false)
+            && shown.or(by_time) != Some(false)
             && !matches!(follows, Some(Step::Ended(_) | Step::After));
         self.unknown = 0;
         let mut known = Vec::new();
-        match self.other_order(shown, is_later) {
+        match self.other_order(shown, by_time) {
             Some(true) => known = self.turn(),
             Some(false) => {
                 self.is_turned = Some(false);
@@ -108,7 +115,7 @@ impl Backwards {
         }
         match self.is_turned {
             Some(false) if is_alone || self.is_open() && matches!(step, Step::Ended(_) | Step::After) => {
-                self.hold(line);
+                known.extend(self.hold(line));
             }
             Some(false) => {
                 known.extend(self.end());
@@ -118,19 +125,14 @@ impl Backwards {
                 known.push(Some(line.to_owned()));
             }
             Some(true) => known.extend(self.turned(line, Some(step))),
-            _ => {
-                self.hold(line);
-                if self.is_full() {
-                    known.extend(self.end());
-                }
-            }
+            None => known.extend(self.hold(line)),
         }
         Self::known(known)
     }
 
     /// The order, where it turns out to be another than it seemed.
-    fn other_order(&mut self, shown: Option<bool>, is_later: Option<bool>) -> Option<bool> {
-        let order = shown.or(is_later.map(|is_later| !is_later))?;
+    fn other_order(&mut self, shown: Option<bool>, by_time: Option<bool>) -> Option<bool> {
+        let order = shown.or(by_time)?;
         let was_odd = std::mem::replace(&mut self.is_odd, self.is_turned == Some(!order));
         let is_other = self.is_odd && (shown.is_some() || was_odd) || self.is_turned.is_none();
         self.is_odd &= !is_other;
@@ -145,13 +147,24 @@ impl Backwards {
         }
     }
 
-    fn hold(&mut self, line: &str) {
-        self.held.push(line.to_owned());
-        self.bytes += line.len();
+    /// Whether the line before was of the same machine.
+    fn is_still_of(&mut self, host: Option<&str>) -> bool {
+        let is_same = self.host.as_deref() == host;
+        if !is_same {
+            self.host = host.map(str::to_owned);
+        }
+        is_same
     }
 
-    fn is_full(&self) -> bool {
-        self.held.len() > LINES || self.bytes > BYTES
+    /// Holds a line, and gives what is held where that is too much.
+    fn hold(&mut self, line: &str) -> Vec<Option<String>> {
+        self.held.push(line.to_owned());
+        self.bytes += line.len();
+        if self.held.len() > LINES || self.bytes > BYTES {
+            self.end()
+        } else {
+            Vec::new()
+        }
     }
 
     /// What is held turns out to be the newest first: report by report, but the last one, which goes on.
@@ -176,8 +189,8 @@ impl Backwards {
             Vec::new()
         };
         self.has_middle |= step.is_some_and(|step| !is_end && step != Step::After);
-        self.hold(line);
-        if step == Some(Step::Header) || self.is_full() {
+        known.extend(self.hold(line));
+        if step == Some(Step::Header) && self.is_open() {
             known.extend(self.end());
         }
         known
@@ -194,40 +207,27 @@ impl Backwards {
     }
 }
 
-impl Seen {
-    fn of(parts: &Parts<'_>) -> Self {
-        Self {
-            step: step(parts.text),
-            mono: parts.mono(),
-            host: parts.host().map(str::to_owned),
-        }
-    }
+/// Whether time goes back from one line to the next, where both tell it and it moves.
+fn goes_back(one: Option<u64>, other: Option<u64>) -> Option<bool> {
+    let (one, other) = one.zip(other)?;
+    (one != other).then_some(other < one)
+}
 
-    /// Whether it was written before what came next.
-    fn is_before(&self, next: &Self) -> Option<bool> {
-        let (one, other) = self.mono.zip(next.mono)?;
-        (self.host == next.host && one != other).then_some(one < other)
-    }
-
-    /// Whether the newest comes first, where what came next, behind so many lines of others, shows it.
-    fn shows(&self, next: &Self, between: usize) -> Option<bool> {
-        if self.host != next.host {
-            return None;
-        }
-        match (self.step, next.step) {
-            // In some kernels there is a line about the cpuset between these. Any other stack has such a line too.
-            (Step::Header, Step::Cpu) if between <= 1 => Some(false),
-            (Step::Cpu, Step::Header) if between <= 1 => Some(true),
-            (Step::Part(one), Step::Part(other)) if one != other && one.abs_diff(other) <= NEAR => Some(other < one),
-            (Step::Part(one), Step::Chosen(_)) if one.abs_diff(TABLE) <= 1 => Some(false),
-            (Step::Chosen(_), Step::Part(other)) if other.abs_diff(TABLE) <= 1 => Some(true),
-            (Step::Chosen(chosen), Step::Ended(ended)) if chosen == ended => Some(false),
-            (Step::Ended(ended), Step::Chosen(chosen)) if chosen == ended => Some(true),
-            // Where the line between is missing, or there is none because nobody was to be killed.
-            (Step::Part(TABLE), Step::Ended(_)) => Some(false),
-            (Step::Ended(_), Step::Part(TABLE)) => Some(true),
-            _ => None,
-        }
+/// Whether the newest comes first, where what came next, behind so many lines of others, shows it.
+fn shows(step: Step, next: Step, between: usize) -> Option<bool> {
+    match (step, next) {
+        // In some kernels there is a line about the cpuset between these. Any other stack has such a line too.
+        (Step::Header, Step::Cpu) if between <= 1 => Some(false),
+        (Step::Cpu, Step::Header) if between <= 1 => Some(true),
+        (Step::Part(one), Step::Part(other)) if one != other && one.abs_diff(other) <= NEAR => Some(other < one),
+        (Step::Part(one), Step::Chosen(_)) if one.abs_diff(TABLE) <= 1 => Some(false),
+        (Step::Chosen(_), Step::Part(other)) if other.abs_diff(TABLE) <= 1 => Some(true),
+        (Step::Chosen(chosen), Step::Ended(ended)) if chosen == ended => Some(false),
+        (Step::Ended(ended), Step::Chosen(chosen)) if chosen == ended => Some(true),
+        // Where the line between is missing, or there is none because nobody was to be killed.
+        (Step::Part(TABLE), Step::Ended(_)) => Some(false),
+        (Step::Ended(_), Step::Part(TABLE)) => Some(true),
+        _ => None,
     }
 }
 
