@@ -5,7 +5,8 @@ systemd-run --unit quiet --slice shared.slice -p OOMScoreAdjust=900 \
 quiet_began() { [ -s "$OUT/quiet" ]; }
 until_true quiet_began
 sleep 2
-systemd-run --unit noisy --slice shared.slice -p OOMScoreAdjust=-900 python3 /share/leak.py "$OUT/noisy" 1 0.2
+# After a pause of the machine it would be killed for what nobody could have seen.
+systemd-run --unit noisy --slice shared.slice -p OOMScoreAdjust=-900 python3 /share/leak.py "$OUT/noisy" 1 0.2 steadily
 until_true ended quiet.service
 until_true has_kills 1
 for who in quiet noisy; do echo "$who=$(cat "$OUT/$who")"; done >> "$OUT/truth"
