@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
+use crate::guest::Cores;
+use crate::inside::Inside;
 use crate::kernel::Series;
-use crate::{guest, workspace};
-
-/// Ten times what the measurement takes on two slow cores, in seconds.
-const GUEST_TIMEOUT: &str = "1800";
 
 /// What the kernel and the guest's other programs take beside the unit, in MiB.
 const BESIDE: u32 = 2048;
@@ -31,27 +29,21 @@ pub(crate) struct Stacks {
 
 impl Stacks {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let share = tempfile::tempdir()?;
-        for file in [
-            "bench/stacks.sh",
-            "bench/stacks.py",
-            "scenarios/stacks_warned/followers.py",
-        ] {
-            let from = workspace().join("tests").join(file);
-            let name = from.file_name().unwrap_or_default();
-            std::fs::copy(&from, share.path().join(name))?;
+        let text = Inside {
+            kernel: self.kernel,
+            cores: Cores::Shared,
+            peers: false,
+            memory_mb: self.size * 1024 + BESIDE,
+            timeout: 1800,
+            programs: &[],
+            files: &[
+                "tests/bench/stacks.sh",
+                "tests/bench/stacks.py",
+                "tests/scenarios/stacks_warned/followers.py",
+            ],
         }
-        let memory = self.size * 1024 + BESIDE;
-        let status = guest::ending_with_xtask(std::env::current_exe()?)?
-            .args(["vm", "--kernel", &self.kernel.to_string()])
-            .args(["--memory", &memory.to_string()])
-            .args(["--timeout", GUEST_TIMEOUT, "--share"])
-            .arg(share.path())
-            .args(["--", "bash", "/share/stacks.sh", &self.size.to_string()])
-            .status()?;
-        if !status.success() {
-            bail!("the measurement failed");
-        }
+        .run(&["bash", "/share/stacks.sh", &self.size.to_string()])?;
+        print!("{text}");
         Ok(ExitCode::SUCCESS)
     }
 }
