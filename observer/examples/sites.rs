@@ -110,7 +110,8 @@ fn main() {
         let mut writer = File::from(writer);
         site_pipe(&mut writer);
         pipes.push((reader, writer));
-        std::thread::sleep(Duration::from_millis(20));
+        // An emulated guest is slow to take what is told of the pages.
+        std::thread::sleep(Duration::from_millis(250));
     }
     println!("done");
     loop {

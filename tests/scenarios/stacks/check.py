@@ -13,7 +13,7 @@ print("found", {key: round(value / MIB, 1) for key, value in held.items()}, "of"
       "unresolved", event["unresolved"], "lost", event["lost"], file=sys.stderr)
 
 def about(site, kind, truth):
-    # One page in two, so that the estimate is within a few in a hundred: of 9 MiB one in sixteen are 144 pages, give or take twelve.
+    # One page in four, so that the estimate is within a few in a hundred: of 9 MiB one in sixteen are 144 pages, give or take twelve.
     return "yes" if abs(held.get((site, kind), 0) - truth * MIB) <= 0.1 * truth * MIB else f"{held.get((site, kind), 0) / MIB:.1f}"
 
 print("UNIT=" + event["unit"])

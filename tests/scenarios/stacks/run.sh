@@ -2,7 +2,7 @@
 ulimit -c 0
 systemd-run --unit sites -p MemoryMax=400M -p StandardOutput="file:/run/sites" sites 15
 systemd-run --unit follower -p RemainAfterExit=yes -p StandardOutput="file:$OUT/stacks.json" -p StandardError="file:$OUT/stacks.err" \
-    -p KillSignal=SIGINT oomtrace stacks -u sites --for 30min --one-in 2 -o json --svg "$OUT/stacks.svg"
+    -p KillSignal=SIGINT oomtrace stacks -u sites --for 30min --one-in 4 -o json --svg "$OUT/stacks.svg"
 is_done() { grep -q done /run/sites 2> /dev/null; }
 until_true is_done
 # It reads the programs of others: with no more rights than that takes.
