@@ -4,7 +4,7 @@ watch() {
     until_true grep -q '"event":"start"' "$OUT/$1.jsonl"
 }
 live() {
-    systemd-run --unit kr -p MemoryMax=64M -p MemorySwapMax=0 -p OOMPolicy=continue python3 /share/leak.py "$OUT/pid" 1 0.7
+    systemd-run --unit kr -p MemoryMax=64M -p MemorySwapMax=0 -p OOMPolicy=continue python3 /share/leak.py "$OUT/pid" 1 1.4 from-start
     local invocation
     invocation=$(systemctl show kr -P InvocationID)
     until_true ended kr.service 2> /dev/null || until_true ended kr.service
