@@ -76,10 +76,12 @@ enum Form {
     Mail,
     /// As the journal's, the newest line first.
     NewestFirst,
+    /// The journal's entries, the newest first.
+    JsonNewestFirst,
 }
 
 impl Form {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Journal,
         Self::Dmesg,
         Self::Kmsg,
@@ -87,6 +89,7 @@ impl Form {
         Self::Json,
         Self::Mail,
         Self::NewestFirst,
+        Self::JsonNewestFirst,
     ];
 
     fn write(self, lines: &[Line<'_>]) -> String {
@@ -99,7 +102,7 @@ impl Form {
                 Self::Dmesg => writeln!(log, "[{second:>5}.{number:06}] {text}"),
                 Self::Kmsg => writeln!(log, "4,{number},{second}000000,-;{text}"),
                 Self::Syslog5424 => writeln!(log, "<4>1 2026-11-29T{clock}.000000+00:00 guest kernel - - - {text}"),
-                Self::Json => {
+                Self::Json | Self::JsonNewestFirst => {
                     let time = (1_795_910_400 + second) * 1_000_000;
                     let entry = json!({
                         "_TRANSPORT": "kernel", "SYSLOG_IDENTIFIER": "kernel", "MESSAGE": text, "_HOSTNAME": "guest",
@@ -110,7 +113,7 @@ impl Form {
                 Self::Mail => write!(log, "> [{second:>5}.{number:06}] {text}\r\n"),
             };
         }
-        if matches!(self, Self::NewestFirst) {
+        if matches!(self, Self::NewestFirst | Self::JsonNewestFirst) {
             let lines: Vec<&str> = log.split_inclusive('\n').rev().collect();
             return lines.concat();
         }
@@ -340,7 +343,13 @@ shmem-rss:0kB, UID:0 pgtables:64kB oom_score_adj:0
         let (log, live) = three();
         let parsed = parse(&log);
         let mut all = Vec::new();
-        for form in [Form::Journal, Form::Dmesg, Form::NewestFirst] {
+        for form in [
+            Form::Journal,
+            Form::Dmesg,
+            Form::NewestFirst,
+            Form::Json,
+            Form::JsonNewestFirst,
+        ] {
             let whole = form.write(&parsed);
             let lines: Vec<&str> = whole.split_inclusive('\n').collect();
             for (from, first) in lines.iter().enumerate() {

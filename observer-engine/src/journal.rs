@@ -175,6 +175,11 @@ impl Reader {
         self.parser.is_open()
     }
 
+    /// What follows does not belong to the report that is being read.
+    pub(crate) fn breaks(&mut self) {
+        self.parser.gap();
+    }
+
     /// Takes an entry.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ mod wrapped;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 
+use serde_json::{Map, Value};
+
 use crate::event::{Event, Subject};
 use crate::journal::Reader;
 use crate::log::story::{lived_in, shortage_after, unfinished};
@@ -23,7 +25,7 @@ use crate::log::{Kill, LogParser, Logged, Report, Stamp, Told, header, kill_even
 use crate::measure::Tid;
 
 use anchor::Parts;
-use backwards::{Backwards, Place};
+use backwards::{Backwards, Item, Place, Words};
 use programs::{Note, Programs};
 use text::{Mail, Page};
 use wrapped::Folded;
@@ -175,18 +177,34 @@ impl Pasted {
     fn whole(&mut self, line: &str) {
         let line = text::summary(line);
         let parts = anchor::parts(&line);
-        match self.backwards.line(&line, parts) {
+        match self
+            .backwards
+            .next(parts.map(Words::from), || Item::Line(line.to_string()))
+        {
             Place::Right => self.ordered(&line, parts),
             Place::Open => {}
-            Place::Known(lines) => self.turned(lines),
+            Place::Known(items) => self.turned(items),
         }
     }
 
-    fn turned(&mut self, lines: Vec<Option<String>>) {
-        for line in lines {
-            match line {
-                Some(line) => self.ordered(&line, anchor::parts(&line)),
-                None => self.hosts.values_mut().for_each(|host| host.parser.breaks()),
+    /// Takes an entry of the journal.
+    fn entry(&mut self, entry: &Map<String, Value>) {
+        match self.backwards.next(entry::words(entry), || Item::Entry(entry.clone())) {
+            Place::Right => self.ordered_entry(entry),
+            Place::Open => {}
+            Place::Known(items) => self.turned(items),
+        }
+    }
+
+    fn turned(&mut self, items: Vec<Option<Item>>) {
+        for item in items {
+            match item {
+                Some(Item::Line(line)) => self.ordered(&line, anchor::parts(&line)),
+                Some(Item::Entry(entry)) => self.ordered_entry(&entry),
+                None => {
+                    self.hosts.values_mut().for_each(|host| host.parser.breaks());
+                    self.journal.breaks();
+                }
             }
         }
     }

@@ -216,7 +216,7 @@ fn count(line: &str) -> Option<usize> {
     begins_a_word(line, place).then_some(place)
 }
 
-impl Parts<'_> {
+impl<'a> Parts<'a> {
     /// Whether the line says that a program wrote it, not the kernel: a syslog line has the writer's name right before the
     /// text, `dmesg -x` the facility, a record its number. Lines that only look like the kernel's cannot be told from its own.
     pub(super) fn by_program(&self) -> bool {
@@ -254,7 +254,7 @@ impl Parts<'_> {
 
     /// The machine that wrote it: the word before `kernel:`, or before facility and level, which OpenWrt's logread and some
     /// templates of rsyslog's have there.
-    pub(super) fn host(&self) -> Option<&str> {
+    pub(super) fn host(&self) -> Option<&'a str> {
         if let Some((_, host, _)) = syslog_header(self.prefix) {
             return (host != "-").then_some(host);
         }

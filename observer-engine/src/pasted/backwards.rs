@@ -2,10 +2,53 @@
 //!
 //! Nothing in such a text says so. What shows it are lines that follow each other: times, the kernel's choice and the kill that
 //! comes right after it, the names of the table's columns and its rows. A report's end and the next one's beginning show
-//! nothing: they may stand in either order. Until the order is known lines are held.
+//! nothing: they may stand in either order. Until the order is known lines are held, and so are entries of a journal, whose lines
+//! come apart from what else is known of them.
+
+use serde_json::{Map, Value};
 
 use super::anchor::Parts;
 use crate::log::header;
+
+/// What stands in a text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Item {
+    Line(String),
+    Entry(Map<String, Value>),
+}
+
+impl Item {
+    /// In bytes, of what it was read from.
+    fn len(&self) -> usize {
+        match self {
+            Self::Line(line) => line.len(),
+            Self::Entry(entry) => {
+                let of = |(name, value): (&String, &Value)| name.len() + value.as_str().map_or(0, str::len);
+                entry.iter().map(of).sum()
+            }
+        }
+    }
+}
+
+/// The kernel's words in a line, and what tells their order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words<'a> {
+    pub(super) text: &'a str,
+    /// Microseconds since the boot of that machine, or since another moment.
+    pub(super) mono: Option<u64>,
+    /// The machine, or a boot of it.
+    pub(super) host: Option<&'a str>,
+}
+
+impl<'a> From<Parts<'a>> for Words<'a> {
+    fn from(parts: Parts<'a>) -> Self {
+        Self {
+            text: parts.text,
+            mono: parts.mono(),
+            host: parts.host(),
+        }
+    }
+}
 
 /// What is held, at most, in lines and in bytes; more is taken as it comes.
 const LINES: usize = 10_000;
@@ -18,7 +61,7 @@ const UNKNOWN: usize = 200;
 /// The order of a text's lines, as far as it has shown.
 #[derive(Debug, Default)]
 pub(super) struct Backwards {
-    held: Vec<String>,
+    held: Vec<(Item, Option<Step>)>,
     bytes: usize,
     /// How many of the held, from the last one on, are none of the kernel's known ones.
     unknown: usize,
@@ -68,7 +111,7 @@ pub(super) enum Place {
     /// That is not known yet: it is held.
     Open,
     /// These lines, which were held, are in order now. `None` = what follows does not belong to the report that stands before.
-    Known(Vec<Option<String>>),
+    Known(Vec<Option<Item>>),
 }
 
 impl Backwards {
@@ -77,25 +120,24 @@ impl Backwards {
         !self.held.is_empty()
     }
 
-    /// Takes a line, and the kernel's words in it.
-    pub(super) fn line(&mut self, line: &str, parts: Option<Parts<'_>>) -> Place {
-        let Some(parts) = parts else {
+    /// Takes what stands next, which is made where it is held, and the kernel's words in it.
+    pub(super) fn next(&mut self, words: Option<Words<'_>>, item: impl FnOnce() -> Item) -> Place {
+        let Some(words) = words else {
             if self.held.is_empty() {
                 return Place::Right;
             }
             self.unknown += 1;
-            let mut known = self.hold(line);
+            let mut known = self.hold(item(), None);
             if self.unknown > UNKNOWN {
                 known.extend(self.end());
             }
             return Self::known(known);
         };
-        let step = step(parts.text);
-        let mono = parts.mono();
+        let (step, mono) = (step(words.text), words.mono);
         let last = self.last.replace(Seen { step, mono });
         let (follows, between) = (last.map(|last| last.step), self.unknown);
         // What is of two machines shows nothing.
-        let is_same = self.is_still_of(parts.host());
+        let is_same = self.is_still_of(words.host);
         let last = last.filter(|_| is_same);
         let shown = last.and_then(|last| shows(last.step, step, between));
         let by_time = last.and_then(|last| goes_back(last.mono, mono));
@@ -115,17 +157,17 @@ impl Backwards {
         }
         match self.is_turned {
             Some(false) if is_alone || self.is_open() && matches!(step, Step::Ended(_) | Step::After) => {
-                known.extend(self.hold(line));
+                known.extend(self.hold(item(), Some(step)));
             }
             Some(false) => {
                 known.extend(self.end());
                 if known.is_empty() {
                     return Place::Right;
                 }
-                known.push(Some(line.to_owned()));
+                known.push(Some(item()));
             }
-            Some(true) => known.extend(self.turned(line, Some(step))),
-            None => known.extend(self.hold(line)),
+            Some(true) => known.extend(self.turned(item(), Some(step))),
+            None => known.extend(self.hold(item(), Some(step))),
         }
         Self::known(known)
     }
@@ -139,7 +181,7 @@ impl Backwards {
         is_other.then_some(order)
     }
 
-    fn known(lines: Vec<Option<String>>) -> Place {
+    fn known(lines: Vec<Option<Item>>) -> Place {
         if lines.is_empty() {
             Place::Open
         } else {
@@ -156,10 +198,10 @@ impl Backwards {
         is_same
     }
 
-    /// Holds a line, and gives what is held where that is too much.
-    fn hold(&mut self, line: &str) -> Vec<Option<String>> {
-        self.held.push(line.to_owned());
-        self.bytes += line.len();
+    /// Holds what stands there, and gives what is held where that is too much.
+    fn hold(&mut self, item: Item, step: Option<Step>) -> Vec<Option<Item>> {
+        self.bytes += item.len();
+        self.held.push((item, step));
         if self.held.len() > LINES || self.bytes > BYTES {
             self.end()
         } else {
@@ -168,20 +210,19 @@ impl Backwards {
     }
 
     /// What is held turns out to be the newest first: report by report, but the last one, which goes on.
-    fn turn(&mut self) -> Vec<Option<String>> {
+    fn turn(&mut self) -> Vec<Option<Item>> {
         self.is_turned = Some(true);
-        let lines = std::mem::take(&mut self.held);
+        let held = std::mem::take(&mut self.held);
         (self.bytes, self.has_middle) = (0, false);
         let mut known = Vec::new();
-        for line in lines {
-            let step = super::anchor::parts(&line).map(|parts| step(parts.text));
-            known.extend(self.turned(&line, step));
+        for (item, step) in held {
+            known.extend(self.turned(item, step));
         }
         known
     }
 
-    /// Takes a line of a text with its newest line first, and gives the report that it completes.
-    fn turned(&mut self, line: &str, step: Option<Step>) -> Vec<Option<String>> {
+    /// Takes what stands next in a text with its newest line first, and gives the report that it completes.
+    fn turned(&mut self, item: Item, step: Option<Step>) -> Vec<Option<Item>> {
         let is_end = matches!(step, Some(Step::Ended(_)));
         let mut known = if self.has_middle && is_end {
             self.end()
@@ -189,7 +230,7 @@ impl Backwards {
             Vec::new()
         };
         self.has_middle |= step.is_some_and(|step| !is_end && step != Step::After);
-        known.extend(self.hold(line));
+        known.extend(self.hold(item, step));
         if step == Some(Step::Header) && self.is_open() {
             known.extend(self.end());
         }
@@ -197,12 +238,12 @@ impl Backwards {
     }
 
     /// Gives what is held.
-    pub(super) fn end(&mut self) -> Vec<Option<String>> {
+    pub(super) fn end(&mut self) -> Vec<Option<Item>> {
         (self.bytes, self.unknown, self.has_middle) = (0, 0, false);
-        let lines = std::mem::take(&mut self.held).into_iter().map(Some);
+        let items = std::mem::take(&mut self.held).into_iter().map(|(item, _)| Some(item));
         match self.is_turned {
-            Some(true) => std::iter::once(None).chain(lines.rev()).collect(),
-            _ => lines.collect(),
+            Some(true) => std::iter::once(None).chain(items.rev()).collect(),
+            _ => items.collect(),
         }
     }
 }
@@ -304,14 +345,18 @@ mod tests {
         let mut backwards = Backwards::default();
         let mut out = Vec::new();
         for line in lines {
-            match backwards.line(line, anchor::parts(line)) {
-                Place::Right => out.push((*line).to_owned()),
+            match backwards.next(anchor::parts(line).map(Words::from), || Item::Line((*line).to_owned())) {
+                Place::Right => out.push(Item::Line((*line).to_owned())),
                 Place::Open => {}
-                Place::Known(lines) => out.extend(lines.into_iter().flatten()),
+                Place::Known(items) => out.extend(items.into_iter().flatten()),
             }
         }
         out.extend(backwards.end().into_iter().flatten());
-        out
+        let lines = out.into_iter().map(|item| match item {
+            Item::Line(line) => line,
+            Item::Entry(_) => unreachable!("only lines were given"),
+        });
+        lines.collect()
     }
 
     const REPORT: [&str; 5] = [

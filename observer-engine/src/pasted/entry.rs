@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::backwards::Words;
 use super::{Pasted, What, anchor};
 use crate::event::Event;
 use crate::journal;
@@ -114,8 +115,8 @@ impl Pasted {
         }
     }
 
-    /// Takes an entry of the journal.
-    pub(super) fn entry(&mut self, entry: &Map<String, Value>) {
+    /// Takes an entry of the journal, in the order of time.
+    pub(super) fn ordered_entry(&mut self, entry: &Map<String, Value>) {
         let Ok(Some(journal::Told { ts, host, what })) = self.journal.map(entry) else {
             return;
         };
@@ -149,6 +150,18 @@ impl Pasted {
         };
         self.wait(stamp, Some(host), What::Event(Box::new(event), true));
     }
+}
+
+/// The kernel's words in an entry of the journal. What others wrote is not of its reports.
+pub(super) fn words(entry: &Map<String, Value>) -> Option<Words<'_>> {
+    let text_of = |name| entry.get(name).and_then(Value::as_str);
+    let text = text_of("MESSAGE").filter(|_| text_of("_TRANSPORT") == Some("kernel"))?;
+    let mono = text_of("_SOURCE_MONOTONIC_TIMESTAMP").or_else(|| text_of("__REALTIME_TIMESTAMP"));
+    Some(Words {
+        text: anchor::parts(text)?.text,
+        mono: mono.and_then(|micros| micros.parse().ok()),
+        host: text_of("_BOOT_ID").or_else(|| text_of("_HOSTNAME")),
+    })
 }
 
 /// `"NAME": "TEXT",`: a line of an object that is written over several.
