@@ -13,6 +13,7 @@ use crate::arch::Arch;
 use crate::cache;
 use crate::kernel::Series;
 use crate::packages::{self, Tool};
+use crate::python;
 
 const TOOLS: [Tool; 3] = [
     Tool {
@@ -78,19 +79,30 @@ struct Extra {
     packages: &'static [&'static str],
     /// Packages of this machine's own release whose files are laid beside the others, which exclude them.
     beside: &'static [&'static str],
+    /// Python packages, each at one version, whose programs are laid into `/usr/local/bin`.
+    python: &'static [&'static str],
     /// Units that must not start by themselves.
     masked: &'static [&'static str],
 }
 
 /// All there are: another is a row here.
 const EXTRAS: [Extra; 5] = [
-    // The scenario `stacks_languages`.
+    // The scenarios `stacks_languages` and `dumps`; prometheus is the program in Go.
     Extra {
         name: "languages",
         suite: Some("trixie"),
-        packages: &["gdb", "nodejs", "openjdk-21-jdk-headless", "python3"],
+        packages: &[
+            "curl",
+            "gdb",
+            "heaptrack",
+            "nodejs",
+            "openjdk-21-jdk-headless",
+            "prometheus",
+            "python3",
+        ],
         beside: &[],
-        masked: &[],
+        python: &["py-spy==0.4.3"],
+        masked: &["prometheus.service"],
     },
     // `cargo xtask pipelines`, which starts the services with configurations of its own. The libraries are syslog-ng's.
     Extra {
@@ -107,6 +119,7 @@ const EXTRAS: [Extra; 5] = [
             "libglib2.0-0",
         ],
         beside: &["syslog-ng-core"],
+        python: &[],
         masked: &["prometheus.service", "rsyslog.service"],
     },
     // The scenario `systemd_report`: systemd 260 and what asks for metrics, which Debian has a package of its own for.
@@ -115,6 +128,7 @@ const EXTRAS: [Extra; 5] = [
         suite: Some("sid"),
         packages: &["systemd-report"],
         beside: &[],
+        python: &[],
         masked: &[],
     },
     // The scenario `runtimes`: what runs containers, each of which the scenario starts itself.
@@ -136,6 +150,7 @@ const EXTRAS: [Extra; 5] = [
             "uidmap",
         ],
         beside: &[],
+        python: &[],
         masked: &[
             "containerd.service",
             "docker.service",
@@ -155,6 +170,7 @@ const EXTRAS: [Extra; 5] = [
         suite: None,
         packages: &["bash-completion", "zsh", "fish"],
         beside: &[],
+        python: &[],
         masked: &[],
     },
 ];
@@ -311,12 +327,15 @@ pub(crate) fn named(arch: Arch, name: &str) -> Result<PathBuf> {
         .with_context(|| format!("no image {name}: there are {}", names().collect::<Vec<_>>().join(", ")))?;
     let suite = extra.suite.map_or_else(apt::own_suite, at_least)?;
     let key = cache::key(&(PACKAGES, extra, MASKED, FILES, SETUP, SIZE));
-    let more = [extra.packages, extra.beside].concat();
+    let more = [extra.packages, extra.beside, extra.python].concat();
     let why = format!("making a root image with {} (once, some minutes)", more.join(", "));
     let packages = [&PACKAGES[..], extra.packages].concat();
     let masked = [&MASKED[..], extra.masked].concat();
     let folder = cache::entry(&format!("{name}-{suite}-{key}"), &why, |draft| {
-        let lay = |draft: &Path, tree: &Path| lay_beside(extra.beside, draft, tree);
+        let lay = |draft: &Path, tree: &Path| {
+            lay_beside(extra.beside, draft, tree)?;
+            lay_programs(extra.python, tree)
+        };
         make(arch, &suite, &packages, &masked, &lay, draft)
     })?;
     Ok(folder.join("root.ext4"))
@@ -478,6 +497,19 @@ fn lay_beside(packages: &[&str], draft: &Path, tree: &Path) -> Result<()> {
     // The rest of a package is for its service, which is not started here.
     fs::rename(unpacked.join("files/usr"), tree.join("usr"))?;
     fs::remove_dir_all(unpacked)?;
+    Ok(())
+}
+
+/// Lays the programs of Python packages into `tree`.
+fn lay_programs(requirements: &[&str], tree: &Path) -> Result<()> {
+    let place = tree.join("usr/local/bin");
+    for requirement in requirements {
+        fs::create_dir_all(&place)?;
+        for program in fs::read_dir(python::package(requirement)?.join("bin"))? {
+            let program = program?;
+            fs::copy(program.path(), place.join(program.file_name()))?;
+        }
+    }
     Ok(())
 }
 

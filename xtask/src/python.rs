@@ -16,7 +16,7 @@ const TOOLS: [Tool; 1] = [Tool {
 }];
 
 /// The folder of a Python package and what it needs.
-fn package(requirement: &str) -> Result<PathBuf> {
+pub(crate) fn package(requirement: &str) -> Result<PathBuf> {
     cache::entry(
         &format!("python-{requirement}"),
         &format!("installing {requirement} from PyPI"),
