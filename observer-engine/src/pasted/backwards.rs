@@ -18,15 +18,27 @@ pub(super) enum Item {
 }
 
 impl Item {
-    /// In bytes, of what it was read from.
-    fn len(&self) -> usize {
+    /// What it takes in memory, in bytes: an entry of many short fields takes a multiple of its text.
+    fn size(&self) -> usize {
         match self {
             Self::Line(line) => line.len(),
-            Self::Entry(entry) => {
-                let of = |(name, value): (&String, &Value)| name.len() + value.as_str().map_or(0, str::len);
-                entry.iter().map(of).sum()
-            }
+            Self::Entry(entry) => fields(entry),
         }
+    }
+}
+
+fn fields(object: &Map<String, Value>) -> usize {
+    let of = |(name, value): (&String, &Value)| size_of::<(String, Value)>() + name.len() + beyond(value);
+    object.iter().map(of).sum()
+}
+
+/// What a value takes beside its own place.
+fn beyond(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(|value| size_of::<Value>() + beyond(value)).sum(),
+        Value::Object(object) => fields(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }
 
@@ -50,7 +62,7 @@ impl<'a> From<Parts<'a>> for Words<'a> {
     }
 }
 
-/// What is held, at most, in lines and in bytes; more is taken as it comes.
+/// What is held, at most, in lines and in bytes of memory; more is taken as it comes.
 const LINES: usize = 10_000;
 const BYTES: usize = 4 << 20;
 
@@ -200,7 +212,7 @@ impl Backwards {
 
     /// Holds what stands there, and gives what is held where that is too much.
     fn hold(&mut self, item: Item, step: Option<Step>) -> Vec<Option<Item>> {
-        self.bytes += item.len();
+        self.bytes += item.size();
         self.held.push((item, step));
         if self.held.len() > LINES || self.bytes > BYTES {
             self.end()
@@ -366,6 +378,31 @@ mod tests {
         "[1.000004] Tasks in /a.service are going to be killed due to memory.oom.group set",
         "[1.000005] Memory cgroup out of memory: Killed process 78 (b) total-vm:1kB",
     ];
+
+    #[test]
+    fn what_is_held_is_bounded_in_memory_whatever_an_entry_has() {
+        let (long, many) = (
+            vec![Value::Null; 1000],
+            (0..1000).map(|number| (number.to_string(), Value::Null)),
+        );
+        for value in [Value::from(vec![Value::from(long); 3]), Value::Object(many.collect())] {
+            let entry = Map::from_iter([("x".to_owned(), value)]);
+            let mut backwards = Backwards::default();
+            let words = Words {
+                text: "a",
+                mono: None,
+                host: None,
+            };
+            let known = |backwards: &mut Backwards| {
+                matches!(
+                    backwards.next(Some(words), || Item::Entry(entry.clone())),
+                    Place::Known(_)
+                )
+            };
+            let count = (0..LINES).take_while(|_| !known(&mut backwards)).count();
+            assert!(count * 1000 * size_of::<Value>() <= BYTES, "{count} entries were held");
+        }
+    }
 
     #[test]
     fn a_report_is_turned_round_and_what_stands_before_and_after_it_is_not() {
