@@ -23,13 +23,17 @@ pub(crate) struct Charge {
     #[arg(long = "kernel", value_name = "SERIES", default_value = "6.12")]
     kernel: Series,
 
-    /// Measurements of each case and state
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    rounds: u32,
+    /// Measurements of each case and state [default: 3, with --stacks 7, with --peers 5]
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
 
     /// With `oomtrace stacks`, which follows the pages, in place of the watch
     #[arg(long)]
     stacks: bool,
+
+    /// With --stacks, a page that a program asks malloc for, beside bpftrace that counts stacks of faults and bcc's memleak
+    #[arg(long, requires = "stacks", conflicts_with = "at_most")]
+    peers: bool,
 
     /// With --stacks, how many pages one stands for [default: as `oomtrace stacks` has it]
     #[arg(long, value_name = "N", requires = "stacks")]
@@ -41,16 +45,30 @@ pub(crate) struct Charge {
     at_most: Option<f64>,
 }
 
+/// The states of `tests/bench/charge.sh peers`, and what is at work in each.
+const PEERS: [(&str, &str); 5] = [
+    ("on", "oomtrace stacks"),
+    ("bpftrace:1", "bpftrace, each fault"),
+    ("bpftrace:256", "bpftrace, one fault in 256"),
+    ("memleak:1", "memleak, each allocation"),
+    ("memleak:256", "memleak, one allocation in 256"),
+];
+
 impl Charge {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let rounds = self.rounds.to_string();
-        let what = if self.stacks { "stacks" } else { "watch" };
+        // At the limit the cost itself varies by more than what is looked for.
+        let (what, rounds) = match (self.stacks, self.peers) {
+            (false, _) => ("watch", 3),
+            (true, false) => ("stacks", 7),
+            (true, true) => ("peers", 5),
+        };
+        let rounds = self.rounds.unwrap_or(rounds).to_string();
         let one_in = self.one_in.map(|one_in| one_in.to_string()).unwrap_or_default();
         let at_most = self.at_most.unwrap_or(if self.stacks { 1.03 } else { 1.01 });
         let text = Inside {
             kernel: self.kernel,
             cores: Cores::Counting,
-            peers: false,
+            peers: self.peers,
             memory_mb: 1024,
             timeout: GUEST_TIMEOUT,
             programs: &["faults"],
@@ -68,8 +86,14 @@ impl Charge {
                 _ => bail!("not a measurement: {line}"),
             }
         }
-        let room = ratio("with room below the limit", "room", &cases)?;
-        let limit = ratio("at the limit, reclaiming cache", "limit", &cases)?;
+        if self.peers {
+            for (state, name) in PEERS {
+                ratio("a page of malloc", "malloc", (state, name), &cases)?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let room = ratio("with room below the limit", "room", ("on", "oomtrace"), &cases)?;
+        let limit = ratio("at the limit, reclaiming cache", "limit", ("on", "oomtrace"), &cases)?;
         if room > at_most {
             bail!("a fault costs {room:.4} of what it does without oomtrace, {at_most} at most");
         }
@@ -81,8 +105,13 @@ impl Charge {
     }
 }
 
-/// Prints a case and returns on/off.
-fn ratio(title: &str, case: &str, cases: &BTreeMap<(&str, &str), Vec<f64>>) -> Result<f64> {
+/// Prints a case and returns what it costs in a state, with what its name says, against none.
+fn ratio(
+    title: &str,
+    case: &str,
+    (state, name): (&str, &str),
+    cases: &BTreeMap<(&str, &str), Vec<f64>>,
+) -> Result<f64> {
     let median = |state| {
         let mut values = cases.get(&(case, state)).cloned().unwrap_or_default();
         values.sort_by(f64::total_cmp);
@@ -92,9 +121,9 @@ fn ratio(title: &str, case: &str, cases: &BTreeMap<(&str, &str), Vec<f64>>) -> R
             .zip(spread)
             .with_context(|| format!("nothing was measured: {case} {state}"))
     };
-    let ((off, off_spread), (on, on_spread)) = (median("off")?, median("on")?);
+    let ((off, off_spread), (on, on_spread)) = (median("off")?, median(state)?);
     println!(
-        "{title}: {off:.0} instructions a fault without (spread {off_spread:.0}), {on:.0} with oomtrace (spread \
+        "{title}: {off:.0} instructions a fault without (spread {off_spread:.0}), {on:.0} with {name} (spread \
          {on_spread:.0}), ratio {:.4}",
         on / off
     );
