@@ -87,14 +87,16 @@ struct Extra {
 
 /// All there are: another is a row here.
 const EXTRAS: [Extra; 5] = [
-    // The scenarios `stacks_languages` and `dumps`; prometheus is the program in Go.
+    // The scenarios `stacks_languages`, `stacks_c` and `dumps`; prometheus is the program in Go.
     Extra {
         name: "languages",
         suite: Some("trixie"),
         packages: &[
             "curl",
+            "gcc",
             "gdb",
             "heaptrack",
+            "libc6-dev",
             "nodejs",
             "openjdk-21-jdk-headless",
             "prometheus",
