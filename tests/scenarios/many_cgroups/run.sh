@@ -1,4 +1,4 @@
-# A host of $CGROUPS cgroups of which $MOVING move, and one unit on it that leaks to its limit in three minutes, below a slice
+# A host of $CGROUPS cgroups of which $MOVING move, and one unit on it that leaks to its limit in four minutes, below a slice
 # with a limit of its own. The service as it is shipped records beside the oomtrace of the guest, which has the same limit of
 # open files: that of a plain program, 1,024.
 cgroups=${CGROUPS:-1500} moving=${MOVING:-50}
@@ -16,8 +16,8 @@ systemctl start oomtrace.service
 mkdir -p /run/systemd/system
 printf '[Slice]\nMemoryMax=512M\n' > /run/systemd/system/crowd.slice
 systemctl daemon-reload
-systemd-run --unit leak --slice crowd.slice -p MemoryMax=128M -p MemorySwapMax=0 -p OOMPolicy=continue python3 /share/leak.py "$OUT/pid" 1 1.5 from-start
-# It lives for three minutes, well over what a start takes at most.
+systemd-run --unit leak --slice crowd.slice -p MemoryMax=128M -p MemorySwapMax=0 -p OOMPolicy=continue python3 /share/leak.py "$OUT/pid" 1 2
+# It lives for four minutes, well over what a start takes at most.
 for _ in {1..8}; do
     until_true ended leak.service 2> /dev/null && break
 done

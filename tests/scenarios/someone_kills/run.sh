@@ -7,7 +7,7 @@ time.sleep(600)' "$OUT/full"
 systemd-run --unit roomy -p MemoryMax=512M -p MemorySwapMax=0 python3 /share/leak.py "$OUT/roomy" 1 600
 until_true test -s "$OUT/full"
 until_true test -s "$OUT/roomy"
-sampled() { grep '"unit":"nearly.service"' "$OUT/events.jsonl" | grep -q '"current":6[2-9][0-9]*'; }
+sampled() { grep '"unit":"nearly.service"' "$OUT/events.jsonl" | grep -q '"current":6[2-9][0-9]\{6\},'; }
 until_true sampled
 kill -KILL "$(cat "$OUT/roomy")"
 kill -KILL "$(cat "$OUT/full")"
