@@ -21,7 +21,7 @@ kept = bytearray(57 << 20)
 open(sys.argv[1], "w").write(str(os.getpid()))
 time.sleep(600)' "$OUT/pid"
 until_true test -s "$OUT/pid"
-sampled() { grep '^{"event":"sample","unit":"victim.service"' "$OUT/events.jsonl" | grep -q '"current":6[0-9]*'; }
+sampled() { grep '^{"event":"sample","unit":"victim.service"' "$OUT/events.jsonl" | grep -q '"current":6[0-9]\{7\},'; }
 until_true sampled
 kill -KILL "$(cat "$OUT/pid")"
 until_true ended victim.service
