@@ -333,7 +333,7 @@ fn user_subject(entry: &Map<String, Value>, manager: String) -> Subject {
 }
 
 /// A field as text: what is no text comes as its bytes, what is there more than once as a list (journalctl(1)).
-fn field(entry: &Map<String, Value>, name: &str) -> Option<String> {
+pub(crate) fn field(entry: &Map<String, Value>, name: &str) -> Option<String> {
     match entry.get(name)? {
         Value::String(text) => Some(text.clone()),
         Value::Array(values) => {

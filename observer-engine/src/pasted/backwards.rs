@@ -11,7 +11,7 @@ use super::anchor::Parts;
 use crate::log::header;
 
 /// What stands in a text.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(super) enum Item {
     Line(String),
     Entry(Map<String, Value>),
@@ -42,23 +42,28 @@ fn beyond(value: &Value) -> usize {
     }
 }
 
-/// The kernel's words in a line, and what tells their order.
+/// What tells the order of a line with the kernel's words.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Words<'a> {
-    pub(super) text: &'a str,
-    /// Microseconds since the boot of that machine, or since another moment.
-    pub(super) mono: Option<u64>,
-    /// The machine, or a boot of it.
-    pub(super) host: Option<&'a str>,
+    step: Step,
+    mono: Option<u64>,
+    host: Option<&'a str>,
+}
+
+impl<'a> Words<'a> {
+    /// Of the kernel's words, microseconds since the boot of their machine or since another moment, and the machine or a boot of it.
+    pub(super) fn new(text: &str, mono: Option<u64>, host: Option<&'a str>) -> Self {
+        Self {
+            step: step(text),
+            mono,
+            host,
+        }
+    }
 }
 
 impl<'a> From<Parts<'a>> for Words<'a> {
     fn from(parts: Parts<'a>) -> Self {
-        Self {
-            text: parts.text,
-            mono: parts.mono(),
-            host: parts.host(),
-        }
+        Self::new(parts.text, parts.mono(), parts.host())
     }
 }
 
@@ -145,11 +150,11 @@ impl Backwards {
             }
             return Self::known(known);
         };
-        let (step, mono) = (step(words.text), words.mono);
+        let Words { step, mono, host } = words;
         let last = self.last.replace(Seen { step, mono });
         let (follows, between) = (last.map(|last| last.step), self.unknown);
         // What is of two machines shows nothing.
-        let is_same = self.is_still_of(words.host);
+        let is_same = self.is_still_of(host);
         let last = last.filter(|_| is_same);
         let shown = last.and_then(|last| shows(last.step, step, between));
         let by_time = last.and_then(|last| goes_back(last.mono, mono));
@@ -388,11 +393,7 @@ mod tests {
         for value in [Value::from(vec![Value::from(long); 3]), Value::Object(many.collect())] {
             let entry = Map::from_iter([("x".to_owned(), value)]);
             let mut backwards = Backwards::default();
-            let words = Words {
-                text: "a",
-                mono: None,
-                host: None,
-            };
+            let words = Words::new("a", None, None);
             let known = |backwards: &mut Backwards| {
                 matches!(
                     backwards.next(Some(words), || Item::Entry(entry.clone())),

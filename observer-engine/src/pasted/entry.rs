@@ -154,14 +154,18 @@ impl Pasted {
 
 /// The kernel's words in an entry of the journal. What others wrote is not of its reports.
 pub(super) fn words(entry: &Map<String, Value>) -> Option<Words<'_>> {
-    let text_of = |name| entry.get(name).and_then(Value::as_str);
-    let text = text_of("MESSAGE").filter(|_| text_of("_TRANSPORT") == Some("kernel"))?;
-    let mono = text_of("_SOURCE_MONOTONIC_TIMESTAMP").or_else(|| text_of("__REALTIME_TIMESTAMP"));
-    Some(Words {
-        text: anchor::parts(text)?.text,
-        mono: mono.and_then(|micros| micros.parse().ok()),
-        host: text_of("_BOOT_ID").or_else(|| text_of("_HOSTNAME")),
-    })
+    let trusted = |name| entry.get(name).and_then(Value::as_str);
+    if trusted("_TRANSPORT") != Some("kernel") {
+        return None;
+    }
+    // A process may be called by bytes that are no text.
+    let message = journal::field(entry, "MESSAGE")?;
+    let mono = trusted("_SOURCE_MONOTONIC_TIMESTAMP").or_else(|| trusted("__REALTIME_TIMESTAMP"));
+    Some(Words::new(
+        anchor::parts(&message)?.text,
+        mono.and_then(|micros| micros.parse().ok()),
+        trusted("_BOOT_ID").or_else(|| trusted("_HOSTNAME")),
+    ))
 }
 
 /// `"NAME": "TEXT",`: a line of an object that is written over several.
@@ -202,4 +206,42 @@ fn moment(value: &Value) -> Option<String> {
         _ => return None,
     };
     time.ok().map(|time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Told;
+
+    /// journalctl(1) writes what is no UTF-8 as its bytes.
+    #[test]
+    fn entries_of_a_process_whose_name_is_no_text_are_put_in_order_too() {
+        let report = [
+            "\u{e9} invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+            "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/PLACE,task_memcg=/PLACE,task=\u{e9},pid=PID,uid=0",
+            "Memory cgroup out of memory: Killed process PID (\u{e9}) total-vm:9000kB, anon-rss:5000kB, file-rss:10kB, shmem-rss:0kB, UID:0 pgtables:60kB oom_score_adj:0",
+        ];
+        let kills = [("77", "a.service"), ("78", "b.service")];
+        let lines = kills
+            .iter()
+            .flat_map(|(pid, place)| report.map(|line| line.replace("PID", pid).replace("PLACE", place)));
+        let lines: Vec<(u64, String)> = (1..).zip(lines).collect();
+        let mut pasted = Pasted::default();
+        let mut told = Vec::new();
+        for (number, line) in lines.into_iter().rev() {
+            // One byte a letter: not UTF-8.
+            let bytes: Vec<u32> = line.chars().map(u32::from).collect();
+            let entry = serde_json::json!({"_TRANSPORT": "kernel", "MESSAGE": bytes, "_BOOT_ID": "b", "_HOSTNAME": "h",
+                "__REALTIME_TIMESTAMP": (1_795_910_400_000_000 + number).to_string(), "_SOURCE_MONOTONIC_TIMESTAMP": number.to_string()});
+            told.extend(pasted.line(entry.to_string().as_bytes()));
+        }
+        told.extend(pasted.end());
+        let kill = |told: &Told| match &told.event {
+            Event::Kill(kill) => Some((kill.subject.unit.clone()?, kill.request.is_some())),
+            _ => None,
+        };
+        let mut told: Vec<_> = told.iter().filter_map(kill).collect();
+        told.sort();
+        assert_eq!(told, kills.map(|(_, unit)| (unit.to_owned(), true)));
+    }
 }
