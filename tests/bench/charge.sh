@@ -18,7 +18,7 @@ follow() {
     until [ "$(ls -l "/proc/$observer/fd" | grep -cE 'bpf_link|raw_tracepoint')" -ge 2 ]; do sleep 0.5; done
 }
 if [ "$what" = peers ]; then
-    # The second one waits for what is started for its process alone.
+    # Arguments: what is at work, and the commands that start and end it: some follow one process, which waits for them.
     each() {
         for _ in $(seq "$rounds"); do
             rm -f /run/go /run/pid
@@ -26,10 +26,10 @@ if [ "$what" = peers ]; then
                 'echo $$$$ > /run/pid; until [ -e /run/go ]; do sleep 0.5; done; exec /share/faults 20000 0 malloc' > /run/took &
             unit=$!
             until [ -s /run/pid ]; do sleep 0.5; done
-            "$2"
+            $2
             touch /run/go
             wait "$unit"
-            "$3"
+            $3
             echo "malloc $1 $(cat /run/took)"
         done
     }
@@ -42,25 +42,21 @@ if [ "$what" = peers ]; then
     }
     end() { kill -TERM "$tool"; wait "$tool" || true; }
     leaks() {
-        PYTHONUNBUFFERED=1 memleak-bpfcc -p "$(cat /run/pid)" ${1:+-s "$1"} 1 > /run/memleak 2> /run/memleak.err &
+        PYTHONUNBUFFERED=1 memleak-bpfcc -p "$(cat /run/pid)" -s "$1" 1 > /run/memleak 2> /run/memleak.err &
         tool=$!
         # It looks for what is outstanding once it follows all functions.
         until grep -q outstanding /run/memleak; do kill -0 "$tool"; sleep 0.5; done
     }
-    every_fault() { trace 1; }
-    some_faults() { trace 256; }
-    every_malloc() { leaks ""; }
-    some_mallocs() { leaks 256; }
     each warm-up nothing nothing > /run/warm-up
     each off nothing nothing
     follow
-    each on nothing nothing
+    each oomtrace nothing nothing
     kill -TERM "$observer"
     wait "$observer"
-    each bpftrace:1 every_fault end
-    each bpftrace:256 some_faults end
-    each memleak:1 every_malloc end
-    each memleak:256 some_mallocs end
+    each bpftrace:1 "trace 1" end
+    each bpftrace:256 "trace 256" end
+    each memleak:1 "leaks 1" end
+    each memleak:256 "leaks 256" end
     exit
 fi
 # A fault becomes cheaper in the first runs after the boot, oomtrace or not.
@@ -74,7 +70,7 @@ else
     until grep -q '"event":"start"' /run/events.jsonl; do sleep 0.2; done
     grep -m 1 '"event":"start"' /run/events.jsonl | jq -r '.probes[] | "probe \(.name) \(.via)"'
 fi
-measure on
+measure oomtrace
 kill -TERM "$observer"
 wait "$observer"
 measure off

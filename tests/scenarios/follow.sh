@@ -2,6 +2,7 @@
 # Pages of 4 KiB: whoever touches a huge one first takes it whole. And an allocator that gives back at once what is freed.
 thp=/sys/kernel/mm/transparent_hugepage/enabled
 was=$(sed 's/.*\[\(.*\)\].*/\1/' "$thp")
+trap 'echo "$was" > "$thp"' EXIT
 echo never > "$thp"
 run=/run/followed
 mkdir -p $run

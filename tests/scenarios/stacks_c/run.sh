@@ -11,4 +11,3 @@ for how in framed tables neither; do
 done
 follow c-table table waiting : "$run/neither"
 echo "NEITHER_SAID=$(tr -s '\n ' '  ' < "$OUT/c-table.stacks" | grep -o 'build with -fno-omit-frame-pointer or with unwind tables')" >> "$OUT/truth"
-echo "$was" > "$thp"

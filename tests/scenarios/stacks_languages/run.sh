@@ -20,4 +20,3 @@ for language in python node java; do
     said=$(tr -s '\n ' '  ' < "$OUT/$language-plain.stacks" | grep -o '[0-9]* % was taken by code without names in [^:]*: start [a-z0-9]* with [-:+A-Za-z]*')
     echo "${language^^}_PLAIN=$([ "${said%% *}" -gt 85 ] && echo "${said#*: }" || echo "$said")" >> "$OUT/truth"
 done
-echo "$was" > "$thp"

@@ -45,15 +45,6 @@ pub(crate) struct Charge {
     at_most: Option<f64>,
 }
 
-/// The states of `tests/bench/charge.sh peers`, and what is at work in each.
-const PEERS: [(&str, &str); 5] = [
-    ("on", "oomtrace stacks"),
-    ("bpftrace:1", "bpftrace, each fault"),
-    ("bpftrace:256", "bpftrace, one fault in 256"),
-    ("memleak:1", "memleak, each allocation"),
-    ("memleak:256", "memleak, one allocation in 256"),
-];
-
 impl Charge {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         // At the limit the cost itself varies by more than what is looked for.
@@ -87,13 +78,13 @@ impl Charge {
             }
         }
         if self.peers {
-            for (state, name) in PEERS {
-                ratio("a page of malloc", "malloc", (state, name), &cases)?;
+            for (case, tool) in cases.keys().filter(|(_, tool)| *tool != "off") {
+                ratio("a page of malloc", case, tool, &cases)?;
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let room = ratio("with room below the limit", "room", ("on", "oomtrace"), &cases)?;
-        let limit = ratio("at the limit, reclaiming cache", "limit", ("on", "oomtrace"), &cases)?;
+        let room = ratio("with room below the limit", "room", "oomtrace", &cases)?;
+        let limit = ratio("at the limit, reclaiming cache", "limit", "oomtrace", &cases)?;
         if room > at_most {
             bail!("a fault costs {room:.4} of what it does without oomtrace, {at_most} at most");
         }
@@ -105,13 +96,8 @@ impl Charge {
     }
 }
 
-/// Prints a case and returns what it costs in a state, with what its name says, against none.
-fn ratio(
-    title: &str,
-    case: &str,
-    (state, name): (&str, &str),
-    cases: &BTreeMap<(&str, &str), Vec<f64>>,
-) -> Result<f64> {
+/// Prints a case and returns what it costs with a tool against none.
+fn ratio(title: &str, case: &str, tool: &str, cases: &BTreeMap<(&str, &str), Vec<f64>>) -> Result<f64> {
     let median = |state| {
         let mut values = cases.get(&(case, state)).cloned().unwrap_or_default();
         values.sort_by(f64::total_cmp);
@@ -121,9 +107,9 @@ fn ratio(
             .zip(spread)
             .with_context(|| format!("nothing was measured: {case} {state}"))
     };
-    let ((off, off_spread), (on, on_spread)) = (median("off")?, median(state)?);
+    let ((off, off_spread), (on, on_spread)) = (median("off")?, median(tool)?);
     println!(
-        "{title}: {off:.0} instructions a fault without (spread {off_spread:.0}), {on:.0} with {name} (spread \
+        "{title}: {off:.0} instructions a fault without (spread {off_spread:.0}), {on:.0} with {tool} (spread \
          {on_spread:.0}), ratio {:.4}",
         on / off
     );
