@@ -54,7 +54,7 @@ const COUNTED: [&str; 6] = [
 ];
 
 /// What makes a line worth reading where no report is open: all else is passed over.
-pub(super) const WORTH: [&str; 19] = [
+pub(super) const WORTH: [&str; 21] = [
     "oom-kill",
     // What stands behind a report's header, or before it where the newest line comes first.
     "memory: usage ",
@@ -75,6 +75,9 @@ pub(super) const WORTH: [&str; 19] = [
     "earlyoom",
     "nohang",
     "OOM killer",
+    // journalctl(1) writes a message that is no UTF-8 as the numbers of its bytes, before systemd 241 with spaces.
+    "\"MESSAGE\":[",
+    "\"MESSAGE\" : [",
 ];
 
 /// The levels of syslog(3), the newer and the older names of two.

@@ -210,12 +210,13 @@ fn moment(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
     use super::*;
     use crate::log::Told;
 
     /// journalctl(1) writes what is no UTF-8 as its bytes.
     #[test]
-    fn entries_of_a_process_whose_name_is_no_text_are_put_in_order_too() {
+    fn entries_of_a_process_whose_name_is_no_text_are_read_and_put_in_order_too() {
         let report = [
             "\u{e9} invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
             "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/PLACE,task_memcg=/PLACE,task=\u{e9},pid=PID,uid=0",
@@ -226,22 +227,26 @@ mod tests {
             .iter()
             .flat_map(|(pid, place)| report.map(|line| line.replace("PID", pid).replace("PLACE", place)));
         let lines: Vec<(u64, String)> = (1..).zip(lines).collect();
-        let mut pasted = Pasted::default();
-        let mut told = Vec::new();
+        let mut text = String::new();
         for (number, line) in lines.into_iter().rev() {
             // One byte a letter: not UTF-8.
             let bytes: Vec<u32> = line.chars().map(u32::from).collect();
             let entry = serde_json::json!({"_TRANSPORT": "kernel", "MESSAGE": bytes, "_BOOT_ID": "b", "_HOSTNAME": "h",
                 "__REALTIME_TIMESTAMP": (1_795_910_400_000_000 + number).to_string(), "_SOURCE_MONOTONIC_TIMESTAMP": number.to_string()});
-            told.extend(pasted.line(entry.to_string().as_bytes()));
+            text.push_str(&format!("{entry}\n"));
         }
-        told.extend(pasted.end());
-        let kill = |told: &Told| match &told.event {
-            Event::Kill(kill) => Some((kill.subject.unit.clone()?, kill.request.is_some())),
-            _ => None,
-        };
-        let mut told: Vec<_> = told.iter().filter_map(kill).collect();
-        told.sort();
-        assert_eq!(told, kills.map(|(_, unit)| (unit.to_owned(), true)));
+        let spaced = text.replace(":[", " : [ ").replace(',', ", ");
+        for text in [text, spaced] {
+            let mut told = Vec::new();
+            let mut tell = |Told { event, .. }| {
+                if let Event::Kill(kill) = event {
+                    told.push((kill.subject.unit.unwrap_or_default(), kill.request.is_some()));
+                }
+                Ok(())
+            };
+            read(text.as_bytes(), &mut Pasted::default(), &mut tell).unwrap();
+            told.sort();
+            assert_eq!(told, kills.map(|(_, unit)| (unit.to_owned(), true)), "{text}");
+        }
     }
 }
