@@ -70,6 +70,23 @@ fn a_log_that_is_packed_or_in_utf_16_is_read() {
 }
 
 #[test]
+fn who_looked_for_the_kills_alone_is_told_where_their_reports_begin() {
+    let hint = || predicate::str::ends_with("those lines tell whose limit it was.\n");
+    let found: String = LOG.lines().filter(|line| line.contains("Killed")).collect();
+    why().write_stdin(found.clone()).assert().success().stdout(hint());
+    let global = found.replace("Memory cgroup out", "Out");
+    why()
+        .arg("--all")
+        .write_stdin(global + "\n" + &found)
+        .assert()
+        .success()
+        .stdout(hint().and(predicate::str::contains("Hint").count(1)));
+    why().write_stdin(LOG).assert().success().stdout(hint().not());
+    let oomd = "[1.0] systemd-oomd[9]: Killed /a.slice/b.service due to memory pressure for /a.slice being 9.00% > 5.00% for > 20s with reclaim activity\n";
+    why().write_stdin(oomd).assert().success().stdout(hint().not());
+}
+
+#[test]
 fn what_has_no_end_is_given_up() {
     for option in ["--log", "--journal-file"] {
         why()
