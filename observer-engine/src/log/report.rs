@@ -89,6 +89,9 @@ pub struct Stack {
     pub page_fault: bool,
     /// A 32-bit kernel, whose own memory fits into the lowest zones only.
     pub narrow: bool,
+    /// Whether `oom_kill_process` asked for the report, so that a process was chosen; else it was `out_of_memory` itself, as where
+    /// none could be (mm/oom_kill.c).
+    pub choice: Option<bool>,
 }
 
 /// A row of the table of tasks.
@@ -503,6 +506,11 @@ impl Stack {
         self.sysrq |= has("moom_callback+") || has("sysrq_handle_moom+");
         self.memcg |= has("mem_cgroup_out_of_memory+") || has("mem_cgroup_oom_synchronize+");
         self.page_fault |= has("pagefault_out_of_memory+");
+        if self.choice.is_none() {
+            let mut names = text.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_');
+            let by = names.find(|name| ["oom_kill_process", "out_of_memory"].contains(name));
+            self.choice = by.map(|name| name == "oom_kill_process");
+        }
         // Only arch/arm prints its stack so; addresses of eight digits are those of 32 bits.
         self.narrow |= has("unwind_backtrace from ") || bracketed(text).is_some_and(|digits| digits == 8);
         true

@@ -142,7 +142,7 @@ pub(crate) fn kill_event(kill: &Kill, path: Option<&str>) -> event::Kill {
 pub(crate) fn unfinished(report: Report) -> Option<event::Kill> {
     let chosen = report.chosen;
     let in_memcg = report.in_memcg();
-    if chosen.is_none() && in_memcg != Some(true) {
+    if chosen.is_none() && (in_memcg != Some(true) || report.stack.choice == Some(false)) {
         return None;
     }
     let row = chosen.and_then(|tid| report.row(tid));
