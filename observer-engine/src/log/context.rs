@@ -48,6 +48,10 @@ pub(super) fn read(report: &mut Report, text: &str) {
         .filter_map(|words| head.find(words))
         .min();
     let (before, paths) = head.split_at_checked(place.unwrap_or(head.len())).unwrap_or((head, ""));
+    if report.constraint == Some(Constraint::None) && paths.starts_with(",oom_memcg=") {
+        // 5.0 and 5.1 print the constraint before they have set it (432b1de0de02, "mm/oom_kill.c: fix uninitialized oc->constraint").
+        report.constraint = Some(Constraint::Memcg);
+    }
     report.nodes = match report.constraint {
         Some(Constraint::Cpuset) => nodes(before.rsplit_once(",mems_allowed=").map(|(_, list)| list)),
         Some(Constraint::MemoryPolicy) => nodes(before.split_once(",nodemask=").map(|(_, list)| list)),
