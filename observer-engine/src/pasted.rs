@@ -22,7 +22,7 @@ use crate::event::{Event, Subject};
 use crate::journal::Reader;
 use crate::log::story::{lived_in, shortage_after, unfinished};
 use crate::log::{Kill, LogParser, Logged, Report, Stamp, Told, header, kill_event};
-use crate::measure::Tid;
+use crate::measure::{Tgid, Tid};
 
 use anchor::Parts;
 use backwards::{Backwards, Item, Place, Words};
@@ -321,6 +321,8 @@ impl Pasted {
         if self.died_before(host.as_deref(), &stamp, &kill) {
             return;
         }
+        // Asked by earlyoom to end, it was still there for the kernel.
+        self.survived(Tgid(kill.tid.0));
         self.wait(stamp, host, What::Kill(Box::new(kill), None, None));
     }
 
@@ -455,11 +457,16 @@ impl Pasted {
         match note {
             Note::Kill(stamp, kill) => self.wait(stamp, None, What::Event(Box::new(Event::Kill(kill)), false)),
             Note::Event(stamp, event) => self.wait(stamp, None, What::Event(event, false)),
-            Note::NotKilled(pid) => self.waiting.retain(|waiting| {
-                !matches!(&waiting.what, What::Event(event, _) if matches!(event.as_ref(), Event::Kill(kill)
-                    if kill.killer.is_some() && kill.victim.as_ref().is_some_and(|victim| victim.pid == pid)))
-            }),
+            Note::NotKilled(pid) => self.survived(pid),
         }
+    }
+
+    /// What a program did to a process did not kill it.
+    fn survived(&mut self, pid: Tgid) {
+        self.waiting.retain(|waiting| {
+            !matches!(&waiting.what, What::Event(event, _) if matches!(event.as_ref(), Event::Kill(kill)
+                if kill.killer.is_some() && kill.victim.as_ref().is_some_and(|victim| victim.pid == pid)))
+        });
     }
 
     fn wait(&mut self, stamp: Stamp, host: Option<String>, what: What) {
