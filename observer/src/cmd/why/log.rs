@@ -113,6 +113,7 @@ fn is_last_line(event: &Event) -> bool {
     let has_owner = kill.limit.as_ref().is_some_and(|limit| limit.cgroup.is_some());
     kill.killer.is_none()
         && kill.trigger.is_none()
+        && kill.request.is_none()
         && (kill.origin == Origin::Unknown || kill.in_a_limit() && !has_owner)
 }
 
