@@ -86,7 +86,7 @@ struct Extra {
 }
 
 /// All there are: another is a row here.
-const EXTRAS: [Extra; 5] = [
+const EXTRAS: [Extra; 6] = [
     // The scenarios `stacks_languages`, `stacks_c` and `dumps`; prometheus is the program in Go.
     Extra {
         name: "languages",
@@ -105,6 +105,30 @@ const EXTRAS: [Extra; 5] = [
         beside: &[],
         python: &["py-spy==0.4.3"],
         masked: &["prometheus.service"],
+    },
+    // The scenario `virtual_machine`, which starts libvirt itself.
+    Extra {
+        name: "machines",
+        suite: Some("trixie"),
+        packages: &[
+            "libvirt-clients",
+            "libvirt-daemon-system",
+            "qemu-system-x86",
+            "systemd-container",
+        ],
+        beside: &[],
+        python: &[],
+        masked: &[
+            "libvirt-guests.service",
+            "libvirtd-admin.socket",
+            "libvirtd-ro.socket",
+            "libvirtd.service",
+            "libvirtd.socket",
+            "virtlockd-admin.socket",
+            "virtlockd.socket",
+            "virtlogd-admin.socket",
+            "virtlogd.socket",
+        ],
     },
     // `cargo xtask pipelines`, which starts the services with configurations of its own. The libraries are syslog-ng's.
     Extra {

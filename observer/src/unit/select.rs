@@ -39,7 +39,7 @@ const ID_AT_LEAST: usize = 6;
 impl Name {
     fn new(name: &str) -> Result<Self, SelectionError> {
         Ok(Self {
-            unit: Pattern::new(mangle(name, ".service"))?,
+            unit: Pattern::new(mangle(name))?,
             written: Pattern::new(name.to_owned())?,
         })
     }
@@ -91,8 +91,21 @@ pub struct Selection {
     cgroups: Vec<String>,
 }
 
-/// A name as systemctl takes it: `.service` is implied.
-fn mangle(name: &str, suffix: &str) -> String {
+/// A name as systemctl takes it: `.service` is implied, but for globs, which match units of every type (src/basic/unit-name.c:
+/// `unit_name_mangle_with_suffix`).
+fn mangle(name: &str) -> String {
+    if is_glob(name) {
+        name.to_owned()
+    } else {
+        complete(name, ".service")
+    }
+}
+
+fn is_glob(name: &str) -> bool {
+    name.contains(['*', '?', '['])
+}
+
+fn complete(name: &str, suffix: &str) -> String {
     if SUFFIXES.iter().any(|known| name.ends_with(known)) {
         name.to_owned()
     } else {
@@ -111,11 +124,9 @@ impl Selection {
         slices: &[String],
         cgroups: &[String],
     ) -> Result<Self, SelectionError> {
-        let patterns = |names: &[String], suffix: &str| {
-            names
-                .iter()
-                .map(|name| Pattern::new(mangle(name, suffix)))
-                .collect::<Result<Vec<_>, _>>()
+        let patterns = |names: &[String], whole: fn(&str) -> String| {
+            let patterns = names.iter().map(|name| Pattern::new(whole(name)));
+            patterns.collect::<Result<Vec<_>, _>>()
         };
         // A path is one wherever it stands: what is printed is taken.
         let (paths, units): (Vec<&String>, Vec<&String>) = units.iter().partition(|name| name.starts_with('/'));
@@ -124,8 +135,8 @@ impl Selection {
                 .iter()
                 .map(|name| Name::new(name))
                 .collect::<Result<Vec<_>, _>>()?,
-            user_units: patterns(user_units, ".service")?,
-            slices: patterns(slices, ".slice")?,
+            user_units: patterns(user_units, mangle)?,
+            slices: patterns(slices, |name| complete(name, ".slice"))?,
             cgroups: cgroups
                 .iter()
                 .chain(paths)
@@ -184,7 +195,7 @@ impl Selection {
     /// The system units that are named in full, without globs.
     #[must_use]
     pub fn literal_units(&self) -> Vec<String> {
-        let literal = |pattern: &&Pattern| !pattern.text.contains(['*', '?', '[', '{']);
+        let literal = |pattern: &&Pattern| !is_glob(&pattern.text);
         let units = self.units.iter().map(|name| &name.unit);
         units.filter(literal).map(|pattern| pattern.text.clone()).collect()
     }
@@ -250,6 +261,16 @@ mod tests {
         assert!(selected(&selection, "/system.slice/myapp.service/sub"));
         assert!(!selected(&selection, "/system.slice/myapp2.service"));
         assert_eq!(selection.literal_units(), ["myapp.service"]);
+    }
+
+    #[test]
+    fn a_glob_matches_units_of_every_type_and_slices_by_their_option_alone() {
+        let machine = "/machine.slice/machine-qemu\\x2d1\\x2dbox.scope/libvirt";
+        assert!(selected(&units(&["machine-qemu*"]), machine));
+        assert!(!selected(&units(&["machine-qemu*.service"]), machine));
+        let slice = Selection::new(&[], &[], &["web*".to_owned()], &[]).unwrap();
+        assert!(selected(&slice, "/web-a.slice/b.service"));
+        assert!(!selected(&slice, "/system.slice/web.service"));
     }
 
     #[test]
