@@ -23,7 +23,8 @@ def check(name, value, expected):
 if what == "sample":
     check("memory.current", told["memory"]["current"], int(open(f"{out}/current").read()))
     check("memory.max", told["memory"]["max"], 128 << 20)
-    check("memory.shmem", told["memory"]["shmem"], kib("RssShmem"))
+    # The cgroup's counter is exact; the process's own, RssShmem, may be late by 64 pages (mm/memory.c: TASK_RSS_EVENTS_THRESH, up to 6.1).
+    check("memory.shmem", told["memory"]["shmem"], 8 << 20)
 else:
     victim = told["victim"]
     check("anon", victim["anon"], kib("RssAnon"))
