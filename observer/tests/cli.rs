@@ -89,7 +89,7 @@ fn a_screen_ends_when_its_terminal_goes_away() {
 #[test]
 fn a_pattern_that_is_none_is_named() {
     let bad = oomtrace().args(["-u", "web[", "--duration", "1s"]).assert().code(2);
-    bad.stderr(predicate::str::contains("'web[.service'"));
+    bad.stderr(predicate::str::contains("'web[' is no unit name"));
 }
 
 #[test]

@@ -19,6 +19,9 @@ const MAX_ROWS: usize = 1_024;
 /// A report takes no longer, in microseconds, on the slowest serial console either.
 const LONG: u64 = 120_000_000;
 
+/// By how much what a later line says may be the earlier time, in microseconds: the clocks of two processors hardly differ.
+const SKEW: u64 = 1_000_000;
+
 /// v1's words for no limit: `PAGE_COUNTER_MAX` pages in KiB, `RES_COUNTER_MAX` bytes in KiB before 3.19 (which is larger).
 const UNLIMITED_KIB: u64 = i64::MAX as u64 / 65_536 * 64;
 
@@ -362,9 +365,10 @@ impl Open {
         report.tasks.clear();
     }
 
-    /// Whether something was printed so long before or after that it is of another OOM.
+    /// Whether something was printed so long after the first line, or so clearly before it, that it is of another OOM.
     pub(super) fn is_far(&self, time: u64) -> bool {
-        self.since != 0 && time != 0 && self.since.abs_diff(time) > LONG
+        let (since, is_known) = (self.since, self.since != 0 && time != 0);
+        is_known && (time > since.saturating_add(LONG) || time.saturating_add(SKEW) < since)
     }
 
     fn owner(&mut self, text: &str) -> bool {
