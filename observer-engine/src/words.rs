@@ -20,7 +20,7 @@ use crate::measure::Bytes;
 
 pub use code::{Unnamed, code, is_code_of, unnamed};
 pub use held::object;
-pub use told::{NO_KILL, Sentences, sentences};
+pub use told::{NO_KILL, Sentences, WHOLE_REPORT, is_last_line, sentences};
 pub use verdict::{cause, killed, limit_brief, message, paragraph};
 
 /// A share from which on it is as good as all.

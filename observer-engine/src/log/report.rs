@@ -367,8 +367,8 @@ impl Open {
 
     /// Whether something was printed so long after the first line, or so clearly before it, that it is of another OOM.
     pub(super) fn is_far(&self, time: u64) -> bool {
-        let (since, is_known) = (self.since, self.since != 0 && time != 0);
-        is_known && (time > since.saturating_add(LONG) || time.saturating_add(SKEW) < since)
+        let near = self.since.saturating_sub(SKEW)..=self.since.saturating_add(LONG);
+        self.since != 0 && time != 0 && !near.contains(&time)
     }
 
     fn owner(&mut self, text: &str) -> bool {

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use super::{killed as was_killed, paragraph};
-use crate::event::{Event, Kill, Unexplained};
+use crate::event::{Event, Kill, Origin, Unexplained};
 use crate::human::{date, duration};
 use crate::log::{Stamp, Told};
 use crate::measure::Timestamp;
 
 /// Of a log that has none.
 pub const NO_KILL: &str = "No OOM kill found in this log.";
+
+/// Of a log that has the last line of a kill's report alone ([`is_last_line`]).
+pub const WHOLE_REPORT: &str = "Hint: the kernel's report begins some lines earlier, at 'invoked oom-killer'; those lines tell whose limit it was.";
 
 /// Characters of a container's id that are shown, as the runtimes do.
 const ID_SHOWN: usize = 12;
@@ -127,6 +130,24 @@ fn unexplained(event: &Unexplained, when: &str) -> String {
     }
 }
 
+/// Whether a kill's own line is all that there is of the kernel's report, as where grep(1) looked for it, so that nobody can tell
+/// what ran out.
+#[must_use]
+pub fn is_last_line(told: &Told) -> bool {
+    let Event::Kill(kill) = &told.event else { return false };
+    kill.request.is_none() && lacks_trigger(kill) && (kill.origin == Origin::Unknown || lacks_owner(kill))
+}
+
+/// Whether it is the kernel's, and who asked for the memory is not told.
+fn lacks_trigger(kill: &Kill) -> bool {
+    kill.killer.is_none() && kill.trigger.is_none()
+}
+
+/// Whether a limit made it, and whose is not told.
+fn lacks_owner(kill: &Kill) -> bool {
+    kill.in_a_limit() && kill.limit.as_ref().is_none_or(|limit| limit.cgroup.is_none())
+}
+
 /// Where it comes from, and what the log leaves open.
 fn rests(kill: &Kill, checked: bool) -> String {
     let unknown: Vec<&str> = [
@@ -135,14 +156,8 @@ fn rests(kill: &Kill, checked: bool) -> String {
             kill.subject.cgroup.path.is_none() && kill.subject.unit.is_none() && kill.subject.user_unit.is_none(),
             "the victim's cgroup",
         ),
-        (
-            kill.killer.is_none() && kill.trigger.is_none(),
-            "who asked for the memory",
-        ),
-        (
-            kill.in_a_limit() && kill.limit.as_ref().is_none_or(|limit| limit.cgroup.is_none()),
-            "whose limit it was",
-        ),
+        (lacks_trigger(kill), "who asked for the memory"),
+        (lacks_owner(kill), "whose limit it was"),
         (
             kill.in_a_limit() && kill.limit.as_ref().is_none_or(|limit| limit.bytes.is_none()),
             "how large the limit was",

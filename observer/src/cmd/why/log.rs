@@ -11,15 +11,12 @@ use crate::cmd::output::{self, Damages};
 use crate::cmd::pager::{self, Pager};
 use crate::confine::{self, Task};
 use crate::engine::log::Told;
-use crate::event::{Event, Origin, Subject};
+use crate::event::{Event, Subject};
 use crate::pasted::{Pasted, read};
 use crate::sink::{Colour, Paper, TextOptions};
 use crate::unit::Selection;
-use crate::words::{NO_KILL, counted, sentences};
+use crate::words::{NO_KILL, WHOLE_REPORT, counted, is_last_line, sentences};
 use anyhow::anyhow;
-
-/// For who looked for the kill's line alone.
-const WHOLE_REPORT: &str = "Hint: the kernel's report begins some lines earlier, at 'invoked oom-killer'; those lines tell whose limit it was.";
 
 /// Where the words of a labelled line begin.
 const LABELS: usize = 12;
@@ -104,17 +101,6 @@ const MAX_KEPT: usize = 10_000;
 
 fn is_kill(event: &Event) -> bool {
     matches!(event, Event::Kill(_))
-}
-
-/// Whether a kill's own line is all that there is of the kernel's report, as where grep(1) looked for it, so that nobody can tell
-/// what ran out.
-fn is_last_line(event: &Event) -> bool {
-    let Event::Kill(kill) = event else { return false };
-    let has_owner = kill.limit.as_ref().is_some_and(|limit| limit.cgroup.is_some());
-    kill.killer.is_none()
-        && kill.trigger.is_none()
-        && kill.request.is_none()
-        && (kill.origin == Origin::Unknown || kill.in_a_limit() && !has_owner)
 }
 
 /// Tells each as it comes, or the last ones at the end.
@@ -216,7 +202,7 @@ impl<'a> Teller<'a> {
             .as_ref()
             .is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
         self.seq += 1;
-        self.has_last_lines |= is_last_line(&told.event);
+        self.has_last_lines |= is_last_line(told);
         written
     }
 
