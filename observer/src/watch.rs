@@ -22,6 +22,7 @@ mod reconcile;
 mod reports;
 mod rings;
 mod service;
+mod settling;
 mod signals;
 mod standing;
 mod status;

@@ -73,6 +73,8 @@ pub(super) struct Cgroup {
     pub(super) is_confined: Option<bool>,
     /// When it was sampled last, in time since boot.
     pub(super) sampled: Option<Duration>,
+    /// Whether it moved then or shortly before, and is to be looked at once more when it is at rest.
+    pub(super) is_settling: bool,
     /// What it used then, and the lower of its `memory.max` and `memory.high`.
     pub(super) used: Option<(Bytes, Option<Bytes>)>,
     /// When its largest processes were told last, in time since boot.
@@ -111,6 +113,7 @@ impl Cgroup {
             invocation_tries: 0,
             is_confined: None,
             sampled: None,
+            is_settling: false,
             used: None,
             tasks_told: None,
             walked: None,
@@ -186,9 +189,12 @@ impl Cgroup {
     }
 
     /// It was sampled: the step that matters from here on is a share of the nearer of what kills and what slows down.
-    pub(super) fn held(&mut self, memory: &Memory) {
+    /// Whether it had moved by one.
+    pub(super) fn held(&mut self, memory: &Memory) -> bool {
+        let has_moved = memory.current.is_some_and(|usage| self.has_moved(usage));
         let nearest = [memory.max, memory.high].into_iter().flatten().min();
         self.used = memory.current.map(|usage| (usage, nearest));
+        has_moved
     }
 
     /// Whether it moved by a step that matters since it was sampled last: as the kernel side has it (observer-ebpf,
@@ -311,6 +317,10 @@ impl Cgroups {
             Some(cgroup) => Some(cgroup),
             None => self.gone.get_mut(&id).map(|cgroup| &mut **cgroup),
         }
+    }
+
+    pub(super) fn is_live(&self, id: CgroupId) -> bool {
+        self.live.contains_key(&id)
     }
 
     /// The path of a cgroup that is there or went a moment ago.
@@ -438,7 +448,7 @@ mod tests {
     fn who_is_slowed_down_only_is_seen_on_the_way_there() {
         const MIB: u64 = 1 << 20;
         let mut cgroup = Cgroup::new("/a", &Selection::default(), &mut Names::default());
-        cgroup.held(&Memory {
+        let _ = cgroup.held(&Memory {
             current: Some(Bytes(20 * MIB)),
             high: Some(Bytes(24 * MIB)),
             ..Memory::default()

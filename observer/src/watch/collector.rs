@@ -18,6 +18,7 @@ use super::programs::Programs;
 use super::questions::{Answer, Question, Questions};
 use super::reconcile::Reconciler;
 use super::reports::Reports;
+use super::settling::Settling;
 use super::signals::Signals;
 use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, standing, units::UnitStates};
@@ -175,6 +176,7 @@ pub(super) struct Collector {
     moved: HashSet<CgroupId>,
     /// Those that are to be sampled at each tick, whether they move or not: a limit is near.
     awaited: HashSet<CgroupId>,
+    settling: Settling,
     due: Due,
     /// The turn that is worked on.
     turn: Turn,
@@ -250,6 +252,7 @@ impl Collector {
             log,
             moved: HashSet::new(),
             awaited: HashSet::new(),
+            settling: Settling::default(),
             due: Due::default(),
             known,
             unread: HashSet::new(),
@@ -431,21 +434,23 @@ impl Collector {
         self.repeats_over(false, stream)?;
         self.reconcile(stream)?;
         self.turn = Turn::at(self.clock.now());
-        let moved = std::mem::take(&mut self.moved);
+        let mut wanted = std::mem::take(&mut self.moved);
+        wanted.extend(&self.awaited);
+        wanted.extend(self.settling.at_rest(&mut self.cgroups, Clock::boot()));
         let is_told_of = self.sees.births && self.sees.growth;
         let missed = if !self.is_whole_host() {
             let all: Vec<CgroupId> = self.sampled_ones().collect();
             self.due.samples.refill(all)
         } else if self.walk.is_some() || is_told_of {
             self.begin_walk(is_told_of);
-            self.due.samples.refill(moved.union(&self.awaited).copied())
+            self.due.samples.refill(wanted)
         } else {
             let all: Vec<CgroupId> = self.sampled_ones().collect();
             // A kill may leave a cgroup as large as it was.
             if all.len() <= MAX_ALL || self.reconciler.has_counted() {
                 self.due.samples.refill(all)
             } else {
-                self.due.samples.refill(self.awaited.iter().copied()) + self.due.looks.refill(all)
+                self.due.samples.refill(wanted) + self.due.looks.refill(all)
             }
         };
         // Whoever has waited since the last tick is not sampled twice for it.
@@ -781,9 +786,13 @@ impl Collector {
         };
         turn.sampled.insert(id);
         self.first_charge(id);
-        if let Some(cgroup) = self.cgroups.get_mut(id) {
-            cgroup.sampled = Some(Clock::boot());
-            cgroup.held(&reading.memory);
+        let now = Clock::boot();
+        let has_moved = self.cgroups.get_mut(id).is_some_and(|cgroup| {
+            cgroup.sampled = Some(now);
+            cgroup.held(&reading.memory)
+        });
+        if has_moved && self.is_whole_host() && self.phase == Phase::Settled {
+            self.settling.moved(id, &mut self.cgroups, now);
         }
         let sample = Sample {
             subject: self.subject(Some(id), &path),
