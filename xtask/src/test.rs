@@ -30,6 +30,10 @@ const RUNS_OF_A_GUEST: usize = 24;
 /// The tiers that a few scenarios are run on every time, in the guest of the full ones.
 const LESS: [Tier; 5] = [Tier::Service, Tier::Kprobe, Tier::Tracepoint, Tier::NoBtf, Tier::Poll];
 
+/// In how many parts the scenarios that are not core ones are split. A commit runs one of them, so that it is judged in 20
+/// minutes where everything is built.
+const PARTS: usize = 3;
+
 /// What `--all` runs the core scenarios on beside this machine's kind: aarch64 without fentry, with it, with large pages.
 const OTHERS: [(Series, Pages); 3] = [
     (Series::new(6, 1), Pages::Small),
@@ -37,14 +41,39 @@ const OTHERS: [(Series, Pages); 3] = [
     (Series::new(6, 12), Pages::Large),
 ];
 
+/// Which scenarios a kernel runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Share {
+    All,
+    /// The core ones and, of the others, one part of [`PARTS`].
+    Part(usize),
+    Core,
+}
+
+impl Share {
+    /// Those of it, in their order.
+    fn of(self, scenarios: &[Scenario]) -> impl Iterator<Item = &Scenario> + Clone {
+        let mut others = 0;
+        scenarios.iter().filter(move |scenario| {
+            let place = others % PARTS;
+            others += usize::from(!scenario.expectation.core);
+            match self {
+                Self::All => true,
+                Self::Part(part) => scenario.expectation.core || place == part,
+                Self::Core => scenario.expectation.core,
+            }
+        })
+    }
+}
+
 /// The examples that guests run, by the kind of machine and their name.
 type Programs<'a> = BTreeMap<(&'static str, &'a str), PathBuf>;
 
-/// Check everything: format, lints, documentation, tests, every scenario on real kernels, and log pipelines
+/// Check the tree: format, lints, documentation, tests, scenarios on real kernels, and log pipelines
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Series of the kernels for the scenarios, all of them on each [default: all scenarios on one, which changes with
-    /// the commit, and the core ones on the others]
+    /// Series of the kernels for the scenarios, all of them on each [default: the core ones on all three, and on one of them, with
+    /// fewer probes too, a third of the others: which kernel and which third changes with the commit]
     #[arg(long = "kernel", value_name = "SERIES")]
     kernels: Vec<Series>,
 
@@ -213,17 +242,16 @@ impl Test {
     /// Every guest with its scenarios, those that take longest first.
     fn boots<'a>(&'a self, scenarios: &'a [Scenario]) -> Result<Vec<Boot<'a>>> {
         let mut alike: Vec<(System<'_>, Runs<'_>)> = Vec::new();
-        for (kernel, flavour, whole) in self.kernels()? {
-            let all = scenarios.iter();
+        for (kernel, flavour, share) in self.kernels()? {
+            let all = share.of(scenarios);
             let runs: Runs<'_> = if self.tiers.is_empty() {
-                let full = all
-                    .clone()
-                    .filter(|scenario| whole || scenario.expectation.core)
-                    .map(|scenario| (Tier::Full, scenario));
+                let full = all.clone().map(|scenario| (Tier::Full, scenario));
                 let less = LESS
                     .into_iter()
                     .flat_map(|tier| all.clone().map(move |scenario| (tier, scenario)))
-                    .filter(|(_, scenario)| whole && self.scenarios.is_empty() && scenario.expectation.every_tier);
+                    .filter(|(_, scenario)| {
+                        share != Share::Core && self.scenarios.is_empty() && scenario.expectation.every_tier
+                    });
                 full.chain(less).collect()
             } else {
                 let tiers = self.tiers.iter().copied();
@@ -274,8 +302,8 @@ impl Test {
         Ok(boots)
     }
 
-    /// The kernels, and whether all scenarios are run there or the core ones only.
-    fn kernels(&self) -> Result<Vec<(Series, Flavour, bool)>> {
+    /// The kernels, and which scenarios are run on each.
+    fn kernels(&self) -> Result<Vec<(Series, Flavour, Share)>> {
         let flavour = Flavour::new(self.arch, self.pages)?;
         if !flavour.arch.is_own() {
             // Emulated on any machine, as this one's are, but its binary is built anew: a few scenarios tell what differs.
@@ -286,28 +314,43 @@ impl Test {
             } else {
                 &self.kernels
             };
-            return Ok(kernels.iter().map(|kernel| (*kernel, flavour, named)).collect());
+            let share = if named { Share::All } else { Share::Core };
+            return Ok(kernels.iter().map(|kernel| (*kernel, flavour, share)).collect());
         }
         if !self.kernels.is_empty() {
-            return Ok(self.kernels.iter().map(|kernel| (*kernel, flavour, true)).collect());
+            return Ok(self
+                .kernels
+                .iter()
+                .map(|kernel| (*kernel, flavour, Share::All))
+                .collect());
         }
         // x86_64 has no other pages, and what it tests beside is aarch64.
         let others = if self.all && self.is_whole() { &OTHERS[..] } else { &[] };
-        let whole = turn() % Series::ALL.len();
-        let all = self.all || !self.scenarios.is_empty();
+        let turn = turn();
+        let (most, part) = (turn % Series::ALL.len(), turn / Series::ALL.len() % PARTS);
+        let all = self.all || !self.scenarios.is_empty() || !self.tiers.is_empty();
         let beside: &[Series] = if self.all { &Series::BESIDE } else { &[] };
         let own = Series::ALL
             .iter()
             .chain(beside)
             .enumerate()
-            .filter(|(place, _)| self.tiers.is_empty() || self.all || *place == whole)
-            .map(|(place, kernel)| (*kernel, flavour, all || place == whole));
+            .filter(|(place, _)| self.tiers.is_empty() || self.all || *place == most)
+            .map(|(place, kernel)| {
+                let share = if all {
+                    Share::All
+                } else if place == most {
+                    Share::Part(part)
+                } else {
+                    Share::Core
+                };
+                (*kernel, flavour, share)
+            });
         let others = others.iter().map(|(kernel, pages)| {
             let flavour = Flavour {
                 arch: Arch::Arm,
                 pages: *pages,
             };
-            (*kernel, flavour, false)
+            (*kernel, flavour, Share::Core)
         });
         Ok(own.chain(others).collect())
     }
@@ -429,6 +472,23 @@ mod tests {
 
     use super::*;
     use crate::{Cli, image};
+
+    #[test]
+    fn the_parts_are_all_scenarios_together() {
+        let scenarios = Scenario::all(&workspace().join("tests/scenarios")).unwrap();
+        let names = |share: Share| share.of(&scenarios).map(|scenario| &scenario.name);
+        let core: Vec<_> = names(Share::Core).collect();
+        let parts = (0..PARTS).map(|part| names(Share::Part(part)).collect::<Vec<_>>());
+        let mut together = core.clone();
+        for part in parts {
+            assert!(core.iter().all(|name| part.contains(name)));
+            let others: Vec<_> = part.into_iter().filter(|name| !core.contains(name)).collect();
+            assert!((10..30).contains(&others.len()), "{others:?}");
+            together.extend(others);
+        }
+        together.sort();
+        assert_eq!(together, names(Share::All).collect::<Vec<_>>());
+    }
 
     #[test]
     fn whatever_a_scenario_asks_for_can_be_booted() {
