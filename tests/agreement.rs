@@ -337,6 +337,40 @@ shmem-rss:0kB, UID:0 pgtables:64kB oom_score_adj:0
         (log, live)
     }
 
+    /// Most logs have whole seconds: one may end between any two lines of what the kernel did at once.
+    #[test]
+    fn wherever_a_second_ends_a_log_tells_the_same() {
+        let (mut log, _) = three();
+        for line in [
+            "Tasks in /system.slice/dentry.service are going to be killed due to memory.oom.group set",
+            "Memory cgroup out of memory: Killed process 301 (sh) total-vm:90kB, anon-rss:9kB, file-rss:0kB, shmem-rss:0kB",
+            "Memory cgroup out of memory: Killed process 302 (sleep) total-vm:90kB, anon-rss:9kB, file-rss:0kB, shmem-rss:0kB",
+        ] {
+            let _ = writeln!(log, "Nov 29 12:00:01 guest kernel: {line}");
+        }
+        let mut lines = parse(&log);
+        for form in Form::ALL {
+            let at_once = told(&form.write(&lines)).unwrap();
+            assert_eq!(at_once[&302]["origin"], "oom_group");
+            for place in 1..lines.len() {
+                lines[place..].iter_mut().for_each(|line| line.second += 1);
+                let later = told(&form.write(&lines)).unwrap();
+                lines[place..].iter_mut().for_each(|line| line.second -= 1);
+                assert!(later.keys().eq(at_once.keys()));
+                let mut wrong = Vec::new();
+                for (pid, kill) in later {
+                    compare(&kill, &at_once[&pid], "", false, &mut wrong);
+                }
+                assert!(
+                    wrong.is_empty(),
+                    "{form:?}, {:?}: {}",
+                    lines[place].text,
+                    wrong.join("; ")
+                );
+            }
+        }
+    }
+
     /// Wherever a log begins and ends, and whichever of its lines is missing.
     #[test]
     fn no_part_of_a_log_tells_of_a_kill_what_is_of_another() {

@@ -44,14 +44,14 @@ const REMEMBERED: usize = 65_536;
 /// Lines that belong to one report, at most: of the largest hosts thousands of tasks.
 const REPORT: usize = 100_000;
 
-/// A failed request this soon after a kill, in microseconds, is of the same shortage.
-const SAME_SHORTAGE: u64 = 1_000_000;
+/// A failed request this soon after a kill, in microseconds, is of the same shortage; whole seconds take one of it.
+const SAME_SHORTAGE: u64 = 2_000_000;
 
 /// A kill this long after its report, in microseconds, is another process's that got the same pid.
 const SAME_KILL: u64 = 120_000_000;
 
 /// As [`SAME_SHORTAGE`].
-const SOON: jiff::SignedDuration = jiff::SignedDuration::from_micros(1_000_000);
+const SOON: jiff::SignedDuration = jiff::SignedDuration::from_micros(2_000_000);
 
 /// What is read of one machine.
 #[derive(Debug)]

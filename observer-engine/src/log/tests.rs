@@ -153,6 +153,24 @@ fn a_kill_whose_report_was_suppressed_has_none_and_takes_no_others() {
 }
 
 #[test]
+fn a_group_is_one_where_the_clock_of_whole_seconds_moves_on_between_its_members() {
+    let text = include_str!("../../tests/fixtures/kmsg/6.1-group.txt");
+    let (before, members) = text.split_at(text.find("Killed process 255").unwrap());
+    let (before, line) = before.rsplit_once('\n').unwrap();
+    let second = |text: &str, second: u32| -> String {
+        let lines = text.lines().map(|line| {
+            let mut parts = line.splitn(4, ',');
+            let (level, number) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            format!("{level},{number},{second}000000,{}\n", parts.nth(1).unwrap_or_default())
+        });
+        lines.collect()
+    };
+    let told = read(&(second(before, 35) + &second(&format!("{line}{members}"), 36)));
+    let groups = kills(&told).iter().filter(|kill| kill.group.is_some()).count();
+    assert_eq!(groups, 4);
+}
+
+#[test]
 fn what_is_killed_after_a_group_without_a_report_is_none_of_the_group() {
     let mut parser = LogParser::default();
     let text = include_str!("../../tests/fixtures/kmsg/6.1-group.txt");
