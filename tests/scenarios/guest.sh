@@ -2,9 +2,11 @@
 # Runs every scenario of this folder in a guest, one after the other, each under an oomtrace of its own.
 # Arguments: TIER/NAME, what oomtrace is allowed and the scenario.
 set -u
-# Waits until a command is true, two minutes at most: a guest beside other work is slow.
+# Waits until a command is true, two minutes at most, or as many as `--minutes N` says: a guest beside other work is slow.
 until_true() {
-    local end=$((SECONDS + 120))
+    local minutes=2
+    [ "$1" != --minutes ] || { minutes=$2; shift 2; }
+    local end=$((SECONDS + minutes * 60))
     while [ "$SECONDS" -lt "$end" ]; do "$@" && return 0; sleep 0.1; done
     echo "gave up waiting for: $*" >&2
     return 1

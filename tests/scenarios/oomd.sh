@@ -22,6 +22,6 @@ oomd_kills() {
     oomd_minds pressed.slice
     # Held below what it wants by its MemoryHigh=, it stalls.
     systemd-run --unit stalled --slice pressed.slice -p MemoryHigh=24M -p MemorySwapMax=0 python3 /share/leak.py "$OUT/pid" 1 0.01
-    for _ in 1 2 3; do until_true ended stalled.service && break; done
+    until_true --minutes 6 ended stalled.service
     echo "PID=$(cat "$OUT/pid")" >> "$OUT/truth"
 }

@@ -32,7 +32,7 @@ grow() {
     local until=$1 limit=$2
     shift 2
     systemd-run --unit "growing-$until" -p MemoryMax="$limit" -p MemorySwapMax=0 -p User=tester -p WorkingDirectory=/var/tmp "$@"
-    for _ in 1 2 3; do until_true "$until" && break; done
+    until_true --minutes 6 "$until"
     systemctl stop "growing-$until"
 }
 snapshot() { tail -c 2 /var/tmp/Heap.*.heapsnapshot 2> /dev/null | grep -q '}'; }
@@ -46,7 +46,7 @@ grow profile 192M prometheus --config.file /run/prometheus/prometheus.yml --stor
 # This one is left to its end: heaptrack writes when the program is gone.
 systemd-run --unit growing-perl -p MemoryMax=160M -p MemorySwapMax=0 -p OOMPolicy=continue perl "$DIR/grow.pl" "$OUT/pid"
 followed() { ended growing-perl.service && heaptrack_print /var/tmp/perl.[0-9]* 2> /dev/null | grep -q 'total memory leaked: [1-9]'; }
-for _ in 1 2 3; do until_true followed && break; done
+until_true --minutes 6 followed
 systemctl stop labels recorder
 ls -l /var/tmp
 {

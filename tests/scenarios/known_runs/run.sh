@@ -7,7 +7,7 @@ live() {
     systemd-run --unit kr -p MemoryMax=64M -p MemorySwapMax=0 -p OOMPolicy=continue python3 /share/leak.py "$OUT/pid" 1 1.4 from-start
     local invocation
     invocation=$(systemctl show kr -P InvocationID)
-    until_true ended kr.service 2> /dev/null || until_true ended kr.service
+    until_true --minutes 4 ended kr.service
     echo "PID$1=$(cat "$OUT/pid")" >> "$OUT/truth"
     echo "INVOCATION$1=$invocation" >> "$OUT/truth"
     systemctl reset-failed kr

@@ -6,9 +6,7 @@ systemd-run --unit reader -p MemoryMax=64M -p MemorySwapMax=0 python3 "$DIR/read
 systemd-run --unit leak -p MemoryMax=128M -p MemorySwapMax=0 -p OOMPolicy=continue python3 /share/leak.py "$OUT/pid" 1 2
 systemctl show leak -p InvocationID >> "$OUT/truth"
 # It lives for four minutes, well over what a start takes at most.
-for _ in 1 2 3 4 5 6; do
-    until_true ended leak.service 2> /dev/null && break
-done
+until_true --minutes 12 ended leak.service
 {
     echo "PID=$(cat "$OUT/pid")"
     python3 "$DIR/warned.py" "$OUT/events.jsonl"

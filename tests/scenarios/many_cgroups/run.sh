@@ -6,7 +6,7 @@ rm -rf /var/lib/oomtrace
 # In a slice of its own: no limit here holds it.
 systemd-run --unit host --slice host.slice -p OOMScoreAdjust=-1000 -p TimeoutStopSec=300 python3 /share/host.py "$cgroups" "$moving" "$OUT/host"
 is_ready() { grep -q ready "$OUT/host" 2> /dev/null; }
-for _ in {1..20}; do until_true is_ready 2> /dev/null && break; done
+until_true --minutes 40 is_ready
 systemctl start oomtrace.service
 {
     echo "MADE=$(sed -n 's/^ready //p' "$OUT/host")"
@@ -18,9 +18,7 @@ printf '[Slice]\nMemoryMax=512M\n' > /run/systemd/system/crowd.slice
 systemctl daemon-reload
 systemd-run --unit leak --slice crowd.slice -p MemoryMax=128M -p MemorySwapMax=0 -p OOMPolicy=continue python3 /share/leak.py "$OUT/pid" 1 2
 # It lives for four minutes, well over what a start takes at most.
-for _ in {1..8}; do
-    until_true ended leak.service 2> /dev/null && break
-done
+until_true --minutes 16 ended leak.service
 until_true has_kills 1
 pid=$(cat "$OUT/pid")
 open_files() { find "/proc/$1/fd" -mindepth 1 2> /dev/null | wc -l; }

@@ -17,7 +17,7 @@ until_true ended leak.service
 pid=$(cat "$OUT/pid")
 until_true has_kills 1
 # Due after two seconds; a busy machine may take minutes.
-for _ in {1..6}; do until_true alive 2> /dev/null && break; done
+until_true --minutes 12 alive
 alive && echo WATCHDOG=1 >> "$OUT/truth"
 # What its threads may still do: two capabilities are left for whoever watches, one for who writes.
 main=$(systemctl show -P MainPID oomtrace.service)

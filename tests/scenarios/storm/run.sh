@@ -21,7 +21,7 @@ systemctl start storm@{1..100}.service
 since=$(date +%s)
 flock --unlock 9
 all_done() { [ "$(cat "$OUT"/storm/*.done 2> /dev/null | wc -l)" = 100 ]; }
-for _ in {1..10}; do until_true all_done && break; done
+until_true --minutes 20 all_done
 dmesg --console-on
 {
     echo "SECONDS=$(($(date +%s) - since))"

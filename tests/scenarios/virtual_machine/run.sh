@@ -32,7 +32,7 @@ echo "PID=$pid" >> "$OUT/truth"
 sed 's/^/thread /' "/proc/$pid/task"/*/cgroup | sort | uniq -c
 oomtrace units -o json -u 'machine-qemu*' > "$OUT/units"
 virsh --connect qemu:///system resume box
-for _ in 1 2 3; do until_true has_kills 1 && break; done
+until_true --minutes 6 has_kills 1
 journalctl --sync
 oomtrace why 'machine-qemu*' > "$OUT/why"
 {
