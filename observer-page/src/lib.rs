@@ -11,7 +11,7 @@ mod view;
 use std::collections::VecDeque;
 
 use oomtrace_engine::pasted::{Pasted, read};
-use oomtrace_engine::words::{NO_KILL, counted};
+use oomtrace_engine::words::{NO_KILL, WHOLE_REPORT, counted, is_last_line};
 use serde::Serialize;
 
 pub use view::View;
@@ -24,7 +24,7 @@ pub const MOST: usize = 200;
 pub struct Told {
     /// All of it in a sentence.
     pub summary: String,
-    /// What was not read, and why.
+    /// What was not read, and why; and what more would tell more.
     pub trouble: Vec<String>,
     /// The last [`MOST`], oldest first.
     pub told: VecDeque<View>,
@@ -36,8 +36,10 @@ pub fn explain(log: &[u8]) -> Told {
     let mut told = VecDeque::new();
     let (mut count, mut kills) = (0_u64, 0_u64);
     let mut trouble = Vec::new();
+    let mut has_last_lines = false;
     let read = read(log, &mut Pasted::default(), &mut |one| {
         if let Some(view) = View::of(&one) {
+            has_last_lines |= is_last_line(&one);
             count += 1;
             kills += u64::from(view.is_kill());
             told.push_back(view);
@@ -60,6 +62,9 @@ pub fn explain(log: &[u8]) -> Told {
         trouble.push(format!(
             "Only the last {MOST} are shown, {left} earlier ones are not: oomtrace why --log FILE --all shows them."
         ));
+    }
+    if has_last_lines {
+        trouble.push(WHOLE_REPORT.to_owned());
     }
     Told {
         summary: summary(count, kills),
@@ -103,6 +108,13 @@ mod tests {
         ] {
             assert!(text.contains(part), "no {part} in {text}");
         }
+    }
+
+    #[test]
+    fn of_a_last_line_alone_it_says_where_the_rest_is() {
+        let line = LOG.lines().find(|line| line.contains("Killed process")).unwrap();
+        assert_eq!(explain(line.as_bytes()).trouble, [WHOLE_REPORT]);
+        assert!(explain(LOG.as_bytes()).trouble.is_empty());
     }
 
     #[test]
