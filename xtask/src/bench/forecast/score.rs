@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oomtrace_tests::traces::Kind;
 
-use super::trace::{Life, Trace};
+use super::trace::{Life, Sample, Trace};
 
 /// Where in the last half of a life the time left is asked for.
 const POINTS: u32 = 10;
@@ -83,6 +83,8 @@ pub(super) struct Score {
     pub(super) intervals: Vec<(f64, bool)>,
     /// Of each life that was killed, how much of it was over when the warning came that stood until then.
     pub(super) warned: Vec<Option<f64>>,
+    /// Of those that were warned of, the most that was held by then, as a share of what was held at the kill.
+    pub(super) held: Vec<f64>,
     /// Of each trace that was not killed, how many warnings there were.
     pub(super) alarms: Vec<usize>,
     /// Seconds without danger, and those of them that were warned of.
@@ -100,7 +102,7 @@ impl Score {
             Kind::Leak => {
                 let killed = trace.lives.iter().filter(|life| life.is_killed);
                 for life in killed.filter(|life| !life.is_sudden) {
-                    score.life(life, told);
+                    score.life(life, trace, told);
                 }
             }
             Kind::Calm => {
@@ -116,7 +118,7 @@ impl Score {
         score
     }
 
-    fn life(&mut self, life: &Life, told: &Told) {
+    fn life(&mut self, life: &Life, trace: &Trace, told: &Told) {
         let length = life.end - life.start;
         for point in 0..POINTS {
             let at = life.start + length * (0.5 + 0.5 * f64::from(point) / f64::from(POINTS));
@@ -141,6 +143,13 @@ impl Score {
             .find(|warning| warning.raised < life.end && warning.cleared.is_none_or(|cleared| cleared >= life.end));
         self.warned
             .push(standing.map(|warning| (warning.raised - life.start).max(0.0) / length));
+        let most = |until: f64| {
+            let of_life = |sample: &&Sample| life.start <= sample.at && sample.at <= until;
+            let held = trace.samples.iter().filter(of_life).map(|sample| sample.current);
+            held.fold(0.0, f64::max)
+        };
+        self.held
+            .extend(standing.map(|warning| most(warning.raised) / most(life.end)));
     }
 
     fn class(&mut self, trace: &Trace, told: &Told) {
@@ -176,6 +185,7 @@ impl Score {
         self.errors.extend(&other.errors);
         self.intervals.extend(&other.intervals);
         self.warned.extend(&other.warned);
+        self.held.extend(&other.held);
         self.alarms.extend(&other.alarms);
         self.calm += other.calm;
         self.alarmed += other.alarmed;
@@ -208,6 +218,11 @@ impl Score {
     /// The share of a life that is over at the warning, in the median.
     pub(super) fn warned_at(&self) -> Option<f64> {
         quantile(self.warned.iter().flatten().copied(), 0.5)
+    }
+
+    /// What was held at the warning, as a share of what was held at the kill, in the median.
+    pub(super) fn held_at(&self) -> Option<f64> {
+        quantile(self.held.iter().copied(), 0.5)
     }
 
     /// How many of the traces without danger were warned of.

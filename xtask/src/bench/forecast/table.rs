@@ -23,6 +23,7 @@ pub(super) fn rules(title: &str, rows: &[(&str, Score)]) -> String {
         "its width",
         "leaks warned",
         "at",
+        "held",
         "others warned",
         "an hour",
         "of the time",
@@ -36,6 +37,7 @@ pub(super) fn rules(title: &str, rows: &[(&str, Score)]) -> String {
             share(score.width()),
             format!("{} of {}", score.warned(), score.warned.len()),
             share(score.warned_at()),
+            share(score.held_at()),
             format!("{} of {}", score.alarmed_traces(), score.alarms.len()),
             score
                 .alarms_per_hour()
