@@ -109,8 +109,8 @@ impl Programs {
     }
 }
 
-/// Whether two starts are one process's: ids are used again.
-fn same(known: Option<BootNanos>, asked: Option<BootNanos>) -> bool {
+/// Whether two starts are one process's, told by `/proc` or by the kernel to the nanosecond: ids are used again.
+pub(super) fn same(known: Option<BootNanos>, asked: Option<BootNanos>) -> bool {
     known
         .zip(asked)
         .is_some_and(|(known, asked)| known.0.abs_diff(asked.0) < TICK)
