@@ -51,7 +51,7 @@ const SAME_SHORTAGE: u64 = 2_000_000;
 const SAME_KILL: u64 = 120_000_000;
 
 /// As [`SAME_SHORTAGE`].
-const SOON: jiff::SignedDuration = jiff::SignedDuration::from_micros(2_000_000);
+const SOON: jiff::SignedDuration = jiff::SignedDuration::from_micros(SAME_SHORTAGE.cast_signed());
 
 /// What is read of one machine.
 #[derive(Debug)]

@@ -22,7 +22,6 @@ mod reconcile;
 mod reports;
 mod rings;
 mod service;
-mod settling;
 mod signals;
 mod standing;
 mod status;

@@ -31,6 +31,12 @@ const STEP_MAX: u64 = 16 << 20;
 /// walk in every turn, and reading the files of each limit costs more than all that else is read.
 const LIMITS_STAY: f64 = 10.0;
 
+/// So long a cgroup that moved is at rest before it is looked at once more. The kernel adds up what `memory.stat` says each 2 s, on a
+/// timer that an idle CPU may keep waiting; until then a reader of it lacks up to 64 pages for each CPU (mm/memcontrol.c: `FLUSH_TIME`,
+/// `MEMCG_CHARGE_BATCH`). So the last sample on the way may say that a unit is made of other than it is, by 16 MiB on 64 CPUs,
+/// and would stand for as long as the unit does.
+const REST: Duration = Duration::from_secs(10);
+
 /// The limits of a cgroup; `None` where one is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limits {
@@ -73,8 +79,6 @@ pub(super) struct Cgroup {
     pub(super) is_confined: Option<bool>,
     /// When it was sampled last, in time since boot.
     pub(super) sampled: Option<Duration>,
-    /// Whether it moved then or shortly before, and is to be looked at once more when it is at rest.
-    pub(super) is_settling: bool,
     /// What it used then, and the lower of its `memory.max` and `memory.high`.
     pub(super) used: Option<(Bytes, Option<Bytes>)>,
     /// When its largest processes were told last, in time since boot.
@@ -113,7 +117,6 @@ impl Cgroup {
             invocation_tries: 0,
             is_confined: None,
             sampled: None,
-            is_settling: false,
             used: None,
             tasks_told: None,
             walked: None,
@@ -204,6 +207,11 @@ impl Cgroup {
             let step = limit.map_or(STEP_MAX, |limit| (limit.0 / STEPS).clamp(STEP_MIN, STEP_MAX));
             usage.0.abs_diff(before.0) >= step
         })
+    }
+
+    /// Whether it has not been sampled for so long that what its files say of it has settled.
+    pub(super) fn is_at_rest(&self, now: Duration) -> bool {
+        self.sampled.is_none_or(|sampled| now.saturating_sub(sampled) >= REST)
     }
 
     /// Whether an invocation id may yet be found.
@@ -317,10 +325,6 @@ impl Cgroups {
             Some(cgroup) => Some(cgroup),
             None => self.gone.get_mut(&id).map(|cgroup| &mut **cgroup),
         }
-    }
-
-    pub(super) fn is_live(&self, id: CgroupId) -> bool {
-        self.live.contains_key(&id)
     }
 
     /// The path of a cgroup that is there or went a moment ago.
@@ -442,6 +446,14 @@ mod tests {
         assert_eq!(moved, [true, false, false, true]);
         cgroup.used = Some((Bytes(100 * MIB), None));
         assert!(!cgroup.has_moved(Bytes(110 * MIB)) && cgroup.has_moved(Bytes(84 * MIB)));
+    }
+
+    #[test]
+    fn it_is_at_rest_some_time_after_its_last_sample() {
+        let mut cgroup = Cgroup::new("/a", &Selection::default(), &mut Names::default());
+        cgroup.sampled = Some(Duration::from_secs(9));
+        let at_rest = [11, 18, 19].map(|second| cgroup.is_at_rest(Duration::from_secs(second)));
+        assert_eq!(at_rest, [false, false, true]);
     }
 
     #[test]

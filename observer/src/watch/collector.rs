@@ -18,7 +18,6 @@ use super::programs::Programs;
 use super::questions::{Answer, Question, Questions};
 use super::reconcile::Reconciler;
 use super::reports::Reports;
-use super::settling::Settling;
 use super::signals::Signals;
 use super::stream::{Stream, StreamError};
 use super::{Options, rings::Sees, standing, units::UnitStates};
@@ -176,7 +175,8 @@ pub(super) struct Collector {
     moved: HashSet<CgroupId>,
     /// Those that are to be sampled at each tick, whether they move or not: a limit is near.
     awaited: HashSet<CgroupId>,
-    settling: Settling,
+    /// Those that moved, and are to be sampled once more when they are at rest.
+    settling: HashSet<CgroupId>,
     due: Due,
     /// The turn that is worked on.
     turn: Turn,
@@ -252,7 +252,7 @@ impl Collector {
             log,
             moved: HashSet::new(),
             awaited: HashSet::new(),
-            settling: Settling::default(),
+            settling: HashSet::new(),
             due: Due::default(),
             known,
             unread: HashSet::new(),
@@ -329,6 +329,7 @@ impl Collector {
         self.objects.forget(id);
         self.moved.remove(&id);
         self.awaited.remove(&id);
+        self.settling.remove(&id);
         let path = self.cgroups.path(id).map(str::to_owned);
         // A successor's counter begins anew.
         if let (true, Some(path)) = (self.cgroups.gone(id), path) {
@@ -436,7 +437,9 @@ impl Collector {
         self.turn = Turn::at(self.clock.now());
         let mut wanted = std::mem::take(&mut self.moved);
         wanted.extend(&self.awaited);
-        wanted.extend(self.settling.at_rest(&mut self.cgroups, Clock::boot()));
+        let now = Clock::boot();
+        let is_at_rest = |id: &CgroupId| self.cgroups.get(*id).is_some_and(|cgroup| cgroup.is_at_rest(now));
+        wanted.extend(self.settling.extract_if(is_at_rest));
         let is_told_of = self.sees.births && self.sees.growth;
         let missed = if !self.is_whole_host() {
             let all: Vec<CgroupId> = self.sampled_ones().collect();
@@ -792,7 +795,7 @@ impl Collector {
             cgroup.held(&reading.memory)
         });
         if has_moved && self.is_whole_host() && self.phase == Phase::Settled {
-            self.settling.moved(id, &mut self.cgroups, now);
+            self.settling.insert(id);
         }
         let sample = Sample {
             subject: self.subject(Some(id), &path),

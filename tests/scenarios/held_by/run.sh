@@ -12,7 +12,7 @@ hold memfd 56M 192
 hold pipes 56M 192
 hold dentry 32M 96
 for way in file memfd pipes dentry; do
-    for i in 1 2 3; do until_true ended "held-$way.service" && break; done
+    until_true --minutes 6 ended "held-$way.service"
     echo "${way^^}=$(cat "$OUT/pid.$way")" >> "$OUT/truth"
 done
 until_true has_kills 4

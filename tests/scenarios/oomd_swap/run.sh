@@ -9,8 +9,7 @@ import os, sys, time
 kept = bytearray(os.urandom(1 << 20) * 96)
 open(sys.argv[1], "w").write(str(os.getpid()))
 time.sleep(600)' "$OUT/pid"
-long_ended() { ended swapped-out.service; }
-for i in 1 2 3; do until_true long_ended && break; done
+until_true --minutes 6 ended swapped-out.service
 echo "PID=$(systemctl show -P ExecMainPID swapped-out.service)" >> "$OUT/truth"
 oomd_off
 swap_off

@@ -5,8 +5,7 @@ oomd_minds crowded.slice
 systemd-run --scope --unit terminal --slice crowded.slice -p MemoryHigh=288M -p MemorySwapMax=0 bash "$DIR/family.sh" "$OUT/pid" &
 scope_began() { [ -s "$OUT/pid.leak" ]; }
 until_true scope_began
-long_ended() { ended terminal.scope; }
-for i in 1 2 3; do until_true long_ended && break; done
+until_true --minutes 6 ended terminal.scope
 wait $!
 until_true has_kills 300
 for who in outer inner leak; do echo "$who=$(cat "$OUT/pid.$who")"; done >> "$OUT/truth"
