@@ -35,12 +35,10 @@ const OTHERWISE: [&str; 15] = [
 /// Sizes of a victim, which the kernel's log has exact and a probe without what is not added up yet, in bytes: what each of the guest's two
 /// CPUs has, 32 pages at most (lib/percpu_counter.c: `percpu_counter_batch`), or up to 6.1 what the victim's last 64 faults brought
 /// (mm/memory.c: `TASK_RSS_EVENTS_THRESH`), of a file up to 16 pages each (`fault_around_bytes`). Its end adds that, and may come between.
-const COUNTED: [(&str, u64); 4] = [
-    ("victim.anon", 64 * 4_096),
-    ("victim.file", 64 * 16 * 4_096),
-    ("victim.shmem", 64 * 16 * 4_096),
-    ("victim.swap", 64 * 4_096),
-];
+const COUNTED: [&str; 4] = ["victim.anon", "victim.file", "victim.shmem", "victim.swap"];
+const MAPPED: [&str; 2] = ["victim.file", "victim.shmem"];
+const NOT_ADDED: u64 = 64 * 4096;
+const AROUND_A_FAULT: u64 = 16;
 
 /// What only the stack says, or the line about a group, and what is told where that is cut off: the limit that was lowered was a
 /// limit, one of a group was killed at one, and the magic key has the kernel look for a victim as a host does that is out of memory.
@@ -171,8 +169,36 @@ fn pid(kill: &Value) -> Option<u64> {
     kill["victim"]["pid"].as_u64()
 }
 
+/// What a log may tell otherwise without being wrong.
+#[derive(Debug, Clone, Copy)]
+struct Leeway {
+    is_cut: bool,
+    /// Whether the kernel leaves to each task what its last faults brought.
+    by_task: bool,
+}
+
+impl Leeway {
+    fn of(kernel: &str) -> Self {
+        let numbers = kernel.split('.').filter_map(|number| number.parse::<u32>().ok());
+        Self {
+            is_cut: false,
+            by_task: numbers.le([6, 1]),
+        }
+    }
+
+    /// What a probe may lack of a size, in bytes.
+    fn not_added(self, at: &str) -> u64 {
+        let pages_a_fault = if self.by_task && MAPPED.contains(&at) {
+            AROUND_A_FAULT
+        } else {
+            1
+        };
+        NOT_ADDED * pages_a_fault
+    }
+}
+
 /// Adds each field that the log tells otherwise.
-fn compare(logged: &Value, live: &Value, at: &str, is_cut: bool, wrong: &mut Vec<String>) {
+fn compare(logged: &Value, live: &Value, at: &str, leeway: Leeway, wrong: &mut Vec<String>) {
     if OTHERWISE.contains(&at) {
         return;
     }
@@ -186,22 +212,20 @@ fn compare(logged: &Value, live: &Value, at: &str, is_cut: bool, wrong: &mut Vec
                 } else {
                     format!("{at}.{name}")
                 };
-                compare(field, others.get(name).unwrap_or(&Value::Null), &at, is_cut, wrong);
+                compare(field, others.get(name).unwrap_or(&Value::Null), &at, leeway, wrong);
             }
         }
         (Value::String(unknown), _) if at == "origin" && unknown == "unknown" => {}
         (Value::String(told), Value::String(known))
-            if is_cut && at == "origin" && BY_ANOTHER_LINE.contains(&(told.as_str(), known.as_str())) => {}
+            if leeway.is_cut && at == "origin" && BY_ANOTHER_LINE.contains(&(told.as_str(), known.as_str())) => {}
         // The kernel's log has the name of each flag.
         (Value::String(flags), Value::String(known)) if at == "request.gfp" && flags.starts_with(known.as_str()) => {}
         (Value::Number(exact), Value::Number(read))
-            if COUNTED.iter().any(|(counted, missing)| {
-                *counted == at
-                    && exact
-                        .as_u64()
-                        .zip(read.as_u64())
-                        .is_some_and(|(exact, read)| exact.abs_diff(read) <= *missing)
-            }) => {}
+            if COUNTED.contains(&at)
+                && exact
+                    .as_u64()
+                    .zip(read.as_u64())
+                    .is_some_and(|(exact, read)| exact.abs_diff(read) <= leeway.not_added(at)) => {}
         _ if logged == live => {}
         _ => wrong.push(format!("{at} is {logged} in the log and was {live} live")),
     }
@@ -211,7 +235,8 @@ fn compare(logged: &Value, live: &Value, at: &str, is_cut: bool, wrong: &mut Vec
 ///
 /// # Errors
 /// What it tells otherwise, for a person.
-pub fn agree(log: &str, lines: &[Value]) -> Result<()> {
+pub fn agree(log: &str, lines: &[Value], kernel: &str) -> Result<()> {
+    let leeway = Leeway::of(kernel);
     let live: BTreeMap<u64, &Value> = lines
         .iter()
         .filter(|line| line["event"] == "kill")
@@ -231,7 +256,8 @@ pub fn agree(log: &str, lines: &[Value]) -> Result<()> {
             for (pid, logged) in told {
                 let Some(live) = live.get(pid) else { continue };
                 let mut wrong = Vec::new();
-                compare(logged, live, "", cut.is_some(), &mut wrong);
+                let is_cut = cut.is_some();
+                compare(logged, live, "", Leeway { is_cut, ..leeway }, &mut wrong);
                 if !wrong.is_empty() {
                     let cut = cut.map(|number| format!(" cut ({number})")).unwrap_or_default();
                     bail!("as {form:?}{cut}, process {pid}: {}", wrong.join("; "));
@@ -273,13 +299,20 @@ Nov 29 12:00:01 guest kernel: Memory cgroup out of memory: Killed process 77 (py
     }
 
     #[test]
+    fn what_the_last_faults_brought_is_told_late_up_to_6_1() {
+        let late = |kernel: &str| ["victim.file", "victim.anon"].map(|at| Leeway::of(kernel).not_added(at) >> 12);
+        assert_eq!(["5.10", "6.1"].map(late), [[1024, 64]; 2]);
+        assert_eq!(["6.12", "7.2"].map(late), [[64, 64]; 2]);
+    }
+
+    #[test]
     fn what_is_told_otherwise_is_found() {
-        agree(LOG, &[live("a.service", 5000 << 10)]).unwrap();
+        agree(LOG, &[live("a.service", 5000 << 10)], "7.2").unwrap();
         for (kill, part) in [
             (live("b.service", 5000 << 10), "unit is \"a.service\""),
             (live("a.service", 6000 << 10), "victim.anon"),
         ] {
-            let error = agree(LOG, &[kill]).unwrap_err().to_string();
+            let error = agree(LOG, &[kill], "7.2").unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
     }
@@ -289,7 +322,7 @@ Nov 29 12:00:01 guest kernel: Memory cgroup out of memory: Killed process 77 (py
         let mut other = live("a.service", 5000 << 10);
         other["victim"]["pid"] = 78.into();
         let log = format!("{LOG}Nov 29 12:00:02 guest kernel: a program says: Killed process 78 (x)\n");
-        assert!(agree(&log, &[other]).unwrap_err().to_string().contains("78"));
+        assert!(agree(&log, &[other], "7.2").unwrap_err().to_string().contains("78"));
     }
 
     /// Three kills within a second, as Linux 7.2 prints them, and how they were told live.
@@ -366,7 +399,7 @@ shmem-rss:0kB, UID:0 pgtables:64kB oom_score_adj:0
                 assert!(later.keys().eq(at_once.keys()));
                 let mut wrong = Vec::new();
                 for (pid, kill) in later {
-                    compare(&kill, &at_once[&pid], "", false, &mut wrong);
+                    compare(&kill, &at_once[&pid], "", Leeway::of("7.2"), &mut wrong);
                 }
                 assert!(
                     wrong.is_empty(),
@@ -405,7 +438,11 @@ shmem-rss:0kB, UID:0 pgtables:64kB oom_score_adj:0
                         part.extend(rest.filter(|(number, _)| *number != without).map(|(_, line)| *line));
                         for (pid, logged) in told(&part).unwrap() {
                             let mut wrong = Vec::new();
-                            compare(&logged, &live[&pid], "", true, &mut wrong);
+                            let leeway = Leeway {
+                                is_cut: true,
+                                ..Leeway::of("7.2")
+                            };
+                            compare(&logged, &live[&pid], "", leeway, &mut wrong);
                             if !wrong.is_empty() {
                                 all.push(format!(
                                     "{form:?} {from} to {to} without {without}, {pid}: {}",

@@ -274,7 +274,7 @@ impl Scenario {
         if !read("kernel.missed")?.is_empty() {
             return Ok(());
         }
-        agreement::agree(&read("kernel.log")?, &lines)
+        agreement::agree(&read("kernel.log")?, &lines, kernel)
     }
 
     /// Whether every expected line is met by a line of its own.
