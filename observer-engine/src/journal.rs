@@ -242,8 +242,8 @@ impl Reader {
         let message = field(entry, "MESSAGE").unwrap_or_default();
         let id = field(entry, "MESSAGE_ID");
         let run = || {
-            let name = subject.user_unit.as_ref().or(subject.unit.as_ref());
-            (name.cloned().unwrap_or_default(), subject.invocation_id.clone())
+            let name = subject.name().unwrap_or_default().to_owned();
+            (name, subject.invocation_id.clone())
         };
         match id.as_deref()? {
             OUT_OF_MEMORY => Some(What::OutOfMemory(subject)),

@@ -36,6 +36,9 @@ use report::{Open, invoked};
 /// seconds, as `dmesg -T` and syslog have them, take one. What is killed later without a report is another matter.
 const AT_ONCE: u64 = 2_000_000;
 
+/// The magic key kills at once, but for a slow console: within this time, in microseconds.
+const KEY: u64 = 10_000_000;
+
 /// Reports that wait for the line of their kill.
 const WAITING: usize = 8;
 
@@ -104,6 +107,10 @@ pub struct LogParser {
     unfinished: Vec<Report>,
     /// Who is to be killed, where no report of it is open.
     announced: Option<(Tid, Option<bool>)>,
+    /// The same, of which no other line may be there.
+    alone: Option<Report>,
+    /// When someone pressed the magic key, for a kill that is still to come; 0 = not known.
+    key: Option<u64>,
     /// The last one killed that was no member of a group, with its report.
     leader: Option<(Tid, Option<Arc<Report>>)>,
     /// Whose members are being killed, by which thread, and when the last line of it was printed.
@@ -164,6 +171,7 @@ impl LogParser {
             self.unfinished
                 .extend(self.chosen.drain(..).map(|report| report.as_ref().clone()));
             self.unfinished.extend(self.open.take().map(|open| open.report));
+            self.unfinished.extend(self.alone.take());
         }
         std::mem::take(&mut self.unfinished)
     }
@@ -184,9 +192,14 @@ impl LogParser {
             self.group = Some((group.clone(), caller, time));
             return Some(Logged::Group(group));
         }
+        if text.contains("Manual OOM execution") {
+            self.key = Some(time);
+            return None;
+        }
         if text.starts_with("Out of memory and no killable processes") {
-            let open = self.open.take()?;
-            return Some(Logged::NothingToKill(Arc::new(open.report)));
+            let report = self.open.take().map(|open| open.report);
+            let report = report.or(self.pasted.then(Report::default))?;
+            return Some(Logged::NothingToKill(Arc::new(report)));
         }
         match killed::read(text) {
             Some(Line::Killed(kill)) => return Some(self.kill(kill, caller, time)),
@@ -196,6 +209,9 @@ impl LogParser {
                 self.announced = Some((tid, in_memcg));
                 if let Some(open) = &mut self.open {
                     open.announced = Some((tid, comm));
+                } else if self.pasted {
+                    let report = Report::of_choice(tid, comm, in_memcg);
+                    self.unfinished.extend(self.alone.replace(report));
                 }
                 return None;
             }
@@ -208,20 +224,23 @@ impl LogParser {
             Some(Line::Reaped(tid, comm)) => return self.reaped(tid, comm),
             None => {}
         }
-        let begins = || text.starts_with("Task in ") || text.starts_with(context::WORDS);
-        if self.open.is_none() && (begins() || self.pasted && report::names_columns(text)) {
+        let is_summary = text.starts_with(context::WORDS);
+        let begins = is_summary || text.starts_with("Task in ");
+        if self.open.is_none() && (begins || self.pasted && report::names_columns(text)) {
             // What came before is cut off.
             self.open = Some(Open::new(Report::default(), time));
         }
+        let open = self.open.as_mut()?;
+        let is_far = self.pasted && open.is_far(time);
+        if is_far && !is_summary {
+            return None;
+        }
         let mut apart = Open::default();
-        let open = match self.open.as_mut()? {
-            open if self.pasted && open.is_far(time) => return None,
-            // A kernel that prints no such line printed the report: the line is of another.
-            open if text.starts_with(context::WORDS) && open.report.is_old() => &mut apart,
-            open => open,
-        };
+        // The report is another's: of another time, or of a kernel that prints no such line.
+        let is_others = is_far || is_summary && open.report.is_old();
+        let open = if is_others { &mut apart } else { open };
         open.line(text);
-        if text.starts_with(context::WORDS) && open.report.chosen.is_some() {
+        if is_summary && open.report.chosen.is_some() {
             let report = if apart.report.chosen.is_some() {
                 apart.report
             } else {
@@ -237,10 +256,12 @@ impl LogParser {
         None
     }
 
-    fn begin(&mut self, report: Report, time: u64) {
+    fn begin(&mut self, mut report: Report, time: u64) {
+        report.stack.sysrq |= self.was_pressed(time);
         let mut open = Open::new(report, time);
         if self.pasted {
             let before = self.open.take();
+            self.unfinished.extend(self.alone.take());
             // Of a report that is all there but its last line nothing can come any more.
             open.muddled = before
                 .as_ref()
@@ -268,14 +289,25 @@ impl LogParser {
         }
     }
 
+    /// Whether the magic key was pressed just before.
+    fn was_pressed(&mut self, time: u64) -> bool {
+        let key = self.key.take();
+        key.is_some_and(|at| at == 0 || time == 0 || time.saturating_sub(at) < KEY)
+    }
+
     fn kill(&mut self, mut kill: Kill, caller: Option<Tid>, time: u64) -> Logged {
         let group = self.group.take();
         let group = group.filter(|(_, by, last)| *by == caller && time.abs_diff(*last) < AT_ONCE);
         let announced = self.announced.take();
+        self.alone = None;
         kill.in_memcg = kill.in_memcg.or(announced.and_then(|(_, in_memcg)| in_memcg));
         if let Some(report) = self.report_of(&kill, announced.map(|(tid, _)| tid), time) {
             kill.in_memcg = kill.in_memcg.or(report.in_memcg());
             kill.report = Some(report);
+        } else if self.was_pressed(time) && kill.in_memcg != Some(true) {
+            let mut report = Report::default();
+            report.stack.sysrq = true;
+            kill.report = Some(Arc::new(report));
         } else if let Some((group, by, _)) = group
             && kill.in_memcg != Some(false)
         {
@@ -376,6 +408,7 @@ impl LogParser {
         if !self.pasted {
             return None;
         }
+        self.alone.take_if(|report| report.chosen == Some(tid));
         let place = self.chosen.iter().position(|report| report.chosen == Some(tid));
         let report = place.and_then(|place| self.chosen.remove(place));
         let row = report.as_ref().and_then(|report| report.row(tid));

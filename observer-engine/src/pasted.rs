@@ -8,6 +8,8 @@
 mod anchor;
 mod backwards;
 mod entry;
+mod heard;
+mod hearsay;
 mod programs;
 mod source;
 mod text;
@@ -18,7 +20,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use serde_json::{Map, Value};
 
-use crate::event::{Event, Subject};
+use crate::event::{Event, Origin, Subject};
 use crate::journal::Reader;
 use crate::log::story::{lived_in, shortage_after, unfinished};
 use crate::log::{Kill, LogParser, Logged, Report, Stamp, Told, header, kill_event};
@@ -26,7 +28,8 @@ use crate::measure::{Tgid, Tid};
 
 use anchor::Parts;
 use backwards::{Backwards, Item, Place, Words};
-use programs::{Note, Programs};
+use hearsay::Hearsay;
+use programs::{Known, Note, Programs, oomd_kill};
 use text::{Mail, Page};
 use wrapped::Folded;
 
@@ -92,6 +95,7 @@ pub struct Pasted {
     hash: RandomState,
     headers: HashSet<(u64, Stamp)>,
     programs: Programs,
+    hearsay: Hearsay,
     /// Entries of a journal, whose fields say who wrote them.
     journal: Reader,
     folded: Folded,
@@ -102,7 +106,7 @@ pub struct Pasted {
     half: Option<(String, usize)>,
     /// The time of the message that comes next, in `dmesg --json`.
     dmesg: Option<String>,
-    units: HashSet<String>,
+    units: Known,
     containers: HashSet<String>,
 }
 
@@ -120,10 +124,17 @@ impl Pasted {
             || self.hosts.values().any(open)
     }
 
+    /// What others say that is no report of a kill, and what it means, in sentences: for a log that has none.
+    #[must_use]
+    pub fn hearsay(&self) -> Vec<&'static str> {
+        self.hearsay.meanings()
+    }
+
     /// Takes a line, and gives what is known by then.
     pub fn line(&mut self, line: &[u8]) -> Vec<Told> {
         let text = String::from_utf8_lossy(line);
         let text = text::plain(text.trim_end_matches(['\r', '\n']));
+        self.hearsay.line(&text);
         for text in self.folded.line(text).into_iter().flatten() {
             self.unfolded(text);
         }
@@ -159,8 +170,8 @@ impl Pasted {
         }
         // What programs say is of the kills that are told by then.
         let mut told = self.take(0);
-        for (stamp, event) in self.programs.end(&self.units, &self.containers) {
-            self.wait(stamp, None, What::Event(Box::new(event), false));
+        for (stamp, host, event) in self.programs.end(&self.units, &self.containers) {
+            self.wait(stamp, host, What::Event(Box::new(event), false));
         }
         told.extend(self.take(0));
         told
@@ -211,9 +222,8 @@ impl Pasted {
 
     fn ordered(&mut self, line: &str, parts: Option<Parts<'_>>) {
         let Some(parts) = parts else {
-            let stamp = || Parts { prefix: line, text: "" }.stamp();
-            if let Some(note) = self.programs.line(line, stamp) {
-                self.note(note);
+            if let Some(note) = self.programs.line(line, || anchor::stamp(line)) {
+                self.note(note, false);
             }
             if let Some(host) = self.hosts.get_mut(&self.current)
                 && host.parser.is_open()
@@ -226,7 +236,7 @@ impl Pasted {
         };
         if parts.by_program() {
             if let Some(note) = self.programs.line(line, || parts.stamp()) {
-                self.note(note);
+                self.note(note, false);
             }
             return;
         }
@@ -453,11 +463,29 @@ impl Pasted {
         self.wait(stamp, host, What::Event(Box::new(event), false));
     }
 
-    fn note(&mut self, note: Note) {
+    fn note(&mut self, note: Note, checked: bool) {
         match note {
-            Note::Kill(stamp, kill) => self.wait(stamp, None, What::Event(Box::new(Event::Kill(kill)), false)),
-            Note::Event(stamp, event) => self.wait(stamp, None, What::Event(event, false)),
+            Note::Kill(stamp, host, kill) => self.wait(stamp, host, What::Event(Box::new(Event::Kill(kill)), checked)),
+            Note::Event(stamp, host, event) => self.wait(stamp, host, What::Event(event, checked)),
+            Note::Reason(whose, stamp, reason, words) => self.reason(&whose, &stamp, reason, &words),
             Note::NotKilled(pid) => self.survived(pid),
+        }
+    }
+
+    /// Why systemd-oomd killed, of a kill that its unit's manager told first.
+    fn reason(&mut self, whose: &str, stamp: &Stamp, reason: &str, words: &str) {
+        for waiting in self.waiting.iter_mut().rev() {
+            let What::Event(event, _) = &mut waiting.what else {
+                continue;
+            };
+            let Event::Kill(kill) = event.as_ref() else { continue };
+            let lacks = kill.killer.as_ref().is_some_and(|killer| killer.reason.is_none());
+            let name = kill.subject.name();
+            let is_it = kill.origin == Origin::SystemdOomd && name.is_some_and(|name| heard::is_same(name, whose));
+            if is_it && lacks && heard::near(&waiting.stamp, stamp) {
+                **event = Event::Kill(oomd_kill(kill.subject.clone(), Some(reason), Some(words)));
+                return;
+            }
         }
     }
 
@@ -496,7 +524,7 @@ impl Pasted {
                 }
             };
             if let Event::Kill(kill) = &event {
-                self.remember(kill);
+                self.remember(kill, &waiting.stamp);
             }
             told.push(Told {
                 stamp: waiting.stamp,
@@ -508,17 +536,13 @@ impl Pasted {
         told
     }
 
-    fn remember(&mut self, kill: &crate::event::Kill) {
-        if self.units.len() >= REMEMBERED || self.containers.len() >= REMEMBERED {
-            self.units.clear();
+    fn remember(&mut self, kill: &crate::event::Kill, stamp: &Stamp) {
+        if self.containers.len() >= REMEMBERED {
             self.containers.clear();
         }
-        self.units.extend(
-            [&kill.subject.unit, &kill.subject.user_unit]
-                .into_iter()
-                .flatten()
-                .cloned(),
-        );
+        for name in [&kill.subject.unit, &kill.subject.user_unit].into_iter().flatten() {
+            self.units.add(name, stamp);
+        }
         self.containers
             .extend(kill.subject.container.iter().map(|container| container.id.clone()));
     }

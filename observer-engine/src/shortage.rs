@@ -55,6 +55,9 @@ pub struct Asked<'a> {
     pub nodes: &'a [u32],
     /// Whether the kernel is one of 32 bits, whose own memory fits into the lowest zones only.
     pub narrow: bool,
+    /// Whether the kernel holds what is free in pieces that are large enough against a part of the watermark, as up to 4.3, where
+    /// any such piece will do since.
+    pub by_order: bool,
 }
 
 impl Asked<'_> {
@@ -136,9 +139,15 @@ pub fn shortage(asked: &Asked<'_>, memory: &Zones) -> Option<Shortage> {
     let free = states.iter().filter(|(short, _)| !short).map(|(_, zone)| *zone);
     if let Some(free) = highest_of(free) {
         let order = asked.order.and_then(|order| usize::try_from(order).ok()).unwrap_or(0);
-        let has_block = states
-            .iter()
-            .any(|(short, zone)| !short && zone.blocks.iter().skip(order).any(|count| *count > 0));
+        let mut open = states.iter().filter(|(short, _)| !short).map(|(_, zone)| *zone);
+        // Of pieces that are not told nobody knows whether one was large enough.
+        if order > 0 && open.clone().all(|zone| zone.blocks.is_empty()) {
+            return None;
+        }
+        let has_block = open.any(|zone| match asked.by_order {
+            true => is_above_by_order(zone, order, memory.page().0),
+            false => zone.blocks.iter().skip(order).any(|count| *count > 0),
+        });
         let kind = if order > 0 && !has_block {
             ShortageKind::Order
         } else {
@@ -186,6 +195,23 @@ fn is_short(zone: &Zone, memory: &Zones, highest: usize, takes_cma: bool) -> Opt
     };
     let kept = reserve.copied().unwrap_or(0).saturating_mul(page);
     Some(free.0 <= zone.low?.0.saturating_add(kept))
+}
+
+/// Whether enough is free in pieces of an order, as mm/page_alloc.c had it up to 4.3 (`__zone_watermark_ok`): without the smaller
+/// ones, against half the watermark for each order.
+fn is_above_by_order(zone: &Zone, order: usize, page: u64) -> bool {
+    let Some((free, low)) = zone.free.zip(zone.low) else {
+        return false;
+    };
+    let (mut free, mut least) = (free.0 / page, low.0 / page);
+    for (order, count) in (0_u32..).zip(&zone.blocks).take(order) {
+        free = free.saturating_sub(count.saturating_mul(1_u64.checked_shl(order).unwrap_or(u64::MAX)));
+        least /= 2;
+        if free <= least {
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether a zone that could not be used has much.

@@ -152,8 +152,8 @@ pub struct KillFacts {
     pub evidence: Vec<String>,
     /// Where the choice was not seen: the limit that the counters point at.
     pub concluded_limit: Option<KillLimit>,
-    /// Whether a memory cgroup's limit is known to have been reached, whosever it was.
-    pub in_memcg: bool,
+    /// Where the choice was not seen: whether a memory cgroup's limit was reached, whosever it was.
+    pub in_memcg: Option<bool>,
     /// What was short, where it was no memory cgroup's limit.
     pub shortage: Option<Shortage>,
     /// What all of the machine's memory was used for, where it was no memory cgroup's limit.
@@ -180,7 +180,7 @@ impl KillFacts {
             trigger: None,
             evidence,
             concluded_limit: None,
-            in_memcg: false,
+            in_memcg: None,
             shortage: None,
             ledger: None,
             outside: None,
@@ -220,8 +220,8 @@ fn relation(owner: Option<&str>, owner_unit: Option<&str>, victim: &Subject) -> 
     if !holds(owner_path, victim_path) {
         return None;
     }
-    let unit = victim.user_unit.as_ref().or(victim.unit.as_ref());
-    let same_unit = unit.is_some() && owner_unit == unit.map(String::as_str);
+    let unit = victim.name();
+    let same_unit = unit.is_some() && owner_unit == unit;
     Some(if owner_path == victim_path || same_unit {
         Relation::Own
     } else {
@@ -235,7 +235,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
         (Some(user), _) => (user.origin, user.confidence, None),
         (None, None) => match facts.concluded_limit.clone() {
             Some(limit) => (Origin::MemcgLimit, Confidence::Inferred, Some(limit)),
-            None if facts.in_memcg => (Origin::MemcgLimit, Confidence::Inferred, None),
+            None if facts.in_memcg == Some(true) => (Origin::MemcgLimit, Confidence::Inferred, None),
             None => (Origin::Unknown, Confidence::Inferred, None),
         },
         (None, Some(oom)) => {
@@ -267,6 +267,7 @@ pub(super) fn verdict(facts: KillFacts, before: impl FnOnce(&Subject) -> Option<
         victim.ceiling = victim.cmdline.as_deref().and_then(ceiling::of_command_line);
     }
     let mut kill = Kill {
+        in_memcg: facts.in_memcg.filter(|_| origin == Origin::Unknown),
         request: facts.oom.as_ref().and_then(OomFacts::request),
         subject: facts.subject,
         origin,

@@ -20,7 +20,7 @@ use crate::measure::Bytes;
 
 pub use code::{Unnamed, code, is_code_of, unnamed};
 pub use held::object;
-pub use told::{NO_KILL, Sentences, WHOLE_REPORT, is_last_line, sentences};
+pub use told::{LOOKED_FOR, NO_KILL, Sentences, WHOLE_REPORT, is_last_line, sentences};
 pub use verdict::{cause, killed, limit_brief, message, paragraph};
 
 /// A share from which on it is as good as all.
@@ -141,8 +141,7 @@ pub fn called(subject: &Subject) -> Cow<'_, str> {
 
 /// The same as [`name`]; `None` of a subject of which nothing is known.
 fn known_name(subject: &Subject) -> Option<&str> {
-    let unit = subject.user_unit.as_deref().or(subject.unit.as_deref());
-    let name = unit.or(subject.cgroup.path.as_deref())?;
+    let name = subject.name().or(subject.cgroup.path.as_deref())?;
     Some(if name == "/" { HOST } else { name })
 }
 
@@ -309,8 +308,7 @@ pub fn unkilled(oom: &OomWithoutKill) -> String {
         text += &format!(", {} reached", bytes(limit));
     }
     if let Some(trigger) = &oom.trigger {
-        let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
-        text += &format!("; {}[{pid}] keeps retrying its allocation", trigger.comm);
+        text += &format!("; {} keeps retrying its allocation", trigger.who());
     }
     if let Some(ooms) = oom.ooms.filter(|ooms| *ooms > 1) {
         text += &format!(" ({ooms} times)");

@@ -11,7 +11,7 @@ mod view;
 use std::collections::VecDeque;
 
 use oomtrace_engine::pasted::{Pasted, read};
-use oomtrace_engine::words::{NO_KILL, WHOLE_REPORT, counted, is_last_line};
+use oomtrace_engine::words::{LOOKED_FOR, NO_KILL, WHOLE_REPORT, counted, is_last_line};
 use serde::Serialize;
 
 pub use view::View;
@@ -37,7 +37,8 @@ pub fn explain(log: &[u8]) -> Told {
     let (mut count, mut kills) = (0_u64, 0_u64);
     let mut trouble = Vec::new();
     let mut has_last_lines = false;
-    let read = read(log, &mut Pasted::default(), &mut |one| {
+    let mut pasted = Pasted::default();
+    let read = read(log, &mut pasted, &mut |one| {
         if let Some(view) = View::of(&one) {
             has_last_lines |= is_last_line(&one);
             count += 1;
@@ -66,6 +67,9 @@ pub fn explain(log: &[u8]) -> Told {
     if has_last_lines {
         trouble.push(WHOLE_REPORT.to_owned());
     }
+    if count == 0 {
+        trouble.extend(pasted.hearsay().into_iter().map(str::to_owned));
+    }
     Told {
         summary: summary(count, kills),
         trouble,
@@ -75,10 +79,7 @@ pub fn explain(log: &[u8]) -> Told {
 
 fn summary(count: u64, kills: u64) -> String {
     match (count, kills) {
-        (0, _) => format!(
-            "{NO_KILL} Looked for: the kernel's OOM killer, and kills reported by systemd, systemd-oomd, earlyoom, \
-             nohang and container runtimes."
-        ),
+        (0, _) => format!("{NO_KILL} {LOOKED_FOR}"),
         (_, 0) => format!("{NO_KILL} It has {} about memory.", counted(count, "other message")),
         (_, kills) if kills == count => format!("This log has {}.", counted(kills, "kill")),
         (count, kills) => format!(

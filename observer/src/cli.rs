@@ -219,6 +219,20 @@ pub struct Which {
     pub cgroup: Vec<String>,
 }
 
+/// That a time range is one.
+///
+/// # Errors
+/// Where it ends before it begins.
+pub fn in_order(since: Option<jiff::Timestamp>, until: Option<jiff::Timestamp>) -> Result<(), Failure> {
+    match since.zip(until) {
+        Some((since, until)) if since > until => {
+            let message = anyhow::anyhow!("nothing can be in the time range: --since {since} is after --until {until}");
+            Err(Failure::new(Exit::Usage, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How to show what is there, once.
 #[derive(Debug, clap::Args)]
 pub struct Format {
@@ -303,7 +317,7 @@ pub struct Learn {
     #[arg(long, value_name = "[ADDR:]PORT")]
     pub metrics_listen: Option<String>,
     /// Run a program on each warning, with the event as JSON on its standard input; no shell, one minute at most, only PATH, HOME,
-    /// LANG, TZ and OOMTRACE_* in its environment
+    /// USER, LOGNAME, SHELL, LANG, LC_ALL, TZ and OOMTRACE_* in its environment
     ///
     /// OOMTRACE_PID and OOMTRACE_COMM are the process that grows and its name, if it is a single one; the name is chosen by the
     /// process.
@@ -314,7 +328,8 @@ pub struct Learn {
     pub exec_on_warning: Option<String>,
     /// While a unit's warning stands, follow which code takes its memory, as 'oomtrace stacks' does; reported each minute and at its kill
     ///
-    /// Two units at a time, half an hour for a warning. It takes the privileges of 'oomtrace stacks' and cgroups of version 2.
+    /// One unit at a time, for five minutes while others wait, and half an hour for a warning. It takes the privileges of 'oomtrace
+    /// stacks' and cgroups of version 2.
     #[arg(long)]
     pub stacks: bool,
     /// File with the memory history of earlier runs, kept across restarts; recording writes it, watching only if it is given
@@ -417,6 +432,9 @@ pub enum Profile {
 
 /// How to follow pages.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("unit", |unit| unit.help(
+    "A unit ('.service' is implied), container (name or id), pod (NAMESPACE/POD) or cgroup path; globs work, repeatable [required, or a slice or cgroup]",
+)))]
 pub struct Stacks {
     /// Which units.
     #[command(flatten)]
@@ -528,7 +546,7 @@ pub struct Why {
     /// End at this time
     #[arg(short = 'U', long, value_name = "TIME", value_parser = moment, allow_hyphen_values = true)]
     pub until: Option<jiff::Timestamp>,
-    /// Only this boot: an id, or 0 for the current one, -1 for the one before (journalctl --list-boots) [default: 0]
+    /// Only this boot: an id, or 0 for the current one, -1 for the one before (journalctl --list-boots); without a value the current one
     #[arg(short, long, value_name = "ID", num_args = 0..=1, default_missing_value = "0", allow_negative_numbers = true)]
     pub boot: Option<String>,
     /// Recording file or folder [default: ~/.local/state/oomtrace of a user, the recorder's 'dir' in oomtrace.conf(5), or
@@ -539,7 +557,7 @@ pub struct Why {
     #[arg(long, value_name = "FILE")]
     pub journal_file: Option<std::path::PathBuf>,
     /// Read this text, from any machine, instead of local sources: dmesg, kern.log, a serial console, journalctl's output, a bug
-    /// report; also gzip, zstd, xz or UTF-16; repeatable; '-' = standard input, the default if that is a pipe or a file
+    /// report; also gzip, zstd, xz or UTF-16; repeatable; '-' = standard input, the default if that is a pipe or a file and no unit is named
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["journal_file", "dir", "boot"])]
     pub log: Vec<std::path::PathBuf>,
     /// How to show it.

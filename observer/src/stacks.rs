@@ -279,8 +279,7 @@ fn stack(kept: &Kept, bytes: u64, kind: crate::event::PageKind, kernel: Vec<Stri
 /// What a unit's stacks are called.
 pub(crate) fn name(stacks: &Stacks) -> String {
     let subject = &stacks.subject;
-    let unit = subject.user_unit.as_deref().or(subject.unit.as_deref());
-    owner_name(unit, subject.cgroup.path.as_deref()).unwrap_or_else(|| "all units".to_owned())
+    owner_name(subject.name(), subject.cgroup.path.as_deref()).unwrap_or_else(|| "all units".to_owned())
 }
 
 /// The stacks of several units as one, each below its unit's name.

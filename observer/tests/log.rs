@@ -37,6 +37,42 @@ fn a_log_in_a_pipe_is_read_unasked() {
     why().args(["other", "--log", "-"]).write_stdin(LOG).assert().code(66);
 }
 
+/// `while read unit; do oomtrace why $unit; done` has the names of the other units on standard input.
+#[test]
+fn who_names_a_unit_is_not_answered_by_what_standard_input_has() {
+    let named = why().arg("web").write_stdin(LOG).assert();
+    named.stdout(predicate::str::contains("node[77]").not());
+}
+
+#[test]
+fn what_is_no_log_is_said_to_be_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = br#"{"event":"start","ts":"2026-11-24T14:08:20Z","seq":0,"host":"h"}"#;
+    for (name, bytes, words) in [
+        ("recording.jsonl", recording.as_slice(), "oomtrace why --dir"),
+        ("log.bz2", b"BZh91AY&SY".as_slice(), "bzcat"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let refused = why().arg("--log").arg(&path).assert().failure();
+        refused.stderr(predicate::str::contains(name).and(predicate::str::contains(words)));
+    }
+}
+
+/// What others say of a kill is no report of one; what they mean is said.
+#[test]
+fn of_a_log_without_a_report_it_is_said_what_it_has() {
+    let text = "Reason: OOMKilled\njava.lang.OutOfMemoryError: Java heap space\n";
+    let told = why().write_stdin(text).assert().success();
+    told.stdout(
+        predicate::str::starts_with("No OOM kill found in this log.\n")
+            .and(predicate::str::contains("A container runtime"))
+            .and(predicate::str::contains("The Java virtual machine")),
+    );
+    let nothing = why().write_stdin("all is well\n").assert().success();
+    nothing.stdout(predicate::str::contains("Looked for: the kernel's OOM killer"));
+}
+
 #[test]
 fn a_log_that_is_packed_or_in_utf_16_is_read() {
     let folder = tempfile::tempdir().unwrap();
@@ -71,7 +107,7 @@ fn a_log_that_is_packed_or_in_utf_16_is_read() {
 
 #[test]
 fn who_looked_for_the_kills_alone_is_told_where_their_reports_begin() {
-    let hint = || predicate::str::ends_with("those lines tell whose limit it was.\n");
+    let hint = || predicate::str::ends_with("those lines tell what ran out.\n");
     let found: String = LOG.lines().filter(|line| line.contains("Killed")).collect();
     why().write_stdin(found.clone()).assert().success().stdout(hint());
     let global = found.replace("Memory cgroup out", "Out");

@@ -492,7 +492,7 @@ fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
         trigger: None,
         evidence: Vec::new(),
         concluded_limit: None,
-        in_memcg: false,
+        in_memcg: None,
         shortage: None,
         ledger: None,
         outside: None,

@@ -19,6 +19,10 @@ pub struct Kill {
     pub subject: Subject,
     /// What caused the kill.
     pub origin: Origin,
+    /// Of an unknown origin: whether a memory cgroup's limit was reached, where the kernel's words tell that much. Where it is
+    /// false, the host's memory or that of some of its nodes ran out, or SysRq asked for the kill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_memcg: Option<bool>,
     /// Whether the origin was observed or inferred.
     pub confidence: Confidence,
     /// What the verdict is based on: probes, files, journal fields.
@@ -205,8 +209,9 @@ pub struct KillLimit {
 pub struct Trigger {
     /// Process id; `null` if only the thread is known.
     pub pid: Option<Tgid>,
-    /// Thread id.
-    pub tid: Tid,
+    /// Thread id; `null` only from `oomtrace why`, if the log has lost the line with it.
+    #[schemars(with = "Tid")]
+    pub tid: Option<Tid>,
     /// Name (`comm`).
     pub comm: String,
     /// User id.
@@ -299,6 +304,18 @@ impl Victim {
             started: None,
             exiting: None,
             ceiling: None,
+        }
+    }
+}
+
+impl Trigger {
+    /// In words: `python3[425]`, of which the number may be unknown.
+    #[must_use]
+    pub fn who(&self) -> String {
+        let number = self.pid.map(|pid| pid.0).or(self.tid.map(|tid| tid.0));
+        match number {
+            Some(number) => format!("{}[{number}]", self.comm),
+            None => self.comm.clone(),
         }
     }
 }

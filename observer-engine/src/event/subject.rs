@@ -25,6 +25,12 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// The unit that a person means: the user's where there is one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.user_unit.as_deref().or(self.unit.as_deref())
+    }
+
     /// Whether two lines are about one unit or container: by their cgroups' paths; by name only where one has no path, as
     /// what systemd writes into the journal.
     #[must_use]

@@ -63,6 +63,8 @@ pub struct Report {
     pub kmem: Option<(Bytes, Option<Bytes>)>,
     /// The chosen one: its first thread, or the thread that asked, under `vm.oom_kill_allocating_task`.
     pub chosen: Option<Tid>,
+    /// Whether the line that names it says that a memory cgroup's limit was reached, where that line alone is there.
+    pub said: Option<bool>,
     /// Its name.
     pub chosen_comm: Option<String>,
     /// Its user.
@@ -155,6 +157,16 @@ impl Report {
             .or_else(|| (!self.may_be_large()).then_some(PAGE))
     }
 
+    /// What `Kill process 5 (a) score 9 or sacrifice child` alone tells: the chosen one, who was killed, or a child of it.
+    pub(super) fn of_choice(chosen: Tid, comm: String, said: Option<bool>) -> Self {
+        Self {
+            chosen: Some(chosen),
+            chosen_comm: Some(comm),
+            said,
+            ..Self::default()
+        }
+    }
+
     /// Whether all page tables that are told are of whole pages of 16 KiB. Where pages are of 4 KiB, each has one in four chances.
     fn may_be_large(&self) -> bool {
         let told = self.tasks.iter().filter_map(|row| row.sizes.pgtables);
@@ -170,7 +182,9 @@ impl Report {
             // Zones say nothing: kernels before 3.8 show them for a memory cgroup too.
             None => {
                 let counted = self.usage.is_some() || self.both.is_some() || self.kmem.is_some();
-                (self.owner.is_some() || counted || self.stack.memcg).then_some(true)
+                (self.owner.is_some() || counted || self.stack.memcg)
+                    .then_some(true)
+                    .or(self.said)
             }
         }
     }
@@ -182,11 +196,22 @@ impl Report {
         if self.constraint.is_some() {
             return self.constraint;
         }
+        if self.stack.sysrq {
+            return Some(Constraint::None);
+        }
         match in_memcg.or_else(|| self.in_memcg())? {
             true => Some(Constraint::Memcg),
             false if self.is_old() && self.nodes.is_empty() => Some(Constraint::None),
             false => None,
         }
+    }
+
+    /// Whether the kernel is known to be older than this version.
+    #[must_use]
+    pub fn is_before(&self, major: u32, minor: u32) -> bool {
+        let mut parts = self.release.as_deref().unwrap_or_default().split(['.', '-']);
+        let mut number = || parts.next()?.parse::<u32>().ok();
+        number().zip(number()).is_some_and(|version| version < (major, minor))
     }
 
     /// Whether the kernel is one that prints no constraint.
@@ -209,7 +234,7 @@ impl Report {
 }
 
 /// `COMM invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0`; 4.6 to 4.19 with `nodemask=(null),` before
-/// the order, without names before 4.6, with `oomkilladj=0` or `oom_adj=0` in 2.6.
+/// the order, which in 4.9 and 4.10 are all nodes, without names before 4.6, with `oomkilladj=0` or `oom_adj=0` in 2.6.
 pub(super) fn invoked(text: &str, caller: Option<Tid>) -> Option<Report> {
     let (place, rest) = header(text)?;
     let comm = text.get(..place)?;
@@ -321,6 +346,15 @@ impl Open {
             let (head, named) = rest.and_then(|rest| rest.split_once(", comm: ")).unzip();
             (head.or(rest), named.unwrap_or_default())
         };
+        if told.is_none()
+            && let Some((_, allowed)) = text.rsplit_once(" cpuset=/ mems_allowed=")
+        {
+            // 4.9 and 4.10 print the nodes that may be used where the request has none of its own.
+            if context::nodes(Some(allowed)) == report.nodes {
+                report.nodes.clear();
+            }
+            return true;
+        }
         let Some(pid) = told else { return false };
         if report.release.is_some() {
             let again = pid.trim().parse().ok().map(Tid) == report.trigger_tid;

@@ -124,7 +124,7 @@ pub(crate) fn kill_event(kill: &Kill, path: Option<&str>) -> event::Kill {
         shared_mm: kill.shares.is_some(),
         unfreed: kill.earlier.as_deref().cloned(),
         oom,
-        in_memcg: kill.in_memcg == Some(true),
+        in_memcg: kill.in_memcg,
         ..KillFacts::new(subject, victim, vec!["kernel log".to_owned()])
     };
     let mut told = verdict(facts, |_| None);
@@ -197,9 +197,14 @@ fn in_lxc(path: &str) -> Option<&str> {
 
 /// Who asked for memory; its process is known where it is in the table, or the victim itself.
 fn trigger(report: &Report, victim: Tgid, subject: &Subject) -> Option<Trigger> {
-    let tid = report.trigger_tid?;
-    let row = report.row(tid);
-    let pid = row.map(|row| row.tgid).or((tid.0 == victim.0).then_some(victim));
+    let tid = report.trigger_tid;
+    if tid.is_none() && report.trigger_comm.is_empty() {
+        return None;
+    }
+    let row = tid.and_then(|tid| report.row(tid));
+    let pid = row
+        .map(|row| row.tgid)
+        .or(tid.is_some_and(|tid| tid.0 == victim.0).then_some(victim));
     let is_victim = pid == Some(victim);
     Some(Trigger {
         pid,

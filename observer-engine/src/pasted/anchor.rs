@@ -54,7 +54,7 @@ const COUNTED: [&str; 6] = [
 ];
 
 /// What makes a line worth reading where no report is open: all else is passed over.
-pub(super) const WORTH: [&str; 21] = [
+pub(super) const WORTH: [&str; 27] = [
     "oom-kill",
     // What stands behind a report's header, or before it where the newest line comes first.
     "memory: usage ",
@@ -73,8 +73,15 @@ pub(super) const WORTH: [&str; 21] = [
     "TaskOOM",
     "Manual OOM execution",
     "earlyoom",
+    "sending SIG",
+    "low memory! ",
     "nohang",
+    "badness: ",
+    " to the victim",
     "OOM killer",
+    // `systemctl status`: whose it is stands above how it ended, in a line of its own.
+    "● ",
+    "× ",
     // journalctl(1) writes a message that is no UTF-8 as the numbers of its bytes, before systemd 241 with spaces.
     "\"MESSAGE\":[",
     "\"MESSAGE\" : [",
@@ -115,6 +122,7 @@ pub(super) fn parts(line: &str) -> Option<Parts<'_>> {
             .find(|place| begins_a_word(line, *place))
             .or_else(|| row(line))
             .or_else(|| zone(line))
+            .or_else(|| blocks(line))
             .or_else(|| count(line))?,
     };
     let (prefix, text) = line.split_at_checked(place)?;
@@ -206,8 +214,23 @@ fn row(line: &str) -> Option<usize> {
 /// `DMA32 free:589296kB min:2804kB …` where the kernel has one node only and does not say which.
 fn zone(line: &str) -> Option<usize> {
     let head = line.get(..line.find(" free:").filter(|_| line.contains("kB min:"))?)?;
-    let name = head.rsplit([' ', '\t', ']', ':', '>']).next()?;
-    Some(head.len() - name.len())
+    Some(last_word(head))
+}
+
+/// Where the last word of a text begins.
+fn last_word(text: &str) -> usize {
+    text.rfind([' ', '\t', ']', ':', '>']).map_or(0, |end| end + 1)
+}
+
+/// `Normal: 277*4kB 25*8kB … = 5116kB`: the same of what is free in which pieces.
+fn blocks(line: &str) -> Option<usize> {
+    let (head, list) = line.split_once("kB ").and_then(|(head, _)| head.rsplit_once(": "))?;
+    let is_list = list.split_once('*').is_some_and(|(count, size)| {
+        [count, size]
+            .iter()
+            .all(|number| !number.is_empty() && number.bytes().all(|sign| sign.is_ascii_digit()))
+    });
+    is_list.then(|| last_word(head))
 }
 
 /// `500000 pages RAM`: where a count of pages begins that ends the line.
@@ -224,6 +247,8 @@ impl<'a> Parts<'a> {
     /// text, `dmesg -x` the facility, a record its number. Lines that only look like the kernel's cannot be told from its own.
     pub(super) fn by_program(&self) -> bool {
         let prefix = self.prefix.trim_start();
+        // A panic says the same words behind its own.
+        let prefix = prefix.strip_suffix("Kernel panic - not syncing: ").unwrap_or(prefix);
         if let Some((number, _)) = prefix.strip_prefix('<').and_then(|rest| rest.split_once('>'))
             && number.parse::<u32>().is_ok_and(|number| number >> 3 != 0)
         {
@@ -264,13 +289,10 @@ impl<'a> Parts<'a> {
         let (head, _) = self.prefix.split_once("kernel:")?;
         let mut words = head.split_whitespace().rev();
         let host = words.find(|word| priority(word).is_none())?;
-        let is_name = host
-            .bytes()
-            .all(|sign| sign.is_ascii_alphanumeric() || b"-._".contains(&sign));
         let is_year = host.len() == 4
             && host.bytes().all(|sign| sign.is_ascii_digit())
             && words.next().is_some_and(|word| word.contains(':'));
-        (is_name && !is_year).then_some(host)
+        (is_machine(host) && !is_year).then_some(host)
     }
 
     /// When it was written.
@@ -295,6 +317,12 @@ impl<'a> Parts<'a> {
         let tid = rest.split_once(']')?.0.trim().strip_prefix('T')?;
         tid.parse().ok().map(Tid)
     }
+}
+
+/// Whether a word can be a machine's name.
+pub(super) fn is_machine(word: &str) -> bool {
+    word.bytes()
+        .all(|sign| sign.is_ascii_alphanumeric() || b"-._".contains(&sign))
 }
 
 fn name_of_kernel(name: &str) -> bool {
@@ -386,6 +414,11 @@ fn clock(prefix: &str) -> Option<String> {
     }
     let head = prefix.get(..end)?.rsplit(['[', '>', '|', '"']).next()?;
     Some(head.trim().trim_end_matches(':').to_owned())
+}
+
+/// The time that a text is.
+pub(super) fn stamp(text: &str) -> Stamp {
+    Parts { prefix: text, text: "" }.stamp()
 }
 
 /// Whether a line begins as a new one does: with a time.

@@ -120,6 +120,10 @@ impl Pasted {
         let Ok(Some(journal::Told { ts, host, what })) = self.journal.map(entry) else {
             return;
         };
+        let stamp = Stamp {
+            ts: Some(ts),
+            ..Stamp::default()
+        };
         let event = match what {
             journal::What::Kill(kill) => Event::Kill(kill),
             journal::What::Failed(unit) => {
@@ -129,24 +133,18 @@ impl Pasted {
                 Event::Unit(*unit)
             }
             journal::What::Oomd(subject, words) => {
-                let Some(kill) = self.programs.checked_oomd(subject, &words) else {
-                    return;
-                };
-                Event::Kill(kill)
+                if let Some(note) = self.programs.checked_oomd(subject, &words, &host, stamp) {
+                    self.note(note, true);
+                }
+                return;
             }
             journal::What::OutOfMemory(subject) => {
-                let stamp = Stamp {
-                    ts: Some(ts),
-                    ..Stamp::default()
-                };
-                self.programs.out_of_memory(stamp, subject);
+                let message = journal::field(entry, "MESSAGE").unwrap_or_default();
+                let words = message.split_once(": ").map_or("", |(_, words)| words);
+                self.programs.out_of_memory(stamp, Some(&host), subject, words);
                 return;
             }
             journal::What::Core(..) => return,
-        };
-        let stamp = Stamp {
-            ts: Some(ts),
-            ..Stamp::default()
         };
         self.wait(stamp, Some(host), What::Event(Box::new(event), true));
     }

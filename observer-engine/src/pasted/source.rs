@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, MatchKind};
 use serde_json::{Map, Value};
 
+use super::hearsay::Hearsay;
 use super::{Pasted, anchor};
 use crate::log::Told;
 
@@ -25,7 +26,7 @@ const MAX_ENTRY: usize = 1 << 20;
 static WORTH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
         .match_kind(MatchKind::LeftmostFirst)
-        .build(anchor::WORTH)
+        .build(anchor::WORTH.into_iter().chain(Hearsay::words()))
         .ok()
 });
 

@@ -83,6 +83,13 @@ impl Pasted {
             self.whole(&half);
             return self.maybe_half(part, 0);
         }
+        if is_half_of_oomd(&half) {
+            if part.starts_with(char::is_whitespace) || begins.starts_with("due to ") {
+                return self.maybe_half(&format!("{half} {begins}"), parts + 1);
+            }
+            self.whole(&half);
+            return self.maybe_half(part, 0);
+        }
         // Where a line was broken at a space that is gone, the space is put back: after a comma, and before a word.
         let space = half.ends_with(',') && half.contains("total-vm:")
             || begins.starts_with("anon-rss:")
@@ -97,12 +104,20 @@ impl Pasted {
     }
 
     fn maybe_half(&mut self, part: &str, parts: usize) {
-        if parts < PARTS && anchor::parts(part).is_some_and(|parts| is_half(parts.text)) {
+        let is_half = is_half_of_oomd(part) || anchor::parts(part).is_some_and(|parts| is_half(parts.text));
+        if parts < PARTS && is_half {
             self.half = Some((part.to_owned(), parts));
         } else {
             self.whole(part);
         }
     }
+}
+
+/// Whether a line of systemd-oomd's may have been broken before its reason, or within that.
+fn is_half_of_oomd(text: &str) -> bool {
+    let message = text.split_once("systemd-oomd").map(|(_, rest)| rest);
+    let says = message.is_some_and(|rest| rest.contains(": Killed ") || rest.contains(": Marked "));
+    says && !text.ends_with('%') && !text.ends_with(" activity")
 }
 
 /// Whether the line of a kill was broken before the pid.

@@ -53,6 +53,7 @@ fn asked(constraint: Constraint, gfp: Option<u32>, order: i32, nodes: &[u32]) ->
         order: Some(order),
         nodes,
         narrow: false,
+        by_order: false,
     }
 }
 

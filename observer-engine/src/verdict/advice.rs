@@ -110,7 +110,7 @@ fn shares(kill: &Kill, last: Option<&Memory>) -> Option<String> {
         }
         Relation::Host => (limit.bytes?, format!("the host's {}", bytes(limit.bytes?))),
     };
-    let name = kill.subject.user_unit.as_deref().or(kill.subject.unit.as_deref())?;
+    let name = kill.subject.name()?;
     let is_own = |holder: &&Holder| {
         let path = kill.subject.cgroup.path.as_deref();
         path.map_or(holder.unit == name, |path| is_same_unit(&holder.cgroup, path))

@@ -42,6 +42,7 @@ pub fn shortage_in(report: &Report, constraint: Code) -> Option<Shortage> {
         order: if report.stack.sysrq { Some(-1) } else { report.order },
         nodes: &report.nodes,
         narrow: report.stack.narrow,
+        by_order: report.is_before(4, 4),
     };
     shortage(&asked, &report.memory)
 }

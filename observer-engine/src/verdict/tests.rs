@@ -45,7 +45,7 @@ fn chosen(oom: OomFacts) -> KillFacts {
 fn asked_in(cgroup: &str, oom: OomFacts) -> KillFacts {
     let trigger = Trigger {
         pid: None,
-        tid: crate::measure::Tid(1),
+        tid: Some(crate::measure::Tid(1)),
         comm: String::new(),
         uid: None,
         unit: None,

@@ -11,8 +11,13 @@ use crate::measure::Timestamp;
 /// Of a log that has none.
 pub const NO_KILL: &str = "No OOM kill found in this log.";
 
+/// What is looked for, where nothing is found.
+pub const LOOKED_FOR: &str = "Looked for: the kernel's OOM killer, and kills reported by systemd, systemd-oomd, earlyoom, nohang and \
+     container runtimes.";
+
 /// Of a log that has the last line of a kill's report alone ([`is_last_line`]).
-pub const WHOLE_REPORT: &str = "Hint: the kernel's report begins some lines earlier, at 'invoked oom-killer'; those lines tell whose limit it was.";
+pub const WHOLE_REPORT: &str =
+    "Hint: the kernel's report begins some lines earlier, at 'invoked oom-killer'; those lines tell what ran out.";
 
 /// Characters of a container's id that are shown, as the runtimes do.
 const ID_SHOWN: usize = 12;
@@ -44,16 +49,19 @@ pub fn sentences(told: &Told) -> Option<Sentences> {
     let when = when(&told.stamp);
     match &told.event {
         Event::Kill(kill) => Some(killed(kill, told, &when)),
-        Event::Unit(unit) => {
-            let name = unit.subject.user_unit.as_ref().or(unit.subject.unit.as_ref());
-            Some(Sentences::alone(format!(
-                "{} failed{when}: Result={}.",
-                name.map_or("A unit", String::as_str),
-                unit.result.as_deref().unwrap_or("unknown")
-            )))
-        }
+        Event::Unit(unit) => Some(Sentences::alone(format!(
+            "{} failed{when}: Result={}.",
+            unit.subject.name().unwrap_or("A unit"),
+            unit.result.as_deref().unwrap_or("unknown")
+        ))),
         Event::OomWithoutKill(event) => {
-            let owner = event.subject.cgroup.path.as_deref().unwrap_or("The machine");
+            // A cut report does not even say who asked.
+            let unknown = if event.trigger.is_some() {
+                "The machine"
+            } else {
+                "A cgroup or the machine"
+            };
+            let owner = event.subject.cgroup.path.as_deref().unwrap_or(unknown);
             Some(Sentences::alone(format!(
                 "{owner} ran out of memory{when} and had no killable process."
             )))
@@ -66,9 +74,7 @@ pub fn sentences(told: &Told) -> Option<Sentences> {
 fn killed(kill: &Kill, told: &Told, when: &str) -> Sentences {
     let subject = &kill.subject;
     let name = subject
-        .user_unit
-        .as_deref()
-        .or(subject.unit.as_deref())
+        .name()
         // The root is nobody's.
         .or(subject.cgroup.path.as_deref().filter(|path| *path != "/"));
     let container = subject.container.as_ref().map(|container| {
@@ -108,7 +114,7 @@ fn when(stamp: &Stamp) -> String {
 
 fn unexplained(event: &Unexplained, when: &str) -> String {
     let subject = &event.subject;
-    let name = subject.user_unit.as_ref().or(subject.unit.as_ref()).cloned();
+    let name = subject.name().map(str::to_owned);
     let container = || {
         subject
             .container
@@ -117,7 +123,7 @@ fn unexplained(event: &Unexplained, when: &str) -> String {
     };
     match (name.or_else(container), event.counted) {
         (Some(name), _) => format!(
-            "The kernel's OOM killer killed a process of {name}{when}; the kernel's own lines are not in this log."
+            "The kernel's OOM killer killed a process of {name}{when}; no line of the kernel's in this log names it."
         ),
         (None, 1) => {
             format!(

@@ -42,7 +42,7 @@ fn cause_parts(kill: &Kill) -> (String, Option<String>) {
         )),
         Origin::Host => kernel(lacking(kill).to_owned()),
         Origin::PageFault => kernel("a page fault failed, although no memory was short".to_owned()),
-        Origin::Cpuset => kernel(format!("{} full", nodes(kill, "its cpuset"))),
+        Origin::Cpuset => kernel(format!("{} full", nodes(kill, "the trigger's cpuset"))),
         Origin::Mempolicy => kernel(format!("{} full", nodes(kill, "a memory policy"))),
         Origin::Sysrq => kernel("someone pressed the magic SysRq key".to_owned()),
         Origin::LimitLowered => {
@@ -66,11 +66,17 @@ fn cause_parts(kill: &Kill) -> (String, Option<String>) {
             "by systemd (OOMPolicy=)".to_owned(),
             Some(format!("the kernel had killed pid {} of the same unit", leader())),
         ),
-        Origin::Userspace => (format!("for memory by {}", killer(kill)), None),
-        Origin::Unknown => (
-            "by the kernel's OOM killer".to_owned(),
-            Some("whose limit was reached is unknown".to_owned()),
-        ),
+        Origin::Userspace => {
+            let words = kill.killer.as_ref().and_then(|killer| killer.words.clone());
+            (format!("for memory by {}", killer(kill)), words)
+        }
+        Origin::Unknown => {
+            let why = match kill.in_memcg {
+                Some(false) => "no cgroup's limit was reached; probably the whole host was out of memory",
+                _ => "whose limit was reached is unknown",
+            };
+            ("by the kernel's OOM killer".to_owned(), Some(why.to_owned()))
+        }
     }
 }
 
@@ -138,7 +144,7 @@ pub fn limit_brief(kill: &Kill) -> String {
     }
 }
 
-/// `the memory nodes of its cpuset (AllowedMemoryNodes= of a.service, 495.0M) were`.
+/// `the memory nodes of the trigger's cpuset (AllowedMemoryNodes= of a.service, 495.0M) were`.
 fn nodes(kill: &Kill, whose: &str) -> String {
     let limit = kill.limit.as_ref();
     let owner = limit
@@ -259,6 +265,10 @@ fn trigger_place(trigger: &Trigger, victim: &Subject) -> String {
 
 /// ` requested 1 page (order 0)`
 fn requested(kill: &Kill) -> String {
+    if kill.origin == Origin::Sysrq {
+        // Nobody needed memory.
+        return " handled the key".to_owned();
+    }
     match kill.request.as_ref().map(|request| request.order) {
         None => " requested memory".to_owned(),
         Some(0) => " requested 1 page (order 0)".to_owned(),
@@ -339,8 +349,7 @@ pub fn paragraph(kill: &Kill, at: Timestamp) -> (String, Vec<(&'static str, Stri
     }
     if let Some(trigger) = kill.trigger.as_ref().filter(|_| !is_own_request(kill)) {
         let place = trigger_place(trigger, &kill.subject);
-        let pid = trigger.pid.map_or(trigger.tid.0, |pid| pid.0);
-        lines.push(("trigger", format!("{}[{pid}] {place}{}", trigger.comm, requested(kill))));
+        lines.push(("trigger", format!("{} {place}{}", trigger.who(), requested(kill))));
     }
     if let Some(limit) = &kill.limit {
         lines.push(("limit", limit_line(limit)));

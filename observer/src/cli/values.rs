@@ -71,7 +71,8 @@ pub(super) fn moment(text: &str) -> Result<jiff::Timestamp, String> {
 pub(crate) fn moment_at(text: &str, now: jiff::Timestamp, own: &jiff::tz::TimeZone) -> Result<jiff::Timestamp, String> {
     let today = now.to_zoned_datetime(own.clone()).date();
     let day = |date: jiff::civil::Date| date.to_zoned_datetime(own.clone()).map(|zoned| zoned.timestamp());
-    let (text, zone) = zoned(text.trim(), own);
+    let padded = padded(text.trim());
+    let (text, zone) = zoned(&padded, own);
     let told = match text {
         "now" => return Ok(now),
         "today" => day(today),
@@ -110,6 +111,18 @@ pub(crate) fn moment_at(text: &str, now: jiff::Timestamp, own: &jiff::tz::TimeZo
     })
 }
 
+/// `3:00` with the zero that systemd does not ask for.
+fn padded(text: &str) -> String {
+    let hour = text.find(':').and_then(|colon| colon.checked_sub(1)).filter(|hour| {
+        let before = text.get(..*hour).and_then(|head| head.chars().next_back());
+        before.is_none_or(char::is_whitespace)
+    });
+    match hour.and_then(|hour| text.split_at_checked(hour)) {
+        Some((head, rest)) if rest.starts_with(|sign: char| sign.is_ascii_digit()) => format!("{head}0{rest}"),
+        _ => text.to_owned(),
+    }
+}
+
 /// `Nov 21 03:12:44`: a date without its year is of this one, or of the last where it would still be to come.
 fn of_the_year(text: &str, today: jiff::civil::Date) -> Result<jiff::civil::DateTime, jiff::Error> {
     let of = |year: i16| jiff::civil::DateTime::strptime("%Y %b %d %H:%M:%S", format!("{year} {text}"));
@@ -122,9 +135,11 @@ fn of_the_year(text: &str, today: jiff::civil::Date) -> Result<jiff::civil::Date
 /// A time span as systemd writes it: `90s`, `2h`, `1h 30min`; a number alone is seconds (systemd.time(7)).
 pub(super) fn span(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds)
-            .map_err(|error| error.to_string())
-            .and_then(positive);
+        return match Duration::try_from_secs_f64(seconds) {
+            Ok(span) => positive(span),
+            Err(_) if seconds > 0.0 => Err(TOO_LONG.to_owned()),
+            Err(_) => Err("must be at least 10ms".to_owned()),
+        };
     }
     humantime::parse_duration(text)
         .map_err(|error| format!("{error}; e.g. 90s, 2h or '1h 30min'"))
@@ -133,12 +148,13 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
 
 /// The longest span: times are reckoned with it, and none of them is to lie beyond what a clock can tell.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+const TOO_LONG: &str = "must be at most 100 years";
 
 fn positive(span: Duration) -> Result<Duration, String> {
     if span < Duration::from_millis(10) {
         Err("must be at least 10ms".to_owned())
     } else if span > LONGEST {
-        Err("must be at most 100 years".to_owned())
+        Err(TOO_LONG.to_owned())
     } else {
         Ok(span)
     }
@@ -169,6 +185,8 @@ mod tests {
             "2026-11-21",
             "2026-11-21 03:00",
             "03:00:05",
+            "3:00",
+            "2026-11-21 3:00",
             "2026-11-21T03:00:00Z",
             "Sat 2026-11-21 03:12:44",
             "2026-11-21 03:00 UTC",

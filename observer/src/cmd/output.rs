@@ -29,7 +29,9 @@ pub fn print(text: &[u8]) -> Result<(), Failure> {
 /// What was written to a reader, who may have seen enough: that is no failure.
 pub(super) fn unless_gone(written: io::Result<()>) -> Result<(), Failure> {
     match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(anyhow::anyhow!("cannot write to standard output: {error}").into())
+        }
         _ => Ok(()),
     }
 }
@@ -229,6 +231,15 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// How wide text may be, in columns: as `$COLUMNS` says, or as this terminal is.
+pub(super) fn width() -> Option<usize> {
+    let columns = set("COLUMNS").and_then(|columns| columns.parse().ok());
+    let size = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    columns
+        .or_else(|| if io::stdout().is_terminal() { size() } else { None })
+        .map(|width: usize| width.max(40))
+}
+
 /// How this terminal, or what stands for it, takes text.
 pub(super) fn text_options(color: When, quiet: bool, selection: &Selection) -> TextOptions {
     let terminal = io::stdout().is_terminal();
@@ -245,14 +256,10 @@ pub(super) fn text_options(color: When, quiet: bool, selection: &Selection) -> T
         .or_else(|| set("LANG"))
         .unwrap_or_default()
         .to_lowercase();
-    let columns = set("COLUMNS").and_then(|columns| columns.parse().ok());
-    let size = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     TextOptions {
         color,
         unicode: locale.contains("utf-8") || locale.contains("utf8"),
-        width: columns
-            .or_else(|| if terminal { size() } else { None })
-            .map(|width: usize| width.max(40)),
+        width: width(),
         today: jiff::Timestamp::now().to_zoned_datetime(TimeZone::system()).date(),
         time_zone: TimeZone::system(),
         quiet,

@@ -13,7 +13,7 @@ use lru::LruCache;
 use super::output::{self, Damages, Outlet, Source};
 use super::pager::{self, Pager};
 use crate::capture::{Damage, Merged};
-use crate::cli::{Failure, Form, Replay};
+use crate::cli::{self, Failure, Form, Replay};
 use crate::confine::{self, Task};
 use crate::engine::{Config, Engine};
 use crate::event::{Event, Line, RunState};
@@ -43,6 +43,7 @@ const CGROUPS: usize = 32_768;
 /// # Errors
 /// Where nothing can be read, or not everything could; what could be read has been shown.
 pub fn run(options: &Replay) -> Result<(), Failure> {
+    cli::in_order(options.since, options.until)?;
     rights::for_reading();
     let selection = output::selection(&options.which)?;
     let captures = output::captures(&options.paths)?;

@@ -37,6 +37,7 @@ enum Errand {
 /// # Errors
 /// Where nothing can be read or written, or not everything could be read; what could be is in the page.
 pub fn run(options: &cli::Report) -> Result<(), Failure> {
+    cli::in_order(options.since, options.until)?;
     rights::for_reading();
     let selection = output::selection(&options.which)?;
     let errands = errands(options).context("cannot start another process")?;

@@ -22,7 +22,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::output;
 use super::pager::Pager;
-use crate::cli::{Exit, Failure, Output, Why};
+use crate::cli::{self, Exit, Failure, Output, Why};
 use crate::confine::{self, Task};
 use crate::rights;
 use crate::unit::{Names, Selection};
@@ -34,6 +34,7 @@ use past::Past;
 /// # Errors
 /// Where nothing of the unit is recorded, or not everything could be read; what could be read has been used.
 pub fn run(options: &Why) -> Result<(), Failure> {
+    cli::in_order(options.since, options.until)?;
     rights::for_reading();
     let boot = boot::Boot::asked(options.boot.as_deref());
     let named = boot.as_ref().err().cloned();
@@ -43,7 +44,7 @@ pub fn run(options: &Why) -> Result<(), Failure> {
     let which = &options.which;
     let selection = Selection::new(&units, &which.user_unit, &which.slice, &which.cgroup)
         .map_err(|error| Failure::new(Exit::Usage, error))?;
-    if let Some(logs) = log::given(options) {
+    if let Some(logs) = log::given(options, &selection) {
         return log::run(options, &selection, &logs);
     }
     let errands = errand::start(options, boot.as_ref()).context("cannot start another process")?;

@@ -473,8 +473,7 @@ fn limits(memory: &Memory) -> [(&'static str, Option<Bytes>); 3] {
 
 /// Whether it is a cgroup below its unit's own, as a service with `Delegate=` has them.
 fn is_within(subject: &Subject) -> bool {
-    let unit = subject.user_unit.as_deref().or(subject.unit.as_deref());
-    match (unit, subject.cgroup.path.as_deref()) {
+    match (subject.name(), subject.cgroup.path.as_deref()) {
         (Some(unit), Some(path)) => path.rsplit('/').next() != Some(unit),
         _ => false,
     }

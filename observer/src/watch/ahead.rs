@@ -206,6 +206,7 @@ fn machine(oom: &Oom, tgid: Tgid) -> Option<Machine> {
         order: Some(oom.order),
         nodes: &oom.nodes,
         narrow: false,
+        by_order: false,
     };
     Some(Machine {
         host,

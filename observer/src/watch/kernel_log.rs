@@ -321,6 +321,8 @@ impl Collector {
             oom,
             tasks: self.logged_tasks(report, path, &victim),
             concluded_limit,
+            // Of a limit that no counter points at nothing is told but that.
+            in_memcg: kill.in_memcg.filter(|in_memcg| !in_memcg),
             ..KillFacts::new(subject, victim, evidence)
         };
         let ts = self.clock.at(time);
@@ -354,7 +356,7 @@ impl Collector {
         };
         Some(Trigger {
             pid,
-            tid,
+            tid: Some(tid),
             comm: report.trigger_comm.clone(),
             uid: pid.and_then(process).and_then(|info| info.uid),
             unit: cgroup.as_deref().and_then(|path| UnitPath::parse(path).unit),

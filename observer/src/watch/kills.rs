@@ -564,7 +564,7 @@ impl Collector {
             .or_else(|| cgroup_of(&self.hierarchy, victim.trigger_tgid));
         Trigger {
             pid: Some(victim.trigger_tgid),
-            tid: victim.trigger_tid,
+            tid: Some(victim.trigger_tid),
             comm: victim.trigger_comm.clone(),
             uid: task.and_then(|task| task.uid),
             unit: path.as_deref().and_then(|path| UnitPath::parse(path).unit),
@@ -579,7 +579,7 @@ impl Collector {
         let path = known.or_else(|| cgroup_of(&self.hierarchy, tgid));
         Trigger {
             pid: task.tgid,
-            tid: task.tid,
+            tid: Some(task.tid),
             comm: task.comm.clone(),
             uid: task.uid,
             unit: path.as_deref().and_then(|path| UnitPath::parse(path).unit),

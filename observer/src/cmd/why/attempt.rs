@@ -20,7 +20,7 @@ pub(super) fn after(kill: &Kill, now: Option<&Now>) -> Vec<String> {
     if matches!(class, Some(Class::Leak | Class::Shmem | Class::Kernel)) {
         let which = which(&kill.subject);
         commands.push(format!(
-            "oomtrace record{which}   # it leaks: a larger limit only delays the next kill; see what grows"
+            "oomtrace{which}   # it leaks: a larger limit only delays the next kill; see what grows"
         ));
         return commands;
     }
@@ -113,8 +113,7 @@ fn manager(subject: &Subject) -> Option<(&'static str, String)> {
 }
 
 fn which(subject: &Subject) -> String {
-    let name = subject.user_unit.as_deref().or(subject.unit.as_deref());
-    match name.or(subject.cgroup.path.as_deref()) {
+    match subject.name().or(subject.cgroup.path.as_deref()) {
         Some(name) => format!(" -u {}", quoted(name)),
         None => String::new(),
     }
@@ -180,7 +179,7 @@ mod tests {
         );
         let leak = told("leak", "/system.slice/a.service", "own");
         assert!(
-            leak.starts_with("oomtrace record -u a.service") && !leak.contains("set-property"),
+            leak.starts_with("oomtrace -u a.service") && !leak.contains("set-property"),
             "{leak}"
         );
         let manager = "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service";

@@ -121,6 +121,7 @@ fn unseen(subject: &Subject, origin: Origin, killer: Option<Killer>) -> Event {
     Event::Kill(Box::new(Kill {
         subject: subject.clone(),
         origin,
+        in_memcg: None,
         confidence: Confidence::Observed,
         evidence: vec!["journal".to_owned()],
         limit: None,

@@ -12,21 +12,24 @@ use crate::cmd::pager::{self, Pager};
 use crate::confine::{self, Task};
 use crate::engine::log::Told;
 use crate::event::{Event, Subject};
+use crate::notice::notice;
 use crate::pasted::{Pasted, read};
 use crate::sink::{Colour, Paper, TextOptions};
 use crate::unit::Selection;
-use crate::words::{NO_KILL, WHOLE_REPORT, counted, is_last_line, sentences};
+use crate::words::{LOOKED_FOR, NO_KILL, WHOLE_REPORT, counted, is_last_line, sentences};
 use anyhow::anyhow;
 
 /// Where the words of a labelled line begin.
 const LABELS: usize = 12;
 
-/// The logs that are given: by name, or on standard input where that is a pipe or a file, and nothing else is asked for.
-pub(super) fn given(options: &Why) -> Option<Vec<PathBuf>> {
+/// The logs that are given: by name, or on standard input where that is a pipe or a file, and nothing else is asked for, nor a unit:
+/// `while read unit; do oomtrace why $unit; done` has the next units there.
+pub(super) fn given(options: &Why, selection: &Selection) -> Option<Vec<PathBuf>> {
     if !options.log.is_empty() {
         return Some(options.log.clone());
     }
-    let other = options.journal_file.is_some() || options.dir.is_some() || options.boot.is_some();
+    let other =
+        options.journal_file.is_some() || options.dir.is_some() || options.boot.is_some() || !selection.is_empty();
     (!other && is_text(&io::stdin()) && has_more()).then(|| vec![PathBuf::from("-")])
 }
 
@@ -51,7 +54,14 @@ fn has_more() -> bool {
 /// Reads the logs and tells what they say.
 pub(super) fn run(options: &Why, selection: &Selection, logs: &[PathBuf]) -> Result<(), Failure> {
     let is_text = options.format.output() == Output::Text;
-    let pagers = is_text.then(|| pager::errands(options.paging)).flatten();
+    // What is typed or pasted is seen as it comes.
+    let is_typed = logs.iter().any(|path| path == Path::new("-")) && io::stdin().is_terminal();
+    if is_typed {
+        notice(format_args!(
+            "paste the log here, then press Ctrl-D on a line of its own"
+        ));
+    }
+    let pagers = (is_text && !is_typed).then(|| pager::errands(options.paging)).flatten();
     confine::process(Task::Read);
     let mut damages = Damages::default();
     // As wide as the terminal that the pager is on.
@@ -75,6 +85,11 @@ pub(super) fn run(options: &Why, selection: &Selection, logs: &[PathBuf]) -> Res
             }
             Err(error) => damages.tell(format_args!("{}: {error}", path.display())),
         }
+        for meaning in pasted.hearsay() {
+            if !teller.hearsay.contains(&meaning) {
+                teller.hearsay.push(meaning);
+            }
+        }
     }
     match teller.end() {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
@@ -93,7 +108,20 @@ fn open(path: &Path) -> Result<Box<dyn io::BufRead>, Failure> {
     if path == Path::new("-") {
         return packed::open(io::stdin()).map_err(failed);
     }
-    File::open(path).and_then(packed::open).map_err(failed)
+    let mut text = File::open(path).and_then(packed::open).map_err(failed)?;
+    let first = text.fill_buf().map_err(failed)?;
+    if is_recording(first) {
+        let message = anyhow!("{0} is a recording: 'oomtrace why --dir {0}' reads it", path.display());
+        return Err(Failure::new(Exit::Damaged, message));
+    }
+    Ok(text)
+}
+
+/// Whether a file begins as oomtrace's own do.
+fn is_recording(first: &[u8]) -> bool {
+    let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let has = |field: &[u8]| line.windows(field.len()).any(|part| part == field);
+    line.starts_with(b"{") && has(b"\"event\":\"start\"") && has(b"\"seq\":")
 }
 
 /// So many kills are kept to be shown newest first.
@@ -113,6 +141,8 @@ struct Teller<'a> {
     seq: u64,
     count: u64,
     earlier: u64,
+    /// What others say that is no report of a kill.
+    hearsay: Vec<&'static str>,
     /// Of some that were written only the last line was there.
     has_last_lines: bool,
     is_closed: bool,
@@ -128,6 +158,7 @@ impl<'a> Teller<'a> {
             seq: 0,
             count: 0,
             earlier: 0,
+            hearsay: Vec::new(),
             has_last_lines: false,
             is_closed: false,
         }
@@ -177,17 +208,23 @@ impl<'a> Teller<'a> {
         }
         kept.iter().try_for_each(|told| self.write(told))?;
         if self.options.format.output() == Output::Text {
-            let mut out = io::stdout().lock();
+            let out = &mut Paper::new(io::stdout(), &self.text);
             if self.count == 0 {
-                writeln!(out, "{NO_KILL}")?;
+                out.row(NO_KILL)?;
+                if self.hearsay.is_empty() {
+                    out.put(&format!("  {LOOKED_FOR}"), 2)?;
+                }
+                for meaning in &self.hearsay {
+                    out.put(&format!("  {meaning}"), 2)?;
+                }
             }
             match self.earlier {
                 0 => {}
-                1 => writeln!(out, "  1 earlier kill is in this log: --all shows it too.")?,
-                more => writeln!(out, "  {more} earlier kills are in this log: --all shows them.")?,
+                1 => out.row("  1 earlier kill is in this log: --all shows it too.")?,
+                more => out.row(&format!("  {more} earlier kills are in this log: --all shows them."))?,
             }
             if self.has_last_lines {
-                writeln!(out, "{WHOLE_REPORT}")?;
+                out.put(WHOLE_REPORT, 0)?;
             }
         }
         io::stdout().flush()

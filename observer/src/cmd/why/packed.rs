@@ -7,6 +7,7 @@ use crate::again::Again;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const BZIP2: &[u8] = b"BZh";
 const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
 
 const UTF16_LITTLE: &[u8] = &[0xff, 0xfe];
@@ -44,6 +45,9 @@ pub(super) fn open(reader: impl io::Read + 'static) -> io::Result<Box<dyn BufRea
         let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;
         let decoder = liblzma::bufread::XzDecoder::new_stream(reader, stream);
         Ok(Box::new(BufReader::with_capacity(BLOCK, decoder)))
+    } else if first.starts_with(BZIP2) {
+        let message = "bzip2 is not read; unpack it first: bzcat FILE | oomtrace why";
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
     } else if first.starts_with(UTF16_LITTLE) || first.starts_with(UTF16_BIG) {
         let is_big = first.starts_with(UTF16_BIG);
         Ok(Box::new(BufReader::with_capacity(BLOCK, Utf16::new(reader, is_big))))

@@ -203,7 +203,7 @@ impl Past {
         let mut runs: HashMap<String, Vec<(Timestamp, Subject)>> = HashMap::new();
         for end in self.ends.iter().filter(|end| !matches!(end.told.what, What::Kill(_))) {
             let subject = end.told.what.subject();
-            if let Some(name) = name(subject) {
+            if let Some(name) = subject.name() {
                 let run = (end.told.ts, subject.clone());
                 runs.entry(name.to_owned()).or_default().push(run);
             }
@@ -214,7 +214,7 @@ impl Past {
             if kill.subject.invocation_id.is_some() {
                 continue;
             }
-            let Some(runs) = name(&kill.subject).and_then(|name| runs.get(name)) else {
+            let Some(runs) = kill.subject.name().and_then(|name| runs.get(name)) else {
                 continue;
             };
             let first = runs.partition_point(|(told, _)| told.seconds_since(ts) < -1.0);
@@ -286,11 +286,7 @@ impl Past {
 /// What tells units and containers apart: the cgroup's path, the name of what has none.
 pub(super) fn place_of(subject: &Subject) -> Option<&str> {
     let path = subject.cgroup.path.as_deref().map(unit_cgroup);
-    path.or_else(|| name(subject))
-}
-
-pub(super) fn name(subject: &Subject) -> Option<&str> {
-    subject.user_unit.as_deref().or(subject.unit.as_deref())
+    path.or_else(|| subject.name())
 }
 
 pub(super) fn whose(kill: &Kill) -> String {
@@ -298,7 +294,8 @@ pub(super) fn whose(kill: &Kill) -> String {
         return name;
     }
     let path = kill.subject.cgroup.path.as_deref();
-    name(&kill.subject)
+    kill.subject
+        .name()
         .or(path)
         .unwrap_or("A process of an unknown cgroup")
         .to_owned()
@@ -317,7 +314,7 @@ fn same(what: &What) -> Option<Same> {
             let victim = kill.victim.as_ref()?;
             Some(Same::Kill(victim.pid, victim.comm.clone()))
         }
-        What::Failed(unit) => Some(Same::Failed(name(&unit.subject)?.to_owned())),
+        What::Failed(unit) => Some(Same::Failed(unit.subject.name()?.to_owned())),
         What::OutOfMemory(_) | What::Oomd(..) | What::Core(..) => None,
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use super::attempt;
 use super::growth::{Run, Seen};
 use super::now::{Now, growth};
-use super::past::{End, Past, SOON, Source, name, place_of, whose};
+use super::past::{End, Past, SOON, Source, place_of, whose};
 use super::sources::hostname;
 use super::together::{bursts, together};
 use crate::event::{Kill, Origin, Subject, Unit};
@@ -266,7 +266,7 @@ impl Past {
             _ => None,
         });
         if let Some((end, subject, words)) = &killed {
-            let name = name(subject).unwrap_or("a unit");
+            let name = subject.name().unwrap_or("a unit");
             out.put(&format!("{name}, {}: {words}.", date(end.told.ts)), 2)?;
         }
         let failed = rest.iter().rev().find_map(|end| match &end.told.what {
@@ -293,7 +293,7 @@ impl Past {
     }
 
     fn not_memory(&self, ts: Timestamp, unit: &Unit, had_kill: bool, out: &mut Out) -> io::Result<()> {
-        let name = name(&unit.subject).unwrap_or("a unit");
+        let name = unit.subject.name().unwrap_or("a unit");
         let result = unit.result.as_deref().unwrap_or("unknown");
         let word = if had_kill { "later failed" } else { "last failed" };
         out.put(
