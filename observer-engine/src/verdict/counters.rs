@@ -66,10 +66,13 @@ pub struct Level {
 
 /// What is short at a cgroup, at those above it or on the host, as the file that says so; `None` where nothing is.
 ///
-/// `host` is what the machine has available, and in all.
+/// `victim` is the anonymous memory of whom the signal is for, as it was sent: who fills a limit between two samples has let go of
+/// it when its cgroup is read. `host` is what the machine has available, and in all.
 #[must_use]
-pub fn shortage(levels: &[Level], host: Option<(Bytes, Bytes)>) -> Option<String> {
+pub fn shortage(levels: &[Level], victim: Option<Bytes>, host: Option<(Bytes, Bytes)>) -> Option<String> {
+    let victim = victim.unwrap_or_default();
     let here = levels.iter().find_map(|level| {
+        let is_full = |memory: &Memory| is_full(memory, victim);
         if level.now.iter().chain(&level.before).any(is_full) {
             return Some(format!("{} memory.max", level.cgroup));
         }
@@ -82,11 +85,11 @@ pub fn shortage(levels: &[Level], host: Option<(Bytes, Bytes)>) -> Option<String
     })
 }
 
-/// Whether what cannot be had back fills the limit.
-fn is_full(memory: &Memory) -> bool {
+/// Whether what cannot be had back fills the limit, that being `victim` at least.
+fn is_full(memory: &Memory, victim: Bytes) -> bool {
     let size = |size: Option<Bytes>| size.unwrap_or_default();
     let cache = size(memory.file).saturating_sub(size(memory.shmem));
-    let fixed = size(memory.current).saturating_sub(cache);
+    let fixed = size(memory.current).saturating_sub(cache).max(victim);
     memory.max.is_some_and(|max| fixed.as_f64() >= max.as_f64() * FULL)
 }
 
@@ -220,7 +223,19 @@ mod tests {
             ),
         ];
         for (case, levels, host, file) in cases {
-            assert_eq!(shortage(&levels, host).as_deref(), file, "{case}");
+            assert_eq!(shortage(&levels, None, host).as_deref(), file, "{case}");
         }
+        let emptied = [Level {
+            now: Some(memory(1, 0, 0)),
+            before: Some(memory(12, 0, 0)),
+            ..level("/a")
+        }];
+        let by_a_victim_of = |mib: u64| shortage(&emptied, Some(Bytes(mib * MIB)), roomy);
+        assert_eq!(
+            by_a_victim_of(95).as_deref(),
+            Some("/a memory.max"),
+            "it filled it between two samples"
+        );
+        assert_eq!(by_a_victim_of(60), None);
     }
 }

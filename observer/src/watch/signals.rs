@@ -17,7 +17,7 @@ use crate::engine::verdict::signal::{
 };
 use crate::event::{self, Event, Lost, OomWithoutKill, Origin, Subject, ancestry};
 use crate::kernel::record::{Oom, Signal, Writing};
-use crate::measure::{BootNanos, Tgid};
+use crate::measure::{BootNanos, Bytes, Tgid};
 use crate::unit::{oomd::OomdKill, systemd};
 
 const SIGTERM: u32 = 15;
@@ -75,7 +75,8 @@ impl Collector {
             Purpose::Memory(user, evidence) => (user, evidence, None),
             Purpose::Consequence(user, evidence, killed) => (user, evidence, Some(killed)),
             Purpose::IfShort(user, mut evidence) => {
-                let shortage = signal_facts.target_cgroup.take().and_then(|path| self.shortage(&path));
+                let path = signal_facts.target_cgroup.take();
+                let shortage = path.and_then(|path| self.shortage(&path, signal.sizes.anon));
                 let Some(shortage) = shortage else { return Ok(()) };
                 evidence.push(shortage);
                 (user, evidence, None)
@@ -291,8 +292,9 @@ impl Collector {
         }
     }
 
-    /// What is short at a cgroup, as the file that says so; `None` where nothing is.
-    fn shortage(&mut self, path: &str) -> Option<String> {
+    /// What is short at a cgroup in which a process of that much anonymous memory is killed, as the file that says so; `None`
+    /// where nothing is.
+    fn shortage(&mut self, path: &str, victim: Option<Bytes>) -> Option<String> {
         let mut turn = Turn::at(self.clock.now());
         let mut levels = Vec::new();
         for above in ancestry(path) {
@@ -304,7 +306,7 @@ impl Collector {
                 pressure: now.and_then(|reading| reading.pressure),
             });
         }
-        shortage(&levels, turn.host().map(|host| (host.available, host.total)))
+        shortage(&levels, victim, turn.host().map(|host| (host.available, host.total)))
     }
 
     /// The kernel found nothing to kill.
