@@ -17,8 +17,10 @@ const END_SHARE: f64 = 0.02;
 const BEYOND_NOISE: f64 = 2.5;
 /// Growth in the last third that is faster than before by this much accelerates.
 const ACCELERATES: f64 = 1.15;
-/// A single step that makes more than this share of the last third's growth is a jump: what comes after it is not faster.
+/// What makes more than this share of the last third's growth at once is a jump: what comes after it is not faster.
 const JUMP: f64 = 0.5;
+/// Of so many steps two that follow each other make less than half of any growth that only becomes faster.
+const MANY: usize = 8;
 /// Growth that slows to less than this share of what it was flattens.
 const FLATTENING: f64 = 0.35;
 /// What goes from one side of the line to the other so often breathes: twice up and twice down. A side is reached beyond
@@ -87,7 +89,7 @@ pub(super) struct Line {
     /// The slopes of the window's first two thirds and of its last.
     early: f32,
     late: f32,
-    /// Whether a single step makes most of the last third's growth.
+    /// Whether a jump makes most of the last third's growth.
     jumps: bool,
     /// The slope of the slots' least values.
     floor: f32,
@@ -295,16 +297,17 @@ pub(super) fn first(points: &[(f64, f64)], count: usize) -> Option<(f64, f64)> {
     Some((slope, median(points.iter().map(|(x, y)| y - slope * (x - end)))?))
 }
 
-/// Whether a single step makes most of the growth.
+/// Whether a single step makes most of the growth, or two of many that follow each other: what takes memory at once may be seen
+/// between two samples as it does.
 fn jumps(points: &[(f64, f64)]) -> bool {
-    let (Some((_, first)), Some((_, last))) = (points.first(), points.last()) else {
-        return false;
-    };
-    let steps = points.windows(2).map(|two| match two {
-        [(_, before), (_, after)] => after - before,
+    let rise = |points: &[(f64, f64)]| match (points.first(), points.last()) {
+        (Some((_, first)), Some((_, last))) => last - first,
         _ => 0.0,
-    });
-    steps.fold(0.0, f64::max) > (last - first) * JUMP
+    };
+    let all = rise(points);
+    let is_jump = |steps: usize| points.windows(steps + 1).any(|some| rise(some) > all * JUMP);
+    let steps = points.len().saturating_sub(1);
+    steps > 0 && (is_jump(1) || steps >= MANY && is_jump(2))
 }
 
 /// How far what breathes around the line goes from it at most; 0 where it does not come back often enough to be told from a

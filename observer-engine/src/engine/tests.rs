@@ -183,6 +183,23 @@ fn a_jump_is_no_growth_that_becomes_faster() {
 }
 
 #[test]
+fn a_jump_in_whose_midst_a_sample_was_taken_is_one() {
+    let mut engine = Engine::new(Config::default());
+    let (last, _) = feed(&mut engine, 116, |second| {
+        let jump = match second {
+            ..110 => 0,
+            110 => 8,
+            _ => 17,
+        };
+        let usage = 150 * MIB + second * MIB * 3 / 4 + jump * MIB;
+        sample(usage, 0, vec![limit(Relation::Own, "/own", 974 * MIB, usage)])
+    });
+    let seconds = last.forecast.map(|forecast| forecast.seconds);
+    // At 0.75 MiB a second 720 MiB take 960 s.
+    assert!(seconds.is_some_and(|seconds| seconds > 600.0), "{seconds:?}");
+}
+
+#[test]
 fn a_warning_stands_while_reclaim_keeps_usage_just_below_the_limit() {
     let stands = |most: u64| {
         let mut engine = Engine::new(Config::default());
