@@ -208,7 +208,7 @@ impl Followed {
     /// Takes what was seen, of a unit that held so much then, in bytes.
     pub(super) fn look(&mut self, ts: Timestamp, held: Option<f64>, told: &Processes) {
         let subject = &told.subject;
-        self.unit = subject.user_unit.clone().or_else(|| subject.unit.clone());
+        self.unit = subject.name().map(str::to_owned);
         self.has_looks = true;
         self.ends = held.and_then(|held| Some((ts, held + to_ceiling(held, told)?)));
         self.take(ts, held, told);
@@ -254,7 +254,12 @@ impl Followed {
 
     /// Much was given back at once: what stays begins anew.
     pub(super) fn freed(&mut self) {
-        if let Some(life) = self.life.take() {
+        let Some(life) = self.life.take() else { return };
+        // What is hardly begun is what others leave behind while they are killed one after the other.
+        let is_rest = |before: &Life| {
+            life.at.seconds_since(life.since) < FOLLOWED && life.since.seconds_since(before.at) <= FRESH
+        };
+        if !self.before.as_ref().is_some_and(is_rest) {
             self.before = Some(life);
         }
     }

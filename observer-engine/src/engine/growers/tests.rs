@@ -198,8 +198,11 @@ fn a_kill_that_is_told_late_knows_what_was_before_it() {
     followed.freed();
     followed.look(at(11), None, &told(&[(1, 0, -900, MIB)]));
     assert_eq!(kill(&followed), Some(Tgid(2)));
+    // As was what stayed of that.
     followed.freed();
+    followed.look(at(12), None, &told(&[]));
     followed.freed();
+    assert_eq!(kill(&followed), Some(Tgid(2)));
     assert_eq!(of(&followed, 200), [], "long ago");
 }
 
