@@ -166,7 +166,7 @@ pub(crate) fn newest(path: &Path, boot: &str, count: usize) -> Result<Vec<Lines>
 fn first_look(path: &Path) -> io::Result<bool> {
     let kind = fs::metadata(path)?.file_type();
     if kind.is_char_device() || kind.is_block_device() {
-        return Err(io::Error::other("it is a device, and no capture"));
+        return Err(io::Error::other("it is a device, and no recording"));
     }
     if kind.is_file() {
         File::open(path)?;

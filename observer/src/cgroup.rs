@@ -182,10 +182,14 @@ impl Hierarchy {
     /// The id of the cgroup that is at this path now: the inode number of its directory (kernfs, 64-bit kernels).
     ///
     /// # Errors
-    /// Where it is gone or hidden.
+    /// Where it is gone or hidden, or is a file of a cgroup's.
     pub fn id_of(&self, path: &str) -> io::Result<CgroupId> {
         use std::os::unix::fs::MetadataExt as _;
-        fs::metadata(self.dir(path)).map(|meta| CgroupId(meta.ino()))
+        let meta = fs::metadata(self.dir(path))?;
+        if !meta.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(CgroupId(meta.ino()))
     }
 }
 

@@ -33,6 +33,40 @@ fn a_wrong_word_is_wrong_usage_and_named() {
 }
 
 #[test]
+fn what_an_unset_variable_leaves_empty_is_no_name() {
+    for arguments in [
+        ["--unit", ""].as_slice(),
+        &["--slice", ""],
+        &["--cgroup", ""],
+        &["why", ""],
+        &["resolve", ""],
+    ] {
+        oomtrace().args(arguments).assert().code(2);
+    }
+}
+
+#[test]
+fn what_is_no_cgroup_is_not_resolved() {
+    for path in ["/../..", "/cgroup.procs", "/nosuch"] {
+        let refused = oomtrace().args(["resolve", path]).assert().failure();
+        refused.stderr(predicate::str::contains(path));
+    }
+}
+
+#[test]
+fn a_time_range_that_ends_before_it_begins_is_wrong_usage() {
+    let capture = fixture("screen");
+    for arguments in [["why", "--all"], ["replay", &capture], ["report", &capture]] {
+        let refused = oomtrace()
+            .args(arguments)
+            .args(["--since", "tomorrow", "--until", "yesterday"])
+            .assert()
+            .code(2);
+        refused.stderr(predicate::str::contains("--since").and(predicate::str::contains("--until")));
+    }
+}
+
+#[test]
 fn a_screen_without_a_terminal_is_wrong_usage_and_a_pipe_gets_text() {
     let capture = fixture("screen");
     let bad = oomtrace().args(["replay", &capture, "-o", "tui"]).assert().code(2);
@@ -767,7 +801,7 @@ fn a_kill_is_told_with_its_growth_its_warning_and_its_like() {
     insta::assert_snapshot!("why_at_a_hundred_columns", tell("100", &[]));
     let narrow = tell("40", &[]);
     // A command stays in one piece: it is to be copied.
-    let text = narrow.lines().filter(|line| !line.contains("oomtrace record"));
+    let text = narrow.lines().filter(|line| !line.contains("oomtrace -u"));
     assert!(text.into_iter().all(|line| line.chars().count() <= 40), "{narrow}");
     assert_eq!(tell("100", &["--all"]).matches("was killed by").count(), 2);
     assert!(!tell("100", &["--until", "2026-11-13"]).contains("such kill"));

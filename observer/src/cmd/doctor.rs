@@ -13,6 +13,7 @@ use crate::cli::Exit;
 use crate::event::{CgroupVersion, Probe, Via};
 use crate::kernel::{KernelError, Probes, log, plan};
 use crate::shown::shown;
+use crate::words::fold;
 
 pub use rights::Capabilities;
 
@@ -20,6 +21,7 @@ pub use rights::Capabilities;
 const OK: &str = "ok      ";
 const DEGRADED: &str = "degraded";
 const MISSING: &str = "missing ";
+const WARNING: &str = "warning ";
 const IMPACT: &str = "            impact: ";
 const CAUSE: &str = "            cause:  ";
 
@@ -174,7 +176,7 @@ pub fn examine() -> Report {
     }
 }
 
-/// The report for a person: what works, what that costs, and at its end what to do.
+/// The report for a person, as wide as the terminal: what works, what that costs, and at its end what to do.
 #[must_use]
 pub fn text(report: &Report) -> String {
     let can = if report.sees_kills { "can" } else { "cannot" };
@@ -219,7 +221,7 @@ pub fn text(report: &Report) -> String {
         let mark = match finding.state {
             State::Ok => OK,
             State::Missing => MISSING,
-            State::Warning => "warning ",
+            State::Warning => WARNING,
         };
         lines.push(format!("  {mark}  {:<24} {}", finding.name, finding.found));
         lines.extend(finding.loss.iter().map(|loss| format!("{IMPACT}{loss}")));
@@ -234,5 +236,21 @@ pub fn text(report: &Report) -> String {
         lines.push("To get more:".to_owned());
         lines.extend(fixes);
     }
-    lines.iter().map(|line| format!("{}\n", shown(line))).collect()
+    let width = super::output::width();
+    let told = lines.iter().map(|line| match width {
+        Some(width) => fold(line, width, indent(line), false),
+        None => shown(line).into_owned(),
+    });
+    told.map(|line| line + "\n").collect()
+}
+
+/// Where the rest of a line goes on that is too long: below its words, where there is room for that.
+fn indent(line: &str) -> usize {
+    if line.starts_with(IMPACT) || line.starts_with(CAUSE) {
+        return IMPACT.len();
+    }
+    let is_marked = [OK, DEGRADED, MISSING, WARNING]
+        .iter()
+        .any(|mark| line.trim_start().starts_with(mark));
+    if is_marked { 2 + OK.len() + 2 } else { 4 }
 }

@@ -13,6 +13,10 @@ use crate::unit::{Asked, Names, Selection, UnitPath, invocation_id, present};
 /// # Errors
 /// Where there is no such cgroup, process or name, or no memory cgroups.
 pub fn run(what: &str) -> Result<Vec<Subject>, Failure> {
+    if what.is_empty() {
+        let message = anyhow!("which cgroup, process or name? An empty one was given");
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let hierarchy = Hierarchy::detect()?;
     let root = hierarchy.root().to_str().context("the cgroup root is no text")?;
     let path = match what.parse() {
@@ -22,7 +26,8 @@ pub fn run(what: &str) -> Result<Vec<Subject>, Failure> {
         }
         Err(_) => {
             let path = format!("/{}", what.strip_prefix(root).unwrap_or(what).trim_matches('/'));
-            hierarchy.id_of(&path).is_ok().then_some(path)
+            let is_within = !path.split('/').any(|part| part == ".." || part == ".");
+            (is_within && hierarchy.id_of(&path).is_ok()).then_some(path)
         }
     };
     match path {

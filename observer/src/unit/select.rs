@@ -124,6 +124,13 @@ impl Selection {
         slices: &[String],
         cgroups: &[String],
     ) -> Result<Self, SelectionError> {
+        let mut all = [units, user_units, slices, cgroups].into_iter().flatten();
+        if all.any(String::is_empty) {
+            return Err(SelectionError {
+                pattern: String::new(),
+                reason: "it is empty".to_owned(),
+            });
+        }
         let patterns = |names: &[String], whole: fn(&str) -> String| {
             let patterns = names.iter().map(|name| Pattern::new(whole(name)));
             patterns.collect::<Result<Vec<_>, _>>()

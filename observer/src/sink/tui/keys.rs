@@ -82,6 +82,7 @@ impl State {
         match key.code {
             KeyCode::Char('q') => return Next::Quit,
             KeyCode::Esc | KeyCode::Backspace => self.leave(),
+            KeyCode::Char('?') if self.view == View::Help => self.leave(),
             KeyCode::Char('?') => self.enter(View::Help),
             KeyCode::Char('!' | 'K') => self.enter(View::Kills),
             KeyCode::Char('+') => self.zoom = Some(zoomed(self.window(), true)),
