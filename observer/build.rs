@@ -1,4 +1,4 @@
-//! Puts the eBPF object where the library embeds it from.
+//! Puts the eBPF object, and what else it embeds, where the library embeds it from.
 //!
 //! `cargo xtask` makes the object first, fetching what that takes. Where it has not, it is built here, with the tools that
 //! there are and the same command; where one is missing this says which, and the binary says at start that it reads files.
@@ -11,6 +11,8 @@ use std::{env, fs, io};
 use object::build::elf;
 use object::elf::SHT_STRTAB;
 
+#[path = "build/letters.rs"]
+mod letters;
 #[path = "build/object.rs"]
 mod recipe;
 
@@ -44,7 +46,10 @@ fn main() -> io::Result<()> {
     fs::write(out.join("observer-ebpf.o.z"), packed(&object)?)?;
     let schema = workspace.join("docs/schema/oomtrace-1.json");
     println!("cargo::rerun-if-changed={}", schema.display());
-    fs::write(out.join("schema.json.z"), packed(&fs::read(schema)?)?)
+    fs::write(out.join("schema.json.z"), packed(&fs::read(schema)?)?)?;
+    let letters = letters::source(dejavu::sans::regular());
+    let letters = letters.map_err(|lacking| io::Error::other(format!("the font cannot be used: {lacking}")))?;
+    fs::write(out.join("letters.rs"), letters)
 }
 
 /// Raw deflate: what is embedded is needed once or never, and takes a quarter of the room so.

@@ -6,6 +6,7 @@
 
 mod figures;
 mod flame;
+mod letters;
 mod markup;
 mod page;
 mod palette;
@@ -29,6 +30,7 @@ use past::{Past, Room};
 use words::Words;
 
 pub use flame::flame;
+pub use plot::Lettering;
 
 /// Times without a recorder that are kept of a host.
 const MAX_GAPS: usize = 200;
@@ -151,9 +153,9 @@ impl Report {
 
     /// The plot of the first unit, as a file of its own; `None` where nothing can be plotted.
     #[must_use]
-    pub fn svg(&self) -> Option<String> {
+    pub fn svg(&self, lettering: Lettering) -> Option<String> {
         let past = self.in_order().into_iter().next()?;
-        plot::alone(past, self.gaps(&past.host), &self.words)
+        plot::alone(past, self.gaps(&past.host), &self.words, lettering)
     }
 
     /// The name of a file for the page: the host and the day that it begins with.

@@ -17,7 +17,7 @@ use crate::cli::{self, Exit, Failure};
 use crate::confine::{self, Task};
 use crate::errands::Errands;
 use crate::notice::notice;
-use crate::report::Report;
+use crate::report::{Lettering, Report};
 use crate::rights;
 use crate::unit::Asked;
 
@@ -64,11 +64,13 @@ pub fn run(options: &cli::Report) -> Result<(), Failure> {
         return Err(Failure::new(Exit::NotFound, message));
     }
     if options.svg.is_some() || options.png.is_some() {
-        let svg = plot(&report)?;
+        is_one(&report)?;
         if let Some(path) = &options.svg {
+            let svg = plot(&report, Lettering::Text)?;
             put(&errands, &Errand::Svg, path, svg.as_bytes())?;
         }
         if let Some(path) = &options.png {
+            let svg = plot(&report, Lettering::Outlines)?;
             put(&errands, &Errand::Png, path, &png::render(&svg)?)?;
         }
     }
@@ -86,8 +88,8 @@ pub fn run(options: &cli::Report) -> Result<(), Failure> {
     damages.end()
 }
 
-/// The plot of the one unit that there is.
-fn plot(report: &Report) -> Result<String, Failure> {
+/// A plot is of one unit.
+fn is_one(report: &Report) -> Result<(), Failure> {
     if report.units() > 1 {
         let names: Vec<&str> = report.names().take(8).collect();
         let message = anyhow!(
@@ -98,13 +100,16 @@ fn plot(report: &Report) -> Result<String, Failure> {
         );
         return Err(Failure::new(Exit::Usage, message));
     }
-    let none = || {
+    Ok(())
+}
+
+fn plot(report: &Report, lettering: Lettering) -> Result<String, Failure> {
+    report.svg(lettering).ok_or_else(|| {
         Failure::new(
             Exit::NotFound,
             anyhow!("nothing to plot: there is no sample of this unit"),
         )
-    };
-    report.svg().ok_or_else(none)
+    })
 }
 
 /// Whoever makes the files: those that the options name, and a page here.

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use super::letters::{Anchor, Outline};
 use super::markup::{Markup, put};
 use super::past::Past;
 use super::points::{PARTS, Point};
@@ -40,12 +41,52 @@ struct Plot<'a> {
     times: Times,
     sizes: Heights,
     left: Option<Heights>,
+    lettering: Lettering,
     out: Markup,
 }
 
+/// How words are put into a plot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lettering {
+    /// As text, in a font of whoever shows it.
+    Text,
+    /// As outlines, for whoever has no fonts.
+    Outlines,
+}
+
+/// How words of one kind look: their class, and what of it an outline has to know.
+#[derive(Debug, Clone, Copy)]
+struct Style {
+    class: &'static str,
+    /// As the class has it.
+    size: f64,
+    anchor: Anchor,
+}
+
+impl Style {
+    const fn of(class: &'static str, anchor: Anchor) -> Self {
+        Self {
+            class,
+            size: 22.0,
+            anchor,
+        }
+    }
+}
+
+const TITLE: Style = Style {
+    class: "title",
+    size: 30.0,
+    anchor: Anchor::Start,
+};
+const NAME: Style = Style::of("name", Anchor::Start);
+const WORDS: Style = Style::of("words", Anchor::Start);
+const AXIS: Style = Style::of("axis", Anchor::Start);
+const AXIS_MIDDLE: Style = Style::of("axis middle", Anchor::Middle);
+const AXIS_END: Style = Style::of("axis end", Anchor::End);
+
 /// The plot as a part of the page; `None` without samples.
 pub(super) fn within(past: &Past, gaps: &[(Timestamp, Timestamp)], words: &Words, id: &str) -> Option<Markup> {
-    let mut plot = Plot::new(past, gaps, words)?;
+    let mut plot = Plot::new(past, gaps, words, Lettering::Text)?;
     let height = plot.height();
     put!(
         plot.out,
@@ -65,13 +106,18 @@ pub(super) fn within(past: &Past, gaps: &[(Timestamp, Timestamp)], words: &Words
 }
 
 /// The plot as a file.
-pub(super) fn alone(past: &Past, gaps: &[(Timestamp, Timestamp)], words: &Words) -> Option<String> {
-    let mut plot = Plot::new(past, gaps, words)?;
+pub(super) fn alone(
+    past: &Past,
+    gaps: &[(Timestamp, Timestamp)],
+    words: &Words,
+    lettering: Lettering,
+) -> Option<String> {
+    let mut plot = Plot::new(past, gaps, words, lettering)?;
     let (head, foot) = (60, 50);
     let height = plot.height() + head + foot;
     put!(
         plot.out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" width=\"{}\" height=\"{}\">\n<title>{}</title>\n<desc>{}</desc>\n<style>\n{}</style>\n<rect width=\"{}\" height=\"{}\" fill=\"#ffffff\"/>\n<text class=\"title\" x=\"{}\" y=\"44\">{}</text>\n<g transform=\"translate(0 {})\">\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" width=\"{}\" height=\"{}\">\n<title>{}</title>\n<desc>{}</desc>\n<style>\n{}</style>\n<rect width=\"{}\" height=\"{}\" fill=\"#ffffff\"/>\n",
         WIDTH,
         height,
         WIDTH / 2,
@@ -80,25 +126,22 @@ pub(super) fn alone(past: &Past, gaps: &[(Timestamp, Timestamp)], words: &Words)
         plot.description(),
         Markup::style(&super::palette::plot()),
         WIDTH,
-        height,
-        LEFT,
-        plot.heading(),
-        head
+        height
     );
+    plot.text(TITLE, LEFT, 44, &plot.heading());
+    put!(plot.out, "<g transform=\"translate(0 {})\">\n", head);
     plot.draw();
     put!(plot.out, "</g>\n");
     let (mut x, y) = (LEFT, height - 18);
     for part in PARTS {
         put!(
             plot.out,
-            "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"20\" height=\"20\"/><text class=\"axis\" x=\"{}\" y=\"{}\">{}</text>\n",
+            "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"20\" height=\"20\"/>",
             part,
             x,
-            y - 18,
-            x + 30,
-            y,
-            part
+            y - 18
         );
+        plot.text(AXIS, x + 30, y, part);
         x += 150;
     }
     put!(plot.out, "</svg>\n");
@@ -106,7 +149,7 @@ pub(super) fn alone(past: &Past, gaps: &[(Timestamp, Timestamp)], words: &Words)
 }
 
 impl<'a> Plot<'a> {
-    fn new(past: &'a Past, gaps: &'a [(Timestamp, Timestamp)], words: &'a Words) -> Option<Self> {
+    fn new(past: &'a Past, gaps: &'a [(Timestamp, Timestamp)], words: &'a Words, lettering: Lettering) -> Option<Self> {
         let points = past.points.plotted();
         let (first, end) = (points.first()?.ts, past.ends()?);
         let times = Times {
@@ -133,6 +176,7 @@ impl<'a> Plot<'a> {
                 bottom: BOTTOM,
                 most,
             },
+            lettering,
             out: Markup::default(),
         })
     }
@@ -188,6 +232,26 @@ impl<'a> Plot<'a> {
         text
     }
 
+    fn text(&mut self, style: Style, x: i64, y: i64, words: &str) {
+        let Style { class, size, anchor } = style;
+        match self.lettering {
+            Lettering::Text => put!(
+                self.out,
+                "<text class=\"{}\" x=\"{}\" y=\"{}\">{}</text>\n",
+                class,
+                x,
+                y,
+                words
+            ),
+            Lettering::Outlines => put!(
+                self.out,
+                "<path class=\"{}\" d=\"{}\"/>\n",
+                class,
+                Outline::of(words, size, anchor, x, y)
+            ),
+        }
+    }
+
     fn draw(&mut self) {
         self.grid();
         self.areas();
@@ -233,33 +297,16 @@ impl<'a> Plot<'a> {
         for (heights, values, name) in panels {
             for value in values {
                 let y = heights.y(value);
-                put!(
-                    self.out,
-                    "<path class=\"grid\" d=\"M{} {}H{}\"/><text class=\"axis end\" x=\"{}\" y=\"{}\">{}</text>\n",
-                    LEFT,
-                    y,
-                    right,
-                    LEFT - 12,
-                    y + 8,
-                    name(value)
-                );
+                put!(self.out, "<path class=\"grid\" d=\"M{} {}H{}\"/>", LEFT, y, right);
+                self.text(AXIS_END, LEFT - 12, y + 8, &name(value));
             }
         }
         let (step, ticks) = self.times.ticks(self.words.offset(self.times.first));
         for ts in ticks {
             let x = self.times.x(ts);
-            let anchor = if x > right - 60 { "end" } else { "middle" };
-            put!(
-                self.out,
-                "<path class=\"grid\" d=\"M{} {}V{}\"/><text class=\"axis {}\" x=\"{}\" y=\"{}\">{}</text>\n",
-                x,
-                TOP,
-                ground,
-                anchor,
-                x,
-                ground + 30,
-                self.words.tick(ts, step)
-            );
+            let style = if x > right - 60 { AXIS_END } else { AXIS_MIDDLE };
+            put!(self.out, "<path class=\"grid\" d=\"M{} {}V{}\"/>", x, TOP, ground);
+            self.text(style, x, ground + 30, &self.words.tick(ts, step));
         }
     }
 
@@ -330,15 +377,8 @@ impl<'a> Plot<'a> {
             } else {
                 ("ceiling above", format!("effective limit from {limit}"))
             };
-            put!(
-                self.out,
-                "<path class=\"{}\" d=\"{}\"/><text class=\"words\" x=\"{}\" y=\"{}\">{}</text>\n",
-                class,
-                path,
-                LEFT + 14,
-                y,
-                limit
-            );
+            put!(self.out, "<path class=\"{}\" d=\"{}\"/>", class, path);
+            self.text(WORDS, LEFT + 14, y, &limit);
         }
     }
 
@@ -420,18 +460,17 @@ impl<'a> Plot<'a> {
         }
         put!(
             self.out,
-            "<path class=\"band\" d=\"{}\"/><path class=\"belief\" d=\"{}\"/><path class=\"truth\" d=\"{}\"/><text class=\"name\" x=\"{}\" y=\"{}\">time left, as it was forecast at the time{}</text>\n",
+            "<path class=\"band\" d=\"{}\"/><path class=\"belief\" d=\"{}\"/><path class=\"truth\" d=\"{}\"/>",
             band,
             belief,
-            truth,
-            LEFT,
-            heights.top - 12,
-            if self.past.kills.total > 0 {
-                "; dotted: as it was"
-            } else {
-                ""
-            }
+            truth
         );
+        let name = if self.past.kills.total > 0 {
+            "time left, as it was forecast at the time; dotted: as it was"
+        } else {
+            "time left, as it was forecast at the time"
+        };
+        self.text(NAME, LEFT, heights.top - 12, name);
     }
 
     /// When it stood still at its `memory.high`: a bar on the ground.

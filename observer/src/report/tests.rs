@@ -266,10 +266,17 @@ fn limits_forecasts_kills_and_gaps_are_drawn_and_said() {
 }
 
 #[test]
-fn a_plot_alone_needs_no_style_of_a_page() {
-    let svg = report((0..100).map(|second| sample(second, UNIT)).chain([kill(100)]))
-        .svg()
-        .unwrap();
+fn a_plot_alone_needs_no_style_of_a_page_and_as_outlines_no_font() {
+    let killed = report((0..100).map(|second| sample(second, UNIT)).chain([kill(100)]));
+    let svg = killed.svg(Lettering::Text).unwrap();
     assert!(svg.starts_with("<svg xmlns=") && !svg.contains("var("), "{svg}");
-    assert!(report([kill(1)]).svg().is_none(), "nothing to plot");
+    let outlines = killed.svg(Lettering::Outlines).unwrap();
+    let count = |svg: &str, what: &str| svg.matches(what).count();
+    assert_eq!(count(&outlines, "<text"), 0);
+    assert_eq!(
+        count(&outlines, "<path") - count(&svg, "<path"),
+        count(&svg, "<text"),
+        "all of its words"
+    );
+    assert!(report([kill(1)]).svg(Lettering::Text).is_none(), "nothing to plot");
 }

@@ -1,6 +1,5 @@
 //! A plot as PNG, by `resvg`.
 
-use crate::notice::notice;
 use anyhow::{Context as _, anyhow};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
@@ -8,17 +7,12 @@ use resvg::usvg::{Options, Tree};
 /// Pixels to a pixel of the SVG: for screens and paper as they are now.
 const SCALE: f32 = 2.0;
 
+/// Of an SVG whose words are outlines.
+///
 /// # Errors
 /// Where it cannot be drawn.
 pub(super) fn render(svg: &str) -> anyhow::Result<Vec<u8>> {
-    let mut options = Options::default();
-    options.fontdb_mut().load_system_fonts();
-    if options.fontdb.is_empty() {
-        notice(format_args!(
-            "the PNG has no words: there are no fonts on this machine; install some (fonts-dejavu-core), or take --svg"
-        ));
-    }
-    let tree = Tree::from_str(svg, &options).context("cannot draw the plot")?;
+    let tree = Tree::from_str(svg, &Options::default()).context("cannot draw the plot")?;
     let size = tree
         .size()
         .to_int_size()
