@@ -553,8 +553,9 @@ pub struct Why {
     /// /var/lib/oomtrace; the first that is present]
     #[arg(long, value_name = "PATH")]
     pub dir: Option<std::path::PathBuf>,
-    /// Read this output of `journalctl --output=json`, from any machine, instead of the local journal; '-' = standard input
-    #[arg(long, value_name = "FILE")]
+    /// Read this journal, from any machine, instead of the local one: a folder or a file of journald's, or the output of
+    /// `journalctl --output=json`; '-' = standard input
+    #[arg(long, value_name = "PATH")]
     pub journal_file: Option<std::path::PathBuf>,
     /// Read this text, from any machine, instead of local sources: dmesg, kern.log, a serial console, journalctl's output, a bug
     /// report; also gzip, zstd, xz or UTF-16; repeatable; '-' = standard input, the default if that is a pipe or a file and no unit is named

@@ -664,6 +664,26 @@ fn a_unit_of_which_nothing_is_known_is_said_so() {
     oomtrace().args(["why", "--dir", "/nonexistent"]).assert().code(66);
 }
 
+/// What journald keeps is not text: journalctl is asked to read it.
+#[test]
+fn a_journal_of_journalds_own_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("system.journal");
+    std::fs::write(&file, b"LPKSHHRH, and no more").unwrap();
+    let nothing = tempfile::tempdir().unwrap();
+    for (path, status) in [(file.as_path(), 65), (nothing.path(), 66)] {
+        let told = oomtrace().arg("why").arg("--journal-file").arg(path).assert().code(status);
+        told.stderr(predicate::str::contains(path.to_str().unwrap()));
+    }
+    let told = oomtrace().arg("why").arg("--log").arg(&file).assert().code(65);
+    told.stderr(predicate::str::contains("--journal-file"));
+}
+
+#[test]
+fn a_table_with_trends_of_a_folder_that_is_not_there_is_refused() {
+    oomtrace().args(["units", "--dir", "/nonexistent"]).assert().code(66);
+}
+
 #[test]
 fn damage_in_a_journal_is_named_and_the_rest_is_used() {
     let folder = tempfile::tempdir().unwrap();

@@ -47,6 +47,14 @@ pub fn run(options: &Units) -> Result<(), Failure> {
         }),
     };
     let folder = options.dir.clone();
+    if let Some(folder) = &folder {
+        std::fs::read_dir(folder).map_err(|error| {
+            Failure::new(
+                Exit::NotFound,
+                anyhow::anyhow!("cannot read {}: {error}", folder.display()),
+            )
+        })?;
+    }
     let sink = Last {
         sink,
         folder: folder.unwrap_or_else(|| conf::recordings(Path::new(CAPTURES))),

@@ -18,6 +18,14 @@ journalctl -q -u leak -o verbose > "$OUT/verbose"
 journalctl -q -x -u leak > "$OUT/explained"
 systemctl status --no-pager -l leak > "$OUT/shown"
 journalctl -q -u leak -o json MESSAGE_ID=$kill_id > "$OUT/entry.json"
+# The journal as a folder, and a file of it as somebody takes it along from a machine that no longer starts.
+journalctl --sync
+folder=/var/log/journal
+[ -n "$(ls "$folder" 2> /dev/null)" ] || folder=/run/log/journal
+cp "$folder"/*/system.journal "$OUT/taken.journal"
+oomtrace why leak --journal-file "$folder" > "$OUT/why.folder"
+oomtrace why leak --journal-file "$OUT/taken.journal" > "$OUT/why.file"
+rm "$OUT/taken.journal"
 count() { echo "$1=$(grep -c -- "$2" "$OUT/$3")"; }
 {
     echo "PID=$pid"
@@ -28,6 +36,8 @@ count() { echo "$1=$(grep -c -- "$2" "$OUT/$3")"; }
     # What journald says of the sender and of the process, and ours.
     ours='MESSAGE|MESSAGE_ID|PRIORITY|SYSLOG_IDENTIFIER|OOMTRACE_(CGROUP|ORIGIN|VICTIM|LIMIT_UNIT|LIMIT_CGROUP|LIMIT_BYTES)'
     echo "ALIEN=$(jq -s --arg ours "^(_.*|OBJECT_.*|$ours)\$" 'map(keys[]) | map(select(test($ours) | not)) | length' "$OUT/entry.json")"
+    count FOLDER "python3\[$pid\] was killed" why.folder
+    count FILE "python3\[$pid\] was killed" why.file
     count BESIDE "MESSAGE_ID=$kill_id" verbose
     count EXPLAINED 'Subject: A process in leak.service was killed because memory ran out' explained
     count STATUS 'oomtrace\[[0-9]*\]: Killed for memory: .* of leak.service' shown

@@ -1,8 +1,10 @@
 //! What is run for `why`, which parses and runs nothing itself (`errands`): journalctl, systemctl, and the pager.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,9 @@ use crate::programs::PATH;
 /// What is asked of systemd, and not more: systemd.unit(5), systemd.service(5), org.freedesktop.systemd1(5).
 const PROPERTIES: &str = "LoadState,ActiveState,SubState,Result,NRestarts,Restart,StateChangeTimestamp,MemoryCurrent,\
                           MemoryMax,StartLimitBurst,StartLimitIntervalUSec";
+
+/// What a file of journald's begins with (systemd's Journal File Format).
+pub(super) const SIGNATURE: &[u8; 8] = b"LPKSHHRH";
 
 /// What stderr says at most that is passed on, in bytes.
 const WORDS: u64 = 4096;
@@ -51,11 +56,12 @@ impl From<pager::Errand> for Errand {
 /// Where there can be no other process.
 pub(super) fn start(options: &Why, boot: Option<&Boot>) -> io::Result<Errands<Errand>> {
     let mut running: Vec<Child> = Vec::new();
-    let mut journal = journalctl(options, boot);
+    let kept = options.journal_file.as_deref().and_then(kept);
+    let mut journal = journalctl(options, boot, kept.as_deref());
     Errands::start(move |errand| {
         let (child, end) = match errand {
             Errand::Journal => read(&mut journal)?,
-            Errand::Boots => read(&mut boots())?,
+            Errand::Boots => read(&mut boots(kept.as_deref()))?,
             Errand::Now { unit, user } => read(&mut systemctl(&unit, user))?,
             Errand::Pager => pager::start()?,
             Errand::Ended => return running.pop().map_or(Ok(()), wait).map(|()| None),
@@ -92,10 +98,40 @@ fn wait(mut child: Child) -> io::Result<()> {
     Err(io::Error::other(words.lines().next().unwrap_or_default()))
 }
 
-fn journalctl(options: &Why, boot: Option<&Boot>) -> Command {
+/// Where journalctl reads what journald itself keeps, as its option; `None` for text.
+fn kept(path: &Path) -> Option<OsString> {
+    let option = if path.is_dir() {
+        "--directory="
+    } else if is_journal(path) {
+        "--file="
+    } else {
+        return None;
+    };
+    let mut option = OsString::from(option);
+    option.push(path);
+    Some(option)
+}
+
+/// Whether it is a file or a folder of journald's own (systemd's Journal File Format).
+pub(super) fn is_kept(path: &Path) -> bool {
+    path.is_dir() || is_journal(path)
+}
+
+fn is_journal(path: &Path) -> bool {
+    let mut first = [0; SIGNATURE.len()];
+    // A pipe is read once.
+    path.is_file()
+        && File::open(path)
+            .and_then(|mut file| file.read_exact(&mut first))
+            .is_ok()
+        && first == *SIGNATURE
+}
+
+fn journalctl(options: &Why, boot: Option<&Boot>, kept: Option<&OsStr>) -> Command {
     let mut journalctl = Command::new("journalctl");
     journalctl.env("PATH", PATH).stderr(Stdio::piped());
     journalctl.args(["--output=json", "--quiet", "--no-pager", "--all"]);
+    journalctl.args(kept);
     journalctl.args(boot.map(|boot| format!("--boot={boot}")));
     // Some time before, for a report begins before its kill.
     let before = options
@@ -106,10 +142,10 @@ fn journalctl(options: &Why, boot: Option<&Boot>) -> Command {
     journalctl
 }
 
-fn boots() -> Command {
+fn boots(kept: Option<&OsStr>) -> Command {
     let mut journalctl = Command::new("journalctl");
     journalctl.env("PATH", PATH).stderr(Stdio::null());
-    journalctl.args(["--list-boots", "--no-pager", "--quiet"]);
+    journalctl.args(["--list-boots", "--no-pager", "--quiet"]).args(kept);
     journalctl
 }
 

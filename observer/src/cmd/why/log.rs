@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::errand::SIGNATURE;
 use super::packed;
 use crate::cli::{Exit, Failure, Output, Why};
 use crate::cmd::output::{self, Damages};
@@ -112,6 +113,13 @@ fn open(path: &Path) -> Result<Box<dyn io::BufRead>, Failure> {
     let first = text.fill_buf().map_err(failed)?;
     if is_recording(first) {
         let message = anyhow!("{0} is a recording: 'oomtrace why --dir {0}' reads it", path.display());
+        return Err(Failure::new(Exit::Damaged, message));
+    }
+    if first.starts_with(SIGNATURE) {
+        let message = anyhow!(
+            "{0} is journald's own file: 'oomtrace why --journal-file {0}' reads it",
+            path.display()
+        );
         return Err(Failure::new(Exit::Damaged, message));
     }
     Ok(text)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::errand::Errand;
+use super::errand::{Errand, is_kept};
 use super::past::{Past, Source};
 use crate::capture::{self, CAPTURES};
 use crate::cli::{Exit, Failure, Why};
@@ -107,8 +107,9 @@ impl Past {
     }
 
     pub(super) fn journal(&mut self, options: &Why) -> Result<(), Failure> {
-        if let Some(path) = &options.journal_file {
-            let source: Box<dyn BufRead> = if path.as_path() == Path::new("-") {
+        let given = options.journal_file.as_deref();
+        if let Some(path) = given.filter(|path| !is_kept(path)) {
+            let source: Box<dyn BufRead> = if path == Path::new("-") {
                 Box::new(BufReader::new(io::stdin()))
             } else {
                 let file = File::open(path).map_err(|error| {
@@ -120,9 +121,17 @@ impl Past {
             return Ok(());
         }
         // Captures that are given may be another machine's too.
-        if options.dir.is_some() && !self.is_own {
+        if given.is_none() && options.dir.is_some() && !self.is_own {
             return Ok(());
         }
+        if let Some(path) = given.filter(|path| path.is_dir() && !has_journals(path)) {
+            let message = anyhow!(
+                "no journal is in {}: none of journald's files, there or one below",
+                path.display()
+            );
+            return Err(Failure::new(Exit::NotFound, message));
+        }
+        let name = given.map_or_else(|| "the journal".to_owned(), |path| path.display().to_string());
         let run = |past: &Self, errand| match &past.errands {
             Some(errands) => errands.run(&errand),
             None => Err(io::ErrorKind::BrokenPipe.into()),
@@ -130,8 +139,12 @@ impl Past {
         match run(self, Errand::Journal) {
             Ok(pipe) => {
                 if let Some(pipe) = pipe {
-                    self.entries(Box::new(BufReader::new(File::from(pipe))), "the journal");
+                    self.entries(Box::new(BufReader::new(File::from(pipe))), &name);
                 }
+            }
+            Err(error) if given.is_some() => {
+                let message = anyhow!("cannot read {name}: 'journalctl' cannot be run: {error}");
+                return Err(Failure::new(Exit::NotFound, message));
             }
             Err(error) => {
                 self.faults.push(format!("journalctl: {error}"));
@@ -140,6 +153,10 @@ impl Past {
             }
         }
         let ended = run(self, Errand::Ended);
+        if given.is_some() {
+            self.looked.insert(Source::Journal);
+            return ended.map(|_| ()).map_err(|error| Failure::new(Exit::Damaged, anyhow!("cannot read {name}: {error}")));
+        }
         if !self.looked.contains(&Source::Journal) {
             let words = ended.err().map(|error| error.to_string());
             self.faults.extend(words.filter(|words| !words.trim().is_empty()));
@@ -231,6 +248,22 @@ impl Past {
             }
         }
     }
+}
+
+/// Whether journald's files are in a folder, or in one below it, as journalctl(1) looks for them (`--directory=`).
+fn has_journals(folder: &Path) -> bool {
+    let entries = |folder: &Path| {
+        fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+    };
+    let is_journal = |path: &Path| {
+        path.extension()
+            .is_some_and(|end| end == "journal" || end == "journal~")
+    };
+    entries(folder).any(|path| is_journal(&path) || entries(&path).any(|path| is_journal(&path)))
 }
 
 /// The system's own journals, one a machine id (systemd-journald.service(8), "Files").
