@@ -11,6 +11,7 @@ mod growers;
 mod late;
 mod line;
 mod parts;
+mod rank;
 mod recent;
 mod runs;
 mod series;

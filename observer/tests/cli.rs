@@ -672,7 +672,12 @@ fn a_journal_of_journalds_own_that_cannot_be_read_is_named() {
     std::fs::write(&file, b"LPKSHHRH, and no more").unwrap();
     let nothing = tempfile::tempdir().unwrap();
     for (path, status) in [(file.as_path(), 65), (nothing.path(), 66)] {
-        let told = oomtrace().arg("why").arg("--journal-file").arg(path).assert().code(status);
+        let told = oomtrace()
+            .arg("why")
+            .arg("--journal-file")
+            .arg(path)
+            .assert()
+            .code(status);
         told.stderr(predicate::str::contains(path.to_str().unwrap()));
     }
     let told = oomtrace().arg("why").arg("--log").arg(&file).assert().code(65);

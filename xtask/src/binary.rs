@@ -100,9 +100,13 @@ fn build(arch: Arch, profile: Profile, what: &[&str]) -> Result<PathBuf> {
     };
     let mut target = target_dir();
     let mut more = Vec::new();
-    if !arch.is_own() {
+    // What is handed out has a standard library of its own.
+    if profile == Profile::Dist || !arch.is_own() {
         arch.require_linker(&sh)?;
-        more = toolchain::standard_library(&sh, &arch.target(), "panic_unwind")?;
+        more = match profile {
+            Profile::Dist => toolchain::small_standard_library(&sh)?,
+            Profile::Debug | Profile::Release => toolchain::standard_library(&sh, &arch.target(), "panic_unwind")?,
+        };
         more.extend(["--target".to_owned(), arch.target()]);
         sh.set_var("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
         target.push(arch.target());

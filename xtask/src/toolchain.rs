@@ -226,6 +226,22 @@ pub(crate) fn standard_library(sh: &Shell, target: &str, panic: &str) -> Result<
     step(format_args!(
         "no standard library for {target}: it is built from its source"
     ));
+    from_source(sh, panic)
+}
+
+/// A standard library of its own, built for size but for the parts that are run for each line of a log. Of backtraces it tells the addresses: what they belong to is in the debug symbols,
+/// which are handed out apart. Returns what cargo is told for that; what it takes of the environment is set in `sh`.
+pub(crate) fn small_standard_library(sh: &Shell) -> Result<Vec<String>> {
+    let mut more = from_source(sh, "panic_unwind")?;
+    let features = "build-std-features=panic-unwind,optimize_for_size,backtrace-trace-only";
+    // Not in Cargo.toml: where the standard library is the toolchain's there are no such packages, and cargo says so.
+    let fast = ["core", "alloc"].map(|part| format!("--config=profile.dist.package.{part}.opt-level=3"));
+    more.extend(["-Z".to_owned(), features.to_owned()].into_iter().chain(fast));
+    Ok(more)
+}
+
+/// `-Z build-std` is not stable; rustc and cargo are told to have it all the same.
+fn from_source(sh: &Shell, panic: &str) -> Result<Vec<String>> {
     let verbose = cmd!(sh, "rustc --version --verbose").quiet().read()?;
     let release = verbose.lines().find_map(|line| line.strip_prefix("release: "));
     let sysroot = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?);

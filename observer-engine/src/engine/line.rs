@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use super::rank::{Ordered, select};
 use super::slot::{MAX_SLOTS, Slot, Slots, Tick, short};
 
 /// A line through fewer slots is a guess.
@@ -347,27 +348,6 @@ fn plain_slope(points: &[(f64, f64)], room: &mut Slopes) -> f64 {
     around(slopes(points, room)).map_or(0.0, |around| around.middle)
 }
 
-/// A number as one that is compared as whole numbers are, in the order of [`f64::total_cmp`]: what is most of the work here
-/// is selecting.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Ordered(i64);
-
-impl Ordered {
-    fn new(value: f64) -> Self {
-        let bits = value.to_bits().cast_signed();
-        Self(Self::flip(bits))
-    }
-
-    fn value(self) -> f64 {
-        f64::from_bits(Self::flip(self.0).cast_unsigned())
-    }
-
-    /// All bits but the sign's of a negative number.
-    fn flip(bits: i64) -> i64 {
-        bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
-    }
-}
-
 /// Room for the slopes between all pairs of a window's points.
 type Slopes = SmallVec<[Ordered; MAX_SLOTS * (MAX_SLOTS - 1) / 2]>;
 
@@ -403,7 +383,7 @@ fn quantile(values: impl Iterator<Item = f64>, share: f64) -> Option<f64> {
         return None;
     }
     let place = place(share * (values.len() - 1) as f64, values.len());
-    Some(values.select_nth_unstable(place).1.value())
+    select(&mut values, place).map(|(_, value, _)| value.value())
 }
 
 /// The place of a rank among so many, ranks beyond the ends being the ends.
@@ -428,7 +408,7 @@ fn around(slopes: &mut [Ordered]) -> Option<Around<'_>> {
         return None;
     }
     let place = place((slopes.len() - 1) as f64 / 2.0, slopes.len());
-    let (below, middle, above) = slopes.select_nth_unstable(place);
+    let (below, middle, above) = select(slopes, place)?;
     let middle = middle.value();
     Some(Around { below, middle, above })
 }
@@ -442,14 +422,9 @@ fn interval(points: usize, below: &mut [Ordered], middle: f64, above: &mut [Orde
     let rank = (count - 1) as f64 / 2.0;
     // What is beyond the median lies on one side of it.
     let (low, high) = (place(rank - half, count), place(rank + half, count));
-    let low = below
-        .len()
-        .checked_sub(low + 1)
-        .map_or(middle, |_| below.select_nth_unstable(low).1.value());
-    let high = high
-        .checked_sub(below.len() + 1)
-        .map_or(middle, |place| above.select_nth_unstable(place).1.value());
-    (low, high)
+    let beyond = high.checked_sub(below.len() + 1);
+    let of = |values, rank| select(values, rank).map_or(middle, |(_, value, _)| value.value());
+    (of(below, low), beyond.map_or(middle, |rank| of(above, rank)))
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl Replay {
         traces.sort();
         // A trace's header is no event: the lines after it are read, and the status says so.
         Command::new(&oomtrace)
-            .args(["replay", "-q", "-o", "json"])
+            .args(["replay", "-o", "json"])
             .args(&traces)
             .stdout(File::create(&stream)?)
             .stderr(Stdio::null())

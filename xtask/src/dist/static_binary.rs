@@ -13,6 +13,17 @@ use crate::{step, target_dir, toolchain, workspace};
 /// What the binary should be at most, in bytes, its symbols apart.
 const LIMIT: u64 = 10_000_000;
 
+/// Nothing unwinds through C. Recordings are packed at the third level and at the 19th (`sink/capture.rs`), which take none of these of
+/// zstd's strategies; who asks for one gets the next that is there (`ZSTD_adjustCParams_internal`).
+const FOR_C: [&str; 6] = [
+    "-fno-asynchronous-unwind-tables",
+    "-fno-unwind-tables",
+    "-DZSTD_EXCLUDE_GREEDY_BLOCK_COMPRESSOR",
+    "-DZSTD_EXCLUDE_LAZY_BLOCK_COMPRESSOR",
+    "-DZSTD_EXCLUDE_LAZY2_BLOCK_COMPRESSOR",
+    "-DZSTD_EXCLUDE_BTLAZY2_BLOCK_COMPRESSOR",
+];
+
 /// Builds it, and returns the stripped one's path. The debug symbols are among what is handed out.
 pub(super) fn build(release: &Release, arch: Arch, fresh: Fresh) -> Result<PathBuf> {
     let sh = release.shell()?;
@@ -25,13 +36,12 @@ pub(super) fn build(release: &Release, arch: Arch, fresh: Fresh) -> Result<PathB
     }
     let maps = maps(&folder)?;
     sh.set_var("CARGO_ENCODED_RUSTFLAGS", flags(&sh, arch, &maps)?);
-    // Nothing unwinds through C.
-    let for_c = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"].map(str::to_owned);
+    let for_c = FOR_C.map(str::to_owned);
     let mapped = maps.iter().map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
     sh.set_var("CFLAGS", for_c.into_iter().chain(mapped).collect::<Vec<_>>().join(" "));
     let target = arch.target();
     arch.require_linker(&sh)?;
-    let more = toolchain::standard_library(&sh, &target, "panic_unwind")?;
+    let more = toolchain::small_standard_library(&sh)?;
     step(format!(
         "building oomtrace for {} (static, small; some minutes)",
         arch.name()

@@ -155,7 +155,9 @@ impl Past {
         let ended = run(self, Errand::Ended);
         if given.is_some() {
             self.looked.insert(Source::Journal);
-            return ended.map(|_| ()).map_err(|error| Failure::new(Exit::Damaged, anyhow!("cannot read {name}: {error}")));
+            return ended
+                .map(|_| ())
+                .map_err(|error| Failure::new(Exit::Damaged, anyhow!("cannot read {name}: {error}")));
         }
         if !self.looked.contains(&Source::Journal) {
             let words = ended.err().map(|error| error.to_string());
