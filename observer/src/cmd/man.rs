@@ -73,11 +73,12 @@ pub fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
     if command == Some(CONF) {
         return Ok(conf::page(&source).render().into_bytes());
     }
-    let mut all = crate::conf::command();
+    // `oomtrace help` says what the pages say.
+    let mut all = crate::conf::command().disable_help_subcommand(true);
     // Commands are named in full from now on: oomtrace-record.
     all.build();
     let whole = command.is_none();
-    let command = match command {
+    let mut command = match command {
         None => all,
         Some(name) => match all.find_subcommand(name) {
             Some(command) => command.clone(),
@@ -91,12 +92,14 @@ pub fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
             }
         },
     };
+    let usage = command.render_usage().to_string();
+    let name = command.get_bin_name().unwrap_or_default().to_owned();
     let after = command.get_after_long_help().map(ToString::to_string);
     let man = Man::new(command).section(SECTION).source(source).manual("oomtrace");
     let mut text = Vec::new();
     man.render_title(&mut text)?;
     man.render_name_section(&mut text)?;
-    man.render_synopsis_section(&mut text)?;
+    synopsis(&usage, &name).to_writer(&mut text)?;
     man.render_description_section(&mut text)?;
     man.render_options_section(&mut text)?;
     if whole {
@@ -131,6 +134,20 @@ pub fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
     more.text([roman(format!("{of_all}{SEE_ALSO}"))]);
     more.to_writer(&mut text)?;
     Ok(text)
+}
+
+/// The ways to call it, as the help has them.
+fn synopsis(usage: &str, name: &str) -> Roff {
+    let mut synopsis = Roff::new();
+    synopsis.control("SH", ["SYNOPSIS"]);
+    for (number, way) in usage.trim_start_matches("Usage:").lines().enumerate() {
+        if number > 0 {
+            synopsis.control("br", []);
+        }
+        let arguments = way.trim().strip_prefix(name).unwrap_or(way);
+        synopsis.text([bold(name), roman(arguments)]);
+    }
+    synopsis
 }
 
 /// Help text in parts: a line `Heading:` at the margin begins one, lines below it are set in.
@@ -186,5 +203,6 @@ mod tests {
         let text = String::from_utf8(page(Some("why")).unwrap_or_default()).unwrap();
         assert!(text.contains(".TH oomtrace-why 8"), "{text}");
         assert!(text.contains("oomtrace(8)"));
+        assert!(text.contains("\n\\fBoomtrace why\\fR [OPTIONS] [UNIT]...\n"), "{text}");
     }
 }
