@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use xshell::Shell;
 
-use crate::packages::{self, Tool};
+use crate::packages;
 
 /// A kind of machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -16,11 +16,7 @@ pub(crate) enum Arch {
 }
 
 /// The C compiler for the other machine, and its C library to link in.
-const CROSS: [Tool; 1] = [Tool {
-    program: "aarch64-linux-gnu-gcc",
-    package: "gcc-aarch64-linux-gnu",
-    purpose: "links for aarch64",
-}];
+const CROSS: [&str; 2] = ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"];
 
 impl Arch {
     /// This machine's kind.
@@ -67,7 +63,7 @@ impl Arch {
         if self == Self::X86 {
             bail!("x86_64 is built on x86_64 only");
         }
-        packages::require(&CROSS)?;
+        packages::install(&CROSS.map(str::to_owned), "compiles and links for aarch64")?;
         sh.set_var("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
         sh.set_var("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc");
         Ok(())
