@@ -554,7 +554,7 @@ pub struct Why {
     #[arg(long, value_name = "PATH")]
     pub dir: Option<std::path::PathBuf>,
     /// Read this journal, from any machine, instead of the local one: a folder or a file of journald's, or the output of
-    /// `journalctl --output=json`; '-' = standard input
+    /// `journalctl --output=json`, also gzip, zstd or xz; '-' = standard input
     #[arg(long, value_name = "PATH")]
     pub journal_file: Option<std::path::PathBuf>,
     /// Read this text, from any machine, instead of local sources: dmesg, kern.log, a serial console, journalctl's output, a bug

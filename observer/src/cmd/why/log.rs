@@ -106,23 +106,25 @@ pub(super) fn run(options: &Why, selection: &Selection, logs: &[PathBuf]) -> Res
 
 fn open(path: &Path) -> Result<Box<dyn io::BufRead>, Failure> {
     let failed = |error: io::Error| Failure::new(Exit::NotFound, anyhow!("cannot read {}: {error}", path.display()));
-    if path == Path::new("-") {
-        return packed::open(io::stdin()).map_err(failed);
-    }
-    let mut text = File::open(path).and_then(packed::open).map_err(failed)?;
+    let text = match path == Path::new("-") {
+        true => packed::open(io::stdin()),
+        false => File::open(path).and_then(packed::open),
+    };
+    let mut text = text.map_err(failed)?;
     let first = text.fill_buf().map_err(failed)?;
-    if is_recording(first) {
-        let message = anyhow!("{0} is a recording: 'oomtrace why --dir {0}' reads it", path.display());
-        return Err(Failure::new(Exit::Damaged, message));
-    }
-    if first.starts_with(SIGNATURE) {
-        let message = anyhow!(
-            "{0} is journald's own file: 'oomtrace why --journal-file {0}' reads it",
-            path.display()
-        );
-        return Err(Failure::new(Exit::Damaged, message));
-    }
-    Ok(text)
+    let (what, option) = if is_recording(first) {
+        ("a recording", "--dir")
+    } else if first.starts_with(SIGNATURE) {
+        ("journald's own file", "--journal-file")
+    } else {
+        return Ok(text);
+    };
+    let message = if path == Path::new("-") {
+        anyhow!("standard input is {what}: 'oomtrace why {option} FILE' reads it from a file")
+    } else {
+        anyhow!("{0} is {what}: 'oomtrace why {option} {0}' reads it", path.display())
+    };
+    Err(Failure::new(Exit::Damaged, message))
 }
 
 /// Whether a file begins as oomtrace's own do.

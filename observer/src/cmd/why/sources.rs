@@ -2,12 +2,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
 use super::errand::{Errand, is_kept};
+use super::packed;
 use super::past::{Past, Source};
 use crate::capture::{self, CAPTURES};
 use crate::cli::{Exit, Failure, Why};
@@ -107,58 +109,63 @@ impl Past {
     }
 
     pub(super) fn journal(&mut self, options: &Why) -> Result<(), Failure> {
-        let given = options.journal_file.as_deref();
-        if let Some(path) = given.filter(|path| !is_kept(path)) {
-            let source: Box<dyn BufRead> = if path == Path::new("-") {
-                Box::new(BufReader::new(io::stdin()))
-            } else {
-                let file = File::open(path).map_err(|error| {
-                    Failure::new(Exit::NotFound, anyhow!("cannot read {}: {error}", path.display()))
-                })?;
-                Box::new(BufReader::new(file))
-            };
-            self.entries(source, &path.display().to_string());
-            return Ok(());
+        match options.journal_file.as_deref() {
+            Some(path) if is_kept(path) => self.kept_journal(path),
+            Some(path) => self.exported_journal(path),
+            None => {
+                // Captures that are given may be another machine's too.
+                if options.dir.is_none() || self.is_own {
+                    self.own_journal();
+                }
+                Ok(())
+            }
         }
-        // Captures that are given may be another machine's too.
-        if given.is_none() && options.dir.is_some() && !self.is_own {
-            return Ok(());
-        }
-        if let Some(path) = given.filter(|path| path.is_dir() && !has_journals(path)) {
-            let message = anyhow!(
-                "no journal is in {}: none of journald's files, there or one below",
-                path.display()
-            );
+    }
+
+    /// A folder or a file of journald's.
+    fn kept_journal(&mut self, path: &Path) -> Result<(), Failure> {
+        let name = path.display();
+        if path.is_dir() && !has_journals(path) {
+            let message = anyhow!("no journal is in {name}: none of journald's files, there or one below");
             return Err(Failure::new(Exit::NotFound, message));
         }
-        let name = given.map_or_else(|| "the journal".to_owned(), |path| path.display().to_string());
-        let run = |past: &Self, errand| match &past.errands {
-            Some(errands) => errands.run(&errand),
-            None => Err(io::ErrorKind::BrokenPipe.into()),
+        let failed = |exit, error: io::Error| Failure::new(exit, anyhow!("cannot read {name}: {error}"));
+        let pipe = self.run(&Errand::Journal).map_err(|error| {
+            let message = format!("journalctl cannot be run: {error}");
+            failed(Exit::NotFound, io::Error::other(message))
+        })?;
+        if let Some(pipe) = pipe {
+            self.entries(Box::new(BufReader::new(File::from(pipe))), &name.to_string());
+        }
+        self.run(&Errand::Ended).map_err(|error| failed(Exit::Damaged, error))?;
+        self.looked.insert(Source::Journal);
+        Ok(())
+    }
+
+    /// What journalctl printed.
+    fn exported_journal(&mut self, path: &Path) -> Result<(), Failure> {
+        let source = match path == Path::new("-") {
+            true => packed::open(io::stdin()),
+            false => File::open(path).and_then(packed::open),
         };
-        match run(self, Errand::Journal) {
-            Ok(pipe) => {
-                if let Some(pipe) = pipe {
-                    self.entries(Box::new(BufReader::new(File::from(pipe))), &name);
-                }
-            }
-            Err(error) if given.is_some() => {
-                let message = anyhow!("cannot read {name}: 'journalctl' cannot be run: {error}");
-                return Err(Failure::new(Exit::NotFound, message));
-            }
+        let name = path.display();
+        let source = source.map_err(|error| Failure::new(Exit::NotFound, anyhow!("cannot read {name}: {error}")))?;
+        self.entries(source, &name.to_string());
+        Ok(())
+    }
+
+    /// This machine's, or its kernel log.
+    fn own_journal(&mut self) {
+        match self.run(&Errand::Journal) {
+            Ok(Some(pipe)) => self.entries(Box::new(BufReader::new(File::from(pipe))), "the journal"),
+            Ok(None) => {}
             Err(error) => {
                 self.faults.push(format!("journalctl: {error}"));
                 self.kernel_log();
-                return Ok(());
+                return;
             }
         }
-        let ended = run(self, Errand::Ended);
-        if given.is_some() {
-            self.looked.insert(Source::Journal);
-            return ended
-                .map(|_| ())
-                .map_err(|error| Failure::new(Exit::Damaged, anyhow!("cannot read {name}: {error}")));
-        }
+        let ended = self.run(&Errand::Ended);
         if !self.looked.contains(&Source::Journal) {
             let words = ended.err().map(|error| error.to_string());
             self.faults.extend(words.filter(|words| !words.trim().is_empty()));
@@ -170,7 +177,11 @@ impl Past {
                 journal.display()
             ));
         }
-        Ok(())
+    }
+
+    fn run(&self, errand: &Errand) -> io::Result<Option<OwnedFd>> {
+        let errands = self.errands.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        errands.run(errand)
     }
 
     fn entries(&mut self, mut source: Box<dyn BufRead>, name: &str) {
