@@ -83,6 +83,66 @@ Environment:
   SYSTEMD_PAGER, PAGER, SYSTEMD_LESS, SYSTEMD_PAGERSECURE
                                the pager of long texts, as for systemctl(1)";
 
+const RECORD_HELP: &str = "\
+Examples:
+  systemctl enable --now oomtrace        as a service, into /var/lib/oomtrace
+  oomtrace record --dir rec -u myapp     one unit, into a folder of one's own, until Ctrl-C
+  oomtrace record -o json                the stream on standard output too, for a log pipeline";
+
+const REPLAY_HELP: &str = "\
+Examples:
+  oomtrace replay /var/lib/oomtrace -u myapp -S -2h    what was recorded of myapp.service in the last two hours
+  oomtrace replay rec -q                               only the warnings and kills
+  oomtrace replay rec -o json | jq 'select(.event == \"kill\")'
+  oomtrace replay rec -o tui --speed 10                the screen, ten times as fast as it was";
+
+const WHY_HELP: &str = "\
+Examples:
+  oomtrace why                           the last kill on this machine
+  oomtrace why myapp -n 5                the last five of myapp.service
+  oomtrace why -a -S yesterday           every kill since yesterday
+  oomtrace why -b -1                     the last kill of the boot before
+  dmesg -T | oomtrace why -a             every kill in a log, whose machine need not be this one
+  oomtrace why --log kern.log.1.gz -o json
+  oomtrace why --journal-file /mnt/var/log/journal     a disk of another machine
+
+Exit status:
+  0 success; 66 no kill of the named unit, no such file or boot; others as in oomtrace(8)";
+
+const STACKS_HELP: &str = "\
+Examples:
+  sudo oomtrace stacks -u myapp                        what myapp.service takes in the next 30 seconds
+  sudo oomtrace stacks -u myapp --for 10min --svg leak.svg    with a flame graph
+  sudo oomtrace stacks -u myapp -o pprof > leak.pb.gz  for 'go tool pprof' and others";
+
+const REPORT_HELP: &str = "\
+Examples:
+  oomtrace report /var/lib/oomtrace -S -24h            a page of the last day
+  oomtrace report rec -u myapp --html myapp.html       of one unit
+  oomtrace report rec -u myapp --png myapp.png         only the plot, for a chat or a ticket";
+
+const UNITS_HELP: &str = "\
+Columns:
+  USED      what is charged to the unit (memory.current), page cache included
+  LIMIT     the limit that LEFT is about, else the unit's own, else the fullest above it
+  OWNER     whose limit that is: own, a slice or another unit above, or the host (its memory)
+  %         how full the limit is, by all that its owner holds, this unit and others
+  TREND     growth of what cannot be reclaimed
+  CLASS     what that is: steady, a leak, page cache and others; rising or falling after a short look
+  LEFT      time until the limit is reached if it goes on
+  KILLS     processes of the unit that the kernel killed for memory since its cgroup was made
+
+Examples:
+  oomtrace units -n 10                   the ten that reach a limit first
+  oomtrace units --slice batch           everything below batch.slice
+  oomtrace units -o json                 one sample a unit, as oomtrace -o json has them";
+
+const RESOLVE_HELP: &str = "\
+Examples:
+  oomtrace resolve 4711                  of a process
+  oomtrace resolve myapp                 of a running unit or container
+  oomtrace resolve /system.slice/docker-5e6f7a8b9c0d.scope";
+
 /// Explains OOM kills of systemd services, and warns before the next one.
 ///
 /// Watches systemd units' memory: usage, which limit they will hit and when. After an OOM kill it prints one verdict with the
@@ -107,22 +167,42 @@ pub enum Command {
     /// a power cut loses no more than that, and a replay reports the gap. If the disk is full or read-only, oomtrace deletes
     /// its oldest files, then drops events; it never buffers them in memory. It reports this once and resumes when there is
     /// room. Only one recorder may use a directory.
+    #[command(after_long_help = RECORD_HELP)]
     Record(Record),
     /// Replay recordings as if live
+    ///
+    /// Shows what a watch would have shown at the time: samples, forecasts, warnings, kills. On a terminal it is a screen in
+    /// which time can be moved; with --output json it is the recorded stream, byte for byte.
+    #[command(after_long_help = REPLAY_HELP)]
     Replay(Replay),
     /// Explain past OOM kills from recordings, the journal or the kernel log
+    ///
+    /// Says who was killed, by whom, whose limit was reached, who held the memory, how the unit is now, and what to type. If
+    /// the unit was not killed for memory but failed for another reason, it says which. Nothing needs to be prepared: it reads
+    /// the journal and the kernel's log, and, if a recorder ran, its recordings, which add the command line, the growth before the
+    /// kill and the warnings. What no source says is reported as unknown.
+    #[command(after_long_help = WHY_HELP)]
     Why(Why),
     /// Show which code took the memory that is still there
     ///
     /// Follows pages that a unit's processes take, from now on: one in --one-in. At the end, or at Ctrl-C, it shows the stacks
     /// that took those which are still there. The processes need not be restarted or built in a special way; stacks are unwound by
     /// unwind tables (.eh_frame) or frame pointers. Memory from before, and what has gone to swap, is not in it.
+    #[command(after_long_help = STACKS_HELP)]
     Stacks(Stacks),
     /// Write a self-contained HTML report: memory plots, limits, warnings, kills
+    ///
+    /// The page needs no network and no script to be read; it can be attached to a ticket. Forecasts in it are those of the time.
+    #[command(after_long_help = REPORT_HELP)]
     Report(Report),
     /// Show every unit's usage, limit, trend and time left, once
+    ///
+    /// What reaches its limit first comes first, then what is nearest to it; the host is the last line. Trends and times left come from
+    /// a running recorder, else from the few seconds of --wait, which say little. No privileges are needed.
+    #[command(after_long_help = UNITS_HELP)]
     Units(Units),
     /// Show which unit, slice, user unit and container a cgroup or process belongs to
+    #[command(after_long_help = RESOLVE_HELP)]
     Resolve {
         /// A cgroup's path, a process id, or the name of a running unit or container
         #[arg(value_name = "PATH|PID|NAME", add = ArgValueCompleter::new(complete::running))]
@@ -134,6 +214,9 @@ pub enum Command {
     /// environment or from /etc/default/oomtrace; a drop-in for the unit that changes ExecStart= does not.
     Config(Config),
     /// Check what oomtrace can see here, and how to fix what it cannot
+    ///
+    /// Begin here if nothing is found: it tries what oomtrace uses of the kernel, systemd and other services, says what is missed
+    /// without it, and changes nothing. Run it with sudo to see what the service has.
     Doctor {
         /// How to show it
         #[command(flatten)]
@@ -143,6 +226,8 @@ pub enum Command {
         paging: Paging,
     },
     /// Print the JSON Schema of the events
+    ///
+    /// It describes each line of --output json; docs/events.md explains the same in words.
     Schema,
     /// Print a man page
     Man {
