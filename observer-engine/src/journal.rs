@@ -72,6 +72,8 @@ pub struct Told {
     pub ts: Timestamp,
     /// The machine.
     pub host: String,
+    /// The boot of it, 32 hexadecimal digits.
+    pub boot: Option<String>,
     /// What.
     pub what: What,
 }
@@ -199,7 +201,8 @@ impl Reader {
             Writer::Other => None,
         };
         let host = field(entry, "_HOSTNAME").unwrap_or_default();
-        Ok(what.map(|what| Told { ts, host, what }))
+        let boot = field(entry, "_BOOT_ID");
+        Ok(what.map(|what| Told { ts, host, boot, what }))
     }
 
     /// Takes a record of the kernel's own log.

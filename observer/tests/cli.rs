@@ -990,6 +990,29 @@ fn what_is_not_there_is_not_found_everywhere_and_what_is_called_alike_is_named()
 }
 
 #[test]
+fn a_recording_of_another_machine_that_is_called_the_same_is_not_mixed_with_this_ones_journal() {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let searched = |boot: &str| {
+        let start = format!(
+            r#"{{"event":"start","ts":"2026-11-12T01:59:00Z","seq":0,"host":"h","schema":"oomtrace/1","version":"0","kernel":"6","boot_id":"{}","cgroup_version":"v2","probes":[]}}"#,
+            boot.trim()
+        );
+        let recorded = format!("{start}\n{}", two_lives()).replace(r#""host":"h""#, &format!(r#""host":"{name}""#));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("run.jsonl"), recorded).unwrap();
+        let told = oomtrace().args(["why", "nosuch", "--dir"]).arg(folder.path()).output();
+        String::from_utf8(told.unwrap().stderr).unwrap()
+    };
+    // Where there is a journal or a kernel's log, or it may not be read, this says so.
+    let is_mixed = |text: &str| text.contains("journal") || text.contains("kmsg");
+    let other = searched("01234567-89ab-cdef-0123-456789abcdef");
+    assert!(!is_mixed(&other), "{other}");
+    let own = searched(&boot);
+    assert!(is_mixed(&own), "{own}");
+}
+
+#[test]
 fn after_a_kill_it_says_what_to_type_and_nothing_of_a_unit_of_another_machine() {
     // The limit was its slice's: so is the command. The journal is another host's: what is so now is not asked here.
     let told = why().arg("big").assert().success();

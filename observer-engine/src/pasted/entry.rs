@@ -117,7 +117,7 @@ impl Pasted {
 
     /// Takes an entry of the journal, in the order of time.
     pub(super) fn ordered_entry(&mut self, entry: &Map<String, Value>) {
-        let Ok(Some(journal::Told { ts, host, what })) = self.journal.map(entry) else {
+        let Ok(Some(journal::Told { ts, host, what, .. })) = self.journal.map(entry) else {
             return;
         };
         let stamp = Stamp {

@@ -68,22 +68,40 @@ impl fmt::Display for Boot {
     }
 }
 
-fn this() -> Option<String> {
+/// The boots of this machine: the current one, and those that its journal has.
+pub(super) fn own(errands: Option<&Errands<Errand>>) -> Vec<String> {
+    let list = errands.and_then(|errands| output(errands, &Errand::OwnBoots).ok());
+    let listed = list
+        .as_deref()
+        .map(ids)
+        .into_iter()
+        .flatten()
+        .map(|(_, id)| id.to_owned());
+    this().into_iter().chain(listed).collect()
+}
+
+/// The current boot of this machine.
+pub(super) fn this() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().replace('-', ""))
 }
 
 /// The boot of an offset in a list: `-1 0123… Mon …`. From 1 on the oldest is the first.
 fn find(list: &str, offset: i32) -> Option<String> {
-    let mut boots = list.lines().filter_map(|line| {
+    let mut boots = ids(list);
+    let found = match usize::try_from(offset) {
+        Ok(place) if place > 0 => boots.nth(place - 1),
+        _ => boots.find(|(own, _)| *own == offset),
+    };
+    found.map(|(_, id)| id.to_owned())
+}
+
+/// The lines of a list of boots; its heading is none.
+fn ids(list: &str) -> impl Iterator<Item = (i32, &str)> {
+    list.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
-        let offset: i32 = words.next()?.parse().ok()?;
-        Some((offset, words.next()?.to_owned()))
-    });
-    if offset > 0 {
-        return boots.nth(usize::try_from(offset).ok()? - 1).map(|(_, id)| id);
-    }
-    boots.find(|(own, _)| *own == offset).map(|(_, id)| id)
+        Some((words.next()?.parse().ok()?, words.next()?))
+    })
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub(super) enum Errand {
     Journal,
     /// The boots that it has.
     Boots,
+    /// Those that this machine's has, where another is read.
+    OwnBoots,
     /// How a unit is now: the system's, or one of a user's own manager.
     Now { unit: String, user: Option<u32> },
     /// Whoever reads what goes to standard output.
@@ -62,6 +64,7 @@ pub(super) fn start(options: &Why, boot: Option<&Boot>) -> io::Result<Errands<Er
         let (child, end) = match errand {
             Errand::Journal => read(&mut journal)?,
             Errand::Boots => read(&mut boots(kept.as_deref()))?,
+            Errand::OwnBoots => read(&mut boots(None))?,
             Errand::Now { unit, user } => read(&mut systemctl(&unit, user))?,
             Errand::Pager => pager::start()?,
             Errand::Ended => return running.pop().map_or(Ok(()), wait).map(|()| None),

@@ -1,9 +1,10 @@
 //! The ends of units that are known, in the order of time, each once.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 
-use super::boot::Boot;
+use super::boot::{self, Boot};
 use super::errand::Errand;
 use super::growth::Growth;
 use crate::cli::Why;
@@ -55,6 +56,8 @@ impl Source {
 pub(super) struct End {
     pub(super) told: Told,
     pub(super) source: Source,
+    /// Whether it was on this machine.
+    pub(super) is_here: bool,
     /// About what it takes to be kept, in bytes.
     weight: usize,
 }
@@ -94,7 +97,11 @@ pub(super) struct Past {
     /// Which code filled a unit, in words: when and whose.
     pub(super) code: VecDeque<(Timestamp, Subject, String)>,
     pub(super) looked: BTreeSet<Source>,
-    /// Whether the captures are this machine's.
+    /// Whether the source was named, and may be another machine's.
+    pub(super) is_given: bool,
+    /// This machine's boots, once they were asked for.
+    pub(super) own_boots: OnceCell<Vec<String>>,
+    /// Whether this machine's captures are among those that are read.
     pub(super) is_own: bool,
     /// The earliest that any source tells of.
     pub(super) begins: Option<Timestamp>,
@@ -124,12 +131,25 @@ impl Past {
         }
         if self.asked.see(&self.selection, told.what.subject()) {
             let weight = weight(&told.what);
-            self.ends.push(End { told, source, weight });
+            let is_here = self.is_here(&told.host, told.boot.as_deref());
+            self.ends.push(End {
+                told,
+                source,
+                is_here,
+                weight,
+            });
             self.weight += weight;
             if self.weight > 2 * KEPT {
                 self.let_go();
             }
         }
+    }
+
+    /// Whether this machine is meant. Many are called `localhost` or `debian`, so a name alone does not say so where the source may be
+    /// another's: it must be from one of this machine's boots.
+    pub(super) fn is_here(&self, host: &str, boot: Option<&str>) -> bool {
+        let boots = || self.own_boots.get_or_init(|| boot::own(self.errands.as_ref()));
+        host == hostname() && (!self.is_given || boot.is_some_and(|boot| boots().iter().any(|own| own == boot)))
     }
 
     /// Puts in what the runtimes' files tell, as long as they are there.
@@ -363,4 +383,8 @@ fn each_once(ends: Vec<End>) -> Vec<End> {
         }
     }
     kept
+}
+/// This machine's name.
+pub(super) fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::errand::{Errand, is_kept};
-use super::packed;
-use super::past::{Past, Source};
+use super::past::{Past, Source, hostname};
+use super::{boot, packed};
 use crate::capture::{self, CAPTURES};
 use crate::cli::{Exit, Failure, Why};
 use crate::conf;
@@ -57,8 +57,9 @@ impl Past {
                     Ok(_) if boot.as_deref().is_some_and(|boot| lines.boot() != Some(boot)) => {}
                     Ok(line) => {
                         self.begin(line.ts);
-                        self.is_own |= line.host == hostname();
-                        self.line(*line);
+                        let boot = lines.boot();
+                        self.is_own = self.is_own || self.is_here(&line.host, boot);
+                        self.line(*line, boot);
                     }
                     Err(damage) => self.damages.tell(damage),
                 }
@@ -81,7 +82,7 @@ impl Past {
         }
     }
 
-    fn line(&mut self, line: Line) {
+    fn line(&mut self, line: Line, boot: Option<&str>) {
         let Line { event, ts, host, .. } = line;
         if let Some(subject) = event.subject() {
             self.asked.see(&self.selection, subject);
@@ -105,7 +106,8 @@ impl Past {
             }
             _ => return,
         };
-        self.push(Told { ts, host, what }, Source::Capture);
+        let boot = boot.map(str::to_owned);
+        self.push(Told { ts, host, boot, what }, Source::Capture);
     }
 
     pub(super) fn journal(&mut self, options: &Why) -> Result<(), Failure> {
@@ -236,7 +238,7 @@ impl Past {
         };
         let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let uptime = jiff::SignedDuration::new(uptime.tv_sec, i32::try_from(uptime.tv_nsec).unwrap_or_default());
-        let host = hostname();
+        let (host, boot) = (hostname(), boot::this());
         let now = jiff::Timestamp::now();
         let (mut reader, mut buffer) = (Reader::default(), vec![0; 16_384]);
         loop {
@@ -256,8 +258,8 @@ impl Past {
             let ts = Timestamp(now.checked_sub(ago).unwrap_or(now));
             self.begin(ts);
             if let Some(what) = reader.log_line(line) {
-                let host = host.clone();
-                self.push(Told { ts, host, what }, Source::KernelLog);
+                let (host, boot) = (host.clone(), boot.clone());
+                self.push(Told { ts, host, boot, what }, Source::KernelLog);
             }
         }
     }
@@ -320,8 +322,4 @@ fn bounded(source: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Option<bo
             return Err(io::Error::new(io::ErrorKind::InvalidData, words));
         }
     }
-}
-
-pub(super) fn hostname() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

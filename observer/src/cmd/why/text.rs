@@ -7,7 +7,6 @@ use super::attempt;
 use super::growth::{Run, Seen};
 use super::now::{Now, growth};
 use super::past::{End, Past, SOON, Source, place_of, whose};
-use super::sources::hostname;
 use super::together::{bursts, together};
 use crate::event::{Kill, Origin, Subject, Unit};
 use crate::human::{bytes, date, duration, rate};
@@ -77,12 +76,11 @@ impl Past {
         }
         self.others(kills.last().map(|(end, _)| end.told.ts), out)?;
         let Some((end, kill)) = kills.last() else { return Ok(()) };
-        // What was recorded or written elsewhere tells nothing of a unit here that has the same name.
-        let is_here = end.told.host == hostname();
         let now = self
             .errands
             .as_ref()
-            .filter(|_| is_here)
+            // What was recorded or written elsewhere tells nothing of a unit here that has the same name.
+            .filter(|_| end.is_here)
             .and_then(|errands| Now::ask(errands, &kill.subject));
         if let Some(line) = self.stands(end, kill, now.as_ref()) {
             out.put(&format!("  {:<9} {line}.", "Now"), LABELS)?;
