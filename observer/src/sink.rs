@@ -56,6 +56,11 @@ pub trait Sink: Send {
     /// A cgroup has gone. Asked of those that [`Sink::describes_cgroups`].
     fn gone(&mut self, _cgroup: CgroupId) {}
 
+    /// Whether it is what the others are beside: as long as there is a recording, a reader that goes away ends nothing.
+    fn is_recording(&self) -> bool {
+        false
+    }
+
     /// Whether nobody will ever read again: asked now and then, for a stream may be silent for long.
     fn is_gone(&self) -> bool {
         false

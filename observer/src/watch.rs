@@ -4,6 +4,7 @@
 //! boxes, and it decides nothing: identity is `cgroup`'s and `unit`'s, verdicts and forecasts are `engine`'s.
 
 mod ahead;
+mod bus;
 mod cgroups;
 mod clock;
 mod collector;
@@ -28,7 +29,7 @@ mod status;
 mod stream;
 mod units;
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -39,9 +40,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::cgroup::Hierarchy;
 use crate::conf::Loaded;
-use crate::event::{CgroupVersion, Event, Probe, Run, SCHEMA, Stacks, Start, StopReason, Via};
+use crate::event::{CgroupVersion, Event, Lost, Probe, Run, SCHEMA, Stacks, Start, StopReason, Via};
 use crate::heap;
 use crate::kernel::{Probes, log, plan};
+use crate::measure::Timestamp;
 use crate::notice::notice;
 use crate::rights;
 use crate::sink::Sink;
@@ -50,6 +52,7 @@ use crate::unit::{Selection, did_you_mean, present, systemd::Systemd};
 
 pub use stream::StreamError;
 
+use bus::Bus;
 use clock::Clock;
 use collector::Collector;
 use kernel_log::KernelLog;
@@ -142,19 +145,29 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let had_terminal = has_terminal();
 
     stream.write(clock.now(), Event::Start(start(&hierarchy, list)))?;
 
     let (changes_in, mut changes) = mpsc::channel(CHANGE_QUEUE);
     let (oomd_in, mut oomd) = mpsc::channel(CHANGE_QUEUE);
-    let systemd = Systemd::connect().await;
+    let (systemd_in, mut systemds) = mpsc::channel(1);
+    let bus = Bus {
+        hierarchy: hierarchy.clone(),
+        changes: changes_in.clone(),
+        oomd: oomd_in.clone(),
+        systemd: systemd_in.clone(),
+    };
+    let (systemd, heard) = bus.connect().await.unzip();
     if let Some(systemd) = &systemd {
-        // Without its signals units are looked at as cgroups come and go.
-        let _ = systemd.subscribe(changes_in.clone()).await;
-        // Without its word the reason stays unknown.
-        let _ = systemd.subscribe_oomd(hierarchy.clone(), oomd_in.clone()).await;
-        known(systemd, &options.selection).await?;
+        // Whoever has mistyped a name ends it.
+        tokio::select! {
+            known = known(systemd, &options.selection) => known?,
+            _ = interrupt.recv() => return end(stream, clock.now()),
+            _ = terminate.recv() => return end(stream, clock.now()),
+        }
     }
+    tokio::spawn(bus.keep(heard));
     let mut prekills = prekills(Path::new(prekill::FOLDER), &hierarchy);
     let mut probes = probes;
     let walk = probes.as_mut().and_then(|probes| probes.walk.take());
@@ -176,7 +189,11 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
             biased;
             _ = interrupt.recv() => break StopReason::Signal,
             _ = terminate.recv() => break StopReason::Signal,
-            _ = hangup.recv() => reload(&mut stream, conf.as_ref()),
+            // Of a terminal that is closed, it is the end; of anybody else, the word to reload.
+            _ = hangup.recv() => match had_terminal && !has_terminal() {
+                true => break StopReason::Signal,
+                false => reload(&mut stream, conf.as_ref()),
+            },
             () = until(deadline) => break StopReason::Duration,
             () = watchdog.due() => Watchdog::feed(),
             () = rings.readable() => {
@@ -186,6 +203,7 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
             () = logged(collector.log.as_ref()) => collector.read_log(&mut stream)?,
             Some(prekill) = warned(prekills.as_mut()) => collector.about_to_be_killed(prekill, &mut stream)?,
             Some((ticket, answer)) = answers.recv() => collector.answered(ticket, answer, &mut stream)?,
+            Some(systemd) = systemds.recv() => collector.connected(systemd),
             Some(kill) = oomd.recv() => collector.oomd_told(&kill, &mut stream)?,
             Some(stacks) = told(followed.as_mut()) => collector.followed(stacks, &mut stream)?,
             Some(change) = changes.recv() => collector.unit_changed(&change.unit),
@@ -196,9 +214,7 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
                 let records = rings.drain();
                 collector.records(records, &mut stream)?;
                 collector.tick(&mut stream)?;
-                for (lost, count) in rings.newly_lost() {
-                    stream.write(collector.now(), Event::Lost(crate::event::Lost { stream: lost, count, killer: None }))?;
-                }
+                newly_lost(&mut rings, collector.now(), &mut stream)?;
             }
             // With something left to do it does not wait, but comes back to the runtime, which only then looks what is ready.
             () = tokio::task::yield_now(), if rings.has_more() || collector.is_due() || collector.is_mark_near() => {}
@@ -221,6 +237,7 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
     collector.count_kills();
     let records = rings.drain();
     collector.records(records, &mut stream)?;
+    newly_lost(&mut rings, collector.now(), &mut stream)?;
     collector.read_log(&mut stream)?;
     while collector.is_asking()
         && let Ok(Some((ticket, answer))) = tokio::time::timeout(LAST_ANSWER, answers.recv()).await
@@ -232,8 +249,33 @@ pub async fn run(mut options: Options, sinks: Vec<Box<dyn Sink>>) -> Result<(), 
     collector.oomd_waited(true, &mut stream)?;
     collector.repeats_over(true, &mut stream)?;
     stream.stop(collector.now(), reason)?;
-    drop((changes_in, oomd_in));
+    drop((changes_in, oomd_in, systemd_in));
     Ok(())
+}
+
+/// Whether somebody sits before it.
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() || io::stderr().is_terminal()
+}
+
+/// Ends before anything was watched.
+fn end(stream: Stream, now: Timestamp) -> Result<(), WatchError> {
+    Ok(stream.stop(now, StopReason::Signal)?)
+}
+
+/// Says what the kernel had no room for.
+fn newly_lost(rings: &mut Rings, now: Timestamp, stream: &mut Stream) -> Result<(), StreamError> {
+    rings.newly_lost().into_iter().try_for_each(|(lost, count)| {
+        let killer = None;
+        stream.write(
+            now,
+            Event::Lost(Lost {
+                stream: lost,
+                count,
+                killer,
+            }),
+        )
+    })
 }
 
 async fn logged(log: Option<&KernelLog>) {

@@ -205,6 +205,10 @@ impl Sink for Capture {
         Some(Task::Write)
     }
 
+    fn is_recording(&self) -> bool {
+        true
+    }
+
     fn line(&mut self, line: &Line) -> io::Result<()> {
         if let Event::Start(start) = &line.event {
             self.boot_id = start.boot_id.replace('-', "");

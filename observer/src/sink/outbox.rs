@@ -74,6 +74,7 @@ pub struct Outbox {
     shared: Arc<Shared>,
     takes_samples: bool,
     describes_cgroups: bool,
+    is_recording: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -88,6 +89,7 @@ impl Outbox {
         Ok(Self {
             takes_samples: sink.takes_samples(),
             describes_cgroups: sink.describes_cgroups(),
+            is_recording: sink.is_recording(),
             thread: Some(
                 std::thread::Builder::new()
                     .name("sink".to_owned())
@@ -95,6 +97,11 @@ impl Outbox {
             ),
             shared,
         })
+    }
+
+    /// Whether its sink is a recording.
+    pub fn is_recording(&self) -> bool {
+        self.is_recording
     }
 
     /// Takes a line, or counts it as dropped. Never waits.

@@ -8,6 +8,7 @@ use super::oomd::{self, OomdKill};
 use super::owner::{IsMeant, OwnersSignals};
 use crate::cgroup::Hierarchy;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use zbus::proxy::{CacheProperties, Defaults, ProxyImpl};
 use zbus::{Connection, DBusError as _, MatchRule, OwnedObjectPath, message, proxy};
 
@@ -253,11 +254,12 @@ impl Systemd {
         oomd::subscribe(&self.connection, hierarchy, kills).await
     }
 
-    /// Sends the name of every unit whose properties change. A full channel loses names: each is a hint to look.
+    /// Sends the name of every unit whose properties change. A full channel loses names: each is a hint to look. The task that does
+    /// so ends when the connection does.
     ///
     /// # Errors
     /// Where the bus fails.
-    pub async fn subscribe(&self, changes: mpsc::Sender<UnitChange>) -> zbus::Result<()> {
+    pub async fn subscribe(&self, changes: mpsc::Sender<UnitChange>) -> zbus::Result<JoinHandle<()>> {
         let rule = MatchRule::builder()
             .msg_type(message::Type::Signal)
             .interface("org.freedesktop.DBus.Properties")
@@ -266,7 +268,7 @@ impl Systemd {
         // The bus gives this name to root alone.
         let is_meant: IsMeant = Arc::new(|_| true);
         let mut signals = OwnersSignals::of(&self.connection, "org.freedesktop.systemd1", rule, is_meant).await?;
-        tokio::spawn(async move {
+        Ok(tokio::spawn(async move {
             while let Some(signal) = signals.next().await {
                 let name = signal.header().path().and_then(|path| unit_of(path.as_str()));
                 if let Some(unit) = name
@@ -277,8 +279,7 @@ impl Systemd {
                     return;
                 }
             }
-        });
-        Ok(())
+        }))
     }
 }
 

@@ -97,6 +97,11 @@ impl Questions {
         (questions, arriving)
     }
 
+    /// There is a systemd to ask, or there is none.
+    pub(super) fn connected(&mut self, systemd: Option<Systemd>) {
+        self.systemd = systemd;
+    }
+
     /// Whether there is a systemd to ask.
     pub(super) fn can_ask(&self) -> bool {
         self.systemd.is_some()

@@ -8,6 +8,7 @@ use super::service;
 use super::status::Status;
 use crate::event::{Event, Line, Stop, StopReason};
 use crate::measure::{CgroupId, Timestamp};
+use crate::notice::notice;
 use crate::sink::{Outbox, Sink};
 
 /// The output failed.
@@ -36,6 +37,8 @@ pub(super) struct Stream {
     host: String,
     seq: u64,
     status: Status,
+    /// What an output failed of while the recording went on.
+    failure: Option<StreamError>,
 }
 
 impl Stream {
@@ -46,6 +49,7 @@ impl Stream {
             host,
             seq: 0,
             status: Status::default(),
+            failure: None,
         })
     }
 
@@ -58,8 +62,24 @@ impl Stream {
         });
         self.seq += 1;
         self.status.take(&line);
+        self.each(|sink| sink.line(&line))
+    }
+
+    /// Does it with every sink. A recording does not end with an output beside it: what is meant to run for days is not to depend on
+    /// who reads along.
+    fn each(&mut self, mut done: impl FnMut(&Outbox) -> io::Result<()>) -> Result<(), StreamError> {
+        let is_recording = self.sinks.iter().any(Outbox::is_recording);
         for sink in &self.sinks {
-            sink.line(&line)?;
+            let Err(error) = done(sink).map_err(StreamError::from) else {
+                continue;
+            };
+            if !is_recording || sink.is_recording() {
+                return Err(error);
+            }
+            notice(format_args!("{error}; the recording goes on"));
+            if !matches!(error, StreamError::Closed) {
+                self.failure.get_or_insert(error);
+            }
         }
         Ok(())
     }
@@ -71,16 +91,13 @@ impl Stream {
         }
     }
 
-    /// Tells the time to sinks that wait for it, and the service manager what is watched: `cgroups` counts. A stream that nobody
-    /// reads any more ends here.
+    /// Tells the time to sinks that wait for it, and the service manager what is watched: `cgroups` counts. That nobody reads any
+    /// more is noticed here, though nothing is written.
     pub(super) fn tick(&mut self, now: Timestamp, cgroups: impl FnOnce() -> usize) -> Result<(), StreamError> {
         if let Some(text) = self.status.news(Instant::now(), cgroups) {
             service::status(text);
         }
-        for sink in &self.sinks {
-            sink.tick(now)?;
-        }
-        Ok(())
+        self.each(|sink| sink.tick(now))
     }
 
     /// Nothing to reopen on standard output: what is buffered goes out.
@@ -96,6 +113,78 @@ impl Stream {
         for sink in self.sinks {
             sink.finish()?;
         }
-        Ok(())
+        self.failure.map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+    use crate::event::Lost;
+
+    /// Fails of everything.
+    struct Fails(io::ErrorKind);
+
+    impl Sink for Fails {
+        fn line(&mut self, _line: &Line) -> io::Result<()> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Keeps which lines it was given.
+    struct Records(Sender<u64>);
+
+    impl Sink for Records {
+        fn is_recording(&self) -> bool {
+            true
+        }
+
+        fn line(&mut self, line: &Line) -> io::Result<()> {
+            let _ = self.0.send(line.seq);
+            Ok(())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Writes until an output's failure is noticed, or for long; how it ended.
+    fn write(sinks: Vec<Box<dyn Sink>>, is_over: impl Fn(&Stream) -> bool) -> Result<(), StreamError> {
+        let mut stream = Stream::new(sinks, "h".to_owned()).unwrap();
+        let now = Timestamp(jiff::Timestamp::from_second(1_800_000_000).unwrap());
+        while stream.seq < 10_000 && !is_over(&stream) {
+            let lost = Lost {
+                stream: crate::event::Stream::Kill,
+                count: 1,
+                killer: None,
+            };
+            stream.write(now, Event::Lost(lost))?;
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        stream.stop(now, StopReason::Signal)
+    }
+
+    #[test]
+    fn a_stream_ends_with_its_reader() {
+        let ended = write(vec![Box::new(Fails(io::ErrorKind::BrokenPipe))], |_| false);
+        assert!(matches!(ended, Err(StreamError::Closed)), "{ended:?}");
+    }
+
+    #[test]
+    fn a_recording_goes_on_without_its_reader_and_says_at_its_end_what_could_not_be_written() {
+        for (kind, is_failure) in [(io::ErrorKind::BrokenPipe, false), (io::ErrorKind::StorageFull, true)] {
+            let (kept, lines) = channel();
+            let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Fails(kind)), Box::new(Records(kept))];
+            let ended = write(sinks, |stream| stream.seq > 100);
+            assert_eq!(matches!(ended, Err(StreamError::Write(_))), is_failure, "{ended:?}");
+            assert_eq!(lines.iter().collect::<Vec<_>>(), (0..=101).collect::<Vec<_>>());
+        }
     }
 }

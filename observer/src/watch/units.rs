@@ -8,6 +8,7 @@ use super::stream::{Stream, StreamError};
 use crate::cgroup::{namespaces, pids};
 use crate::event::{CgroupRef, Event, Relation, Subject, Unit, UnitLimit, UnitState};
 use crate::unit::UnitPath;
+use crate::unit::systemd::Systemd;
 
 /// Units remembered, at most.
 const MAX_UNITS: usize = 16_384;
@@ -160,6 +161,15 @@ impl Collector {
             ..Unit::default()
         };
         stream.write(self.now(), Event::Unit(event))
+    }
+
+    /// The connection to systemd is made or lost. What has changed of units meanwhile it is asked.
+    pub(super) fn connected(&mut self, systemd: Option<Systemd>) {
+        let is_made = systemd.is_some();
+        self.questions.connected(systemd);
+        if is_made {
+            self.units.told.keys().for_each(|name| self.questions.ask_change(name));
+        }
     }
 
     /// systemd told that something of a unit changed: what, it is asked.
