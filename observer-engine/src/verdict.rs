@@ -84,8 +84,8 @@ pub struct OomFacts {
     pub owner: Option<OwnerFacts>,
     /// Who was chosen.
     pub chosen: Option<Tgid>,
-    /// Whether the trigger was writing to `memory.max`: the limit came down to what was used.
-    pub lowering: bool,
+    /// Whether the trigger was writing to `memory.max`: the limit came down to what was used. `None` = nobody saw.
+    pub lowering: Option<bool>,
 }
 
 impl OwnerFacts {
@@ -305,20 +305,22 @@ fn kernel_origin(facts: &KillFacts, oom: &OomFacts) -> (Origin, Confidence) {
         };
         return (origin, Confidence::Observed);
     }
-    if oom.lowering {
+    if oom.lowering == Some(true) {
         return (Origin::LimitLowered, Confidence::Observed);
     }
     let origin = match oom.constraint {
         Constraint::Memcg => {
-            // Whoever charges does so below the limit's owner. A trigger from elsewhere did not ask for memory: it wrote
-            // the limit (mm/memcontrol.c: `memory_max_write`). Who writes without waiting (O_NONBLOCK, since 6.16) kills
-            // nobody, and who charges next meets a limit that is below what is used already.
+            // Whoever charges does so below the limit's owner, as a rule. A trigger from elsewhere then wrote the limit
+            // (mm/memcontrol.c: `memory_max_write`), unless that is known not to be so: swapoff(8), the kernel's threads and
+            // faults in other processes' memory charge the cgroup whose memory it is (`mem_cgroup_swapin_charge_folio`,
+            // `set_active_memcg`). Who writes without waiting (O_NONBLOCK, since 6.16) kills nobody, and who charges next meets a limit
+            // that is below what is used already.
             let trigger = facts.trigger.as_ref().and_then(|trigger| trigger.cgroup.as_deref());
             let owner = oom.owner.as_ref();
             let is_elsewhere = trigger
                 .zip(owner.and_then(|owner| owner.path.as_deref()))
                 .is_some_and(|(trigger, owner)| !holds(owner, trigger));
-            if is_elsewhere || owner.is_some_and(OwnerFacts::is_exceeded) {
+            if is_elsewhere && oom.lowering.is_none() || owner.is_some_and(OwnerFacts::is_exceeded) {
                 return (Origin::LimitLowered, Confidence::Inferred);
             }
             Origin::MemcgLimit

@@ -501,7 +501,7 @@ fn facts(owner: Option<&str>, chosen: u32) -> KillFacts {
                 swap_usage: None,
                 swap_max: None,
             }),
-            lowering: false,
+            lowering: None,
             chosen: Some(Tgid(chosen)),
         }),
         victim: Victim::new(Tgid(7), "leak".to_owned()),
@@ -717,7 +717,10 @@ fn a_lowered_limit_is_told_with_what_was_used() {
     let mut engine = Engine::new(Config::default());
     let _ = feed(&mut engine, 10, |_| sample(100 * MIB, 0, Vec::new()));
     let mut lowered = facts(Some("/system.slice/leak.service"), 7);
-    lowered.oom = lowered.oom.map(|oom| OomFacts { lowering: true, ..oom });
+    lowered.oom = lowered.oom.map(|oom| OomFacts {
+        lowering: Some(true),
+        ..oom
+    });
     let kill = engine.kill(at(10.0), lowered);
     assert_eq!(kill.origin, Origin::LimitLowered);
     assert_eq!(

@@ -86,6 +86,8 @@ pub struct Report {
 pub struct Stack {
     /// Someone wrote a limit below what was used (mm/memcontrol.c: `memory_max_write`, `mem_cgroup_resize_limit`).
     pub lowering: bool,
+    /// Someone asked for memory, or had.
+    pub charging: bool,
     /// The magic key.
     pub sysrq: bool,
     /// The charge of a memory cgroup failed.
@@ -538,9 +540,15 @@ fn row(columns: &[String], tid: u32, text: &str) -> Option<Row> {
 }
 
 impl Stack {
+    /// Whether the limit came down to what was used; `None` where the way to the killer is not all there.
+    pub fn lowering(&self) -> Option<bool> {
+        (self.lowering || self.charging).then_some(self.lowering)
+    }
+
     fn line(&mut self, text: &str) -> bool {
         let has = |name: &str| text.contains(name);
         self.lowering |= has("memory_max_write+") || has("mem_cgroup_resize_limit+") || has("mem_cgroup_resize_max+");
+        self.charging |= has("try_charge") || has("mem_cgroup_oom_synchronize+");
         self.sysrq |= has("moom_callback+") || has("sysrq_handle_moom+");
         self.memcg |= has("mem_cgroup_out_of_memory+") || has("mem_cgroup_oom_synchronize+");
         self.page_fault |= has("pagefault_out_of_memory+");

@@ -358,7 +358,7 @@ mod tests {
             gfp: None,
             owner: Some(owner),
             chosen: Some(Tgid(7)),
-            lowering: false,
+            lowering: None,
         };
         let facts = KillFacts {
             oom: Some(oom),

@@ -76,7 +76,7 @@ fn facts(report: &Report, code: Code, chosen: Tid) -> OomFacts {
             swap_max: report.swap_max,
         }),
         chosen: Some(report.row(chosen).map_or(Tgid(chosen.0), |row| row.tgid)),
-        lowering: report.stack.lowering,
+        lowering: report.stack.lowering(),
     }
 }
 
@@ -89,7 +89,7 @@ pub fn group(group: &Group) -> OomFacts {
         gfp: None,
         owner: None,
         chosen: Some(Tgid(group.leader.0)),
-        lowering: false,
+        lowering: None,
     })
 }
 

@@ -31,7 +31,7 @@ fn choice(constraint: Constraint) -> OomFacts {
         gfp: None,
         owner: (constraint == Constraint::Memcg).then_some(owner),
         chosen: Some(Tgid(7)),
-        lowering: false,
+        lowering: None,
     }
 }
 
@@ -102,7 +102,11 @@ fn every_origin_has_its_facts() {
         ..chosen(another())
     };
     let lowered = OomFacts {
-        lowering: true,
+        lowering: Some(true),
+        ..memcg()
+    };
+    let swapping = OomFacts {
+        lowering: Some(false),
         ..memcg()
     };
     let by_key = OomFacts {
@@ -155,6 +159,13 @@ fn every_origin_has_its_facts() {
             asked_in("/init.scope", memcg()),
             Origin::LimitLowered,
             Inferred,
+            Some(Relation::Ancestor),
+        ),
+        // Someone ended the use of swap: what comes back is charged to whose it is.
+        (
+            asked_in("/user.slice/session-3.scope", swapping),
+            Origin::MemcgLimit,
+            Observed,
             Some(Relation::Ancestor),
         ),
         (chosen(another()), Origin::OomGroup, Observed, Some(Relation::Ancestor)),

@@ -654,7 +654,7 @@ impl Collector {
             gfp: oom.gfp.map(gfp_name),
             owner,
             chosen: oom.chosen.tgid,
-            lowering: oom.writing == Writing::MemoryMax,
+            lowering: self.sees.limits_set.then_some(oom.writing == Writing::MemoryMax),
         }
     }
 }

@@ -155,6 +155,7 @@ mod tests {
             victims: false,
             choices: false,
             unkilled: false,
+            limits_set: false,
             births: false,
             growth: false,
         };

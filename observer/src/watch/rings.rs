@@ -30,6 +30,8 @@ pub(super) struct Sees {
     pub(super) choices: bool,
     /// OOMs in which nothing could be killed.
     pub(super) unkilled: bool,
+    /// Whether a choice comes of a limit that was set.
+    pub(super) limits_set: bool,
     /// Births of cgroups.
     pub(super) births: bool,
     /// Which cgroups charge.
@@ -84,6 +86,7 @@ impl Rings {
             victims: self.attached("mark_victim"),
             choices: self.attached("oom_kill_process"),
             unkilled: self.attached("out_of_memory"),
+            limits_set: self.attached("memory_max_write"),
             births: self.attached("cgroup_mkdir"),
             growth: self.attached("refill_stock"),
         }
