@@ -124,6 +124,13 @@ impl Kill {
         )
     }
 
+    /// Whether it was for want of memory, as far as is known. Whoever writes to `cgroup.kill` may be a runtime that was asked to stop
+    /// a container.
+    #[must_use]
+    pub fn is_for_memory(&self) -> bool {
+        self.origin != Origin::CgroupKill
+    }
+
     /// The victim in words: `python3[425]`.
     #[must_use]
     pub fn who(&self) -> String {
@@ -162,7 +169,7 @@ pub enum Origin {
     SharedMm,
     /// Killed by systemd-oomd.
     SystemdOomd,
-    /// A program wrote to `cgroup.kill`.
+    /// A program wrote to `cgroup.kill`, for memory or to stop a container.
     CgroupKill,
     /// Killed by systemd's `OOMPolicy=` after a kernel kill in the same unit.
     UnitOomPolicy,

@@ -28,6 +28,27 @@ const KILLERS: [&str; 7] = [
     "facebook-oomd",
 ];
 
+/// Programs that end what they started whenever they are asked to, which says nothing of memory: a container that is stopped or a
+/// machine that is switched off dies of their SIGKILL.
+const RUNTIMES: [&str; 16] = [
+    "conmon",
+    "conmonrs",
+    "containerd",
+    "containerd-shim",
+    "containerd-shim-runc-v1",
+    "containerd-shim-runc-v2",
+    "crio",
+    "crun",
+    "dockerd",
+    "kubelet",
+    "libvirtd",
+    "lxc-start",
+    "podman",
+    "runc",
+    "virtqemud",
+    "youki",
+];
+
 /// systemd ends what is left of a unit within this time of a kernel kill, in nanoseconds: `TimeoutStopSec=`, 90 s unless
 /// set, for `OOMPolicy=stop`.
 pub const CONSEQUENCE: u64 = 100_000_000_000;
@@ -73,6 +94,12 @@ pub struct Sender {
 }
 
 impl Sender {
+    fn is_runtime(&self) -> bool {
+        self.program
+            .as_deref()
+            .is_some_and(|program| RUNTIMES.contains(&program))
+    }
+
     /// What says that it is the program of this name, or that program's unit.
     fn is(&self, name: &str) -> Option<&'static str> {
         let unit = self.unit.as_deref().and_then(|unit| unit.strip_suffix(".service"));
@@ -154,7 +181,7 @@ pub fn purpose(facts: &SignalFacts) -> Purpose {
     // A program that ends its own children does its own business, unless it says that its business is another: that is
     // looked into, and believed as far as something was short.
     let is_so_called = sender.comm == OOMD || KILLERS.contains(&sender.comm.as_str());
-    if facts.target_cgroup.is_none() || !is_so_called && sender.cgroup == facts.target_cgroup {
+    if facts.target_cgroup.is_none() || sender.is_runtime() || !is_so_called && sender.cgroup == facts.target_cgroup {
         return Purpose::Other;
     }
     Purpose::IfShort(by(Origin::Userspace, Confidence::Inferred, None), seen())
@@ -311,6 +338,9 @@ mod tests {
             (from("bash", "b.service"), Some(Origin::Userspace), "shortage"),
             (own, None, ""),
             (nowhere, None, ""),
+            // Its name alone exempts nobody.
+            (from("runc", "b.service"), Some(Origin::Userspace), "shortage"),
+            (program("runc", "b.service", "runc"), None, ""),
         ];
         for (facts, origin, open) in cases {
             assert_eq!(told(&facts), (origin, open), "{facts:?}");

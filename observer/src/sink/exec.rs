@@ -18,6 +18,7 @@ use super::incidents::{Incidents, News};
 use crate::confine::Task;
 use crate::engine::raw;
 use crate::event::{Event, ForecastState, GrowingTask, Line};
+use crate::measure::Timestamp;
 use crate::notice::notice;
 use crate::programs::PATH;
 
@@ -237,6 +238,12 @@ impl super::Sink for Exec {
         false
     }
 
+    /// Of a stream that is silent its time ends too.
+    fn tick(&mut self, _now: Timestamp) -> io::Result<()> {
+        self.reap();
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.reap();
         Ok(())
@@ -247,7 +254,6 @@ impl super::Sink for Exec {
 mod tests {
     use super::*;
     use crate::event::{Class, ForecastChange, Subject};
-    use crate::measure::Timestamp;
     use crate::sink::Sink as _;
 
     fn warning(state: ForecastState) -> Line {
@@ -383,12 +389,13 @@ mod tests {
     #[test]
     fn what_takes_longer_than_its_time_is_ended() {
         let mut exec = Exec::new("sleep 1000").unwrap();
-        exec.line(&warning(ForecastState::Raised)).unwrap();
-        exec.reap();
+        let line = warning(ForecastState::Raised);
+        exec.line(&line).unwrap();
+        exec.tick(line.ts).unwrap();
         assert_eq!(exec.running.len(), 1);
         let pid = exec.running[0].child.id();
         exec.running[0].since = Instant::now().checked_sub(TIME).unwrap();
-        exec.reap();
+        exec.tick(line.ts).unwrap();
         assert!(exec.running.is_empty());
         assert!(!Path::new(&format!("/proc/{pid}")).exists(), "it was waited for");
     }

@@ -42,6 +42,8 @@ struct Incident {
     is_hidden: bool,
     /// What was warned of came.
     is_over: bool,
+    /// When it changed last.
+    last: Timestamp,
 }
 
 /// What stands, by host and path.
@@ -86,6 +88,7 @@ impl Incidents {
                 && incident.limit.file == forecast.limit.file
         };
         if let Some(incident) = self.0.get_mut(&key).filter(|incident| is_same(incident)) {
+            incident.last = ts;
             let is_back = incident.cleared.take().is_some();
             let due = TOLD_AGAIN
                 .get(incident.told)
@@ -104,7 +107,7 @@ impl Incidents {
             stands && of == host && below.len() > key.1.len() && ancestry(below).any(|above| above == key.1)
         });
         if self.0.len() >= KEPT {
-            self.0.clear();
+            self.make_room(ts);
         }
         let incident = Incident {
             limit: forecast.limit.clone(),
@@ -113,9 +116,24 @@ impl Incidents {
             cleared: None,
             is_hidden,
             is_over: false,
+            last: ts,
         };
         self.0.insert(key, incident);
         if is_hidden { News::Old } else { News::Warning }
+    }
+
+    /// Forgets what has ended, and if all stand, the one that changed longest ago: it is told as new once it changes.
+    fn make_room(&mut self, now: Timestamp) {
+        let stands = |incident: &Incident| incident.cleared.is_none() && !incident.is_over;
+        self.0
+            .retain(|_, incident| stands(incident) || now.seconds_since(incident.last) <= SAME_WITHIN);
+        if self.0.len() >= KEPT {
+            let ended_first = |incident: &Incident| (stands(incident), incident.last);
+            let oldest = self.0.iter().min_by_key(|(_, incident)| ended_first(incident));
+            if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+                self.0.remove(&key);
+            }
+        }
     }
 
     fn cleared(&mut self, key: &(String, String), ts: Timestamp) -> News {
@@ -127,7 +145,7 @@ impl Incidents {
             self.0.remove(key);
             return News::Old;
         }
-        incident.cleared = Some(ts);
+        (incident.cleared, incident.last) = (Some(ts), ts);
         News::Cleared
     }
 }
@@ -187,6 +205,26 @@ mod tests {
             News::Warning,
             "another limit"
         );
+    }
+
+    #[test]
+    fn what_stands_is_remembered_while_many_come_and_go() {
+        let mut incidents = Incidents::default();
+        let a = "/a.service";
+        assert_eq!(incidents.take(&change(0, a, "raised", 1000.0, a)), News::Warning);
+        for number in 0..3 * i64::try_from(KEPT).unwrap() {
+            let pod = format!("/pod{number}");
+            assert_eq!(
+                incidents.take(&change(number, &pod, "raised", 9.0, &pod)),
+                News::Warning
+            );
+            assert_eq!(
+                incidents.take(&change(number, &pod, "cleared", 0.0, &pod)),
+                News::Cleared
+            );
+            assert!(incidents.0.len() <= KEPT);
+        }
+        assert_eq!(incidents.take(&change(9_000, a, "updated", 700.0, a)), News::Old);
     }
 
     #[test]

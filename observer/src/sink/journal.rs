@@ -54,7 +54,11 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
     let (priority, id, message, subject) = match &line.event {
         Event::Kill(kill) => {
             let (head, lines) = paragraph(kill, line.ts);
-            let mut message = format!("Killed for memory: {}", shown(&head));
+            let (priority, what) = match kill.is_for_memory() {
+                true => (Priority::Error, "Killed for memory"),
+                false => (Priority::Notice, "Killed"),
+            };
+            let mut message = format!("{what}: {}", shown(&head));
             for (label, text) in lines {
                 message += &format!("\n{label:<9} {}", shown(&text));
             }
@@ -70,7 +74,7 @@ fn entry(line: &Line) -> Option<Entry<'_>> {
                 more.extend(limit.cgroup.clone().map(|path| ("OOMTRACE_LIMIT_CGROUP", path)));
                 more.extend(limit.bytes.map(|bytes| ("OOMTRACE_LIMIT_BYTES", bytes.0.to_string())));
             }
-            (Priority::Error, KILL, message, &kill.subject)
+            (priority, KILL, message, &kill.subject)
         }
         Event::Forecast(change) => {
             let priority = match change.state {

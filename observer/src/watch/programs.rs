@@ -3,7 +3,7 @@
 //! In: the processes that are there at the start, and every `exec` since. Out: a command line for a process that `/proc`
 //! has forgotten. A process that only forked runs what its parent ran.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::cgroup::{TaskInfo, process, processes};
 use crate::kernel::record::{Exec, Task};
@@ -81,7 +81,9 @@ impl Programs {
             return;
         };
         if self.known.len() >= MAX {
-            self.known.retain(|tgid, _| process(*tgid).is_some());
+            // One look at the folder, for a look at each process would take long.
+            let there: HashSet<Tgid> = processes().collect();
+            self.known.retain(|tgid, _| there.contains(tgid));
             // Rather nothing of most than a search at every exec from now on.
             if self.known.len() > MAX / 2 {
                 self.known.clear();
