@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::collector::{Collector, Turn};
+use super::programs::same;
 use super::questions::{Answer, Consequence, Question};
 use super::stream::{Stream, StreamError};
 use crate::cgroup::{cgroup_of, process, program, tgid_of};
@@ -25,6 +26,9 @@ const SIGTERM: u32 = 15;
 /// SIGTERMs whose end is awaited, at most.
 const WAITING: usize = 1_024;
 
+/// Who dies of a signal may be sent another one meanwhile: to let go of much memory takes so long, in nanoseconds, at most.
+const DYING: u64 = 10_000_000_000;
+
 /// A kill by systemd-oomd waits this long for its reason, which is told after the signals.
 const REASON: Duration = Duration::from_secs(4);
 
@@ -43,11 +47,38 @@ fn may_kill_all(signal: &Signal) -> bool {
     signal.may_kill_all.unwrap_or(signal.euid == Some(0))
 }
 
+/// A process that was asked to end, and may yet die of it.
+#[derive(Debug)]
+struct Asked<T> {
+    sent: BootNanos,
+    tgid: Tgid,
+    started: Option<BootNanos>,
+    facts: T,
+}
+
+/// Takes out whoever died of a SIGTERM, `signalled` being when that process was last sent a signal. Who has survived one may be ended by
+/// somebody else much later, and a process id is used again.
+fn asked_to_end<T>(
+    waiting: &mut VecDeque<Asked<T>>,
+    tgid: Tgid,
+    started: Option<BootNanos>,
+    signalled: BootNanos,
+) -> Option<Asked<T>> {
+    let is_its = |asked: &Asked<T>| {
+        let is_another = asked.started.is_some() && started.is_some() && !same(asked.started, started);
+        !is_another && signalled.0.saturating_sub(asked.sent.0) <= DYING
+    };
+    let place = waiting.iter().rposition(|asked| asked.tgid == tgid && is_its(asked));
+    let found = place.and_then(|place| waiting.remove(place));
+    waiting.retain(|asked| asked.tgid != tgid);
+    found
+}
+
 /// Kills that are not told yet.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
     /// SIGTERMs whose receivers may yet die of them.
-    waiting: VecDeque<(BootNanos, Tgid, Box<KillFacts>)>,
+    waiting: VecDeque<Asked<Box<KillFacts>>>,
     /// Kills by systemd-oomd whose reason may yet be told: since when each waits, when it was, whom it hit.
     oomd: Vec<(Duration, BootNanos, Box<KillFacts>)>,
     /// Kills of those who may kill their own only.
@@ -161,13 +192,18 @@ impl Collector {
         let tgid = facts.victim.pid;
         if is_sigterm {
             // Only what dies of it was killed: many clean up and leave by themselves.
-            self.signals.waiting.push_back((sent, tgid, Box::new(facts)));
+            self.signals.waiting.push_back(Asked {
+                sent,
+                tgid,
+                started,
+                facts: Box::new(facts),
+            });
             if self.signals.waiting.len() > WAITING {
                 self.signals.waiting.pop_front();
             }
             return Ok(());
         }
-        self.signals.waiting.retain(|(_, waiting, _)| *waiting != tgid);
+        self.signals.waiting.retain(|asked| asked.tgid != tgid);
         if !self.joiner.is_new(Some(tgid), started) {
             return Ok(());
         }
@@ -234,17 +270,11 @@ impl Collector {
         {
             return Ok(());
         }
-        let place = self
-            .signals
-            .waiting
-            .iter()
-            .position(|(_, tgid, _)| Some(*tgid) == death.target.tgid);
-        let Some((time, _, facts)) = place.and_then(|place| self.signals.waiting.remove(place)) else {
+        let Some(tgid) = death.target.tgid else { return Ok(()) };
+        let asked = asked_to_end(&mut self.signals.waiting, tgid, death.target.started, death.time);
+        let Some(Asked { sent: time, facts, .. }) = asked.filter(|_| death.number == SIGTERM) else {
             return Ok(());
         };
-        if death.number != SIGTERM {
-            return Ok(());
-        }
         if !self.joiner.is_new(Some(facts.victim.pid), death.target.started) {
             return Ok(());
         }
@@ -350,5 +380,50 @@ impl Collector {
             reason: "no_killable_task".to_owned(),
         };
         stream.write(self.clock.at(oom.time), Event::OomWithoutKill(event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn who_survives_a_signal_is_not_said_to_die_of_it_when_somebody_else_ends_it_or_its_number_is_used_again() {
+        let at = |second: u64| BootNanos(second * SECOND);
+        let asked = |sent: u64, started: Option<u64>| Asked {
+            sent: at(sent),
+            tgid: Tgid(7),
+            started: started.map(at),
+            facts: sent,
+        };
+        let died = |asked: Vec<Asked<u64>>, started: Option<u64>, signalled: u64| {
+            let mut waiting = VecDeque::from(asked);
+            waiting.push_back(other());
+            let found = asked_to_end(&mut waiting, Tgid(7), started.map(at), at(signalled));
+            assert_eq!(waiting.len(), 1, "nothing of it is left, and another's is");
+            found.map(|asked| asked.facts)
+        };
+        assert_eq!(died(vec![asked(100, Some(1))], Some(1), 100), Some(100));
+        assert_eq!(died(vec![asked(100, None)], Some(1), 100), Some(100));
+        // Asked twice, it died of the second.
+        assert_eq!(
+            died(vec![asked(100, Some(1)), asked(101, Some(1))], Some(1), 101),
+            Some(101)
+        );
+        // While it died it was sent another.
+        assert_eq!(died(vec![asked(100, Some(1))], Some(1), 103), Some(100));
+        assert_eq!(died(vec![asked(100, Some(1))], Some(1), 5_000), None);
+        assert_eq!(died(vec![asked(100, Some(1))], Some(102), 103), None);
+    }
+
+    fn other() -> Asked<u64> {
+        Asked {
+            sent: BootNanos(1),
+            tgid: Tgid(8),
+            started: None,
+            facts: 0,
+        }
     }
 }
