@@ -1,6 +1,6 @@
 //! `oomtrace stacks`: follows the pages that a unit takes, for a while, and tells which code took those that are still there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::confine::{self, Task};
 use crate::errands::Errands;
 use crate::event::{CgroupVersion, Event, Line, Object, Stacks};
 use crate::kernel::KernelError;
-use crate::kernel::pages::{MOST_LIVE, Pages, decode};
+use crate::kernel::pages::{MOST_CGROUPS, MOST_LIVE, Pages, decode};
 use crate::measure::{Bytes, CgroupId, Pages as Count, Timestamp};
 use crate::notice::notice;
 use crate::page;
@@ -52,6 +52,9 @@ const LEAST: u32 = 256;
 
 /// More pages than this are not kept in mind: those that have gone are forgotten before.
 const MOST_KEPT: usize = 2 * MOST_LIVE as usize;
+
+/// Cgroups that are remembered; of more, those that are there.
+const MOST_KNOWN: usize = 65_536;
 
 /// Processes of a unit whose descriptors and mappings are looked at in the end, and how long that may take.
 const MOST_PROCESSES: usize = 4_096;
@@ -100,7 +103,15 @@ struct Remembered {
 #[derive(Default)]
 struct Chosen {
     groups: Vec<Group>,
+    /// Those that have gone are among them: their pages may be there still.
     by_id: HashMap<CgroupId, usize>,
+    there: HashSet<CgroupId>,
+}
+
+/// What has changed since the last look.
+struct Changes {
+    new: Vec<CgroupId>,
+    gone: Vec<CgroupId>,
 }
 
 /// Follows, waits, tells.
@@ -144,9 +155,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let mut pages = Pages::load(one_in).map_err(refused)?;
     rights::for_naming();
     confine::process(Task::Follow);
-    for id in chosen.by_id.keys() {
-        pages.choose(*id).context("cannot follow so many cgroups")?;
-    }
+    let present = chosen.there.iter().copied().collect();
+    let mut is_full = false;
+    follow(&mut pages, present, &mut is_full);
     if io::stderr().is_terminal() {
         let names: Vec<&str> = chosen.groups.iter().map(|group| group.path.as_str()).take(3).collect();
         let span = crate::human::duration(options.span.as_secs_f64());
@@ -165,6 +176,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         one_in,
         page_size,
         remembered: None,
+        is_full,
     };
     let end = following.begun + options.span;
     let mut writer = Writer {
@@ -221,11 +233,15 @@ fn wait_for(hierarchy: &Hierarchy, selection: &Selection, chosen: &mut Chosen, e
 }
 
 impl Chosen {
-    /// Finds cgroups that are selected and new; gives their ids.
-    fn look(&mut self, hierarchy: &Hierarchy, selection: &Selection) -> Vec<CgroupId> {
-        let mut new = Vec::new();
+    /// Finds cgroups that are selected and new, and those that have gone.
+    fn look(&mut self, hierarchy: &Hierarchy, selection: &Selection) -> Changes {
+        let (mut new, mut there) = (Vec::new(), HashSet::new());
         for (id, path) in scan(hierarchy) {
-            if path == "/" || self.by_id.contains_key(&id) || !selection.matches(&UnitPath::parse(&path), &path) {
+            if self.there.contains(&id) {
+                there.insert(id);
+                continue;
+            }
+            if path == "/" || !selection.matches(&UnitPath::parse(&path), &path) {
                 continue;
             }
             let unit = unit_cgroup(&path);
@@ -241,9 +257,15 @@ impl Chosen {
                     self.groups.len() - 1
                 });
             self.by_id.insert(id, place);
+            there.insert(id);
             new.push(id);
         }
-        new
+        let gone = self.there.difference(&there).copied().collect();
+        self.there = there;
+        if self.by_id.len() > MOST_KNOWN {
+            self.by_id.retain(|id, _| self.there.contains(id));
+        }
+        Changes { new, gone }
     }
 }
 
@@ -276,6 +298,18 @@ struct Following<'a> {
     one_in: u32,
     page_size: u64,
     remembered: Option<Remembered>,
+    /// Whether it was said that there is no room for more cgroups.
+    is_full: bool,
+}
+
+/// Follows pages of these cgroups, as far as there is room.
+fn follow(pages: &mut Pages, cgroups: Vec<CgroupId>, is_full: &mut bool) {
+    let left_out = cgroups.into_iter().filter(|id| pages.choose(*id).is_err()).count();
+    if left_out > 0 && !std::mem::replace(is_full, true) {
+        notice(format_args!(
+            "{MOST_CGROUPS} cgroups are followed, which is as many as can be: what {left_out} others take is not shown"
+        ));
+    }
 }
 
 impl Following<'_> {
@@ -290,9 +324,9 @@ impl Following<'_> {
             self.drain();
             let now = Instant::now();
             if now >= next {
-                for id in self.chosen.look(self.hierarchy, self.selection) {
-                    self.pages.choose(id).context("cannot follow so many cgroups")?;
-                }
+                let changes = self.chosen.look(self.hierarchy, self.selection);
+                changes.gone.into_iter().for_each(|id| self.pages.leave(id));
+                follow(&mut self.pages, changes.new, &mut self.is_full);
                 next = now + RESCAN.max(now.elapsed() * SHARE);
                 if let Some(most) = options
                     .max_memory
@@ -481,5 +515,35 @@ fn to_stdout(write: impl FnOnce(&mut io::Stdout) -> io::Result<()>) -> Result<()
             anyhow::Error::new(error).context("cannot write the output"),
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::event::CgroupVersion;
+
+    #[test]
+    fn what_has_gone_makes_room_and_is_still_known_by_its_id() {
+        let dir = tempfile::tempdir().unwrap();
+        let hierarchy = Hierarchy::at(dir.path().to_owned(), CgroupVersion::V2, 0);
+        let units = ["a-1.service".to_owned(), "a-2.service".to_owned()];
+        let selection = Selection::new(&units, &[], &[], &[]).unwrap();
+        let cgroup = |name: &str| dir.path().join("system.slice").join(name);
+        fs::create_dir_all(cgroup("a-1.service")).unwrap();
+        fs::create_dir_all(cgroup("other.service")).unwrap();
+        let mut chosen = Chosen::default();
+        let first = chosen.look(&hierarchy, &selection);
+        assert_eq!((first.new.len(), first.gone.len()), (1, 0));
+        let again = chosen.look(&hierarchy, &selection);
+        assert_eq!((again.new.len(), again.gone.len()), (0, 0));
+        fs::create_dir_all(cgroup("a-2.service")).unwrap();
+        fs::remove_dir(cgroup("a-1.service")).unwrap();
+        let changes = chosen.look(&hierarchy, &selection);
+        assert_eq!(changes.gone, first.new);
+        assert_eq!(changes.new.len(), 1);
+        assert_eq!(chosen.by_id.len(), 2);
     }
 }

@@ -24,7 +24,7 @@ const RING_SIZE: u32 = 2 << 20;
 const PAGE_STRUCT: u32 = 64;
 
 /// Cgroups whose pages are followed.
-const MOST_CGROUPS: u32 = 4_096;
+pub const MOST_CGROUPS: u32 = 4_096;
 
 /// Pages that are followed, and their records.
 pub struct Pages {
@@ -93,9 +93,15 @@ impl Pages {
     /// Follows pages of a cgroup's own processes, too.
     ///
     /// # Errors
-    /// Where there are more than 4,096 of them.
+    /// Where as many as there is room for are followed already ([`MOST_CGROUPS`]).
     pub fn choose(&mut self, id: CgroupId) -> Result<(), MapError> {
         self.chosen.insert(id.0, 0, 0)
+    }
+
+    /// Of a cgroup that has gone nobody takes any more.
+    pub fn leave(&mut self, id: CgroupId) {
+        // It may not have had room.
+        let _ = self.chosen.remove(&id.0);
     }
 
     /// The pages that are still there, each by its address, with when it was taken in nanoseconds of `CLOCK_BOOTTIME`.
