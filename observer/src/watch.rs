@@ -20,6 +20,7 @@ mod processes;
 mod programs;
 mod questions;
 mod reconcile;
+mod redirected;
 mod reports;
 mod rings;
 mod service;

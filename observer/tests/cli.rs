@@ -990,6 +990,50 @@ fn what_is_not_there_is_not_found_everywhere_and_what_is_called_alike_is_named()
 }
 
 #[test]
+fn a_stream_into_a_file_that_is_rotated_goes_on_in_a_new_one_and_loses_nothing() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    // Without memory cgroups there is nothing to watch: 69.
+    if !oomtrace().args(["resolve", "1"]).output().unwrap().status.success() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, rotated) = (folder.path().join("a.jsonl"), folder.path().join("a.jsonl.1"));
+    let file = std::fs::File::options().append(true).create(true).open(&path).unwrap();
+    file.set_permissions(std::fs::Permissions::from_mode(0o640)).unwrap();
+    let mut running = std::process::Command::new(assert_cmd::cargo::cargo_bin("oomtrace"))
+        .args(["-o", "json", "--probes", "poll", "--interval", "100ms"])
+        .stdin(std::process::Stdio::null())
+        .stdout(file)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let until = |is_so: &dyn Fn() -> bool| {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !is_so() && std::time::Instant::now() < end {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    let has_lines = |path: &std::path::Path| std::fs::read_to_string(path).is_ok_and(|text| text.lines().count() > 3);
+    until(&|| has_lines(&path));
+    std::fs::rename(&path, &rotated).unwrap();
+    let pid = rustix::process::Pid::from_child(&running);
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    until(&|| has_lines(&path));
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(running.wait().unwrap().success());
+    assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
+    let text = std::fs::read_to_string(&rotated).unwrap() + &std::fs::read_to_string(&path).unwrap();
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let numbers: Vec<u64> = lines.map(|line| line["seq"].as_u64().unwrap()).collect();
+    assert!(
+        numbers.iter().copied().eq(0..u64::try_from(numbers.len()).unwrap()),
+        "{numbers:?}"
+    );
+}
+
+#[test]
 fn a_recording_of_another_machine_that_is_called_the_same_is_not_mixed_with_this_ones_journal() {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::redirected::Redirected;
 use super::service;
 use super::status::Status;
 use crate::event::{Event, Line, Stop, StopReason};
@@ -37,6 +38,7 @@ pub(super) struct Stream {
     host: String,
     seq: u64,
     status: Status,
+    redirected: Option<Redirected>,
     /// What an output failed of while the recording went on.
     failure: Option<StreamError>,
 }
@@ -49,6 +51,7 @@ impl Stream {
             host,
             seq: 0,
             status: Status::default(),
+            redirected: Redirected::find(),
             failure: None,
         })
     }
@@ -100,8 +103,11 @@ impl Stream {
         self.each(|sink| sink.tick(now))
     }
 
-    /// Nothing to reopen on standard output: what is buffered goes out.
+    /// What is buffered goes out, and standard output is opened anew where it is a file that has another name by now.
     pub(super) fn reopen(&mut self) {
+        if let Some(redirected) = &self.redirected {
+            redirected.reopen();
+        }
         for sink in &self.sinks {
             sink.flush();
         }
