@@ -2,6 +2,7 @@
 //!
 //! In: the mounted hierarchy and the kernel's births and ends. Out: plain values. It must never know units or records.
 
+mod arguments;
 mod files;
 pub mod host;
 pub mod namespaces;

@@ -50,6 +50,11 @@ pub(crate) fn for_sampling(maps_work: impl FnOnce() -> bool) {
     keep(&kept);
 }
 
+/// For a thread that reads of other processes what the one that watches reads.
+pub(crate) fn for_processes() {
+    keep(&SAMPLING);
+}
+
 /// For a thread that writes lines, or answers with them.
 pub(crate) fn for_writing() {
     keep(&WRITING);

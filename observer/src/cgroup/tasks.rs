@@ -8,6 +8,7 @@ use std::path::Path;
 use procfs::FromBufRead as _;
 use procfs::process::{Process, Status};
 
+use super::arguments::arguments;
 use super::processes::{glance, pids};
 use super::{Hierarchy, namespaces};
 use crate::engine::ceiling::Environment;
@@ -25,8 +26,8 @@ const MAX_GLANCES: usize = 512;
 /// A command line is told up to here, in characters.
 const MAX_CMDLINE: usize = 4096;
 
-/// An environment is looked at up to here, in bytes.
-const MAX_ENVIRONMENT: u64 = 256 * 1024;
+/// A command line and an environment are looked at up to here, in bytes.
+const MAX_ARGUMENTS: u64 = 256 * 1024;
 
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,16 +110,14 @@ pub fn cmdline(pid: Tgid) -> Option<String> {
     if !namespaces::pids_are_the_hosts() {
         return None;
     }
-    words(&fs::read(format!("/proc/{pid}/cmdline")).ok()?)
+    words(&arguments(format!("/proc/{pid}/cmdline"), MAX_ARGUMENTS)?)
 }
 
 /// The ceilings that the environment of a process names; none where it may not be read.
 #[must_use]
 pub fn environment(pid: Tgid) -> Environment {
     let read = || {
-        let mut block = Vec::new();
-        let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
-        file.take(MAX_ENVIRONMENT).read_to_end(&mut block).ok()?;
+        let block = arguments(format!("/proc/{pid}/environ"), MAX_ARGUMENTS)?;
         Some(Environment::parse(&block))
     };
     let are_the_hosts = namespaces::pids_are_the_hosts();
