@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -66,6 +67,18 @@ impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The sink takes no more.
+    fn ended(&self, result: io::Result<()>) {
+        let mut queue = self.queue();
+        if let Err(error) = result {
+            (queue.failure, queue.has_failed) = (Some(error), true);
+            queue.lines.clear();
+        }
+        queue.is_idle = true;
+        drop(queue);
+        self.emptied.notify_all();
+    }
 }
 
 /// The pipeline's end of a sink that has a thread of its own.
@@ -90,11 +103,12 @@ impl Outbox {
             takes_samples: sink.takes_samples(),
             describes_cgroups: sink.describes_cgroups(),
             is_recording: sink.is_recording(),
-            thread: Some(
-                std::thread::Builder::new()
-                    .name("sink".to_owned())
-                    .spawn(move || work(&theirs, sink))?,
-            ),
+            thread: Some(std::thread::Builder::new().name("sink".to_owned()).spawn(move || {
+                // Its thread would end, and its lines wait for ever.
+                if catch_unwind(AssertUnwindSafe(|| work(&theirs, sink))).is_err() {
+                    theirs.ended(Err(io::Error::other("it failed of an error of oomtrace's own")));
+                }
+            })?),
             shared,
         })
     }
@@ -316,14 +330,7 @@ fn work(shared: &Shared, mut sink: Box<dyn Sink>) {
         }
     };
     drop(sink);
-    let mut queue = shared.queue();
-    if let Err(error) = result {
-        (queue.failure, queue.has_failed) = (Some(error), true);
-        queue.lines.clear();
-    }
-    queue.is_idle = true;
-    drop(queue);
-    shared.emptied.notify_all();
+    shared.ended(result);
 }
 
 /// Ends a stream that nobody reads any more, though nothing is to be written.
@@ -477,6 +484,26 @@ mod tests {
         drop(go);
         outbox.finish().unwrap();
         assert!(out.try_recv().is_err());
+    }
+
+    /// Panics at its first line.
+    struct Panics;
+
+    impl Sink for Panics {
+        fn line(&mut self, _line: &Line) -> io::Result<()> {
+            panic!("as an error of its own would")
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_sink_that_panics_has_failed() {
+        let outbox = Outbox::new(Box::new(Panics)).unwrap();
+        outbox.line(&kill(0)).unwrap();
+        assert_eq!(outbox.finish().unwrap_err().kind(), io::ErrorKind::Other);
     }
 
     #[test]
