@@ -45,7 +45,7 @@ static GROWTH: RingBuf = RingBuf::with_byte_size(1 << 16, 0);
 #[map]
 static CHARGED: LruHashMap<u64, GrowthState> = LruHashMap::with_max_entries(16_384, 0);
 
-/// Deadly signals: room for 1,500.
+/// Deadly signals: room for 1,260 records, two of whoever dies of one.
 #[map]
 static SIGNALS: RingBuf = RingBuf::with_byte_size(1 << 18, 0);
 

@@ -1,7 +1,8 @@
 //! The live pipeline: rings, timers and signals at the edge, plain values behind it.
 //!
 //! In: what the kernel, the cgroup files and systemd tell. Out: lines to a sink. It is the only place that knows all the
-//! boxes, and it decides nothing: identity is `cgroup`'s and `unit`'s, verdicts and forecasts are `engine`'s.
+//! boxes. It decides what to look at and what belongs together; identity is `cgroup`'s and `unit`'s, verdicts and forecasts are
+//! `engine`'s.
 
 mod ahead;
 mod bus;

@@ -21,7 +21,7 @@ pub struct Line {
     pub event: Event,
     /// When it happened.
     pub ts: Timestamp,
-    /// Line number in the stream, from 0: a gap means that lines were lost after oomtrace wrote them.
+    /// Line number in the stream, from 0. A gap means that lines are missing here: dropped for a slow reader (`lost` says how many), not written to a full disk, or lost on the way.
     #[serde(default)]
     pub seq: u64,
     /// The host's name.
