@@ -33,7 +33,9 @@ impl Bus {
     /// Connects, with what ends when the connection does.
     pub(super) async fn connect(&self) -> Option<(Systemd, JoinHandle<()>)> {
         let systemd = Systemd::connect().await?;
-        let heard = systemd.subscribe(self.changes.clone()).await.ok()?;
+        // Without its signals units are looked at as cgroups come and go, and the connection's end is not noticed.
+        let heard = systemd.subscribe(self.changes.clone()).await;
+        let heard = heard.unwrap_or_else(|_| tokio::spawn(std::future::pending()));
         // Without its word the reason stays unknown.
         let _ = systemd.subscribe_oomd(self.hierarchy.clone(), self.oomd.clone()).await;
         Some((systemd, heard))
