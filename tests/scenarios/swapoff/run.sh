@@ -1,10 +1,11 @@
+# Not zeros: the kernel frees pages of these instead of swapping them (from 6.12 on, the shrinker of underused huge pages).
 # A unit holds more than its limit, the rest in swap; then an administrator takes the swap away from elsewhere. What comes back is
 # charged to the unit, and whoever triggers the kill wrote no limit.
 . /share/swap.sh
 swap_on 128
 systemd-run --unit swapped -p MemoryMax=48M python3 -c '
 import os, sys, time
-kept = bytearray(80 << 20)
+kept = b"x" * (80 << 20)
 open(sys.argv[1], "w").write(str(os.getpid()))
 time.sleep(600)' "$OUT/pid"
 until_true test -s "$OUT/pid"
