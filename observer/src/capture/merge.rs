@@ -1,7 +1,7 @@
 //! Several captures, of one host or of many, as one stream in the order of time.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 use std::path::Path;
 
 use super::ahead::Source;
@@ -43,8 +43,18 @@ impl Merged {
     /// The first that is not there or may not be read.
     pub fn open<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self, OpenError> {
         let mut sources = Vec::new();
+        // What is named twice, or lies in a folder that is named too, is read once.
+        let mut named = HashSet::new();
         for path in paths {
-            sources.extend(open(path.as_ref())?);
+            for mut lines in open(path.as_ref())? {
+                let files = lines.rest.len();
+                lines
+                    .rest
+                    .retain(|file| file.canonicalize().map_or(true, |file| named.insert(file)));
+                if files == 0 || !lines.rest.is_empty() {
+                    sources.push(lines);
+                }
+            }
         }
         let (mut empty, mut later) = (Vec::new(), Vec::new());
         for (place, lines) in sources.iter().enumerate() {

@@ -75,6 +75,10 @@ impl Damages {
         }
     }
 
+    pub(super) fn is_none(&self) -> bool {
+        self.0 == 0
+    }
+
     /// # Errors
     /// Where there were any.
     pub(super) fn end(&self) -> Result<(), Failure> {
@@ -94,7 +98,15 @@ impl Damages {
 /// # Errors
 /// Where one is not there or may not be read.
 pub(super) fn captures(paths: &[impl AsRef<Path>]) -> Result<Merged, Failure> {
-    Merged::open(paths).map_err(|error| Failure::new(Exit::NotFound, error))
+    Merged::open(paths).map_err(|error| unreadable(&error.source, &error))
+}
+
+/// What cannot be read: it is not there, or may not be read.
+pub(super) fn unreadable(error: &io::Error, words: impl Display) -> Failure {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Failure::new(Exit::NotPermitted, anyhow!("{words}; run it as root (sudo)"));
+    }
+    Failure::new(Exit::NotFound, anyhow!("{words}"))
 }
 
 /// Where a stream comes from.
@@ -137,7 +149,10 @@ pub(super) fn open(show: &Show, selection: &Selection, source: Source) -> Result
         Form::Json => Ok(written(Output::Json, text)),
         Form::Text => Ok(written(Output::Text, text)),
         Form::Tui => screen(text, source).map_err(|error| {
-            let message = anyhow!("-o tui: no terminal on standard output: {error}; take '-o text' or '-o json'");
+            let message = match io::stdout().is_terminal() {
+                true => anyhow!("-o tui: {error}; take '-o text' or '-o json'"),
+                false => anyhow!("-o tui needs a terminal on standard output; take '-o text' or '-o json'"),
+            };
             Failure::new(Exit::Usage, message)
         }),
     }

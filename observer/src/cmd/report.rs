@@ -60,7 +60,16 @@ pub fn run(options: &cli::Report) -> Result<(), Failure> {
     }
     output::is_there(&asked, &selection)?;
     if report.units() == 0 {
-        let message = anyhow!("nothing to report for these units in this time range");
+        let recordings: Vec<String> = options.paths.iter().map(|path| path.display().to_string()).collect();
+        let units = match selection.is_empty() {
+            true => String::new(),
+            false => format!(" of {}", selection.names().join(", ")),
+        };
+        let time = match options.since.is_some() || options.until.is_some() {
+            true => " in that time",
+            false => "",
+        };
+        let message = anyhow!("nothing to report: no events{units}{time} in {}", recordings.join(", "));
         return Err(Failure::new(Exit::NotFound, message));
     }
     if options.svg.is_some() || options.png.is_some() {

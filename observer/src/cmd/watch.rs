@@ -20,7 +20,9 @@ use crate::event::{Event, ForecastState, Line, UnitState, Via};
 use crate::human::{bytes, duration};
 use crate::measure::{Bytes, Timestamp};
 use crate::notice::notice;
-use crate::sink::{Capture, CaptureOptions, Exec, Follow, Journal, Metrics, Runs, Screen, Sink, listen, report, runs};
+use crate::sink::{
+    Capture, CaptureError, CaptureOptions, Exec, Follow, Journal, Metrics, Runs, Screen, Sink, listen, report, runs,
+};
 use crate::unit::{Asked, Selection, present};
 use crate::varlink::socket::Socket;
 use crate::watch::{self, Options, StreamError, WatchError};
@@ -66,6 +68,13 @@ pub fn record(mut options: Record) -> Result<(), Failure> {
         dir: options.dir,
         max_size: options.max_size,
         max_age: options.max_age,
+    })
+    .map_err(|error| match error {
+        CaptureError::Unusable { ref source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Failure::new(
+            Exit::NotPermitted,
+            anyhow!("{error}; run it as root (sudo), or choose a folder of your own with --dir"),
+        ),
+        error => Failure::from(error),
     })?;
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(capture)];
     let shown = |form| output::stdout(form, output::text_options(When::Auto, false, &selection));
@@ -292,8 +301,12 @@ fn metrics(options: &Learn) -> Result<(Option<Metrics>, Option<Socket>), Failure
                 io::ErrorKind::PermissionDenied => "; ports below 1024 take CAP_NET_BIND_SERVICE",
                 _ => "; it is PORT, or ADDRESS:PORT of this machine",
             };
+            let exit = match error.kind() {
+                io::ErrorKind::InvalidInput => Exit::Usage,
+                _ => Exit::Failed,
+            };
             Failure::new(
-                Exit::Failed,
+                exit,
                 anyhow!("--metrics-listen {address}: cannot listen there: {error}{mend}"),
             )
         })?;

@@ -53,6 +53,7 @@ pub fn run(options: &Why) -> Result<(), Failure> {
         names: options.journal_file.is_none().then(Names::default),
         selection,
         boot,
+        is_narrowed: options.since.is_some() || options.until.is_some() || options.boot.is_some(),
         is_given: options.dir.is_some() || options.journal_file.is_some(),
         errands: Some(errands),
         ..Past::default()

@@ -1,10 +1,10 @@
 //! Which units a command is about, as systemctl and journalctl have it.
 
-use glob::Pattern as Glob;
+use glob::{MatchOptions, Pattern as Glob};
 
 use super::UnitPath;
 use super::asked::container_names;
-use crate::event::{Container, Subject};
+use crate::event::{Container, Subject, ancestry};
 
 /// The suffixes that make a name complete.
 const SUFFIXES: [&str; 6] = [".service", ".scope", ".slice", ".socket", ".mount", ".swap"];
@@ -80,6 +80,15 @@ impl Pattern {
     fn matches(&self, name: &str) -> bool {
         self.text == name || self.glob.matches(name)
     }
+
+    /// Of a path a `*` is a part between two slashes, as a shell has it.
+    fn matches_path(&self, path: &str) -> bool {
+        let options = MatchOptions {
+            require_literal_separator: true,
+            ..MatchOptions::default()
+        };
+        self.text == path || self.glob.matches_with(path, options)
+    }
 }
 
 /// Which units; none selected means every unit.
@@ -88,7 +97,7 @@ pub struct Selection {
     units: Vec<Name>,
     user_units: Vec<Pattern>,
     slices: Vec<Pattern>,
-    cgroups: Vec<String>,
+    cgroups: Vec<Pattern>,
 }
 
 /// A name as systemctl takes it: `.service` is implied, but for globs, which match units of every type (src/basic/unit-name.c:
@@ -148,7 +157,8 @@ impl Selection {
                 .iter()
                 .chain(paths)
                 .map(|path| format!("/{}", path.trim_start_matches("/sys/fs/cgroup").trim_matches('/')))
-                .collect(),
+                .map(Pattern::new)
+                .collect::<Result<Vec<_>, _>>()?,
         })
     }
 
@@ -168,11 +178,10 @@ impl Selection {
             || self.units.iter().any(|name| name.matches(unit))
             || any(&self.user_units, unit.user_unit.as_deref())
             || path.split('/').any(|component| any(&self.slices, Some(component)))
-            || self.cgroups.iter().any(|selected| {
-                path.strip_prefix(selected.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                    || selected == "/"
-            })
+            || self
+                .cgroups
+                .iter()
+                .any(|selected| ancestry(path).any(|above| selected.matches_path(above)))
     }
 
     /// Whether whom a line is about is selected.
@@ -237,7 +246,7 @@ impl Selection {
         let patterns = units.chain(&self.user_units).chain(&self.slices);
         patterns
             .map(|pattern| pattern.text.as_str())
-            .chain(self.cgroups.iter().map(String::as_str))
+            .chain(self.cgroups.iter().map(|pattern| pattern.text.as_str()))
             .collect()
     }
 }

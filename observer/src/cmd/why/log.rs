@@ -105,7 +105,7 @@ pub(super) fn run(options: &Why, selection: &Selection, logs: &[PathBuf]) -> Res
 }
 
 fn open(path: &Path) -> Result<Box<dyn io::BufRead>, Failure> {
-    let failed = |error: io::Error| Failure::new(Exit::NotFound, anyhow!("cannot read {}: {error}", path.display()));
+    let failed = |error: io::Error| output::unreadable(&error, format_args!("cannot read {}: {error}", path.display()));
     let text = match path == Path::new("-") {
         true => packed::open(io::stdin()),
         false => File::open(path).and_then(packed::open),

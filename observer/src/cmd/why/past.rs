@@ -97,6 +97,8 @@ pub(super) struct Past {
     /// Which code filled a unit, in words: when and whose.
     pub(super) code: VecDeque<(Timestamp, Subject, String)>,
     pub(super) looked: BTreeSet<Source>,
+    /// Whether only a time, or a boot, is asked about.
+    pub(super) is_narrowed: bool,
     /// Whether the source was named, and may be another machine's.
     pub(super) is_given: bool,
     /// This machine's boots, once they were asked for.
@@ -268,7 +270,7 @@ impl Past {
         match self.selection.single_unit() {
             Some(unit) => unit.to_owned(),
             None if self.selection.is_empty() => "any unit".to_owned(),
-            None => "these units".to_owned(),
+            None => self.selection.names().join(", "),
         }
     }
 

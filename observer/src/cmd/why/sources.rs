@@ -13,6 +13,7 @@ use super::past::{Past, Source, hostname};
 use super::{boot, packed};
 use crate::capture::{self, CAPTURES};
 use crate::cli::{Exit, Failure, Why};
+use crate::cmd::output;
 use crate::conf;
 use crate::engine::log::LogLine;
 use crate::event::{Event, ForecastState, Line, UnitState};
@@ -38,7 +39,7 @@ impl Past {
             .unwrap_or_else(|| conf::recordings(Path::new(CAPTURES)));
         let sources = match capture::open(&path) {
             Ok(sources) => sources,
-            Err(error) if options.dir.is_some() => return Err(Failure::new(Exit::NotFound, error)),
+            Err(error) if options.dir.is_some() => return Err(output::unreadable(&error.source, &error)),
             // Nobody has recorded here.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
@@ -151,8 +152,12 @@ impl Past {
             false => File::open(path).and_then(packed::open),
         };
         let name = path.display();
-        let source = source.map_err(|error| Failure::new(Exit::NotFound, anyhow!("cannot read {name}: {error}")))?;
+        let source = source.map_err(|error| output::unreadable(&error, format_args!("cannot read {name}: {error}")))?;
         self.entries(source, &name.to_string());
+        if self.looked.is_empty() && self.damages.is_none() {
+            let message = anyhow!("{name} is empty: no journal, and nothing that journalctl printed");
+            return Err(Failure::new(Exit::NotFound, message));
+        }
         Ok(())
     }
 

@@ -280,8 +280,9 @@ impl Past {
         } else if last_kill.is_none() && killed.is_none() {
             out.put(
                 &format!(
-                    "No memory kill of {} is recorded. Searched: {}.",
+                    "No memory kill of {} is recorded{}. Searched: {}.",
                     self.name(),
+                    if self.is_narrowed { " in that time" } else { "" },
                     self.searched()
                 ),
                 2,

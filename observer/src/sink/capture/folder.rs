@@ -26,7 +26,7 @@ pub struct CaptureOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// Another recorder is at work there.
-    #[error("{dir} is recorded into already, by pid {pid}; give another --dir, or stop that one")]
+    #[error("pid {pid} is already recording into {dir}; give another --dir, or stop that one")]
     InUse {
         /// The folder.
         dir: String,
