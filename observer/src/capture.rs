@@ -328,7 +328,11 @@ impl Lines {
         }
         self.damage(
             format!("line {}", self.number),
-            format!("not an oomtrace event: {error}"),
+            // The line is that of the file, and not the first.
+            format!(
+                "not an oomtrace event: {}",
+                error.to_string().replace(" at line 1 column ", ", column ")
+            ),
         )
     }
 

@@ -74,8 +74,13 @@ Examples:
   oomtrace config                        the recorder's settings, and where each comes from
 
 Exit status:
-  0 success; 1 failure; 2 wrong usage; 65 a recording is damaged; 66 no such unit or recording; 69 not supported by this
-  kernel; 77 not permitted
+  0   success
+  1   failure
+  2   wrong usage
+  65  a recording is damaged; what could be read was used
+  66  no such unit, recording or kill
+  69  not supported by this kernel
+  77  not permitted
 
 Environment:
   NO_COLOR, SYSTEMD_COLORS=0   no colour
@@ -107,7 +112,9 @@ Examples:
   oomtrace why --journal-file /mnt/var/log/journal     a disk of another machine
 
 Exit status:
-  0 success; 66 no kill of the named unit, no such file or boot; others as in oomtrace(8)";
+  0   success, also where no unit is named and nothing was killed
+  66  no kill of the named unit, or no such file or boot
+      others as in oomtrace(8)";
 
 const STACKS_HELP: &str = "\
 Examples:

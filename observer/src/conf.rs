@@ -70,7 +70,7 @@ pub enum ConfError {
         file: PathBuf,
     },
     /// It cannot be read.
-    #[error("{file}: cannot read the configuration: {cause}; mend that, or ignore it with --no-config")]
+    #[error("{file}: cannot read the configuration: {cause}; correct that, or ignore it with --no-config")]
     Unreadable {
         /// The file.
         file: PathBuf,

@@ -175,6 +175,10 @@ fn the_files_of_a_boot_are_one_stream_and_boots_are_streams_of_their_own() {
     let boots: Vec<_> = streams.iter().map(|lines| lines.boot().unwrap().to_owned()).collect();
     assert_eq!(boots, ["a", "b"]);
     let merged: Vec<_> = Merged::open([dir.path()]).unwrap().map(|line| *line.unwrap()).collect();
+    // A folder that is named twice, and once more by its file, is read once.
+    let file = std::fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().path();
+    let named = [dir.path(), dir.path(), &file];
+    assert_eq!(Merged::open(named).unwrap().count(), merged.len());
     assert_eq!(written(&merged), (0..8).collect::<Vec<_>>());
     assert_eq!(merged.len(), 8, "nothing is missing: {merged:?}");
 }

@@ -142,7 +142,7 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
         };
     }
     humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; e.g. 90s, 2h or '1h 30min'"))
+        .map_err(|_| "no span of time; e.g. 90s, 2h or '1h 30min'".to_owned())
         .and_then(positive)
 }
 

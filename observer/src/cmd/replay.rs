@@ -121,11 +121,9 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
 }
 
 /// Whether nobody reads any more.
-fn is_over(written: io::Result<()>) -> io::Result<bool> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
-        written => written.map(|()| false),
-    }
+fn is_over(written: io::Result<()>) -> Result<bool, Failure> {
+    let is_over = matches!(&written, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+    output::unless_gone(written).map(|()| is_over)
 }
 
 /// Waits until so many seconds of the recording have gone by at its pace, unless nobody looks any more: then it is woken.

@@ -74,7 +74,7 @@ pub fn run(options: &Why) -> Result<(), Failure> {
     };
     match told {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        told => told?,
+        told => output::unless_gone(told)?,
     }
     past.damages.end()?;
     if past.ends.is_empty() && !past.denied.is_empty() {

@@ -362,7 +362,8 @@ impl<'a> Plot<'a> {
                 if let Some(seen) = seen {
                     let y = self.sizes.y(seen);
                     path.to(self.times.x(point.ts), y);
-                    height.get_or_insert(y);
+                    // The words are of the limit as it was last.
+                    height = Some(y);
                 }
                 life = Some(point.life);
             }

@@ -62,6 +62,8 @@ impl<W: Write> Paper<W> {
             .replace('≋', "~")
             .replace('·', "-")
             .replace('…', "...")
+            // As wide, where it is set in.
+            .replace("→  ", "-> ")
             .replace('→', "->")
     }
 

@@ -181,7 +181,7 @@ impl Selection {
             || self
                 .cgroups
                 .iter()
-                .any(|selected| ancestry(path).any(|above| selected.matches_path(above)))
+                .any(|selected| selected.text == "/" || ancestry(path).any(|above| selected.matches_path(above)))
     }
 
     /// Whether whom a line is about is selected.
@@ -277,6 +277,18 @@ mod tests {
         assert!(selected(&selection, "/system.slice/myapp.service/sub"));
         assert!(!selected(&selection, "/system.slice/myapp2.service"));
         assert_eq!(selection.literal_units(), ["myapp.service"]);
+    }
+
+    #[test]
+    fn a_glob_of_a_path_matches_whole_components_and_what_lies_below() {
+        let pods = units(&["/kubepods/*/pod1*"]);
+        assert!(selected(&pods, "/kubepods/burstable/pod12"));
+        assert!(selected(&pods, "/kubepods/burstable/pod12/abc"));
+        assert!(!selected(&pods, "/kubepods/burstable"));
+        assert!(!selected(&pods, "/kubepods/a/b/pod12"));
+        assert!(selected(&units(&["/"]), "/a.service"), "all lies below it");
+        // A name with a bracket in it is itself.
+        assert!(selected(&units(&["/a[1].scope"]), "/a[1].scope/b"));
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub(super) fn run(options: &Why, selection: &Selection, logs: &[PathBuf]) -> Res
     }
     match teller.end() {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        told => told?,
+        told => output::unless_gone(told)?,
     }
     damages.end()?;
     if teller.count == 0 && !selection.is_empty() {

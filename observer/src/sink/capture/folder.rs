@@ -65,6 +65,10 @@ impl Folder {
             dir: dir.clone(),
             source,
         };
+        if options.dir.exists() && !options.dir.is_dir() {
+            let words = "it is no folder; choose another --dir";
+            return Err(unusable(io::Error::new(io::ErrorKind::NotADirectory, words)));
+        }
         private::folder(&options.dir).map_err(unusable)?;
         let path = options.dir.join("lock");
         let mut writing = private::lock(&path).map_err(unusable)?;

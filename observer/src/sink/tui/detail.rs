@@ -12,7 +12,7 @@ use super::units::{class_word, interval, mark};
 use crate::event::{Limit, Relation, TaskSize};
 use crate::human::{bytes, duration, rate};
 use crate::measure::{Bytes, Timestamp};
-use crate::words::{fold, middle};
+use crate::words::{counted, fold, middle};
 use crate::words::{limit_owner, pace};
 
 /// Cells of the longest composition bar.
@@ -148,7 +148,7 @@ fn facts(state: &State, key: &Key, known: &Known, point: &Point, width: u16) -> 
     let tasks = known
         .tasks
         .filter(|_| is_now)
-        .map(|tasks| format!(", {tasks} tasks when last sampled"));
+        .map(|tasks| format!(", {} when last sampled", counted(tasks, "task")));
     let mut seen = middle(&key.path, room, true);
     let watched = watched.map(|watched| format!(", seen for {watched}"));
     for part in [watched, tasks].into_iter().flatten() {
