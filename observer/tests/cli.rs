@@ -20,7 +20,7 @@ fn help_names_the_commands_and_the_exit_statuses() {
     help.stdout(
         predicate::str::contains("--unit <NAME>")
             .and(predicate::str::contains("resolve"))
-            .and(predicate::str::contains("77 not permitted")),
+            .and(predicate::str::contains("77  not permitted")),
     );
 }
 
@@ -70,7 +70,7 @@ fn a_time_range_that_ends_before_it_begins_is_wrong_usage() {
 fn a_screen_without_a_terminal_is_wrong_usage_and_a_pipe_gets_text() {
     let capture = fixture("screen");
     let bad = oomtrace().args(["replay", &capture, "-o", "tui"]).assert().code(2);
-    bad.stderr(predicate::str::contains("no terminal").and(predicate::str::contains("-o text")));
+    bad.stderr(predicate::str::contains("needs a terminal").and(predicate::str::contains("-o text")));
     let piped = oomtrace().args(["replay", &capture]).assert().success();
     piped.stdout(predicate::str::contains("KILLED").and(predicate::str::contains('\x1b').not()));
 }
