@@ -18,6 +18,8 @@ mod zones;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use observer_common::Constraint;
+
 use crate::measure::{Sizes, Tid};
 use crate::verdict::earlier::Unfreed;
 
@@ -199,6 +201,17 @@ impl LogParser {
         if text.starts_with("Out of memory and no killable processes") {
             let report = self.open.take().map(|open| open.report);
             let report = report.or(self.pasted.then(Report::default))?;
+            return Some(Logged::NothingToKill(Arc::new(report)));
+        }
+        if self.pasted && text.starts_with("Out of memory: ") && text.ends_with("panic_on_oom is enabled") {
+            let mut report = self.open.take()?.report;
+            report.stack.panicked = true;
+            if !text.contains(" compulsory ") {
+                // Else it is for all of the machine's memory alone.
+                report.constraint = Some(Constraint::None);
+                report.owner = None;
+                report.forget_counters();
+            }
             return Some(Logged::NothingToKill(Arc::new(report)));
         }
         match killed::read(text) {

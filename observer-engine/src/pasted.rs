@@ -261,6 +261,13 @@ impl Pasted {
         if let Some(count) = programs::suppressed(parts.text) {
             return self.suppressed(stamp, named.map(str::to_owned), count);
         }
+        if parts.is_spoken() {
+            return;
+        }
+        if parts.text.starts_with(anchor::DEADLOCKED) {
+            self.deadlocked(&key, &stamp);
+            return;
+        }
         let host = self.hosts.entry(key.clone()).or_insert_with(|| Host {
             name: named.map(str::to_owned),
             parser: LogParser::for_pasted(),
@@ -301,13 +308,38 @@ impl Pasted {
                 }
             }
             Some(Logged::NothingToKill(report)) => {
-                let event = programs::nothing_to_kill(&report);
+                let mut event = programs::nothing_to_kill(&report);
+                if let Event::OomWithoutKill(oom) = &mut event
+                    && parts.prefix.ends_with(anchor::PANIC)
+                    && !report.stack.panicked
+                {
+                    programs::is_machines(oom);
+                }
                 let host = self.host_name(&key);
                 if self.is_new(&stamp, parts.text) {
                     self.wait(stamp, host, What::Event(Box::new(event), false));
                 }
             }
             Some(Logged::Choice(_)) | None => {}
+        }
+    }
+
+    /// The kernel panicked since it found nothing to kill, which it does for all of the machine's memory alone (mm/oom_kill.c:
+    /// `out_of_memory`).
+    fn deadlocked(&mut self, key: &str, stamp: &Stamp) {
+        let host = self.host_name(key);
+        let last = self.waiting.back_mut().filter(|last| {
+            let is_elsewhere = last
+                .host
+                .as_ref()
+                .zip(host.as_ref())
+                .is_some_and(|(one, other)| one != other);
+            !is_elsewhere && heard::near(&last.stamp, stamp)
+        });
+        if let Some(What::Event(event, _)) = last.map(|last| &mut last.what)
+            && let Event::OomWithoutKill(oom) = event.as_mut()
+        {
+            programs::is_machines(oom);
         }
     }
 

@@ -96,6 +96,8 @@ pub struct Stack {
     pub page_fault: bool,
     /// A 32-bit kernel, whose own memory fits into the lowest zones only.
     pub narrow: bool,
+    /// The kernel panicked in the place of a choice (mm/oom_kill.c: `check_panic_on_oom`).
+    pub panicked: bool,
     /// Whether `oom_kill_process` asked for the report, so that a process was chosen; else it was `out_of_memory` itself, as where
     /// none could be (mm/oom_kill.c).
     pub choice: Option<bool>,

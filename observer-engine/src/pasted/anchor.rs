@@ -10,13 +10,26 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use crate::log::{Stamp, header};
 use crate::measure::{Tid, Timestamp};
 
+/// The longest name of a process, in bytes.
+pub(super) const NAME: usize = 15;
+
+/// What the kernel says when it panics, before the reason.
+pub(super) const PANIC: &str = "Kernel panic - not syncing: ";
+
+/// The reason where it found nothing to kill.
+pub(super) const DEADLOCKED: &str = "System is deadlocked on memory";
+
+/// What it says of that before.
+const NOTHING: &str = "Out of memory and no killable";
+
 /// What the kernel's lines begin with.
-const WORDS: [&str; 29] = [
+const WORDS: [&str; 30] = [
     "Memory cgroup out of memory",
     "Out of memory: ",
     "Out of Memory: ",
     "Out of memory (",
-    "Out of memory and no killable",
+    NOTHING,
+    DEADLOCKED,
     "Killed process ",
     "Kill process ",
     "oom-kill:constraint=CONSTRAINT_",
@@ -248,7 +261,7 @@ impl<'a> Parts<'a> {
     pub(super) fn by_program(&self) -> bool {
         let prefix = self.prefix.trim_start();
         // A panic says the same words behind its own.
-        let prefix = prefix.strip_suffix("Kernel panic - not syncing: ").unwrap_or(prefix);
+        let prefix = prefix.strip_suffix(PANIC).unwrap_or(prefix);
         if let Some((number, _)) = prefix.strip_prefix('<').and_then(|rest| rest.split_once('>'))
             && number.parse::<u32>().is_ok_and(|number| number >> 3 != 0)
         {
@@ -283,16 +296,25 @@ impl<'a> Parts<'a> {
     /// The machine that wrote it: the word before `kernel:`, or before facility and level, which OpenWrt's logread and some
     /// templates of rsyslog's have there.
     pub(super) fn host(&self) -> Option<&'a str> {
-        if let Some((_, host, _)) = syslog_header(self.prefix) {
-            return (host != "-").then_some(host);
+        host_of(self.prefix)
+    }
+
+    /// Whether people speak of what the kernel says where it finds nothing to kill, or quote its source, which no number or name
+    /// shows: of its own line these words are all.
+    pub(super) fn is_spoken(&self) -> bool {
+        if !self.text.starts_with(NOTHING) && !self.text.starts_with(DEADLOCKED) {
+            return false;
         }
-        let (head, _) = self.prefix.split_once("kernel:")?;
-        let mut words = head.split_whitespace().rev();
-        let host = words.find(|word| priority(word).is_none())?;
-        let is_year = host.len() == 4
-            && host.bytes().all(|sign| sign.is_ascii_digit())
-            && words.next().is_some_and(|word| word.contains(':'));
-        (is_machine(host) && !is_year).then_some(host)
+        let words = self.text.trim_end_matches(['.', ' ']);
+        if words != DEADLOCKED && words.strip_prefix(NOTHING) != Some(" processes") {
+            return true;
+        }
+        let prefix = self.prefix.trim_end();
+        match prefix.strip_suffix('"') {
+            // A field of a table.
+            Some(before) => !before.is_empty() && !before.ends_with([',', ';', '\t']),
+            None => prefix.ends_with(|sign: char| sign.is_alphabetic() || sign == '(') && !is_stamped(prefix),
+        }
     }
 
     /// When it was written.
@@ -317,6 +339,20 @@ impl<'a> Parts<'a> {
         let tid = rest.split_once(']')?.0.trim().strip_prefix('T')?;
         tid.parse().ok().map(Tid)
     }
+}
+
+/// The machine that a prefix names, or a line that has one: as [`Parts::host`] tells it.
+pub(super) fn host_of(line: &str) -> Option<&str> {
+    if let Some((_, host, _)) = syslog_header(line) {
+        return (host != "-").then_some(host);
+    }
+    let (head, _) = line.split_once("kernel:")?;
+    let mut words = head.split_whitespace().rev();
+    let host = words.find(|word| priority(word).is_none())?;
+    let is_year = host.len() == 4
+        && host.bytes().all(|sign| sign.is_ascii_digit())
+        && words.next().is_some_and(|word| word.contains(':'));
+    (is_machine(host) && !is_year).then_some(host)
 }
 
 /// Whether a word can be a machine's name.

@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use observer_common::Constraint;
+
 use crate::event::{
     Confidence, Container, Event, Kill, KillLimit, Killer, OomWithoutKill, Origin, Subject, Trigger, Unexplained, Unit,
     UnitState, Victim,
@@ -107,11 +109,17 @@ pub(super) fn suppressed(text: &str) -> Option<u64> {
 
 /// The kernel found nothing to kill.
 pub(super) fn nothing_to_kill(report: &Report) -> Event {
-    let owner = report.owner.as_deref();
+    let is_machines = report.stack.panicked && report.constraint == Some(Constraint::None);
+    let owner = report.owner.as_deref().or(is_machines.then_some("/"));
     let in_memcg = report.in_memcg() == Some(true);
     Event::OomWithoutKill(OomWithoutKill {
         subject: subject(owner),
-        reason: "no_killable_task".to_owned(),
+        reason: if report.stack.panicked {
+            "panic_on_oom"
+        } else {
+            "no_killable_task"
+        }
+        .to_owned(),
         limit: in_memcg.then(|| KillLimit {
             cgroup: owner.map(str::to_owned),
             unit: owner.and_then(|path| UnitPath::parse(path).name().map(str::to_owned)),
@@ -132,6 +140,12 @@ pub(super) fn nothing_to_kill(report: &Report) -> Event {
         }),
         ..OomWithoutKill::default()
     })
+}
+
+/// The kernel panicked for it: all of the machine's memory was in use, and no cgroup's limit was reached.
+pub(super) fn is_machines(oom: &mut OomWithoutKill) {
+    oom.subject = subject(Some("/"));
+    oom.limit = None;
 }
 
 impl Programs {

@@ -61,10 +61,16 @@ pub fn sentences(told: &Told) -> Option<Sentences> {
             } else {
                 "A cgroup or the machine"
             };
-            let owner = event.subject.cgroup.path.as_deref().unwrap_or(unknown);
-            Some(Sentences::alone(format!(
-                "{owner} ran out of memory{when} and had no killable process."
-            )))
+            let owner = match event.subject.cgroup.path.as_deref() {
+                Some("/") => "The machine",
+                path => path.unwrap_or(unknown),
+            };
+            let how = if event.reason == "panic_on_oom" {
+                "the kernel panicked, as vm.panic_on_oom tells it to: no process was killed"
+            } else {
+                "had no killable process"
+            };
+            Some(Sentences::alone(format!("{owner} ran out of memory{when} and {how}.")))
         }
         Event::Unexplained(event) => Some(Sentences::alone(unexplained(event, &when))),
         _ => None,
