@@ -225,7 +225,8 @@ impl Pasted {
             if let Some(note) = self.programs.line(line, || anchor::stamp(line)) {
                 self.note(note, false);
             }
-            if let Some(host) = self.hosts.get_mut(&self.current)
+            let named = anchor::host_of(line).filter(|_| self.hosts.len() > 1);
+            if let Some(host) = self.hosts.get_mut(named.unwrap_or(&self.current))
                 && host.parser.is_open()
             {
                 // Of the rest only the stack bears on the kill.
