@@ -24,7 +24,7 @@ use crate::event::{Event, Origin, Subject};
 use crate::journal::Reader;
 use crate::log::story::{lived_in, shortage_after, unfinished};
 use crate::log::{Kill, LogParser, Logged, Report, Stamp, Told, header, kill_event};
-use crate::measure::{Tgid, Tid};
+use crate::measure::Tgid;
 
 use anchor::Parts;
 use backwards::{Backwards, Item, Place, Words};
@@ -353,7 +353,7 @@ impl Pasted {
             // The chosen one is killed once more as a member of its group.
             return;
         }
-        if !kill.killed && self.knows(kill.tid, &kill.comm) {
+        if !kill.killed && self.knows(&kill, &stamp, self.host_name(key).as_deref()) {
             return;
         }
         if !self.is_new(&stamp, text) {
@@ -369,11 +369,15 @@ impl Pasted {
         self.wait(stamp, host, What::Kill(Box::new(kill), None, None));
     }
 
-    /// Whether a kill of this one was told just before.
-    fn knows(&self, tid: Tid, comm: &str) -> bool {
-        self.waiting
-            .iter()
-            .any(|waiting| matches!(&waiting.what, What::Kill(kill, ..) if kill.tid == tid && kill.comm == comm))
+    /// Whether a kill of this one was told just before. The reaper may know it by another name: that of a thread of it.
+    fn knows(&self, reaped: &Kill, stamp: &Stamp, host: Option<&str>) -> bool {
+        let is_near = |other: &Waiting| {
+            let is_elsewhere = other.host.as_deref().zip(host).is_some_and(|(one, other)| one != other);
+            !is_elsewhere && heard::near(&other.stamp, stamp)
+        };
+        self.waiting.iter().any(|waiting| {
+            matches!(&waiting.what, What::Kill(kill, ..) if kill.tid == reaped.tid && (kill.comm == reaped.comm || is_near(waiting)))
+        })
     }
 
     /// Whether it is the chosen one of a group, killed once more as a member, where the line that says so is missing: nothing
