@@ -561,7 +561,7 @@ impl Pasted {
                 }
             };
             if let Event::Kill(kill) = &event {
-                self.remember(kill, &waiting.stamp);
+                self.remember(kill, &waiting.stamp, waiting.host.as_deref());
             }
             told.push(Told {
                 stamp: waiting.stamp,
@@ -573,7 +573,15 @@ impl Pasted {
         told
     }
 
-    fn remember(&mut self, kill: &crate::event::Kill, stamp: &Stamp) {
+    fn remember(&mut self, kill: &crate::event::Kill, stamp: &Stamp, host: Option<&str>) {
+        let subject = &kill.subject;
+        if kill.killer.is_none()
+            && subject.cgroup.path.is_none()
+            && subject.container.is_none()
+            && subject.name().is_none()
+        {
+            self.units.add_nameless(stamp, host);
+        }
         if self.containers.len() >= REMEMBERED {
             self.containers.clear();
         }

@@ -499,7 +499,20 @@ fn clock(prefix: &str) -> Option<String> {
         end += 5;
     }
     let head = prefix.get(..end)?.rsplit(['[', '>', '|', '"']).next()?;
-    Some(head.trim().trim_end_matches(':').to_owned())
+    Some(without_number(head).trim().trim_end_matches(':').to_owned())
+}
+
+/// A line that begins with its number, as `cat -n` and editors show it, without that.
+fn without_number(text: &str) -> &str {
+    let line = text.trim_start();
+    let rest = line.trim_start_matches(|sign: char| sign.is_ascii_digit());
+    let is_apart = rest.starts_with(['\t']) || rest.starts_with("  ") || line.len() < text.len();
+    let is_number = is_apart && rest.len() < line.len() && rest.starts_with(char::is_whitespace);
+    let rest = rest.trim_start();
+    let behind = rest.trim_start_matches(char::is_alphabetic).trim_start();
+    let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+    let is_day = behind.len() < rest.len() && (1..3).contains(&digits);
+    if is_number && is_day { rest } else { text }
 }
 
 /// The time that a text is.

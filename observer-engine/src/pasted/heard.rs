@@ -100,9 +100,14 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
 
 /// Whether two lines may have been written for the same thing, by the times that both have.
 pub(super) fn near(one: &Stamp, other: &Stamp) -> bool {
-    let within = |apart: i64| apart.abs() <= APART;
+    within(one, other, APART)
+}
+
+/// Whether two lines may have been written within so many seconds.
+pub(super) fn within(one: &Stamp, other: &Stamp, most: i64) -> bool {
+    let within = |apart: i64| apart.abs() <= most;
     if let Some((one, other)) = one.mono.zip(other.mono) {
-        return one.abs_diff(other) <= APART.unsigned_abs() * 1_000_000;
+        return one.abs_diff(other) <= most.unsigned_abs() * 1_000_000;
     }
     if let Some((one, other)) = one.ts.zip(other.ts) {
         return within(one.0.duration_since(other.0).as_secs());

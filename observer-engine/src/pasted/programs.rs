@@ -17,7 +17,7 @@ use crate::measure::Tgid;
 use crate::unit::UnitPath;
 use crate::verdict::{KillFacts, UserFacts, verdict};
 
-use super::heard::{Heard, Word, Words, near};
+use super::heard::{Heard, Word, Words, near, within};
 use super::{REMEMBERED, anchor};
 
 /// The kernel's log as what counts.
@@ -25,6 +25,9 @@ pub(super) const COUNTER: &str = "kernel log";
 
 /// What systemd and containerd go by.
 const EVENTS: &str = "memory.events oom_kill";
+
+/// A manager sees a kill within this time, in seconds.
+const AT_ONCE: i64 = 2;
 
 /// What is kept until other lines have said more.
 const KEPT: usize = 1024;
@@ -440,13 +443,29 @@ impl Programs {
             }
         }
         let counted = std::mem::take(&mut self.units);
+        let any = any || !units.nameless.is_empty();
         // It says so of every slice above the victim too.
         let is_others = |one: &Counted| {
             let others = || counted.iter().filter(|other| near(&other.stamp, &one.stamp));
             one.name().ends_with(".slice") && (any || others().any(|other| is_above(one.name(), other.name())))
         };
         let is_told = |one: &Counted| units.has(one.name(), &one.stamp) || is_others(one);
-        let untold: Vec<bool> = counted.iter().map(|one| !is_told(one)).collect();
+        let mut untold: Vec<bool> = counted.iter().map(|one| !is_told(one)).collect();
+        // A kill whose unit is not told is the one that a manager tells of at that time, and of one only.
+        for (stamp, host) in &units.nameless {
+            let is_it = |one: &Counted| {
+                let is_elsewhere = one
+                    .host
+                    .as_deref()
+                    .zip(host.as_deref())
+                    .is_some_and(|(one, other)| one != other);
+                !is_elsewhere && within(&one.stamp, stamp, AT_ONCE)
+            };
+            let mut open = untold.iter_mut().zip(&counted);
+            if let Some((untold, _)) = open.find(|(untold, one)| **untold && is_it(one)) {
+                *untold = false;
+            }
+        }
         for (one, _) in counted.into_iter().zip(untold).filter(|(_, untold)| *untold) {
             told.push((one.stamp, one.host, unexplained(one.subject, EVENTS, 1)));
         }
@@ -463,26 +482,37 @@ impl Programs {
 
 /// The units that lines of the kernel's name, and when.
 #[derive(Debug, Default)]
-pub(super) struct Known(HashMap<String, Vec<Stamp>>);
+pub(super) struct Known {
+    units: HashMap<String, Vec<Stamp>>,
+    /// Kills by the kernel of which no line tells where the victim lived.
+    nameless: Vec<(Stamp, Option<String>)>,
+}
 
 impl Known {
     /// The kernel killed there.
     pub(super) fn add(&mut self, name: &str, stamp: &Stamp) {
-        if self.0.len() >= REMEMBERED {
-            self.0.clear();
+        if self.units.len() >= REMEMBERED {
+            self.units.clear();
         }
-        let stamps = self.0.entry(name.to_owned()).or_default();
+        let stamps = self.units.entry(name.to_owned()).or_default();
         if stamps.len() < KEPT && !stamps.contains(stamp) {
             stamps.push(stamp.clone());
         }
     }
 
+    /// The kernel killed somewhere.
+    pub(super) fn add_nameless(&mut self, stamp: &Stamp, host: Option<&str>) {
+        if self.nameless.len() < KEPT {
+            self.nameless.push((stamp.clone(), host.map(str::to_owned)));
+        }
+    }
+
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.units.is_empty()
     }
 
     fn has(&self, name: &str, stamp: &Stamp) -> bool {
-        self.0
+        self.units
             .get(name)
             .is_some_and(|stamps| stamps.iter().any(|known| near(known, stamp)))
     }
