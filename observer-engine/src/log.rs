@@ -32,7 +32,7 @@ pub use story::{Stamp, Told};
 
 use before::Before;
 use killed::Line;
-use report::{Open, invoked};
+use report::{Announced, Open, invoked};
 
 /// Between two members of a group that are killed nothing happens but printing: less than this, in microseconds, of which whole
 /// seconds, as `dmesg -T` and syslog have them, take one. What is killed later without a report is another matter.
@@ -158,7 +158,7 @@ impl LogParser {
 
     /// What follows does not belong to the report that is being read.
     pub(crate) fn breaks(&mut self) {
-        self.unfinished.extend(self.open.take().map(|open| open.report));
+        self.unfinished.extend(self.open.take().map(Open::unfinished));
     }
 
     /// Whether lines without the kernel's usual words may be of what is being read.
@@ -172,7 +172,7 @@ impl LogParser {
         if at_end {
             self.unfinished
                 .extend(self.chosen.drain(..).map(|report| report.as_ref().clone()));
-            self.unfinished.extend(self.open.take().map(|open| open.report));
+            self.unfinished.extend(self.open.take().map(Open::unfinished));
             self.unfinished.extend(self.alone.take());
         }
         std::mem::take(&mut self.unfinished)
@@ -221,8 +221,13 @@ impl LogParser {
                 let in_memcg = (in_memcg || text.starts_with("Out of memory")).then_some(in_memcg);
                 self.announced = Some((tid, in_memcg));
                 if let Some(open) = &mut self.open {
-                    open.announced = Some((tid, comm));
-                } else if self.pasted {
+                    open.announced = Some(Announced {
+                        tid,
+                        comm,
+                        in_memcg,
+                        time,
+                    });
+                } else if let Some(comm) = comm.filter(|_| self.pasted) {
                     let report = Report::of_choice(tid, comm, in_memcg);
                     self.unfinished.extend(self.alone.replace(report));
                 }
@@ -279,7 +284,7 @@ impl LogParser {
             open.muddled = before
                 .as_ref()
                 .is_some_and(|open| open.muddled || open.report.owner.is_none() && open.report.tasks.is_empty());
-            self.unfinished.extend(before.map(|open| open.report));
+            self.unfinished.extend(before.map(Open::unfinished));
             let last = self.last.clone();
             let chosen = std::mem::take(&mut self.chosen);
             let unfinished = std::mem::take(&mut self.unfinished);
@@ -374,22 +379,23 @@ impl LogParser {
         // No line of the report names the victim: it is the one that stands right before, and nothing speaks against it.
         let could = |open: &mut Open| {
             let report = &open.report;
-            // Of what others are called a log may have lost the lines, so that a table without rows speaks for nobody.
-            let listed = report.tasks.is_empty() && !open.has_table()
-                || report.row(kill.tid).is_some_and(|row| kill.comm.starts_with(&row.comm));
+            let listed = open.lists(kill.tid, &kill.comm);
             let told = open.announced.as_ref();
-            let child = told.is_some_and(|(tid, _)| Some(*tid) == announced);
+            let child = told.is_some_and(|told| Some(told.tid) == announced);
             // Kernels before 5.0 say first whom they kill; where that line is missing the table has to name the victim.
             let of_version = match report.is_old() {
                 // 2.6.18 says neither that nor how large the victim was.
-                true => !kill.in_one_line && (child || kill.sizes.total_vm.is_none() || report.row(kill.tid).is_some()),
+                true => {
+                    let is_listed = report.row(kill.tid).is_some() || open.lists_cut(kill.tid);
+                    !kill.in_one_line && (child || kill.sizes.total_vm.is_none() || is_listed)
+                }
                 false => kill.in_one_line || report.release.is_none(),
             };
             fits(report)
                 && report.chosen.is_none()
                 && !open.muddled
                 && !open.is_far(time)
-                && report.chosen_comm.as_ref().is_none_or(|comm| *comm == kill.comm)
+                && open.may_be_called(&kill.comm)
                 && (listed || child)
                 && of_version
         };

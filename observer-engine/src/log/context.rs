@@ -43,6 +43,7 @@ pub(super) fn read(report: &mut Report, text: &str) {
     report.chosen = ids.map(|(pid, _)| Tid(pid));
     report.chosen_uid = ids.and_then(|(_, uid)| uid);
     let is_cut = ids.is_none();
+    let has_name = !is_cut || head.len() < text.len();
     let place = [",oom_memcg=/", ",global_oom"]
         .into_iter()
         .filter_map(|words| head.find(words))
@@ -78,7 +79,8 @@ pub(super) fn read(report: &mut Report, text: &str) {
             ways.is_empty()
                 .then(|| paths.split_once(",task=").map(|(_, comm)| comm.to_owned()))
                 .flatten()
-        });
+        })
+        .filter(|_| has_name);
     let fits = |way: &&Way<'_>| {
         stats
             .as_deref()
@@ -97,7 +99,12 @@ pub(super) fn read(report: &mut Report, text: &str) {
     report.owner = same(left.iter().map(|way| way.owner))
         .flatten()
         .map(str::to_owned)
-        .or_else(|| shortened().filter(|_| ways.is_empty()));
+        .or_else(|| shortened().filter(|_| ways.is_empty()))
+        .or_else(|| {
+            cut_owner(paths)
+                .filter(|_| is_cut && ways.is_empty())
+                .map(str::to_owned)
+        });
     report.chosen_cgroup = same(left.iter().map(|way| way.cgroup))
         .filter(|_| !is_cut)
         .map(str::to_owned);
@@ -126,6 +133,29 @@ fn ids(text: &str) -> (&str, Option<(u32, Option<u32>)>) {
         Ok(pid) => (head, Some((pid, uid.trim().parse().ok()))),
         Err(_) => (text, None),
     }
+}
+
+/// The owner in a line that was cut behind it, before the victim's path or within. The last sign may be the line's last: a terminal
+/// that does not wrap writes all that is too long into its last column.
+fn cut_owner(paths: &str) -> Option<&str> {
+    let (owner, rest) = paths.strip_prefix(",oom_memcg=")?.split_once(",task_")?;
+    let without_last = |text: &'_ str| text.char_indices().next_back().map_or(0, |(place, _)| place);
+    let is_one = match rest.strip_prefix("memcg=") {
+        Some(lived) if lived.starts_with('/') => {
+            let lived = lived.get(..without_last(lived)).unwrap_or_default();
+            holds(owner, lived) || owner.starts_with(lived)
+        }
+        Some(_) => true,
+        None => "memcg=".starts_with(rest.get(..without_last(rest))?),
+    };
+    (is_one && owner.starts_with('/') && !rest.contains(',')).then_some(owner)
+}
+
+/// Whether a process may be the one whose name a cut line ends with.
+pub(super) fn may_be(cut: &str, comm: &str) -> bool {
+    let name = cut.char_indices().next_back().and_then(|(place, _)| cut.get(..place));
+    let name = name.unwrap_or_default();
+    comm.starts_with(name) || name.strip_prefix(comm).is_some_and(|rest| ",pid=".starts_with(rest))
 }
 
 /// The ways to read `,oom_memcg=/a,task_memcg=/a/b,task=COMM`.

@@ -13,8 +13,9 @@ const TABLES: u64 = 8;
 pub(super) enum Line {
     /// It was killed.
     Killed(Kill),
-    /// It is about to be killed, or one of its children in its place: `Kill process 5 (a) score 9 or sacrifice child`.
-    Chosen(Tid, String),
+    /// It is about to be killed, or one of its children in its place: `Kill process 5 (a) score 9 or sacrifice child`. `None` where the
+    /// line was cut within the name.
+    Chosen(Tid, Option<String>),
     /// It is killed for it shares the memory of the one before: `Kill process 5 (a) sharing same memory`.
     Sharing(Tid, String),
     /// It was ending already.
@@ -60,8 +61,11 @@ pub(super) fn read(text: &str) -> Option<Line> {
         if let Some((comm, _)) = rest.rsplit_once(") sharing same memory") {
             return Some(Line::Sharing(Tid(pid), comm.to_owned()));
         }
-        let comm = rest.rsplit_once(") score ").or_else(|| rest.rsplit_once(')'))?.0;
-        return Some(Line::Chosen(Tid(pid), comm.to_owned()));
+        let comm = rest.rsplit_once(") score ").or_else(|| rest.rsplit_once(')'));
+        if comm.is_none() && in_memcg.is_none() {
+            return None;
+        }
+        return Some(Line::Chosen(Tid(pid), comm.map(|(comm, _)| comm.to_owned())));
     }
     (in_memcg.is_some() && text.contains(") is already exiting. Skip killing the task")).then_some(Line::Skipped)
 }
@@ -125,7 +129,8 @@ fn killed(text: &str, in_memcg: Option<bool>) -> Option<Kill> {
             pgtables: whole("pgtables:").map(|size| tables(size, total_vm)),
         },
         in_memcg,
-        in_one_line: in_memcg.is_some() && total_vm.is_some(),
+        // Before the sizes the line may have been cut, or whoever wrote it down left the name out.
+        in_one_line: in_memcg.is_some() && (rest.contains(" total-vm:") || comm.is_empty() && rest.is_empty()),
         report: None,
         group: None,
         shares: None,

@@ -278,9 +278,24 @@ pub(super) struct Open {
     /// Whether the lines of more than one report stand between each other here: what does not name its process is nobody's.
     pub(super) muddled: bool,
     /// Who is to be killed, or a child of it, where that line is there.
-    pub(super) announced: Option<(Tid, String)>,
+    pub(super) announced: Option<Announced>,
+    /// Processes whose rows were cut, so that their numbers alone are known.
+    cut: Vec<Tid>,
+    /// What the line that sums it up ends with where it was cut within the name of the process.
+    cut_name: Option<String>,
     /// Whether a stack has begun that has no end yet (arch/x86/kernel/dumpstack.c: `show_trace_log_lvl`).
     in_stack: bool,
+}
+
+/// Who is to be killed, by a line of its own: the chosen one, or a child of it.
+#[derive(Debug)]
+pub(super) struct Announced {
+    pub(super) tid: Tid,
+    /// `None` where the line was cut.
+    pub(super) comm: Option<String>,
+    pub(super) in_memcg: Option<bool>,
+    /// When that was printed, in microseconds; 0 = not known.
+    pub(super) time: u64,
 }
 
 impl Open {
@@ -295,6 +310,51 @@ impl Open {
     /// Whether the table of tasks has begun, rows or not.
     pub(super) fn has_table(&self) -> bool {
         !self.columns.is_empty()
+    }
+
+    /// What there is of a report of which the line of the kill never came: before 5.0 another line may say who was chosen.
+    pub(super) fn unfinished(mut self) -> Report {
+        let announced = self.announced.take();
+        let (is_muddled, in_memcg) = (self.muddled, self.report.in_memcg());
+        let is_its = |told: &Announced| {
+            let fits = in_memcg.is_none() || told.in_memcg.is_none() || told.in_memcg == in_memcg;
+            let is_listed = self.lists(told.tid, told.comm.as_deref().unwrap_or_default());
+            fits && is_listed && !is_muddled && !self.is_far(told.time)
+        };
+        let announced = announced.filter(is_its);
+        let mut report = self.report;
+        if let Some(told) = announced
+            && report.chosen.is_none()
+            && (report.is_old() || report.release.is_none())
+        {
+            report.chosen = Some(told.tid);
+            report.chosen_comm = told.comm.or(report.chosen_comm);
+            report.said = told.in_memcg;
+        }
+        report
+    }
+
+    /// Whether the table has a process, or is not there: of what others are called a log may have lost the lines, so that a table
+    /// without rows speaks for nobody.
+    pub(super) fn lists(&self, tid: Tid, comm: &str) -> bool {
+        self.report.tasks.is_empty() && !self.has_table()
+            || self.report.row(tid).is_some_and(|row| comm.starts_with(&row.comm))
+            || self.lists_cut(tid)
+    }
+
+    /// Whether the table names a process by its number alone, in a row that was cut.
+    pub(super) fn lists_cut(&self, tid: Tid) -> bool {
+        self.cut.contains(&tid)
+    }
+
+    /// Whether a process may be the chosen one by what is there of its name.
+    pub(super) fn may_be_called(&self, comm: &str) -> bool {
+        // Whoever wrote the line down left it out.
+        if comm.is_empty() {
+            return true;
+        }
+        let known = self.report.chosen_comm.as_deref();
+        known.is_none_or(|known| known == comm) && self.cut_name.as_deref().is_none_or(|cut| context::may_be(cut, comm))
     }
 
     /// Takes a line of the report; whether it was one.
@@ -316,6 +376,9 @@ impl Open {
                 self.mixed(false);
             }
             context::read(&mut self.report, rest);
+            let has_name = self.report.chosen.is_some() || self.report.chosen_comm.is_some();
+            let cut = rest.rsplit_once(",task=").filter(|_| !has_name);
+            self.cut_name = cut.map(|(_, name)| name.to_owned());
             let differs = self.report.constraint != Some(Constraint::Memcg) && is_memcg;
             if (is_second || differs) && self.report.chosen.is_none() {
                 self.report.constraint = None;
@@ -401,6 +464,7 @@ impl Open {
         ) = (None, None, None, None);
         (report.memory, report.stack) = (Zones::default(), Stack::default());
         report.tasks.clear();
+        self.cut.clear();
     }
 
     /// Whether something was printed so long after the first line, or so clearly before it, that it is of another OOM.
@@ -470,13 +534,13 @@ impl Open {
             self.columns = rest.split_whitespace().map(str::to_owned).collect();
             return true;
         }
-        let (Ok(tid), false) = (pid.trim().parse(), self.columns.is_empty()) else {
+        let (Ok(tid), false) = (pid.trim().parse::<u32>(), self.columns.is_empty()) else {
             return false;
         };
-        if self.report.tasks.len() < MAX_ROWS
-            && let Some(row) = row(&self.columns, tid, rest)
-        {
-            self.report.tasks.push(row);
+        match row(&self.columns, tid, rest) {
+            Some(row) if self.report.tasks.len() < MAX_ROWS => self.report.tasks.push(row),
+            None if self.cut.len() < MAX_ROWS => self.cut.push(Tid(tid)),
+            _ => {}
         }
         true
     }
