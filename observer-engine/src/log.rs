@@ -25,8 +25,8 @@ use crate::verdict::earlier::Unfreed;
 
 pub use ledger::Counters;
 pub use record::LogLine;
-pub(crate) use report::header;
 pub use report::{Report, Row, Stack};
+pub(crate) use report::{header, names_columns};
 pub(crate) use story::kill_event;
 pub use story::{Stamp, Told};
 
@@ -244,7 +244,7 @@ impl LogParser {
         }
         let is_summary = text.starts_with(context::WORDS);
         let begins = is_summary || text.starts_with("Task in ");
-        if self.open.is_none() && (begins || self.pasted && report::names_columns(text)) {
+        if self.open.is_none() && (begins || self.pasted && names_columns(text)) {
             // What came before is cut off.
             self.open = Some(Open::new(Report::default(), time));
         }

@@ -104,6 +104,8 @@ pub struct Pasted {
     backwards: Backwards,
     /// A line whose end may stand on the next.
     half: Option<(String, usize)>,
+    /// How many columns the table of tasks has that is being read; 0 = not known.
+    columns: usize,
     /// The time of the message that comes next, in `dmesg --json`.
     dmesg: Option<String>,
     units: Known,

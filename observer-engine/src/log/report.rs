@@ -559,7 +559,7 @@ fn is_behind_stack(text: &str) -> bool {
 }
 
 /// Whether it is the line above the table of tasks, which only the killer prints.
-pub(super) fn names_columns(text: &str) -> bool {
+pub(crate) fn names_columns(text: &str) -> bool {
     let columns = text.strip_prefix('[').and_then(|text| text.split_once(']'));
     columns.is_some_and(|(pid, rest)| pid.trim() == "pid" && rest.contains(" tgid ") && rest.contains(" total_vm "))
 }

@@ -67,8 +67,12 @@ const COUNTED: [&str; 6] = [
 ];
 
 /// What makes a line worth reading where no report is open: all else is passed over.
-pub(super) const WORTH: [&str; 27] = [
+pub(super) const WORTH: [&str; 30] = [
     "oom-kill",
+    // A head that was broken before that word.
+    " invoked\n",
+    " invoked \n",
+    " invoked\r\n",
     // What stands behind a report's header, or before it where the newest line comes first.
     "memory: usage ",
     "CPU: ",

@@ -2,9 +2,38 @@
 //! line does; and where every line was cut at the same width, as a terminal does it.
 
 use super::{Pasted, anchor};
+use crate::log::{header, names_columns};
 
 /// Wrapped parts of one line that are put together.
 const PARTS: usize = 8;
+
+/// What a report's head says, each after a space: where a mail breaks it.
+const HEAD: [&str; 6] = [
+    "gfp_mask=0x",
+    "nodemask=",
+    "order=",
+    "oom_score_adj=",
+    "oom_adj=",
+    "oomkilladj=",
+];
+
+/// The columns of the table of tasks in any version, as far as a mail may have broken the line before them.
+const COLUMNS: [&str; 14] = [
+    "total_vm",
+    "rss",
+    "rss_anon",
+    "rss_file",
+    "rss_shmem",
+    "nr_ptes",
+    "nr_pmds",
+    "nr_puds",
+    "pgtables_bytes",
+    "swapents",
+    "oom_score_adj",
+    "oom_scoe_adj",
+    "cpu",
+    "name",
+];
 
 /// No terminal is narrower, in signs.
 const NARROW: usize = 60;
@@ -45,8 +74,9 @@ impl Folded {
             && *last == self.width
             && held.len() < MOST
             && goes_on(&text)
+            && let Some(rest) = unquoted(held, &text)
         {
-            held.push_str(&text);
+            held.push_str(rest);
             *last = width;
             self.held = whole.take();
             return [None, None];
@@ -65,6 +95,27 @@ impl Folded {
     }
 }
 
+/// A line without the signs of a mail's quotation that the one before begins with too; `None` where the two are not quoted alike.
+fn unquoted<'a>(before: &str, text: &'a str) -> Option<&'a str> {
+    let quote = |text: &str| {
+        let end = text.len() - text.trim_start_matches(['>', ' ', '|']).len();
+        text.get(..end)
+            .and_then(|head| head.rfind('>'))
+            .map_or(0, |place| place + 1)
+    };
+    let (end, own) = (quote(before), quote(text));
+    if before.get(..end) != text.get(..own) {
+        return None;
+    }
+    let rest = text.get(own..)?;
+    let has_space = before.get(end..).is_some_and(|rest| rest.starts_with(' '));
+    Some(if own > 0 && has_space {
+        rest.strip_prefix(' ').unwrap_or(rest)
+    } else {
+        rest
+    })
+}
+
 /// Whether a line does not begin as one of a log of times does; journalctl marks a boot with `--`.
 fn goes_on(text: &str) -> bool {
     !text.trim().is_empty() && !text.starts_with("-- ") && !anchor::is_stamped(text)
@@ -76,6 +127,34 @@ impl Pasted {
         let Some((half, parts)) = self.half.take() else {
             return self.maybe_half(part, 0);
         };
+        if is_half_of_head(&half) {
+            let Some(rest) = rest_of_head(&half, part) else {
+                self.whole(&half);
+                return self.maybe_half(part, 0);
+            };
+            let space = if half.trim_end().ends_with([',', ':']) || !rest.starts_with(['|', '(', '_', 'G']) {
+                " "
+            } else {
+                ""
+            };
+            return self.maybe_half(&format!("{}{space}{rest}", half.trim_end()), parts + 1);
+        }
+        if let Some(missing) = self.missing_columns(&half) {
+            let rest = part.trim_start_matches(['>', ' ', '\t']);
+            if is_rest_of_row(rest, missing) && anchor::parts(part).is_none() && !anchor::is_stamped(part) {
+                return self.maybe_half(&format!("{} {rest}", half.trim_end()), parts + 1);
+            }
+            self.whole(&half);
+            return self.maybe_half(part, 0);
+        }
+        if is_half_of_figures(&half) {
+            let rest = part.trim_start_matches(['>', ' ', '\t', '|']);
+            if is_figure(rest) && anchor::parts(part).is_none() && !anchor::is_stamped(part) {
+                return self.maybe_half(&format!("{} {rest}", half.trim_end()), parts + 1);
+            }
+            self.whole(&half);
+            return self.maybe_half(part, 0);
+        }
         let begins = part.trim_start_matches(['>', ' ', '\t', '|']);
         // What is to come of a summary that has the name of the process is its numbers.
         let is_other = half.contains("oom-kill:") && half.contains("task=") && !begins.contains("uid=");
@@ -94,7 +173,9 @@ impl Pasted {
         let space = half.ends_with(',') && half.contains("total-vm:")
             || begins.starts_with("anon-rss:")
             || begins.starts_with("total-vm:")
-            || is_before_pid(&half);
+            || is_before_pid(&half)
+            || begins.starts_with("killed as a result of limit of")
+            || half.trim_end().ends_with(" killed as a result of limit of");
         let joined = if space {
             format!("{} {begins}", half.trim_end())
         } else {
@@ -103,12 +184,91 @@ impl Pasted {
         self.maybe_half(&joined, parts + 1);
     }
 
+    /// How many words a row of the table lacks, the name with them; 0 = it is the line above the rows.
+    fn lacks(&self, text: &str) -> Option<usize> {
+        let row = text.strip_prefix('[')?;
+        if names_columns(text) {
+            return (!text.trim_end().ends_with(" name")).then_some(0);
+        }
+        let words = row.split_once(']')?.1.split_whitespace().count();
+        self.columns.checked_sub(words).filter(|missing| *missing > 0)
+    }
+
+    fn missing_columns(&self, half: &str) -> Option<usize> {
+        self.lacks(anchor::parts(half)?.text)
+    }
+
     fn maybe_half(&mut self, part: &str, parts: usize) {
-        let is_half = is_half_of_oomd(part) || anchor::parts(part).is_some_and(|parts| is_half(parts.text));
+        let taken = anchor::parts(part);
+        self.columns = taken.and_then(|parts| columns(parts.text)).unwrap_or(self.columns);
+        let is_half = is_half_of_oomd(part)
+            || is_half_of_head(part)
+            || taken.is_some_and(|parts| {
+                is_half(parts.text) || lacks_figures(parts.text) || self.lacks(parts.text).is_some()
+            });
         if parts < PARTS && is_half {
             self.half = Some((part.to_owned(), parts));
         } else {
             self.whole(part);
+        }
+    }
+}
+
+fn is_half_of_figures(half: &str) -> bool {
+    anchor::parts(half).is_some_and(|parts| lacks_figures(parts.text))
+}
+
+/// Whether it is a line of a zone's figures, of what is free there in which pieces, or of a cgroup's counter, and lacks its end.
+fn lacks_figures(text: &str) -> bool {
+    if text.contains(" free:") && text.contains("kB min:") {
+        return !text.contains(" free_cma:") && !text.contains(" all_unreclaimable?");
+    }
+    if text.contains(": usage ") {
+        return !text.contains(", failcnt ");
+    }
+    let list = text.split_once(": ").map_or("", |(_, list)| list);
+    list.split(' ').next().is_some_and(is_pieces) && !list.contains(" = ")
+}
+
+/// `277*4kB`
+fn is_pieces(word: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|sign| sign.is_ascii_digit());
+    word.strip_suffix("kB")
+        .and_then(|word| word.split_once('*'))
+        .is_some_and(|(count, size)| is_number(count) && is_number(size))
+}
+
+/// Whether a text may be the rest of such a line: `active_anon:0kB …`, `8*64kB …`, `= 5116kB`, `limit 10240kB, …`, `failcnt 3`.
+fn is_figure(text: &str) -> bool {
+    let word = text.split(' ').next().unwrap_or_default();
+    let value = word.trim_end_matches(',').rsplit(':').next().unwrap_or_default();
+    let value = value
+        .strip_suffix("kB")
+        .or_else(|| value.strip_suffix("KB"))
+        .unwrap_or_default();
+    let is_size = !value.is_empty() && value.bytes().all(|sign| sign.is_ascii_digit());
+    let is_kinds = word.starts_with('(') && word.ends_with(')') && text.contains('*');
+    is_size || is_pieces(word) || is_kinds || ["=", "limit", "failcnt", "all_unreclaimable?"].contains(&word)
+}
+
+/// How many columns the table of tasks has by the line above it, where that is whole: the last is the name.
+fn columns(text: &str) -> Option<usize> {
+    let (_, names) = text.split_once(']').filter(|_| names_columns(text))?;
+    let count = names.split_whitespace().count();
+    Some(if names.trim_end().ends_with(" name") { count } else { 0 })
+}
+
+/// Whether a text is the rest of a row, or of the line above the rows, that lacks so many words: before the name stand numbers.
+fn is_rest_of_row(text: &str, missing: usize) -> bool {
+    let is_number = |word: &str| word.parse::<i64>().is_ok();
+    let mut words = text.split_whitespace();
+    match missing {
+        // The names of columns.
+        0 => text.trim_end().ends_with("name") && words.all(|word| COLUMNS.contains(&word)),
+        1 => !text.is_empty() && text.len() <= anchor::NAME,
+        _ => {
+            words.by_ref().take(missing - 1).filter(|word| is_number(word)).count() == missing - 1
+                && words.next().is_some()
         }
     }
 }
@@ -120,10 +280,65 @@ fn is_half_of_oomd(text: &str) -> bool {
     says && !text.ends_with('%') && !text.ends_with(" activity")
 }
 
+/// Whether a report's head was broken, or the line behind it, before the kernel's release.
+fn is_half_of_head(text: &str) -> bool {
+    let whole = text.trim_end();
+    if whole.ends_with(" invoked") || whole.ends_with(" invoked oom-killer:") {
+        // What stands on one line with the end of another of the kernel's is not taken from that.
+        return anchor::parts(whole).is_none();
+    }
+    if let Some((_, rest)) = header(whole) {
+        return is_within(rest) || whole.ends_with(',') && !HEAD.iter().skip(3).any(|word| rest.contains(word));
+    }
+    let machine = whole.split_once("CPU: ").filter(|(_, rest)| rest.contains("PID: "));
+    machine.is_some_and(|(_, rest)| rest.contains(" Comm: ") && !rest.split_whitespace().skip(1).any(is_release))
+}
+
+/// Whether the names of a mask go on.
+fn is_within(head: &str) -> bool {
+    head.contains('(') && !head.contains(')')
+}
+
+/// `6.12.0-1-amd64`
+fn is_release(word: &str) -> bool {
+    let (major, rest) = word.split_once('.').unwrap_or_default();
+    let is_number = !major.is_empty() && major.len() < 4 && major.bytes().all(|sign| sign.is_ascii_digit());
+    is_number && rest.starts_with(|sign: char| sign.is_ascii_digit())
+}
+
+/// What a line has of such a half's rest.
+fn rest_of_head<'a>(half: &str, part: &'a str) -> Option<&'a str> {
+    let rest = part.trim_start_matches(['>', ' ', '\t']);
+    let quoted = rest.trim_start_matches(['>', ' ', '\t', '|']);
+    let begins = |words: &[&str]| words.iter().any(|word| quoted.starts_with(word));
+    if half.trim_end().ends_with(" invoked") {
+        return begins(&["oom-killer:"]).then_some(quoted);
+    }
+    let Some((_, head)) = header(half) else {
+        let is_head = half.trim_end().ends_with(" invoked oom-killer:");
+        let words: &[&str] = if is_head {
+            HEAD.get(..1).unwrap_or_default()
+        } else {
+            &["Not tainted", "Tainted: ", "tainted"]
+        };
+        let is_end = !is_head && quoted.split_whitespace().next().is_some_and(is_release);
+        return (begins(words) || is_end).then_some(quoted);
+    };
+    if is_within(head) {
+        return ["|__GFP_", "|GFP_", "__GFP_", "GFP_"]
+            .iter()
+            .any(|word| rest.starts_with(word))
+            .then_some(rest);
+    }
+    begins(&HEAD).then_some(quoted)
+}
+
 /// Whether the line of a kill was broken before the pid.
 fn is_before_pid(text: &str) -> bool {
     let text = text.trim_end();
-    text.ends_with(" Killed") || text.ends_with("Killed process")
+    [" Killed", "Killed process", " Kill", "Kill process"]
+        .iter()
+        .any(|end| text.ends_with(end))
 }
 
 /// Whether a line of the kernel's is not whole, and the next may have the rest.
