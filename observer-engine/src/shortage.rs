@@ -130,30 +130,34 @@ pub fn shortage(asked: &Asked<'_>, memory: &Zones) -> Option<Shortage> {
     }
     let highest = asked.highest();
     let short = |zone: &Zone, takes_cma: bool| is_short(zone, memory, highest, takes_cma);
-    // What is not told of a zone decides nothing.
-    let states: Option<Vec<(bool, &Zone)>> = usable
+    let states: Vec<(Option<bool>, &Zone)> = usable
         .iter()
-        .map(|zone| Some((short(zone, asked.takes_cma())?, *zone)))
+        .map(|zone| (short(zone, asked.takes_cma()), *zone))
         .collect();
-    let states = states?;
-    let free = states.iter().filter(|(short, _)| !short).map(|(_, zone)| *zone);
-    if let Some(free) = highest_of(free) {
+    let is_open = |(short, _): &&(Option<bool>, &Zone)| *short == Some(false);
+    let is_unknown = states.iter().any(|(short, _)| short.is_none());
+    if let Some(free) = highest_of(states.iter().filter(is_open).map(|(_, zone)| *zone)) {
         let order = asked.order.and_then(|order| usize::try_from(order).ok()).unwrap_or(0);
-        let mut open = states.iter().filter(|(short, _)| !short).map(|(_, zone)| *zone);
-        // Of pieces that are not told nobody knows whether one was large enough.
-        if order > 0 && open.clone().all(|zone| zone.blocks.is_empty()) {
-            return None;
-        }
+        let mut open = states.iter().filter(is_open).map(|(_, zone)| *zone);
+        let is_told = open.clone().all(|zone| !zone.blocks.is_empty()) && !is_unknown;
         let has_block = open.any(|zone| match asked.by_order {
             true => is_above_by_order(zone, order, memory.page().0),
             false => zone.blocks.iter().skip(order).any(|count| *count > 0),
         });
+        // Of pieces that are not told nobody knows whether one was large enough.
+        if order > 0 && !has_block && !is_told {
+            return None;
+        }
         let kind = if order > 0 && !has_block {
             ShortageKind::Order
         } else {
             ShortageKind::None
         };
         return Some(asked.told(kind, memory, Some(free)));
+    }
+    // What is not told of a zone decides nothing.
+    if is_unknown {
+        return None;
     }
     let kind = if by_nodes {
         ShortageKind::Node
@@ -180,21 +184,57 @@ fn highest_of<'a>(zones: impl Iterator<Item = &'a Zone>) -> Option<&'a Zone> {
 /// allocation failed.
 fn is_short(zone: &Zone, memory: &Zones, highest: usize, takes_cma: bool) -> Option<bool> {
     let page = memory.page().0;
+    if !takes_cma && zone.free_cma.is_none() && memory.counters.free_cma().is_some_and(|pages| pages > 0) {
+        return None;
+    }
     let cma = zone.free_cma.filter(|_| !takes_cma).unwrap_or_default();
     let free = zone.free?.saturating_sub(cma);
-    // A zone's list has a place for each kind of zone that the kernel was built with: for those that there are.
-    let kinds = ZONES
-        .iter()
-        .filter(|name| memory.zones.iter().any(|other| other.name == **name));
-    let place = kinds.filter(|name| rank(name) <= highest).count().checked_sub(1)?;
-    let is_above = |other: &Zone| rank(&other.name) > highest && other.managed != Some(Bytes(0));
-    let reserve = if memory.zones.iter().any(is_above) {
-        zone.reserve.get(place)
-    } else {
-        zone.reserve.last()
+    let (least, most) = kept(zone, memory, highest);
+    let low = zone.low?.0;
+    let is_short = |kept: u64| free.0 <= low.saturating_add(kept.saturating_mul(page));
+    // Where more zones have a part in what is kept than are told, both have to lead to the same.
+    (is_short(least) == is_short(most)).then(|| is_short(least))
+}
+
+/// What a zone keeps from a request that may use a higher one, in pages, at least and at most.
+///
+/// The list has a place for each kind of zone that the kernel was built with, and at each what those above up to there hold in
+/// sum, by a ratio (mm/page_alloc.c: `setup_per_zone_lowmem_reserve`): it grows at the zones that there are. Some kernels have 0
+/// at those that are empty (v6.10 to v6.13, 96a5c186efff, reverted by eae116d1f044, "mm/page_alloc.c: don't show protection in zone's ->lowmem_reserve[] for
+/// empty zone"), and go by that. A log since 6.1 does not show the zones above those that the request may use.
+fn kept(zone: &Zone, memory: &Zones, highest: usize) -> (u64, u64) {
+    let is_there = |other: &&Zone| other.managed != Some(Bytes(0));
+    let last = zone.reserve.last().copied().unwrap_or(0);
+    let is_zeroed = zone.reserve.windows(2).any(|pair| pair.first() > pair.last());
+    if is_zeroed
+        && !memory
+            .zones
+            .iter()
+            .filter(is_there)
+            .any(|other| rank(&other.name) >= highest)
+    {
+        // The request's own zone is an empty one.
+        return (last, last);
+    }
+    let above = || {
+        let others = memory.zones.iter().filter(is_there);
+        others.filter(|other| other.node == zone.node && rank(&other.name) > rank(&zone.name))
     };
-    let kept = reserve.copied().unwrap_or(0).saturating_mul(page);
-    Some(free.0 <= zone.low?.0.saturating_add(kept))
+    let mut steps = Vec::new();
+    for kept in &zone.reserve {
+        if *kept > steps.last().copied().unwrap_or(0) {
+            steps.push(*kept);
+        }
+    }
+    let usable = above().filter(|other| rank(&other.name) <= highest).count();
+    let of = |count: usize| steps.get(..count.min(steps.len())).and_then(<[u64]>::last).copied();
+    let least = of(usable).unwrap_or(0);
+    let most = if steps.len() > above().count() {
+        of(steps.len())
+    } else {
+        None
+    };
+    (least, most.unwrap_or(least))
 }
 
 /// Whether enough is free in pieces of an order, as mm/page_alloc.c had it up to 4.3 (`__zone_watermark_ok`): without the smaller

@@ -158,6 +158,11 @@ impl Counters {
         }
     }
 
+    /// How many free pages lie where only movable ones may, in all zones.
+    pub(crate) fn free_cma(&self) -> Option<u64> {
+        self.of("free_cma")
+    }
+
     fn of(&self, name: &str) -> Option<u64> {
         let place = NAMES.iter().position(|known| *known == name)?;
         self.pages.get(place).copied().flatten()

@@ -77,7 +77,8 @@ impl Zones {
             blocks.push(count);
         }
         self.page = self.page.or(page);
-        if let Some(zone) = self.last_of(node, name) {
+        // A list that was cut does not tell which there are none of.
+        if let Some(zone) = self.last_of(node, name).filter(|_| list.contains(" = ")) {
             zone.blocks = blocks;
         }
         true
