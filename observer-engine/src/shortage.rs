@@ -53,7 +53,7 @@ pub struct Asked<'a> {
     pub order: Option<i32>,
     /// The nodes that a cpuset or a memory policy allows; empty = not known.
     pub nodes: &'a [u32],
-    /// Whether the kernel is one of 32 bits, whose own memory fits into the lowest zones only.
+    /// Whether the kernel is one of 32 bits of which most machines have more memory than fits into the lowest zones.
     pub narrow: bool,
     /// Whether the kernel holds what is free in pieces that are large enough against a part of the watermark, as up to 4.3, where
     /// any such piece will do since.

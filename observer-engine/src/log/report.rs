@@ -94,7 +94,8 @@ pub struct Stack {
     pub memcg: bool,
     /// The page-fault path.
     pub page_fault: bool,
-    /// A 32-bit kernel, whose own memory fits into the lowest zones only.
+    /// A 32-bit kernel, whose own memory fits into the lowest zones only. Of arch/arm's, which alone prints its stack so: what else
+    /// has 32 bits is mostly a router, with less memory than these zones hold.
     pub narrow: bool,
     /// The kernel panicked in the place of a choice (mm/oom_kill.c: `check_panic_on_oom`).
     pub panicked: bool,
@@ -623,20 +624,9 @@ impl Stack {
             let by = names.find(|name| ["oom_kill_process", "out_of_memory"].contains(name));
             self.choice = by.map(|name| name == "oom_kill_process");
         }
-        // Only arch/arm prints its stack so; addresses of eight digits are those of 32 bits.
-        self.narrow |= has("unwind_backtrace from ") || bracketed(text).is_some_and(|digits| digits == 8);
+        self.narrow |= has("unwind_backtrace from ");
         true
     }
-}
-
-/// How many digits an address in `[<…>]` has.
-fn bracketed(text: &str) -> Option<usize> {
-    let (_, rest) = text.split_once("[<")?;
-    let (digits, _) = rest.split_once(">]")?;
-    digits
-        .bytes()
-        .all(|digit| digit.is_ascii_hexdigit())
-        .then_some(digits.len())
 }
 
 /// `NAME1kB, limit 2kB, failcnt 3`: usage and limit; no limit is `None`.
