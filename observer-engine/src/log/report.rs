@@ -204,7 +204,12 @@ impl Report {
         if self.stack.sysrq {
             return Some(Constraint::None);
         }
-        match in_memcg.or_else(|| self.in_memcg())? {
+        let in_memcg = in_memcg.or_else(|| self.in_memcg());
+        // A failed page fault tells no mask and no list of zones, so that all of the machine's memory counts (`constrained_alloc`).
+        if self.stack.page_fault && self.gfp == Some(0) && in_memcg != Some(true) {
+            return Some(Constraint::None);
+        }
+        match in_memcg? {
             true => Some(Constraint::Memcg),
             false if self.is_old() && self.nodes.is_empty() => Some(Constraint::None),
             false => None,

@@ -72,7 +72,7 @@ fn cause_parts(kill: &Kill) -> (String, Option<String>) {
         }
         Origin::Unknown => {
             let why = match kill.in_memcg {
-                Some(false) => "no cgroup's limit was reached; probably the whole host was out of memory",
+                Some(false) => "the kernel names no cgroup's limit; probably the whole host was out of memory",
                 _ => "whose limit was reached is unknown",
             };
             ("by the kernel's OOM killer".to_owned(), Some(why.to_owned()))
