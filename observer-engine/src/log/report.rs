@@ -53,6 +53,8 @@ pub struct Report {
     pub limit: Option<Bytes>,
     /// What the owner used.
     pub usage: Option<Bytes>,
+    /// How often the limit was reached.
+    pub failed: Option<u64>,
     /// What the owner had in swap.
     pub swap_usage: Option<Bytes>,
     /// What the owner may have in swap; `None` = no limit, or on cgroup v1, where it is not told by itself.
@@ -238,7 +240,7 @@ impl Report {
 
     /// Counters of an owner who is another's.
     pub(super) fn forget_counters(&mut self) {
-        (self.limit, self.usage) = (None, None);
+        (self.limit, self.usage, self.failed) = (None, None, None);
         (self.swap_usage, self.swap_max, self.both, self.kmem) = (None, None, None, None);
     }
 }
@@ -488,6 +490,8 @@ impl Open {
                 return true;
             }
             (report.usage, report.limit) = (Some(usage), limit);
+            let failed = text.rsplit_once(", failcnt ");
+            report.failed = failed.and_then(|(_, count)| count.trim().parse().ok());
         } else if let Some((usage, limit)) = counter(text, "swap: usage ") {
             (report.swap_usage, report.swap_max) = (Some(usage), limit);
         } else if let Some((usage, limit)) = counter(text, "memory+swap: usage ") {

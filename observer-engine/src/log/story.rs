@@ -243,7 +243,10 @@ fn tasks(report: &Report, kill: Option<&Kill>) -> Vec<Task> {
 /// Which of cgroup v1's counters was at its limit.
 fn name_counter(limit: &mut event::KillLimit, report: &Report) {
     let full = |usage: Bytes, limit: Option<Bytes>| limit.is_some_and(|limit| usage.0.saturating_add(BATCH) >= limit.0);
-    let memory = report.usage.is_none_or(|usage| full(usage, report.limit));
+    // Of two counters that are at equal limits that of memory and swap is charged first (mm/memcontrol.c: `try_charge`): the other
+    // is never reached.
+    let both_first = report.failed == Some(0) && report.both.is_some_and(|(usage, max)| full(usage, max));
+    let memory = report.usage.is_none_or(|usage| full(usage, report.limit)) && !both_first;
     let of = |counter: Option<(Bytes, Option<Bytes>)>| counter.filter(|(usage, max)| full(*usage, *max));
     let (counter, file) = match (memory, of(report.both), of(report.kmem)) {
         (false, Some(both), _) => (both, "memory.memsw.limit_in_bytes"),
