@@ -39,6 +39,7 @@ pub(super) fn read(report: &mut Report, text: &str) {
         Some("MEMCG") => Some(Constraint::Memcg),
         _ => None,
     };
+    report.is_strange = report.constraint.is_none() && text.contains(',');
     let (head, ids) = ids(text);
     report.chosen = ids.map(|(pid, _)| Tid(pid));
     report.chosen_uid = ids.and_then(|(_, uid)| uid);

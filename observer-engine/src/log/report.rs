@@ -45,6 +45,8 @@ pub struct Report {
     pub order: Option<i32>,
     /// Where the kernel looked; `None` where that line is missing.
     pub constraint: Option<Constraint>,
+    /// Whether the line that says it has a name that is none of the known ones.
+    pub is_strange: bool,
     /// The memory nodes it might use, where a cpuset or a memory policy names them.
     pub nodes: Vec<u32>,
     /// The path of the limit's owner; `None` = the host, or not told.
@@ -185,6 +187,7 @@ impl Report {
     #[must_use]
     pub fn in_memcg(&self) -> Option<bool> {
         match self.constraint {
+            None if self.is_strange => None,
             Some(constraint) => Some(constraint == Constraint::Memcg),
             // Zones say nothing: kernels before 3.8 show them for a memory cgroup too.
             None => {
@@ -200,7 +203,7 @@ impl Report {
     /// of a cpuset or a memory policy are the rare ones, whose nodes the header has or which show no other nodes.
     #[must_use]
     pub fn concluded(&self, in_memcg: Option<bool>) -> Option<Constraint> {
-        if self.constraint.is_some() {
+        if self.constraint.is_some() || self.is_strange {
             return self.constraint;
         }
         if self.stack.sysrq {

@@ -89,6 +89,10 @@ impl Stamp {
 /// A kill by the kernel, as an event. `path` is where the victim lived, where that is known from elsewhere.
 pub(crate) fn kill_event(kill: &Kill, path: Option<&str>) -> event::Kill {
     let (group, report) = (kill.group.as_ref(), kill.report.as_deref());
+    // Where the kernel looked for another reason than those that are known, no limit need have been reached.
+    let in_memcg = kill
+        .in_memcg
+        .filter(|_| !report.is_some_and(|report| report.is_strange));
     let row = report.and_then(|report| report.row(kill.tid));
     let tgid = row.map_or(Tgid(kill.tid.0), |row| row.tgid);
     let path = path.map(str::to_owned).or_else(|| logged::path(group, report, None));
@@ -107,7 +111,7 @@ pub(crate) fn kill_event(kill: &Kill, path: Option<&str>) -> event::Kill {
     };
     let mut oom = match group {
         Some(group) => Some(logged::group(group)),
-        None => report.and_then(|report| logged::concluded(report, kill.in_memcg)),
+        None => report.and_then(|report| logged::concluded(report, in_memcg)),
     };
     if let Some(oom) = oom.as_mut().filter(|_| group.is_none()) {
         oom.chosen = kill.shares.map(|tid| Tgid(tid.0)).or(Some(tgid));
@@ -124,7 +128,7 @@ pub(crate) fn kill_event(kill: &Kill, path: Option<&str>) -> event::Kill {
         shared_mm: kill.shares.is_some(),
         unfreed: kill.earlier.as_deref().cloned(),
         oom,
-        in_memcg: kill.in_memcg,
+        in_memcg,
         ..KillFacts::new(subject, victim, vec!["kernel log".to_owned()])
     };
     let mut told = verdict(facts, |_| None);
