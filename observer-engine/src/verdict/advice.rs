@@ -241,10 +241,21 @@ fn short(kill: &Kill) -> Option<String> {
         (None, None) if shortage.kind == ShortageKind::Node => "certain unknown nodes".to_owned(),
         (None, None) => "the zones that it may use".to_owned(),
     };
-    let held = shortage
-        .free
-        .zip(shortage.min)
-        .map(|(free, min)| format!(" ({} free, of which {} must stay)", bytes(free), bytes(min)));
+    let held = shortage.free.zip(shortage.min).map(|(free, min)| {
+        let cma = shortage.free_cma.filter(|cma| *cma > Bytes(0) && !takes_cma(kill));
+        let usable = free.saturating_sub(cma.unwrap_or_default());
+        let beside = cma.map(|cma| format!(" beside {} of CMA, which the request may not use", bytes(cma)));
+        let beside = beside.unwrap_or_default();
+        let (free, min) = (
+            bytes(usable),
+            if usable < min {
+                format!("below the {} that", bytes(min))
+            } else {
+                format!("of which {}", bytes(min))
+            },
+        );
+        format!(" ({free} free{beside}, {min} must stay)")
+    });
     let held = held.unwrap_or_default();
     let no_swap = match (shortage.swap_free, shortage.swap_total) {
         (_, Some(Bytes(0))) => "; there is no swap".to_owned(),
@@ -273,6 +284,12 @@ fn short(kill: &Kill) -> Option<String> {
         }
         ShortageKind::None => format!("Nothing was short as far as the kernel shows{held}: killing could not help."),
     })
+}
+
+/// Whether the request may have been for a page that can be moved, which alone may lie where large pieces are set aside.
+fn takes_cma(kill: &Kill) -> bool {
+    let gfp = kill.request.as_ref().map(|request| request.gfp.as_str());
+    gfp.is_none_or(|gfp| gfp.contains("MOVABLE") || !gfp.starts_with("GFP_"))
 }
 
 /// What no kill of a process gives back.
@@ -403,6 +420,46 @@ mod tests {
             let said = told(line, 1024, 900);
             assert!(said.starts_with("This is a leak: doubling"), "{line}: {said}");
         }
+    }
+
+    #[test]
+    fn what_is_free_counts_only_as_far_as_the_request_may_use_it_and_is_no_part_of_less() {
+        use crate::event::Request;
+        let mut kill = kill("a", 1024, 1);
+        let shortage = |free, cma, min| crate::event::Shortage {
+            kind: ShortageKind::Machine,
+            node: None,
+            zone: None,
+            order: None,
+            free: Some(Bytes(free * MIB)),
+            min: Some(Bytes(min * MIB)),
+            low: None,
+            high: None,
+            free_cma: Some(Bytes(cma * MIB)),
+            swap_free: None,
+            swap_total: None,
+        };
+        let mut told = |free, cma, min, gfp: &str| {
+            kill.shortage = Some(shortage(free, cma, min));
+            kill.request = Some(Request {
+                order: 0,
+                gfp: gfp.to_owned(),
+            });
+            short(&kill).unwrap()
+        };
+        let said = told(20, 0, 16, "GFP_KERNEL");
+        assert!(said.contains("(20.0M free, of which 16.0M must stay)"), "{said}");
+        let said = told(14, 0, 16, "GFP_KERNEL");
+        assert!(said.contains("(14.0M free, below the 16.0M that must stay)"), "{said}");
+        let said = told(506, 500, 10, "GFP_KERNEL");
+        assert!(
+            said.contains(
+                "(6.0M free beside 500.0M of CMA, which the request may not use, below the 10.0M that must stay)"
+            ),
+            "{said}"
+        );
+        let said = told(506, 500, 10, "GFP_HIGHUSER_MOVABLE|__GFP_COMP");
+        assert!(said.contains("(506.0M free, of which 10.0M must stay)"), "{said}");
     }
 
     #[test]
