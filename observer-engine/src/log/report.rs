@@ -83,6 +83,8 @@ pub struct Report {
     pub stack: Stack,
     /// The kernel's release, where it is told.
     pub release: Option<String>,
+    /// Whether other words are those of a kernel before 5.0.
+    pub is_aged: bool,
 }
 
 /// What the stack says of the way to the killer.
@@ -237,7 +239,7 @@ impl Report {
             .and_then(|release| release.split('.').next()?.parse::<u32>().ok());
         match major {
             Some(major) => major < 5,
-            None => self.gfp.is_some() && self.gfp_names.is_none() && self.gfp != Some(0),
+            None => self.is_aged || self.gfp.is_some() && self.gfp_names.is_none() && self.gfp != Some(0),
         }
     }
 
@@ -267,6 +269,7 @@ pub(super) fn invoked(text: &str, caller: Option<Tid>) -> Option<Report> {
             .filter(|names| !names.is_empty()),
         order: order.and_then(|order| order.trim().parse().ok()),
         nodes: context::nodes(nodemask.map(|(list, _)| list)),
+        is_aged: nodemask.is_some(),
         ..Report::default()
     })
 }
@@ -545,6 +548,8 @@ impl Open {
         };
         if pid.trim() == "pid" {
             self.columns = rest.split_whitespace().map(str::to_owned).collect();
+            // One column for all tables since 4.15.
+            self.report.is_aged |= self.columns.iter().any(|column| column == "nr_ptes");
             return true;
         }
         let (Ok(tid), false) = (pid.trim().parse::<u32>(), self.columns.is_empty()) else {
