@@ -190,8 +190,11 @@ impl Pasted {
         if names_columns(text) {
             return (!text.trim_end().ends_with(" name")).then_some(0);
         }
-        let words = row.split_once(']')?.1.split_whitespace().count();
-        self.columns.checked_sub(words).filter(|missing| *missing > 0)
+        let words = row.split_once(']')?.1.split_whitespace();
+        // A name ends the row.
+        let mut numbers = words.clone().map(|word| word.parse::<i64>().is_ok());
+        let missing = self.columns.checked_sub(words.count()).filter(|missing| *missing > 0);
+        missing.filter(|_| numbers.all(|is_number| is_number))
     }
 
     fn missing_columns(&self, half: &str) -> Option<usize> {
