@@ -83,6 +83,8 @@ pub struct Report {
     pub stack: Stack,
     /// The kernel's release, where it is told.
     pub release: Option<String>,
+    /// Whether the order stands right behind the mask's names, as up to 4.8 and since 5.0.
+    pub is_plain: bool,
     /// Whether other words are those of a kernel before 5.0.
     pub is_aged: bool,
 }
@@ -238,9 +240,14 @@ impl Report {
             .as_deref()
             .and_then(|release| release.split('.').next()?.parse::<u32>().ok());
         match major {
-            Some(major) => major < 5,
+            Some(major) => major < 5 && !self.is_backport(),
             None => self.is_aged || self.gfp.is_some() && self.gfp_names.is_none() && self.gfp != Some(0),
         }
+    }
+
+    /// Whether a kernel before 5.0 prints its reports as 5.0 does, as RHEL 8's: since 4.9 the head of the others has the nodes.
+    fn is_backport(&self) -> bool {
+        self.is_plain && !self.is_aged && !self.is_before(4, 9)
     }
 
     /// Counters of an owner who is another's.
@@ -269,6 +276,7 @@ pub(super) fn invoked(text: &str, caller: Option<Tid>) -> Option<Report> {
             .filter(|names| !names.is_empty()),
         order: order.and_then(|order| order.trim().parse().ok()),
         nodes: context::nodes(nodemask.map(|(list, _)| list)),
+        is_plain: names.is_some_and(|(_, rest)| rest.trim_start_matches([',', ' ']).starts_with("order=")),
         is_aged: nodemask.is_some(),
         ..Report::default()
     })
