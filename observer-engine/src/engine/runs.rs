@@ -24,6 +24,8 @@ const AGES_ALIKE: usize = 4;
 const AGES_ALIKE_OF_TEMPLATE: usize = 6;
 /// A run says nothing any more of one that has lived so many times as long.
 const OUTLIVED: f32 = 1.25;
+/// Nor one that stopped of itself of one that holds so many times as much as it ever did.
+const OUTGROWN: f32 = 1.05;
 /// A run has settled that grew by no more than this share in the last half of its life, or by no more than the other in the last
 /// third: jobs read for as long as they work.
 const SETTLED: f64 = 0.10;
@@ -183,6 +185,11 @@ impl Outline {
         }
     }
 
+    /// Whether `present` already holds more than it ever did.
+    fn is_outgrown_by(&self, present: &Present) -> bool {
+        present.outline.peak > self.peak * OUTGROWN
+    }
+
     fn told(&self) -> RunOutline {
         let held = self.held.iter().enumerate().filter_map(|(age, held)| {
             Some(HeldAt {
@@ -271,7 +278,8 @@ impl Runs {
         };
         let alike = || runs.iter().rev().filter(|outline| outline.is_like(present, ages));
         let killed = alike().find(|outline| outline.end == RunEnd::Killed);
-        let outline = killed.or_else(|| alike().find(|outline| outline.has_settled()))?;
+        let settles = |outline: &&Outline| outline.has_settled() && !outline.is_outgrown_by(present);
+        let outline = killed.or_else(|| alike().find(settles))?;
         Some(Earlier {
             end: outline.end,
             seconds: significant(f64::from(outline.seconds)),
@@ -315,6 +323,21 @@ mod tests {
         assert!((alike.peak.as_f64() / 1.1e8 - 1.0).abs() < 0.01, "{:?}", alike.peak);
         // What goes on where that stopped is another thing.
         live(&mut runs, 300, |second| 1e7 + 1e6 * second);
+        assert_eq!(runs.alike(None), None);
+    }
+
+    #[test]
+    fn what_holds_more_than_one_that_settled_ever_did_is_not_like_it_any_more() {
+        let mut runs = Runs::default();
+        live(&mut runs, 400, fills);
+        runs.end(RunEnd::Stopped);
+        let leak = |second| 1e7 + 1e6 * second;
+        // Where that one stopped, the ages that are over are still the same.
+        live(&mut runs, 104, leak);
+        assert!(runs.alike(None).is_some());
+        for second in 104..110 {
+            runs.push(at(1_000 + second), leak(second as f64));
+        }
         assert_eq!(runs.alike(None), None);
     }
 

@@ -457,6 +457,16 @@ fn a_leak_that_killed_before_is_warned_of_earlier() {
 }
 
 #[test]
+fn a_run_that_goes_on_where_the_others_stopped_is_warned_of() {
+    let mut engine = Engine::new(Config::default());
+    run(&mut engine, "1", 0, 400, filling);
+    // At 110 s the first one had come to its end, and at 190 s this one is killed.
+    let leak = |second: u64| (5 << 20) + (512 << 10) * second;
+    let (warnings, _) = run(&mut engine, "2", 500, 130, leak);
+    assert_eq!(warnings.first().map(|(_, state)| *state), Some(ForecastState::Raised));
+}
+
+#[test]
 fn a_lower_limit_leaves_no_room_to_settle_in() {
     let mut engine = Engine::new(Config::default());
     run(&mut engine, "1", 0, 400, filling);
