@@ -248,6 +248,7 @@ impl Engine {
         sample.trend = history.trend();
         let class = sample.trend.map_or(Class::Unknown, |trend| trend.class);
         let mut ahead = forecast::ahead(class, &history.growth, &self.owners, sample, reclaimable);
+        history.growth.nears(ahead.room.map(|room| room.left));
         history.met_since = ahead.met.and(history.met_since.or(Some(ts)));
         if let (None, Some(_), Some(limit), Some(since)) = (&ahead.binding, &history.told, ahead.met, history.met_since)
         {

@@ -26,6 +26,8 @@ const STEADY_SHARE: f64 = 0.002 / 3600.0;
 /// less as surely, in proportion.
 const STEADY_RISE: f64 = 0.02;
 const STEADY_WINDOW: f64 = 600.0;
+/// It is growth all the same where what it moved by is this share of what is left to the limit: near it, little is much.
+const NEARS: f64 = 0.05;
 /// Growth goes on through a pause that is shorter than this share of it.
 const PAUSE: f64 = 0.2;
 /// A record is one over everything older than this many windows.
@@ -145,6 +147,8 @@ pub(super) struct Series {
     since: Option<Timestamp>,
     beliefs: VecDeque<Belief>,
     detail: Detail,
+    /// What was left to the nearest limit at the last sample.
+    left: Option<f32>,
 }
 
 impl Series {
@@ -245,7 +249,7 @@ impl Series {
         let steps = (slots.len() - 1) * MERGE.pow(u32::try_from(place).ok()?);
         let now = Judged {
             line,
-            class: self.classify(&slots, &line),
+            class: self.classify(&slots, &line, self.left),
             since: slots.clone().next()?.at,
             until: self.newest()?.at,
             spacing: line.window() / steps as f64,
@@ -286,7 +290,9 @@ impl Series {
     ) -> Option<(usize, Slots<'_>, Line, Option<Waves>)> {
         let slope = last.slope();
         let before = self.judged.as_deref().filter(|before| before.grows())?;
-        if self.detail == Detail::Plain || slope.low <= 0.0 || self.classify(slots, last) != Class::Steady {
+        // Against its size: a trough near the limit is one, too.
+        let is_slow = self.classify(slots, last, None) == Class::Steady;
+        if self.detail == Detail::Plain || slope.low <= 0.0 || !is_slow {
             return None;
         }
         let levels = self.levels.iter().enumerate().skip(flank.max(1)).rev();
@@ -313,6 +319,11 @@ impl Series {
             newest.at.since(growth.until) < line.window() * PAUSE
                 && f64::from(newest.mean) >= line.at(growth.until) - line.swing()
         })
+    }
+
+    /// So much is left to the nearest limit.
+    pub(super) fn nears(&mut self, left: Option<f64>) {
+        self.left = left.map(short);
     }
 
     /// How closely it is looked at.
@@ -527,12 +538,14 @@ impl Series {
         })
     }
 
-    fn classify(&self, slots: &Slots<'_>, line: &Line) -> Class {
+    /// What kind of growth it is, where so much is left to the limit.
+    fn classify(&self, slots: &Slots<'_>, line: &Line, left: Option<f32>) -> Class {
         let newest = self.newest().map_or(0.0, |newest| f64::from(newest.mean));
         let slope = line.slope();
         let rise = STEADY_RISE * (STEADY_WINDOW / line.window()).min(1.0);
         let steady = (newest * STEADY_SHARE).max(newest * rise / line.window()).max(1.0);
-        let rises = slope.low > steady;
+        let nears = left.map_or(f64::INFINITY, |left| f64::from(left).max(0.0) * NEARS / line.window());
+        let rises = slope.low > steady.min(nears.max(1.0));
         let falls = slope.high < -steady;
         let flattens = line.flattens();
         if rises && line.floor_rises() && !flattens {

@@ -172,6 +172,26 @@ fn noise_is_steady() {
 }
 
 #[test]
+fn what_is_little_of_the_size_is_growth_where_little_is_left() {
+    // To nine tenths of a gigabyte, and from there on 1 MB in 20 s.
+    let after = |second: u64, limit_bytes: u64| {
+        let mut engine = Engine::new(Config::default());
+        let (last, _) = feed(&mut engine, 600 + second, |second| {
+            let usage = 1_500_000 * second.min(600) + 50_000 * second.saturating_sub(600);
+            sample(usage, 0, vec![limit(Relation::Own, "/own", limit_bytes, usage)])
+        });
+        (
+            last.trend.unwrap().class,
+            last.forecast.map(|forecast| forecast.seconds),
+        )
+    };
+    let (class, seconds) = after(150, 1_000_000_000);
+    assert_eq!(class, Class::Leak);
+    assert!((seconds.unwrap() / 1850.0 - 1.0).abs() < 0.1, "{seconds:?}");
+    assert_eq!(after(150, 8_000_000_000), (Class::Steady, None));
+}
+
+#[test]
 fn a_jump_is_no_growth_that_becomes_faster() {
     let mut engine = Engine::new(Config::default());
     let (last, out) = feed(&mut engine, 70, |second| {

@@ -162,3 +162,18 @@ fn pools_fills_and_starts_that_end_are_warned_of_no_more_often_than_they_are() {
         );
     }
 }
+
+#[test]
+fn growth_that_slows_near_the_limit_and_goes_on_is_warned_of_all_the_time() {
+    for (slows_at, fast, slow) in [(91.0, 660.0, 1680.0), (93.0, 1200.0, 1400.0), (89.0, 1500.0, 1500.0)] {
+        let lived = live(4000, |second| {
+            let first = (second / fast).min(1.0);
+            2.0 + (slows_at - 2.0) * first + (100.0 - slows_at) * (second - fast).max(0.0) / slow
+        });
+        assert!(
+            matches!(lived.warnings[..], [(_, ForecastState::Raised)]),
+            "{:?}",
+            lived.warnings
+        );
+    }
+}
