@@ -255,7 +255,7 @@ impl Engine {
             ahead.binding = Some(forecast::overdue(limit, ts.seconds_since(since)));
         }
         let bursty = history.bursts.push(ts, before, rise, ahead.room);
-        let slowing = ahead.slowing;
+        let growth = ahead.growth;
         (sample.forecast, sample.slowed) = (ahead.binding, ahead.slowed);
         sample.bursty = bursty;
         history.look(sample.forecast.is_some(), self.close < MAX_CLOSE);
@@ -282,11 +282,8 @@ impl Engine {
         let case = warning::Case {
             class,
             forecast: sample.forecast.as_ref(),
-            slowing: if history.ends_below(ends, sample.forecast.as_ref()) {
-                f64::INFINITY
-            } else {
-                slowing
-            },
+            growth,
+            ends_below: history.ends_below(ends, sample.forecast.as_ref()),
             within: self.config.warn_within_seconds,
         };
         let change = warning::change(ts, history, &case);

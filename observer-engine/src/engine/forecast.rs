@@ -15,6 +15,9 @@ const HORIZON: f64 = 30.0 * 86_400.0;
 const CONFIDENCE: f64 = 0.8;
 /// A limit is met where so much of it is held: the rest is what a program runs from, read again and again.
 const MET: f64 = 0.95;
+/// Who makes less than this share of the growth towards a limit above it has no part in that: it is the others' forecast, and the
+/// limit's owner's. Each of eight alike has one.
+const PART: f64 = 0.125;
 /// The file whose limit slows down and does not kill.
 const HIGH: &str = "memory.high";
 
@@ -23,9 +26,8 @@ const HIGH: &str = "memory.high";
 pub(super) struct Ahead<'a> {
     /// At the limit that kills and is reached first; `None` = no statement.
     pub(super) binding: Option<Forecast>,
-    /// How long that takes where growth that slowed goes on slowing, in seconds: for ever, where it ends before; 0 where it
-    /// did not slow.
-    pub(super) slowing: f64,
+    /// The growth that leads there, of whoever owns that limit.
+    pub(super) growth: Option<Growth>,
     /// At the `memory.high` that is reached first.
     pub(super) slowed: Option<Forecast>,
     /// The first limit that kills and is met: what stands there has not come to rest, reclaim keeps it from the kill for as
@@ -33,6 +35,18 @@ pub(super) struct Ahead<'a> {
     pub(super) met: Option<&'a Limit>,
     /// What is left to the nearest limit that kills.
     pub(super) room: Option<Room>,
+}
+
+/// What leads to a limit.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Growth {
+    /// How long it takes where growth that slowed goes on slowing, in seconds: for ever, where it ends before; 0 where it
+    /// did not slow.
+    pub(super) slowing: f64,
+    /// What is left, in bytes.
+    pub(super) left: f64,
+    /// For how long it has been so, in seconds: both that the limit's owner grows like this, and that the cgroup does.
+    pub(super) lasted: f64,
 }
 
 /// What counts against a limit: what reclaim cannot give back, and what was swapped out already.
@@ -49,8 +63,7 @@ pub(super) fn ahead<'a>(
     reclaimable: Bytes,
 ) -> Ahead<'a> {
     let mut ahead = Ahead::default();
-    // The cgroup must have a part in what fills up: a neighbour's growth alone is the neighbour's forecast.
-    let has_part = may_reach(class) && own.line().is_some_and(|line| line.slope().middle > 0.0);
+    let own_line = own.line().filter(|line| may_reach(class) && line.slope().middle > 0.0);
     let (mut binding, mut slowed): (Option<(&Limit, Reach)>, _) = (None, None);
     for limit in &sample.limits {
         let is_high = limit.file == HIGH;
@@ -67,12 +80,14 @@ pub(super) fn ahead<'a>(
         if !is_high && ahead.met.is_none() && now >= until * MET {
             ahead.met = Some(limit);
         }
-        if !has_part {
-            continue;
-        }
+        let Some(line) = own_line else { continue };
         let series = match limit.relation {
             Relation::Own => Some(own),
-            Relation::Ancestor | Relation::Host => owners.get(&limit.cgroup),
+            // The cgroup must have a part in what fills up: a neighbour's growth alone is the neighbour's forecast.
+            Relation::Ancestor | Relation::Host => owners.get(&limit.cgroup).filter(|owner| {
+                let of_owner = owner.line().map_or(0.0, |line| line.slope().middle);
+                line.slope().middle >= of_owner * PART
+            }),
         };
         let Some(reach) = series.and_then(|series| series.reach(until, now)) else {
             continue;
@@ -82,7 +97,11 @@ pub(super) fn ahead<'a>(
             *first = Some((limit, reach));
         }
     }
-    ahead.slowing = binding.map_or(0.0, |(_, reach)| reach.slowing);
+    ahead.growth = binding.zip(own_line).map(|((_, reach), line)| Growth {
+        slowing: reach.slowing,
+        left: reach.left,
+        lasted: reach.lasted.min(line.window()),
+    });
     ahead.binding = binding.map(|(limit, reach)| statement(limit, reach));
     ahead.slowed = slowed.map(|(limit, reach)| statement(limit, reach));
     ahead

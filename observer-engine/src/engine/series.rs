@@ -89,6 +89,9 @@ pub(super) struct Reach {
     /// How long it takes where growth that slowed goes on slowing, in seconds: for ever, where it ends before; 0 where it did
     /// not slow.
     pub(super) slowing: f64,
+    /// What it would grow by in that time, and for how long it has been seen to grow like this, in seconds.
+    pub(super) left: f64,
+    pub(super) lasted: f64,
 }
 
 impl Reach {
@@ -99,6 +102,8 @@ impl Reach {
             low: seconds / LATE,
             high: seconds * LATE,
             slowing: 0.0,
+            left: 0.0,
+            lasted: 0.0,
         }
     }
 }
@@ -417,8 +422,9 @@ impl Series {
         let seconds = line.seconds_for(room);
         let error = (Z * self.error(&line, seconds)).exp();
         let late = Reach::overdue((line.at(newest.at) + line.peak() - target) / line.slope().middle);
+        let seconds_left = seconds.max(late.seconds);
         Some(Reach {
-            seconds: seconds.max(late.seconds),
+            seconds: seconds_left,
             low: seconds.max(late.low) / error,
             // Where the limit is near, what goes up and down around the line decides.
             high: (seconds * error)
@@ -429,6 +435,8 @@ impl Series {
             } else {
                 line.seconds_slowing(room)
             },
+            left: seconds_left * line.slope().middle,
+            lasted: line.window(),
         })
     }
 

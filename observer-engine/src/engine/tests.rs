@@ -357,7 +357,8 @@ fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
             let case = warning::Case {
                 class: Class::Leak,
                 forecast: Some(&forecast),
-                slowing: 0.0,
+                growth: None,
+                ends_below: false,
                 within: 1800.0,
             };
             let state = warning::change(ts, &mut history, &case);
@@ -382,6 +383,62 @@ fn the_ancestor_that_is_full_first_binds() {
     let forecast = last.forecast.unwrap();
     assert_eq!(forecast.limit.cgroup, "/system.slice");
     assert!((forecast.seconds - 41.0).abs() < 5.0, "{forecast:?}");
+}
+
+/// Warnings of two units below a slice of 1 GiB, of what each holds at a second, in MiB.
+fn below_a_slice(seconds: u32, one: impl Fn(f64) -> f64, other: impl Fn(f64) -> f64) -> [Vec<u32>; 2] {
+    let mut engine = Engine::new(Config::default());
+    let mut raised = [Vec::new(), Vec::new()];
+    for second in 0..seconds {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a size of some MiB"
+        )]
+        let held = [one(f64::from(second)), other(f64::from(second))].map(|size| (size * Bytes(MIB).as_f64()) as u64);
+        let all = held[0] + held[1];
+        for (place, (held, raised)) in held.into_iter().zip(&mut raised).enumerate() {
+            let mut sample = sample(held, 0, vec![limit(Relation::Ancestor, "/a.slice", 1024 * MIB, all)]);
+            sample.subject.cgroup.path = Some(format!("/a.slice/{place}.service"));
+            let mut out = Vec::new();
+            engine.sample(at(f64::from(second)), &mut sample, &mut out);
+            raised.extend(out.iter().filter_map(|event| match event {
+                Event::Forecast(change) if change.state == ForecastState::Raised => Some(second),
+                _ => None,
+            }));
+        }
+    }
+    raised
+}
+
+#[test]
+fn who_has_a_small_part_in_what_fills_a_slice_is_not_blamed_for_it() {
+    let innocent = |second: f64| 50.0 + second / 10.0;
+    let [of_innocent, of_leak] = below_a_slice(500, innocent, |second| 20.0 + second);
+    assert_eq!(of_innocent, Vec::<u32>::new());
+    assert_eq!(of_leak.len(), 1);
+}
+
+#[test]
+fn what_is_left_in_a_slice_is_what_is_left_to_a_unit_that_has_a_part_in_it() {
+    // It gives back 30 MiB, and is 30 above its record at 600 s. Up to the slice's limit it would grow by 12, the slice by 80.
+    let tide = |second: f64| if second < 300.0 { 60.0 } else { 30.0 } + (second - 300.0).max(0.0) / 5.0;
+    let [raised, _] = below_a_slice(655, tide, |second| 130.0 + 1.2 * second);
+    assert!(matches!(raised[..], [at] if at >= 600), "{raised:?}");
+}
+
+#[test]
+fn all_of_eight_that_fill_a_slice_alike_have_a_part_in_it() {
+    let raised = below_a_slice(900, |second| 10.0 + second / 8.0, |second| 10.0 + second * 7.0 / 8.0);
+    assert!(raised.iter().all(|raised| raised.len() == 1), "{raised:?}");
+}
+
+#[test]
+fn what_a_neighbour_takes_at_once_is_not_taken_to_go_on_for_as_long_as_the_own_growth_has() {
+    // At the burst's pace what is left would be gone within two minutes; it lasts for three quarters of one.
+    let burst = |second: f64| 290.0 + 3.0 * (second - 250.0).clamp(0.0, 45.0);
+    let [raised, _] = below_a_slice(400, |second| 50.0 + second / 2.0, burst);
+    assert_eq!(raised, Vec::<u32>::new());
 }
 
 #[test]

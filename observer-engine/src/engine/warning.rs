@@ -1,5 +1,6 @@
 //! Whether the state of a warning changes: growth is worth waking someone where it has lasted long enough to be believed.
 
+use super::forecast::Growth;
 use super::{History, grows};
 use crate::event::{Class, Forecast, ForecastState, RunEnd};
 use crate::measure::Timestamp;
@@ -77,8 +78,10 @@ fn goes_on_for(lasted: f64, step: f64) -> f64 {
 pub(super) struct Case<'a> {
     pub(super) class: Class,
     pub(super) forecast: Option<&'a Forecast>,
-    /// How long it takes where growth that slowed goes on slowing, in seconds: for ever, where it ends below the limit.
-    pub(super) slowing: f64,
+    /// The growth that leads to the forecast's limit.
+    pub(super) growth: Option<Growth>,
+    /// Whether its program was told to end it below the limit.
+    pub(super) ends_below: bool,
     /// A warning is wanted of what comes within so many seconds.
     pub(super) within: f64,
 }
@@ -100,26 +103,27 @@ pub(super) fn change(ts: Timestamp, history: &mut History, case: &Case<'_>) -> O
     let Case {
         class,
         forecast,
-        slowing,
+        growth,
+        ends_below,
         within,
     } = *case;
     let was_killed = history.earlier.is_some_and(|earlier| earlier.end == RunEnd::Killed);
     let step = history.growth.spacing().max(STEP);
-    let line = history.growth.line();
     let begun = history.runs.begun();
-    let lasted = line.map_or(0.0, |line| line.window());
-    let slope = line.map_or(0.0, |line| line.slope().middle);
+    // Of what has been due for some time nothing leads there any more.
+    let Growth { slowing, left, lasted } = growth.unwrap_or_default();
     // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
     // the same at first. A run that was killed after it had grown the same way is.
     let is_sure = |forecast: &&Forecast| {
         was_killed
             || lasted >= LASTED_AT_LEAST * step
+                && !ends_below
                 && forecast.seconds.max(slowing) <= goes_on_for(lasted, step)
                 && forecast
                     .high_seconds
                     .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
-                && !starts(ts, begun, forecast, forecast.seconds * slope, step)
-                && history.growth.rises_beyond(forecast.seconds * slope)
+                && !starts(ts, begun, forecast, left, step)
+                && history.growth.rises_beyond(left)
     };
     let forecast = forecast.filter(|_| grows(class));
     let held = history.growth.last().unwrap_or_default();
@@ -156,10 +160,9 @@ pub(super) fn change(ts: Timestamp, history: &mut History, case: &Case<'_>) -> O
     if left.is_none() && history.met_since.is_none() {
         let since = *told.quiet_since.get_or_insert(ts);
         // A trough is no end: what still grows, if more slowly, is given a share of all the time that it grew.
-        let lasted = if line.is_some_and(|line| line.slope().low > 0.0) {
-            told.lasted + since.seconds_since(told.at)
-        } else {
-            lasted
+        let lasted = match history.growth.line() {
+            Some(line) if line.slope().low > 0.0 => told.lasted + since.seconds_since(told.at),
+            line => line.map_or(0.0, |line| line.window()),
         };
         if ts.seconds_since(since) < (lasted * QUIET).max(QUIET_AT_LEAST * step) {
             return None;
