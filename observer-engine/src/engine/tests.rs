@@ -442,6 +442,49 @@ fn what_a_neighbour_takes_at_once_is_not_taken_to_go_on_for_as_long_as_the_own_g
 }
 
 #[test]
+fn the_first_moments_of_growth_that_comes_back_do_not_say_when_it_ends() {
+    let mut history = History {
+        calmed: Some(Box::new(Told {
+            left: 300.0,
+            at: at(0.0),
+            lasted: 3000.0,
+            held: 100.0,
+            quiet_since: None,
+        })),
+        ..History::default()
+    };
+    let mut raised_after = |lasted: f64| {
+        history.growth.push(at(lasted), 110.0 + lasted);
+        let forecast = Forecast {
+            seconds: 18.0,
+            low_seconds: 10.0,
+            high_seconds: Some(30.0),
+            confidence: 0.8,
+            limit: LimitRef {
+                cgroup: "/own".to_owned(),
+                unit: None,
+                file: "memory.max".to_owned(),
+                bytes: Bytes(MIB),
+            },
+        };
+        let case = warning::Case {
+            class: Class::Leak,
+            forecast: Some(&forecast),
+            growth: Some(forecast::Growth {
+                slowing: 0.0,
+                left: 1e6,
+                lasted,
+            }),
+            ends_below: false,
+            within: 1800.0,
+        };
+        warning::change(at(lasted), &mut history, &case).is_some()
+    };
+    assert!(!raised_after(7.0));
+    assert!(raised_after(40.0));
+}
+
+#[test]
 fn a_restart_begins_a_new_life() {
     let mut engine = Engine::new(Config::default());
     let _ = feed(&mut engine, 60, |second| sample(second * MIB, 0, Vec::new()));

@@ -114,14 +114,19 @@ pub(super) fn change(ts: Timestamp, history: &mut History, case: &Case<'_>) -> O
     let Growth { slowing, left, lasted } = growth.unwrap_or_default();
     // Growth that has not lasted as long as it would have to go on is no reason to wake anyone: caches and warm-ups look
     // the same at first. A run that was killed after it had grown the same way is.
+    let is_believed = |forecast: &Forecast, lasted: f64| {
+        let is_precise = forecast
+            .high_seconds
+            .is_some_and(|high| lasted >= high * LASTED_OF_HIGH);
+        is_precise && forecast.seconds <= goes_on_for(lasted, step)
+    };
+    let is_new = lasted < LASTED_AT_LEAST * step;
     let is_sure = |forecast: &&Forecast| {
         was_killed
-            || lasted >= LASTED_AT_LEAST * step
+            || !is_new
                 && !ends_below
-                && forecast.seconds.max(slowing) <= goes_on_for(lasted, step)
-                && forecast
-                    .high_seconds
-                    .is_some_and(|high| lasted >= high * LASTED_OF_HIGH)
+                && is_believed(forecast, lasted)
+                && slowing <= goes_on_for(lasted, step)
                 && !starts(ts, begun, forecast, left, step)
                 && history.growth.rises_beyond(left)
     };
@@ -130,10 +135,11 @@ pub(super) fn change(ts: Timestamp, history: &mut History, case: &Case<'_>) -> O
     // What was given back is not on its way any more.
     history.calmed = history.calmed.take().filter(|calmed| held >= calmed.held * GIVEN_BACK);
     let Some(told) = history.told.as_deref_mut() else {
-        // The same growth as was told before, in its next wave: it has lasted since it began.
+        // The same growth as was told before, in its next wave: it has lasted since it began. How fast that is, no first moment
+        // of it tells.
         let resumed = history.calmed.as_ref().filter(|calmed| held > calmed.held * GOES_ON);
         let lasted = resumed.map_or(lasted, |calmed| lasted.max(calmed.lasted + ts.seconds_since(calmed.at)));
-        let goes_on = |forecast: &&Forecast| resumed.is_some() && forecast.seconds <= goes_on_for(lasted, step);
+        let goes_on = |forecast: &&Forecast| resumed.is_some() && !is_new && is_believed(forecast, lasted);
         let left = forecast
             .filter(|forecast| is_sure(forecast) || goes_on(forecast))?
             .seconds;
