@@ -465,9 +465,10 @@ impl Series {
         // It rises now: a heap that is collected from time to time comes back to where it was, one that leaks comes back higher,
         // and what stands still has come to its end or is in a trough of its waves. Peaks of a moment that are long gone are not
         // waited for.
+        // Nor is what was given back: it counts what is held.
         let lately = line.window() * PAUSE;
         let earlier = self.meant(newest, |ago| ago > lately).map(|slot| slot.mean);
-        let risen = self.greatest(newest, |ago| ago <= lately) - f64::from(earlier.fold(0.0, f32::max));
+        let risen = f64::from(newest.mean - earlier.fold(0.0, f32::max));
         if risen < line.slope().middle * lately * RISES {
             return false;
         }

@@ -164,6 +164,36 @@ fn pools_fills_and_starts_that_end_are_warned_of_no_more_often_than_they_are() {
 }
 
 #[test]
+fn what_was_flushed_is_not_warned_of_for_what_it_held_before() {
+    // A shipper of logs that is emptied each 100 s, but for outages of two or three times as long.
+    for teeth in [
+        &[1, 1, 1, 2, 1, 3, 2][..],
+        &[1, 1, 1, 2, 3, 2],
+        &[1, 1, 1, 3, 3, 2],
+        &[1, 1, 2, 3, 2],
+    ] {
+        let all: u32 = teeth.iter().sum::<u32>() * 100;
+        let lived = live(all, |second| {
+            let mut since = second;
+            for tooth in teeth.iter().map(|tooth| f64::from(tooth * 100)) {
+                if since < tooth {
+                    break;
+                }
+                since -= tooth;
+            }
+            10.0 + 0.24 * since
+        });
+        // The last one has come to less than the one before it when it ends.
+        let mut of_last = lived.warnings.iter().filter(|(at, _)| *at > all - 200);
+        assert!(
+            !of_last.any(|(_, state)| *state == ForecastState::Raised),
+            "{teeth:?}: {:?}",
+            lived.warnings
+        );
+    }
+}
+
+#[test]
 fn growth_that_slows_near_the_limit_and_goes_on_is_warned_of_all_the_time() {
     for (slows_at, fast, slow) in [(91.0, 660.0, 1680.0), (93.0, 1200.0, 1400.0), (89.0, 1500.0, 1500.0)] {
         let lived = live(4000, |second| {
