@@ -92,8 +92,9 @@ pub(super) struct Line {
     late: f32,
     /// Whether a jump makes most of the last third's growth.
     jumps: bool,
-    /// The slope of the slots' least values.
+    /// The slopes of the slots' least values and of their greatest.
     floor: f32,
+    ceiling: f32,
     /// Whether it goes up and down around the line, again and again, more slowly than noise does.
     breathes: bool,
 }
@@ -132,9 +133,12 @@ impl Line {
         f64::from(self.fit.value) + f64::from(self.fit.middle) * at.since(self.fit.end)
     }
 
-    /// How long growth by `room` takes. Growth that becomes faster, and not by noise, goes on becoming so.
+    /// How long growth by `room` takes. Growth that becomes faster, and not by noise, goes on becoming so. Where what goes up and
+    /// down does so further each time, as a heap that is collected when it has doubled, its peaks are what meets a limit.
     pub(super) fn seconds_for(&self, room: f64) -> f64 {
-        let plain = room / f64::from(self.fit.middle);
+        let (middle, ceiling) = (f64::from(self.fit.middle), f64::from(self.ceiling));
+        let widens = ceiling > middle * ACCELERATES && middle > f64::from(self.floor) * ACCELERATES;
+        let plain = room / if widens { ceiling } else { middle };
         let (early, late) = (f64::from(self.early), f64::from(self.late));
         let is_bent = f64::from(self.fit.bend) > f64::from(self.fit.noise) * BEYOND_NOISE;
         if !is_bent || self.jumps || early <= 0.0 || late < early * ACCELERATES {
@@ -264,12 +268,13 @@ pub(super) fn line(slots: &Slots<'_>, is_finest: bool) -> Option<Line> {
     }
     let (low, high) = interval(means.len(), below, middle, above);
     let tops = points(slots, |slot| Some(f64::from(slot.max)));
-    let (own_rise, floor) = if is_finest {
-        (0.0, middle)
+    let (own_rise, floor, ceiling) = if is_finest {
+        (0.0, middle, middle)
     } else {
         let width = window / (means.len() - 1) as f64;
         let floors = points(slots, |slot| Some(f64::from(slot.min)));
-        (middle.max(0.0) * width / 2.0, plain_slope(&floors, &mut room))
+        let (floor, ceiling) = (plain_slope(&floors, &mut room), plain_slope(&tops, &mut room));
+        (middle.max(0.0) * width / 2.0, floor, ceiling)
     };
     let peak = quantile(tops.iter().map(residual), PEAK)?;
     let late_tops = tops.iter().skip(tops.len() / 2).map(residual);
@@ -285,6 +290,7 @@ pub(super) fn line(slots: &Slots<'_>, is_finest: bool) -> Option<Line> {
         late: short(plain_slope(tail, &mut room)),
         jumps: jumps(tail),
         floor: short(floor),
+        ceiling: short(ceiling),
         breathes: breath > 0.0,
     })
 }
@@ -493,6 +499,22 @@ mod tests {
             let (low, middle, high) = defined(&points);
             prop_assert_eq!(told, (low.to_bits(), middle.to_bits(), high.to_bits()));
         }
+    }
+
+    #[test]
+    fn where_peaks_rise_faster_and_troughs_do_not_the_peaks_meet_a_limit_first() {
+        let seconds = |trough: f64, peak: f64| {
+            let values: Vec<_> = (0..32).map(|second| 1e6 * f64::from(second)).collect();
+            let mut slots = slots(&values);
+            for slot in &mut slots {
+                (slot.min, slot.max) = (short(f64::from(slot.mean) * trough), short(f64::from(slot.mean) * peak));
+            }
+            line(&slots.range(..), false).unwrap().seconds_for(9e7)
+        };
+        assert!((seconds(0.5, 1.5) - 60.0).abs() < 0.1, "{}", seconds(0.5, 1.5));
+        // By no more than noise does, or all of it together.
+        assert!((seconds(0.5, 1.1) - 90.0).abs() < 0.1, "{}", seconds(0.5, 1.1));
+        assert!((seconds(1.0, 1.5) - 90.0).abs() < 0.1, "{}", seconds(1.0, 1.5));
     }
 
     #[test]
