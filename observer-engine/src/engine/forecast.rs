@@ -14,7 +14,7 @@ const HORIZON: f64 = 30.0 * 86_400.0;
 /// The share of intervals that hold the true time, as they are made.
 const CONFIDENCE: f64 = 0.8;
 /// A limit is met where so much of it is held: the rest is what a program runs from, read again and again.
-const MET: f64 = 0.95;
+pub(super) const MET: f64 = 0.95;
 /// Who makes less than this share of the growth towards a limit above it has no part in that: it is the others' forecast, and the
 /// limit's owner's. Each of eight alike has one.
 const PART: f64 = 0.125;

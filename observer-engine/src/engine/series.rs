@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 
+use super::forecast::MET;
 use super::line::{Line, MIN_SLOTS, Z, median, points};
 use super::slot::{Level, MAX_SLOTS, MERGE, Parts, Slot, Slots, Span, Tick, short};
 use super::waves::{Belief, Through, wrong};
@@ -556,7 +557,9 @@ impl Series {
         let nears = left.map_or(f64::INFINITY, |left| f64::from(left).max(0.0) * NEARS / line.window());
         let rises = slope.low > steady.min(nears.max(1.0));
         let falls = slope.high < -steady;
-        let flattens = line.flattens();
+        // At the limit it is reclaim that slows growth down, and says nothing of the program.
+        let is_met = left.is_some_and(|left| f64::from(left) <= newest * (1.0 / MET - 1.0));
+        let flattens = !is_met && line.flattens();
         if rises && line.floor_rises() && !flattens {
             return growing(slots, slope.middle);
         }

@@ -10,11 +10,14 @@ use crate::event::Process;
 pub(super) struct Lived {
     pub(super) warnings: Vec<(u32, ForecastState)>,
     pub(super) end: u32,
+    /// Its growth at the end.
+    pub(super) class: Option<Class>,
 }
 
 pub(super) fn live(seconds: u32, size: impl Fn(f64) -> f64) -> Lived {
     let mut engine = Engine::new(Config::default());
     let mut warnings = Vec::new();
+    let mut class = None;
     for second in 0..seconds {
         #[expect(
             clippy::cast_possible_truncation,
@@ -23,17 +26,20 @@ pub(super) fn live(seconds: u32, size: impl Fn(f64) -> f64) -> Lived {
         )]
         let usage = (size(f64::from(second)) * Bytes(MIB).as_f64()) as u64;
         if usage >= 100 * MIB {
-            return Lived { warnings, end: second };
+            let end = second;
+            return Lived { warnings, end, class };
         }
         let mut sample = sample(usage, 0, vec![limit(Relation::Own, "/own", 100 * MIB, usage)]);
         let mut out = Vec::new();
         engine.sample(at(f64::from(second)), &mut sample, &mut out);
+        class = sample.trend.map(|trend| trend.class);
         warnings.extend(out.iter().filter_map(|event| match event {
             Event::Forecast(change) if change.state != ForecastState::Updated => Some((second, change.state)),
             _ => None,
         }));
     }
-    Lived { warnings, end: seconds }
+    let end = seconds;
+    Lived { warnings, end, class }
 }
 
 /// A leak with its load: `mean` MiB a second in the mean, from a tenth of that to 1.9 times it.

@@ -207,3 +207,17 @@ fn growth_that_slows_near_the_limit_and_goes_on_is_warned_of_all_the_time() {
         );
     }
 }
+
+#[test]
+fn what_reclaim_slows_down_at_the_limit_is_no_warm_up() {
+    // Even growth to 92 % of the limit, from where reclaim finds less and less to give back.
+    let lived = live(60, |second| {
+        let even = second * 2.3;
+        if even < 92.0 {
+            even
+        } else {
+            99.5 - 7.5 * (-(second - 40.0) / 6.0).exp()
+        }
+    });
+    assert_ne!(lived.class, Some(Class::Warmup));
+}
