@@ -31,7 +31,7 @@ use backwards::{Backwards, Item, Place, Words};
 use hearsay::Hearsay;
 use programs::{Known, Note, Programs, oomd_kill};
 use text::{Mail, Page};
-use wrapped::Folded;
+use wrapped::{Folded, Half};
 
 pub use source::{Skipped, read};
 
@@ -103,7 +103,7 @@ pub struct Pasted {
     page: Page,
     backwards: Backwards,
     /// A line whose end may stand on the next.
-    half: Option<(String, usize)>,
+    half: Option<(String, usize, Half)>,
     /// How many columns the table of tasks has that is being read; 0 = not known.
     columns: usize,
     /// The time of the message that comes next, in `dmesg --json`.
@@ -161,7 +161,7 @@ impl Pasted {
         {
             self.parts(&rest);
         }
-        if let Some((half, _)) = self.half.take() {
+        if let Some((half, ..)) = self.half.take() {
             self.whole(&half);
         }
         let held = self.backwards.end();

@@ -1,6 +1,7 @@
 //! Lines that were wrapped: the parts of one are put together where the first is not whole and the next does not begin as a
 //! line does; and where every line was cut at the same width, as a terminal does it.
 
+use super::anchor::Parts;
 use super::{Pasted, anchor};
 use crate::log::{header, names_columns};
 
@@ -40,6 +41,21 @@ const NARROW: usize = 60;
 
 /// What is put together of cut lines, at most, in bytes.
 const MOST: usize = 16 << 10;
+
+/// What of a line may be on the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Half {
+    /// A report's head, or the first line of its stack.
+    Head,
+    /// A row of the table of tasks that lacks so many words, the name with them; 0 = the line above the rows.
+    Row(usize),
+    /// A zone's figures, or a counter.
+    Figures,
+    /// systemd-oomd's words.
+    Oomd,
+    /// A kill, or a path.
+    Other,
+}
 
 /// A log whose lines were cut at one width: each has a time, and what has none goes on with a line of exactly that width. Lines are
 /// as they come as long as no two have the greatest width so far.
@@ -124,56 +140,54 @@ fn goes_on(text: &str) -> bool {
 impl Pasted {
     /// Takes a line, or a part of one.
     pub(super) fn part(&mut self, part: &str) {
-        let Some((half, parts)) = self.half.take() else {
+        let Some((half, parts, kind)) = self.half.take() else {
             return self.maybe_half(part, 0);
         };
-        if is_half_of_head(&half) {
-            let Some(rest) = rest_of_head(&half, part) else {
+        let rest = part.trim_start_matches(['>', ' ', '\t']);
+        let joined = match kind {
+            Half::Head => rest_of_head(&half, part).map(|rest| {
+                let is_apart = half.trim_end().ends_with([',', ':']) || !rest.starts_with(['|', '(', '_', 'G']);
+                format!("{}{}{rest}", half.trim_end(), if is_apart { " " } else { "" })
+            }),
+            Half::Row(missing) => {
+                (is_rest_of_row(rest, missing) && is_rest(part)).then(|| format!("{} {rest}", half.trim_end()))
+            }
+            Half::Figures => {
+                let rest = rest.trim_start_matches(['>', ' ', '\t', '|']);
+                (is_figure(rest) && is_rest(part)).then(|| format!("{} {rest}", half.trim_end()))
+            }
+            Half::Oomd | Half::Other => return self.rest(&half, parts, part, kind),
+        };
+        match joined {
+            Some(joined) => self.maybe_half(&joined, parts + 1),
+            None => {
                 self.whole(&half);
-                return self.maybe_half(part, 0);
-            };
-            let space = if half.trim_end().ends_with([',', ':']) || !rest.starts_with(['|', '(', '_', 'G']) {
-                " "
-            } else {
-                ""
-            };
-            return self.maybe_half(&format!("{}{space}{rest}", half.trim_end()), parts + 1);
-        }
-        if let Some(missing) = self.missing_columns(&half) {
-            let rest = part.trim_start_matches(['>', ' ', '\t']);
-            if is_rest_of_row(rest, missing) && anchor::parts(part).is_none() && !anchor::is_stamped(part) {
-                return self.maybe_half(&format!("{} {rest}", half.trim_end()), parts + 1);
+                self.maybe_half(part, 0);
             }
-            self.whole(&half);
-            return self.maybe_half(part, 0);
         }
-        if is_half_of_figures(&half) {
-            let rest = part.trim_start_matches(['>', ' ', '\t', '|']);
-            if is_figure(rest) && anchor::parts(part).is_none() && !anchor::is_stamped(part) {
-                return self.maybe_half(&format!("{} {rest}", half.trim_end()), parts + 1);
-            }
-            self.whole(&half);
-            return self.maybe_half(part, 0);
-        }
+    }
+
+    /// Takes what may be the rest of a line of a kill's, of a path's or of systemd-oomd's.
+    fn rest(&mut self, half: &str, parts: usize, part: &str, kind: Half) {
         let begins = part.trim_start_matches(['>', ' ', '\t', '|']);
         // What is to come of a summary that has the name of the process is its numbers.
         let is_other = half.contains("oom-kill:") && half.contains("task=") && !begins.contains("uid=");
-        if is_other || begins.is_empty() || anchor::parts(part).is_some() || anchor::is_stamped(part) {
-            self.whole(&half);
+        if is_other || begins.is_empty() || !is_rest(part) {
+            self.whole(half);
             return self.maybe_half(part, 0);
         }
-        if is_half_of_oomd(&half) {
+        if kind == Half::Oomd {
             if part.starts_with(char::is_whitespace) || begins.starts_with("due to ") {
                 return self.maybe_half(&format!("{half} {begins}"), parts + 1);
             }
-            self.whole(&half);
+            self.whole(half);
             return self.maybe_half(part, 0);
         }
         // Where a line was broken at a space that is gone, the space is put back: after a comma, and before a word.
         let space = half.ends_with(',') && half.contains("total-vm:")
             || begins.starts_with("anon-rss:")
             || begins.starts_with("total-vm:")
-            || is_before_pid(&half)
+            || is_before_pid(half)
             || begins.starts_with("killed as a result of limit of")
             || half.trim_end().ends_with(" killed as a result of limit of");
         let joined = if space {
@@ -197,28 +211,41 @@ impl Pasted {
         missing.filter(|_| numbers.all(|is_number| is_number))
     }
 
-    fn missing_columns(&self, half: &str) -> Option<usize> {
-        self.lacks(anchor::parts(half)?.text)
+    /// What of a line may be on the next.
+    fn half_of(&self, line: &str, parts: Option<Parts<'_>>) -> Option<Half> {
+        if is_half_of_oomd(line) {
+            return Some(Half::Oomd);
+        }
+        let whole = line.trim_end();
+        let Some(Parts { text, .. }) = parts else {
+            // What stands on one line with the end of another of the kernel's is not taken from that.
+            let is_head = whole.ends_with(" invoked") || whole.ends_with(" invoked oom-killer:");
+            return is_head.then_some(Half::Head);
+        };
+        if is_half_of_head(text) {
+            return Some(Half::Head);
+        }
+        if lacks_figures(text) {
+            return Some(Half::Figures);
+        }
+        self.lacks(text)
+            .map(Half::Row)
+            .or_else(|| is_half(text).then_some(Half::Other))
     }
 
     fn maybe_half(&mut self, part: &str, parts: usize) {
         let taken = anchor::parts(part);
         self.columns = taken.and_then(|parts| columns(parts.text)).unwrap_or(self.columns);
-        let is_half = is_half_of_oomd(part)
-            || is_half_of_head(part)
-            || taken.is_some_and(|parts| {
-                is_half(parts.text) || lacks_figures(parts.text) || self.lacks(parts.text).is_some()
-            });
-        if parts < PARTS && is_half {
-            self.half = Some((part.to_owned(), parts));
-        } else {
-            self.whole(part);
+        match self.half_of(part, taken).filter(|_| parts < PARTS) {
+            Some(kind) => self.half = Some((part.to_owned(), parts, kind)),
+            None => self.whole(part),
         }
     }
 }
 
-fn is_half_of_figures(half: &str) -> bool {
-    anchor::parts(half).is_some_and(|parts| lacks_figures(parts.text))
+/// Whether a line does not begin with anything that is known to begin one.
+fn is_rest(part: &str) -> bool {
+    anchor::parts(part).is_none() && !anchor::is_stamped(part)
 }
 
 /// Whether it is a line of a zone's figures, of what is free there in which pieces, or of a cgroup's counter, and lacks its end.
@@ -283,18 +310,13 @@ fn is_half_of_oomd(text: &str) -> bool {
     says && !text.ends_with('%') && !text.ends_with(" activity")
 }
 
-/// Whether a report's head was broken, or the line behind it, before the kernel's release.
+/// Whether a report's head was broken behind its mask, or the line behind it before the kernel's release.
 fn is_half_of_head(text: &str) -> bool {
-    let whole = text.trim_end();
-    if whole.ends_with(" invoked") || whole.ends_with(" invoked oom-killer:") {
-        // What stands on one line with the end of another of the kernel's is not taken from that.
-        return anchor::parts(whole).is_none();
+    if let Some((_, rest)) = header(text) {
+        return is_within(rest) || text.ends_with(',') && !HEAD.iter().skip(3).any(|word| rest.contains(word));
     }
-    if let Some((_, rest)) = header(whole) {
-        return is_within(rest) || whole.ends_with(',') && !HEAD.iter().skip(3).any(|word| rest.contains(word));
-    }
-    let machine = whole.split_once("CPU: ").filter(|(_, rest)| rest.contains("PID: "));
-    machine.is_some_and(|(_, rest)| rest.contains(" Comm: ") && !rest.split_whitespace().skip(1).any(is_release))
+    let machine = text.strip_prefix("CPU: ").filter(|rest| rest.contains("PID: "));
+    machine.is_some_and(|rest| rest.contains(" Comm: ") && !rest.split_whitespace().skip(1).any(is_release))
 }
 
 /// Whether the names of a mask go on.
