@@ -76,6 +76,13 @@ struct Waiting {
     what: What,
 }
 
+impl Waiting {
+    /// Whether a line of this time and machine may be of the same thing.
+    fn is_beside(&self, stamp: &Stamp, host: Option<&str>) -> bool {
+        !heard::is_elsewhere(self.host.as_deref(), host) && heard::near(&self.stamp, stamp)
+    }
+}
+
 #[derive(Debug)]
 enum What {
     Kill(Box<Kill>, Option<String>, Option<Box<Report>>),
@@ -331,14 +338,10 @@ impl Pasted {
     /// `out_of_memory`).
     fn deadlocked(&mut self, key: &str, stamp: &Stamp) {
         let host = self.host_name(key);
-        let last = self.waiting.back_mut().filter(|last| {
-            let is_elsewhere = last
-                .host
-                .as_ref()
-                .zip(host.as_ref())
-                .is_some_and(|(one, other)| one != other);
-            !is_elsewhere && heard::near(&last.stamp, stamp)
-        });
+        let last = self
+            .waiting
+            .back_mut()
+            .filter(|last| last.is_beside(stamp, host.as_deref()));
         if let Some(What::Event(event, _)) = last.map(|last| &mut last.what)
             && let Event::OomWithoutKill(oom) = event.as_mut()
         {
@@ -373,12 +376,9 @@ impl Pasted {
 
     /// Whether a kill of this one was told just before. The reaper may know it by another name: that of a thread of it.
     fn knows(&self, reaped: &Kill, stamp: &Stamp, host: Option<&str>) -> bool {
-        let is_near = |other: &Waiting| {
-            let is_elsewhere = other.host.as_deref().zip(host).is_some_and(|(one, other)| one != other);
-            !is_elsewhere && heard::near(&other.stamp, stamp)
-        };
         self.waiting.iter().any(|waiting| {
-            matches!(&waiting.what, What::Kill(kill, ..) if kill.tid == reaped.tid && (kill.comm == reaped.comm || is_near(waiting)))
+            matches!(&waiting.what, What::Kill(kill, ..) if kill.tid == reaped.tid
+                && (kill.comm == reaped.comm || waiting.is_beside(stamp, host)))
         })
     }
 

@@ -60,8 +60,7 @@ impl Heard {
             text,
         } = words;
         for kill in self.0.iter_mut().rev() {
-            let is_elsewhere = kill.host.as_deref().zip(host).is_some_and(|(one, other)| one != other);
-            if is_elsewhere || !is_same(&kill.whose, whose) || !near(&kill.stamp, stamp) {
+            if is_elsewhere(kill.host.as_deref(), host) || !is_same(&kill.whose, whose) || !near(&kill.stamp, stamp) {
                 continue;
             }
             match kill.said.iter().find(|(known, _)| *known == how) {
@@ -96,6 +95,11 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
         })
     };
     one == other || stands_for(one, other) || stands_for(other, one)
+}
+
+/// Whether two lines are of different machines, as far as both name theirs.
+pub(super) fn is_elsewhere(one: Option<&str>, other: Option<&str>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
 /// Whether two lines may have been written for the same thing, by the times that both have.

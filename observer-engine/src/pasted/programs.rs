@@ -17,7 +17,7 @@ use crate::measure::Tgid;
 use crate::unit::UnitPath;
 use crate::verdict::{KillFacts, UserFacts, verdict};
 
-use super::heard::{Heard, Word, Words, near, within};
+use super::heard::{Heard, Word, Words, is_elsewhere, near, within};
 use super::{REMEMBERED, anchor};
 
 /// The kernel's log as what counts.
@@ -454,12 +454,7 @@ impl Programs {
         // A kill whose unit is not told is the one that a manager tells of at that time, and of one only.
         for (stamp, host) in &units.nameless {
             let is_it = |one: &Counted| {
-                let is_elsewhere = one
-                    .host
-                    .as_deref()
-                    .zip(host.as_deref())
-                    .is_some_and(|(one, other)| one != other);
-                !is_elsewhere && within(&one.stamp, stamp, AT_ONCE)
+                !is_elsewhere(one.host.as_deref(), host.as_deref()) && within(&one.stamp, stamp, AT_ONCE)
             };
             let mut open = untold.iter_mut().zip(&counted);
             if let Some((untold, _)) = open.find(|(untold, one)| **untold && is_it(one)) {
