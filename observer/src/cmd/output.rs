@@ -28,11 +28,15 @@ pub fn print(text: &[u8]) -> Result<(), Failure> {
 
 /// What was written to a reader, who may have seen enough: that is no failure.
 pub(super) fn unless_gone(written: io::Result<()>) -> Result<(), Failure> {
+    is_over(written).map(|_| ())
+}
+
+/// The same, and whether nobody reads any more.
+pub(super) fn is_over(written: io::Result<()>) -> Result<bool, Failure> {
     match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(anyhow::anyhow!("cannot write to standard output: {error}").into())
-        }
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+        Err(error) => Err(anyhow::anyhow!("cannot write to standard output: {error}").into()),
+        Ok(()) => Ok(false),
     }
 }
 

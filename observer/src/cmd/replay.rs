@@ -1,6 +1,5 @@
 //! `oomtrace replay`: captures through the same engine and sinks as the live stream.
 
-use std::io;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -84,7 +83,7 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
             Ok(batch) => batch,
             Err(_) => {
                 // Nothing more for now: whoever reads sees all there is.
-                if is_over(sink.flush())? {
+                if output::is_over(sink.flush())? {
                     return Ok(());
                 }
                 let Ok(batch) = told.recv() else { break };
@@ -96,13 +95,13 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
                 Told::Damage(damage) => damages.tell(damage),
                 Told::Note(words) => notice(words),
                 Told::Wait(length) => {
-                    if is_over(sink.flush())? {
+                    if output::is_over(sink.flush())? {
                         return Ok(());
                     }
                     pause(length, &pace, sink.as_ref());
                 }
                 Told::Line(line) => {
-                    if is_over(sink.line(&line))? {
+                    if output::is_over(sink.line(&line))? {
                         return Ok(());
                     }
                 }
@@ -111,19 +110,13 @@ pub fn run(options: &Replay) -> Result<(), Failure> {
     }
     // One that failed is not to pass for the end.
     let (asked, selection) = playing.join().unwrap_or_else(|panic| resume_unwind(panic));
-    if is_over(sink.flush())? {
+    if output::is_over(sink.flush())? {
         return Ok(());
     }
     // What was recorded is all there now, and is looked at for as long as it is wanted.
     screen.map_or(Ok(()), Screen::wait)?;
     damages.end()?;
     output::is_there(&asked, &selection)
-}
-
-/// Whether nobody reads any more.
-fn is_over(written: io::Result<()>) -> Result<bool, Failure> {
-    let is_over = matches!(&written, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
-    output::unless_gone(written).map(|()| is_over)
 }
 
 /// Waits until so many seconds of the recording have gone by at its pace, unless nobody looks any more: then it is woken.

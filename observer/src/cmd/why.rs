@@ -16,8 +16,6 @@ mod sources;
 mod text;
 mod together;
 
-use std::io;
-
 use anyhow::{Context as _, anyhow};
 
 use super::output;
@@ -72,9 +70,8 @@ pub fn run(options: &Why) -> Result<(), Failure> {
             past.text(wanted, reverse, &text)
         }
     };
-    match told {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        told => output::unless_gone(told)?,
+    if output::is_over(told)? {
+        return Ok(());
     }
     past.damages.end()?;
     if past.ends.is_empty() && !past.denied.is_empty() {

@@ -92,9 +92,8 @@ pub(super) fn run(options: &Why, selection: &Selection, logs: &[PathBuf]) -> Res
             }
         }
     }
-    match teller.end() {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        told => output::unless_gone(told)?,
+    if output::is_over(teller.end())? {
+        return Ok(());
     }
     damages.end()?;
     if teller.count == 0 && !selection.is_empty() {
