@@ -327,31 +327,41 @@ fn what_nears_its_limit_is_sampled_though_nothing_tells_that_it_moves() {
     assert!(!wants_samples(80 * 1024 * MIB));
 }
 
+/// A warning of the first second: what was left, for how long it had grown, and what was held.
+fn warned(left: f64, lasted: f64, held: f64) -> Option<Box<Told>> {
+    Some(Box::new(Told {
+        left,
+        at: at(0.0),
+        lasted,
+        held,
+        quiet_since: None,
+    }))
+}
+
+/// A cgroup's own limit in so many seconds.
+fn within(seconds: f64, low_seconds: f64, high_seconds: Option<f64>) -> Forecast {
+    Forecast {
+        seconds,
+        low_seconds,
+        high_seconds,
+        confidence: 0.8,
+        limit: LimitRef {
+            cgroup: "/own".to_owned(),
+            unit: None,
+            file: "memory.max".to_owned(),
+            bytes: Bytes(MIB),
+        },
+    }
+}
+
 #[test]
 fn a_warning_is_cleared_where_growth_has_slowed_to_a_crawl() {
     let is_cleared = |seconds: f64| {
         let mut history = History {
-            told: Some(Box::new(Told {
-                left: 100.0,
-                at: at(0.0),
-                lasted: 90.0,
-                held: 0.0,
-                quiet_since: None,
-            })),
+            told: warned(100.0, 90.0, 0.0),
             ..History::default()
         };
-        let forecast = Forecast {
-            seconds,
-            low_seconds: seconds,
-            high_seconds: None,
-            confidence: 0.8,
-            limit: LimitRef {
-                cgroup: "/own".to_owned(),
-                unit: None,
-                file: "memory.max".to_owned(),
-                bytes: Bytes(MIB),
-            },
-        };
+        let forecast = within(seconds, seconds, None);
         (0..60).any(|second| {
             let ts = at(f64::from(second));
             let case = warning::Case {
@@ -444,29 +454,12 @@ fn what_a_neighbour_takes_at_once_is_not_taken_to_go_on_for_as_long_as_the_own_g
 #[test]
 fn the_first_moments_of_growth_that_comes_back_do_not_say_when_it_ends() {
     let mut history = History {
-        calmed: Some(Box::new(Told {
-            left: 300.0,
-            at: at(0.0),
-            lasted: 3000.0,
-            held: 100.0,
-            quiet_since: None,
-        })),
+        calmed: warned(300.0, 3000.0, 100.0),
         ..History::default()
     };
     let mut raised_after = |lasted: f64| {
         history.growth.push(at(lasted), 110.0 + lasted);
-        let forecast = Forecast {
-            seconds: 18.0,
-            low_seconds: 10.0,
-            high_seconds: Some(30.0),
-            confidence: 0.8,
-            limit: LimitRef {
-                cgroup: "/own".to_owned(),
-                unit: None,
-                file: "memory.max".to_owned(),
-                bytes: Bytes(MIB),
-            },
-        };
+        let forecast = within(18.0, 10.0, Some(30.0));
         let case = warning::Case {
             class: Class::Leak,
             forecast: Some(&forecast),

@@ -71,12 +71,11 @@ impl Stream {
     /// Does it with every sink. A recording does not end with an output beside it: what is meant to run for days is not to depend on
     /// who reads along.
     fn each(&mut self, mut done: impl FnMut(&Outbox) -> io::Result<()>) -> Result<(), StreamError> {
-        let is_recording = self.sinks.iter().any(Outbox::is_recording);
         for sink in &self.sinks {
             let Err(error) = done(sink).map_err(StreamError::from) else {
                 continue;
             };
-            if !is_recording || sink.is_recording() {
+            if sink.is_recording() || !self.sinks.iter().any(Outbox::is_recording) {
                 return Err(error);
             }
             notice(format_args!("{error}; the recording goes on"));
